@@ -1,0 +1,151 @@
+package rotation
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// formatVersion is the version of the keyring's JSON. A keyring of another version is not read: nothing is changed.
+const formatVersion = 1
+
+// Revocation records a key ID that must never be trusted again.
+type Revocation struct {
+	ID string    `json:"kid"`
+	At time.Time `json:"at"`
+	// Known tells whether the keyring held the key when it was revoked.
+	Known bool `json:"known"`
+}
+
+// Keyring is the truth about one SigningKey: every key with its times, and what was requested and handled.
+type Keyring struct {
+	Version int `json:"version"`
+	// Generation is raised by every move, so that projections made from an older keyring can be told.
+	Generation int64 `json:"generation"`
+	// Keys are in the order of their preparation.
+	Keys []Key `json:"keys"`
+	// Revoked is never shortened: a kid that is taken out of the spec stays revoked.
+	Revoked []Revocation `json:"revoked,omitempty"`
+	// HandledRequest is the time of the newest rotation request that was carried out.
+	HandledRequest time.Time `json:"handledRequest,omitzero"`
+	// EverActive tells whether any key of this name was ever Active, and so whether a token can exist.
+	EverActive bool `json:"everActive,omitempty"`
+}
+
+// Encode returns the keyring as the JSON of the keyring Secret.
+func (r Keyring) Encode() ([]byte, error) {
+	r.Version = formatVersion
+	return json.Marshal(r)
+}
+
+// Decode reads a keyring strictly: what cannot be understood whole is an error, and the caller must then change nothing.
+func Decode(b []byte) (Keyring, error) {
+	var r Keyring
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return Keyring{}, fmt.Errorf("keyring is not what this version writes: %w", withoutInput(err))
+	}
+	if r.Version != formatVersion {
+		return Keyring{}, fmt.Errorf("keyring has version %d, this controller reads version %d", r.Version, formatVersion)
+	}
+	return r, r.check()
+}
+
+// withoutInput drops the parts of a JSON error that could quote the keyring.
+func withoutInput(err error) error {
+	var typ *json.UnmarshalTypeError
+	if errors.As(err, &typ) {
+		return fmt.Errorf("member %s has the wrong type at byte %d", typ.Field, typ.Offset)
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("no JSON at byte %d", syntax.Offset)
+	}
+	return errors.New("an unknown member, or the end is missing")
+}
+
+// check refuses a keyring that no Plan can have made.
+func (r Keyring) check() error {
+	seen := map[string]bool{}
+	states := map[State]int{}
+	for i := range r.Keys {
+		k := &r.Keys[i]
+		switch {
+		case k.ID == "" || seen[k.ID]:
+			return fmt.Errorf("keyring has an empty or repeated kid %q", k.ID)
+		case k.State != Standby && k.State != Active && k.State != Retired:
+			return fmt.Errorf("keyring key %s has the unknown state %q", k.ID, k.State)
+		case k.State == Retired && len(k.Private) > 0:
+			return fmt.Errorf("keyring key %s is Retired and has a private half", k.ID)
+		case k.State == Active && len(k.Private) == 0:
+			return fmt.Errorf("keyring key %s is Active and has no private half", k.ID)
+		case r.isRevoked(k.ID):
+			return fmt.Errorf("keyring key %s is revoked and still there", k.ID)
+		}
+		seen[k.ID] = true
+		if k.Published() {
+			states[k.State]++
+		}
+	}
+	if states[Active] > 1 || states[Standby] > 1 {
+		return fmt.Errorf("keyring has %d Active and %d Standby keys", states[Active], states[Standby])
+	}
+	return nil
+}
+
+// Clone returns a keyring that shares no slice of keys or revocations with r.
+func (r Keyring) Clone() Keyring {
+	r.Keys = slices.Clone(r.Keys)
+	r.Revoked = slices.Clone(r.Revoked)
+	return r
+}
+
+// Active returns the Active key, or nil.
+func (r *Keyring) Active() *Key { return r.in(Active) }
+
+// Standby returns the Standby key, or nil.
+func (r *Keyring) Standby() *Key { return r.in(Standby) }
+
+func (r *Keyring) in(s State) *Key {
+	for i := range r.Keys {
+		if r.Keys[i].State == s && r.Keys[i].Published() {
+			return &r.Keys[i]
+		}
+	}
+	return nil
+}
+
+// PublishedIDs returns the kids of the keys that belong in every JWKS.
+func (r *Keyring) PublishedIDs() []string {
+	ids := make([]string, 0, len(r.Keys))
+	for i := range r.Keys {
+		if r.Keys[i].Published() {
+			ids = append(ids, r.Keys[i].ID)
+		}
+	}
+	return ids
+}
+
+func (r *Keyring) isRevoked(id string) bool {
+	return slices.ContainsFunc(r.Revoked, func(v Revocation) bool { return v.ID == id })
+}
+
+// Equal tells whether two keyrings say the same.
+func (r Keyring) Equal(o Keyring) bool {
+	return r.Generation == o.Generation && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
+		slices.EqualFunc(r.Revoked, o.Revoked, func(a, b Revocation) bool {
+			return a.ID == b.ID && a.Known == b.Known && a.At.Equal(b.At)
+		}) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
+}
+
+func equalKeys(a, b Key) bool {
+	return a.ID == b.ID && a.KeySpec == b.KeySpec && a.State == b.State && bytes.Equal(a.Public, b.Public) &&
+		bytes.Equal(a.Private, b.Private) && a.RetiredIn == b.RetiredIn && a.MaxLifetime == b.MaxLifetime &&
+		a.PreparedAt.Equal(b.PreparedAt) && a.PublishedAt.Equal(b.PublishedAt) && a.ActivatedAt.Equal(b.ActivatedAt) &&
+		a.SigningFrom.Equal(b.SigningFrom) && a.RetiredAt.Equal(b.RetiredAt) && a.SupersededAt.Equal(b.SupersededAt) &&
+		a.RemovedAt.Equal(b.RemovedAt)
+}

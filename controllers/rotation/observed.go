@@ -1,0 +1,31 @@
+package rotation
+
+import "time"
+
+// Observed is what was read of the keyring's projections. It may be old, never invented.
+//
+// A pass can be held up for hours between reading and planning. So Plan takes two times: what it records bears now, the
+// later one, and what it decides goes by At, the earlier one.
+type Observed struct {
+	// At is the caller's clock just before it began to read.
+	At     time.Time
+	Secret Secret
+	// Lagging counts, for each published key, the awaited targets whose file lacks it. A key that is not in the map is
+	// everywhere.
+	Lagging map[string]int
+	// Given is, for each published key, when the caller last saw an awaited target come to hold it: not before it began to
+	// watch them. What happened to the targets before that, nobody knows, so a Standby waits from there.
+	Given map[string]time.Time
+}
+
+// Secret is what was read of the signing-key Secret.
+type Secret struct {
+	// Present is false when there is no such Secret. Issuers then go on with the files they have.
+	Present bool
+	// Generation is that of the keyring which the Secret was made from.
+	Generation int64
+	// ActiveID is the kid of its active.jwk, empty if it has none.
+	ActiveID string
+	// Published are the kids in its jwks.json.
+	Published []string
+}

@@ -1,0 +1,31 @@
+package rotation
+
+import "time"
+
+// Policy is what a SigningKey asks for, checked. All durations are positive.
+type Policy struct {
+	KeySpec
+	// Manual rotates on request only.
+	Manual bool
+	// Interval is how long a key signs before the next scheduled rotation.
+	Interval time.Duration
+	// MaxLifetime is the longest lifetime of a token, exp - iat.
+	MaxLifetime time.Duration
+	// ClockSkew is by how much any two clocks of controllers, issuers and verifiers may differ.
+	ClockSkew time.Duration
+	// PropagationDelay is by how much the files of any running pod may lag behind the API.
+	PropagationDelay time.Duration
+	// Revoked are the key IDs that the spec names.
+	Revoked []string
+	// RotateRequested is the time of the newest rotation request, zero if there is none.
+	RotateRequested time.Time
+	// Draining stops the signing; keys are removed when the last token has expired.
+	Draining bool
+}
+
+// LongestLifetime is the largest MaxLifetime that the API accepts. A rebuilt keyring, which cannot know under which
+// policy its keys signed, assumes it.
+const LongestLifetime = 24 * time.Hour
+
+// MaxKeys bounds the published set. Requested and scheduled rotations wait for room, revocations do not.
+const MaxKeys = 32
