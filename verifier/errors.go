@@ -1,0 +1,35 @@
+package verifier
+
+import "errors"
+
+// Why a token was refused, for errors.Is. The messages around them say what was wrong without a byte of the token, so
+// that they can be logged; a client should learn no more than that its token is invalid, as Middleware does.
+//
+// The first four are found before the signature is known to be good: the token may come from anybody. The others are
+// said only of tokens that a key of the set has signed.
+var (
+	// ErrMalformed: not a JWS in compact serialization, or its header or claims break the rules of RFC 7515, RFC 7519
+	// or this package (a duplicate member, an embedded key, a date that is no integer, a token that is too long).
+	ErrMalformed = errors.New("malformed token")
+	// ErrWrongAlgorithm: alg is none, symmetric, unknown, or not the one of the key that kid names.
+	ErrWrongAlgorithm = errors.New("wrong algorithm")
+	// ErrUnknownKey: no key of the set has the token's kid. It was never there, or it was removed or revoked.
+	ErrUnknownKey = errors.New("unknown key")
+	// ErrBadSignature: the key that kid names did not sign this.
+	ErrBadSignature = errors.New("bad signature")
+
+	// ErrWrongType: typ is absent or another than Config.Type: an ID token, for example, is no access token.
+	ErrWrongType = errors.New("wrong token type")
+	// ErrWrongIssuer: iss is another than Config.Issuer.
+	ErrWrongIssuer = errors.New("wrong issuer")
+	// ErrWrongAudience: aud does not name Config.Audience: the token is for another service.
+	ErrWrongAudience = errors.New("wrong audience")
+	// ErrExpired: exp lies in the past, by Config.ClockSkew or more.
+	ErrExpired = errors.New("expired token")
+	// ErrNotYetValid: nbf or iat lies in the future, by more than Config.ClockSkew.
+	ErrNotYetValid = errors.New("token not yet valid")
+)
+
+// ErrClosed is returned by Verify after Close, and by a Verifier that New did not make. It says nothing about the
+// token: Middleware answers it with 503.
+var ErrClosed = errors.New("verifier is closed, or was not made by New")

@@ -1,0 +1,89 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// The bounds of a key set. A ConfigMap holds at most 1 MiB, and a SigningKey a handful of keys.
+const (
+	maxKeySetBytes = 1 << 20
+	maxKeys        = 256
+)
+
+// KeySet is a checked set of public signature keys. It never changes; the zero KeySet knows no key.
+type KeySet struct {
+	keys    map[string]*key
+	skipped int
+}
+
+// ParseKeySet reads a JWK Set (RFC 7517 section 5) of at most 1 MiB and 256 keys. Every key must have a kid of its own,
+// an alg of ES256, ES384, ES512, EdDSA, RS256, RS384 or RS512 with the kty and crv that go with it, use "sig", and, if
+// it has key_ops, "verify" among them. RSA keys need 2048 to 8192 bits and an odd exponent from 65537 on; points must
+// lie on their curve.
+//
+// One bad key refuses the whole set, because half a set would refuse valid tokens without a word: a duplicate kid, a
+// private or symmetric key, a number out of bounds. The exception is a key with a kty or alg that this package does not
+// know, which is skipped, as RFC 7517 section 5 asks, so that a newer issuer can publish one; no token is ever accepted
+// under it. A set without a usable key is valid, and trusts nobody.
+//
+// The error names the key by its place in the set, from 0 on.
+func ParseKeySet(data []byte) (*KeySet, error) {
+	if len(data) > maxKeySetBytes {
+		return nil, fmt.Errorf("key set is longer than %d bytes", maxKeySetBytes)
+	}
+	object, err := decodeObject(data)
+	if err != nil {
+		return nil, fmt.Errorf("key set: %w", err)
+	}
+	members, ok := object["keys"].([]any)
+	if !ok {
+		return nil, errors.New("key set: keys is missing or not a list")
+	}
+	if len(members) > maxKeys {
+		return nil, fmt.Errorf("key set has %d keys, more than %d", len(members), maxKeys)
+	}
+	set := &KeySet{keys: make(map[string]*key, len(members))}
+	seen := make(map[string]bool, len(members)) // also the kids of skipped keys: which one is meant must be certain
+	for i, member := range members {
+		jwk, ok := member.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("key set: key %d is not an object", i)
+		}
+		if kid, ok := jwk["kid"].(string); ok {
+			if seen[kid] {
+				return nil, fmt.Errorf("key set: key %d has the kid of another key", i)
+			}
+			seen[kid] = true
+		}
+		if err := set.add(jwk); err != nil {
+			return nil, fmt.Errorf("key set: key %d: %w", i, err)
+		}
+	}
+	return set, nil
+}
+
+// add puts the key into the set, or counts it as skipped.
+func (s *KeySet) add(jwk map[string]any) error {
+	parsed, err := parseKey(jwk)
+	if errors.Is(err, errUnsupported) {
+		s.skipped++
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.keys[parsed.id] = parsed
+	return nil
+}
+
+// KeyIDs returns the kids of the keys that tokens are accepted under, sorted.
+func (s *KeySet) KeyIDs() []string {
+	ids := make([]string, 0, len(s.keys))
+	for id := range s.keys {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -1,0 +1,92 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// tokenKey is the key of a request's Token in its context.
+type tokenKey struct{}
+
+// FromContext returns the token that Middleware accepted for this request.
+func FromContext(ctx context.Context) (*Token, bool) {
+	token, ok := ctx.Value(tokenKey{}).(*Token)
+	return token, ok
+}
+
+// Middleware lets a request through to next if it has one valid token in its Authorization header (RFC 6750 section
+// 2.1), and only there: a token in a URL ends up in logs. FromContext then has it. All others get 401 with the challenge
+// of RFC 6750 section 3, which says error="invalid_token" if there was a token, but not what was wrong with it. After
+// Close, and if the context ends while waiting for the key set, the answer is 503.
+func (v *Verifier) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		credentials, found, err := bearerToken(r.Header)
+		if !found {
+			challenge(w, http.StatusUnauthorized, "Bearer")
+			return
+		}
+		var token *Token
+		if err == nil {
+			token, err = v.Verify(r.Context(), credentials)
+		}
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
+		case errors.Is(err, ErrClosed), errors.Is(err, context.Cause(r.Context())):
+			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		default:
+			v.logger.DebugContext(r.Context(), "token refused", "error", err)
+			challenge(w, http.StatusUnauthorized, `Bearer error="invalid_token"`)
+		}
+	})
+}
+
+// bearerToken returns the token of the Authorization header, and whether there was an attempt to present one. Two
+// headers are one too many: what stands in front of us may have checked the other.
+func bearerToken(header http.Header) (token string, found bool, err error) {
+	values := header.Values("Authorization")
+	if len(values) > 1 {
+		return "", true, fmt.Errorf("%w: more than one Authorization header", ErrMalformed)
+	}
+	if len(values) == 0 {
+		return "", false, nil
+	}
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false, nil
+	}
+	return strings.TrimLeft(rest, " "), true, nil
+}
+
+// RequireScope lets a request through to a handler if its token has all these scopes, and answers 403 with
+// error="insufficient_scope" (RFC 6750 section 3.1) if not. It stands behind Middleware; where that is missing it
+// answers 500, since no token was checked.
+func RequireScope(scope string, more ...string) func(http.Handler) http.Handler {
+	scopes := append([]string{scope}, more...)
+	refusal := fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, strings.Join(scopes, " "))
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			token, ok := FromContext(r.Context())
+			if !ok {
+				http.Error(w, "RequireScope without Middleware", http.StatusInternalServerError)
+				return
+			}
+			for _, wanted := range scopes {
+				if !token.HasScope(wanted) {
+					challenge(w, http.StatusForbidden, refusal)
+					return
+				}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// challenge refuses a request as RFC 9110 section 11.6.1 says.
+func challenge(w http.ResponseWriter, status int, value string) {
+	w.Header().Set("WWW-Authenticate", value)
+	http.Error(w, http.StatusText(status), status)
+}
