@@ -5,9 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/go-jose/go-jose/v4/json"
+	"github.com/google/go-cmp/cmp"
 )
 
 // testPolicy is the policy of a Verifier for goodClaims.
@@ -39,7 +38,9 @@ func TestAcceptedToken(t *testing.T) {
 		token.HasScope("orders:read"), token.HasScope("orders"), token.HasScope(""),
 	}
 	expect := []any{
-		"es", testIssuer, "alice", "shop", "id-1", []string{testAudience, "b"}, []string{"orders:read", "orders:write"},
+		"es", testIssuer, "alice", "shop", "id-1",
+		[]string{testAudience, "b"},
+		[]string{"orders:read", "orders:write"},
 		time.Unix(1800000600, 0), testNow, testNow, true, false, false,
 	}
 	if diff := cmp.Diff(expect, got); diff != "" {

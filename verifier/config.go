@@ -58,10 +58,13 @@ func (c Config) complete() (Config, error) {
 	if c.Type == "" {
 		c.Type = defaultType
 	}
-	c.Type = strings.TrimPrefix(strings.ToLower(c.Type), "application/")
-	if strings.ContainsFunc(c.Type, func(r rune) bool { return r <= ' ' || r == '/' || r > unicode.MaxASCII }) {
+	// The letters are checked before they change: some outside ASCII are ASCII in lower case.
+	notInType := func(r rune) bool { return r <= ' ' || r > unicode.MaxASCII }
+	mediaType := strings.TrimPrefix(strings.ToLower(c.Type), "application/")
+	if strings.ContainsFunc(c.Type, notInType) || mediaType == "" || strings.Contains(mediaType, "/") {
 		return c, errors.New("config field Type is not a media type such as at+jwt")
 	}
+	c.Type = mediaType
 	var err error
 	if c.ClockSkew, err = bounded("ClockSkew", c.ClockSkew, defaultClockSkew, maxClockSkew); err != nil {
 		return c, err

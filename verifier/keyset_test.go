@@ -12,9 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	jose "github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestParseKeySetAcceptsEveryAlgorithm(t *testing.T) {
@@ -96,7 +95,7 @@ func TestParseKeySetRefusesKeys(t *testing.T) {
 		"no x":                 ec.jwkWith(map[string]any{"x": nil}),
 		"no y":                 ec.jwkWith(map[string]any{"y": nil}),
 		"short x":              ec.jwkWith(map[string]any{"x": "AAAA"}),
-		"x and y of 31 and 33":  ec.jwkWith(map[string]any{"x": encode(strings.Repeat("x", 31)), "y": encode(strings.Repeat("y", 33))}),
+		"x and y of 31 and 33": ec.jwkWith(map[string]any{"x": encode(strings.Repeat("x", 31)), "y": encode(strings.Repeat("y", 33))}),
 		"off the curve":        ec.jwkWith(map[string]any{"y": ec.jwk()["x"]}),
 		"point at infinity":    ec.jwkWith(map[string]any{"x": encode(strings.Repeat("\x00", 32)), "y": encode(strings.Repeat("\x00", 32))}),
 		"padded x":             ec.jwkWith(map[string]any{"x": ec.jwk()["x"].(string) + "="}),

@@ -4,9 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/go-jose/go-jose/v4/json"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestDecodeObject(t *testing.T) {

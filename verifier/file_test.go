@@ -1,0 +1,341 @@
+package verifier
+
+import (
+	"bytes"
+	"context"
+	"crypto/elliptic"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// clock is a clock that tests set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(by)
+}
+
+// log is what a Verifier said, a line each.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+// count returns how many lines hold the text.
+func (l *log) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), text)
+}
+
+func (l *log) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// follower is a Verifier under test. Its own polls are a minute apart, longer than a test: tests call poll.
+type follower struct {
+	*Verifier
+	t     *testing.T
+	clock *clock
+	log   *log
+}
+
+func follow(t *testing.T, path string) *follower {
+	t.Helper()
+	f := &follower{t: t, clock: &clock{now: testNow.Add(time.Minute)}, log: &log{}}
+	v, err := New(Config{
+		Issuer: testIssuer, Audience: testAudience, KeySetFile: path,
+		PollInterval: time.Minute, Now: f.clock.Now, Logger: f.log.logger(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	f.Verifier = v
+	return f
+}
+
+// wants checks which keys the Verifier trusts after the moment that name describes.
+func (f *follower) wants(name string, ids ...string) {
+	f.t.Helper()
+	if diff := cmp.Diff(ids, f.KeyIDs()); diff != "" {
+		f.t.Errorf("%s: key IDs (-want +got):\n%s", name, diff)
+	}
+}
+
+// verify checks what becomes of a token.
+func (f *follower) verify(name, token string, want error) {
+	f.t.Helper()
+	_, err := f.Verify(f.t.Context(), token)
+	wantError(f.t, name, err, want, token)
+}
+
+func TestFollowsSwaps(t *testing.T) {
+	es, other := esKey(), otherKey()
+	mounted := newVolume(t, setOf(es.jwk()))
+	f := follow(t, mounted.path())
+	f.verify("at start", es.good(), nil)
+
+	mounted.update(setOf(es.jwk(), other.jwk()), testNow)
+	f.keys.poll()
+	f.wants("a key was added", "es", "other")
+	f.verify("the new key", other.good(), nil)
+
+	mounted.update(setOf(other.jwk()), testNow)
+	f.keys.poll()
+	f.wants("a key was removed", "other")
+	f.verify("the removed key", es.good(), ErrUnknownKey)
+
+	mounted.update([]byte(`{"keys":[]}`), testNow)
+	f.keys.poll()
+	f.verify("all keys removed", other.good(), ErrUnknownKey)
+	if f.log.count("every token is refused") != 1 {
+		t.Errorf("the empty set was not said: %s", f.log.text.String())
+	}
+}
+
+// Sets of the same length with the same modification time must still be told apart.
+func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
+	first, second := testKey{"k1", esKey().alg, esKey().private}, testKey{"k2", otherKey().alg, otherKey().private}
+	write := func(path string, content []byte) {
+		must(0, os.WriteFile(path, content, 0o644))
+		must(0, os.Chtimes(path, testNow, testNow))
+	}
+	t.Run("swap of ..data", func(t *testing.T) {
+		mounted := newVolume(t, setOf(first.jwk()))
+		f := follow(t, mounted.path())
+		mounted.update(setOf(second.jwk()), testNow)
+		f.keys.poll()
+		f.wants("swapped", "k2")
+	})
+	t.Run("plain file renamed over", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "main.json")
+		write(path, setOf(first.jwk()))
+		f := follow(t, path)
+		write(path+".new", setOf(second.jwk()))
+		must(0, os.Rename(path+".new", path))
+		f.keys.poll()
+		f.wants("renamed", "k2")
+	})
+	t.Run("plain file written again", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "main.json")
+		write(path, setOf(first.jwk()))
+		f := follow(t, path)
+		write(path, setOf(second.jwk()))
+		must(0, os.Chtimes(path, testNow, testNow.Add(time.Second)))
+		f.keys.poll()
+		f.wants("written again", "k2")
+		write(path, setOf(second.jwk(), first.jwk()))
+		must(0, os.Chtimes(path, testNow, testNow.Add(time.Second)))
+		f.keys.poll()
+		f.wants("longer", "k1", "k2")
+	})
+	t.Run("plain file written again within one tick of its clock", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "main.json")
+		write(path, setOf(first.jwk()))
+		f := follow(t, path)
+		write(path, setOf(second.jwk()))
+		must(0, os.Chtimes(path, testNow, f.clock.Now()))
+		f.keys.poll()
+		f.wants("first write", "k2")
+		write(path, setOf(first.jwk()))
+		must(0, os.Chtimes(path, testNow, f.clock.Now()))
+		f.keys.poll()
+		f.wants("second write", "k1")
+	})
+}
+
+func TestKeepsTheLastGoodSet(t *testing.T) {
+	es, other := esKey(), otherKey()
+	good := setOf(es.jwk())
+	for name, breakFile := range map[string]func(*volume){
+		"file gone":      func(v *volume) { v.update(nil, testNow) },
+		"volume gone":    func(v *volume) { v.check(os.RemoveAll(v.dir)) },
+		"..data gone":    func(v *volume) { v.check(os.Remove(filepath.Join(v.dir, "..data"))) },
+		"file empty":     func(v *volume) { v.update([]byte{}, testNow) },
+		"half written":   func(v *volume) { v.update(good[:len(good)/2], testNow) },
+		"garbage":        func(v *volume) { v.update(bytes.Repeat([]byte{0xfe}, 1<<20), testNow) },
+		"4 MiB":          func(v *volume) { v.update(append(bytes.Clone(good), bytes.Repeat([]byte(" "), 4<<20)...), testNow) },
+		"a private key":  func(v *volume) { v.update(setOf(other.jwkWith(map[string]any{"d": "AA"})), testNow) },
+		"another volume": func(v *volume) { v.update([]byte(`{"users":[]}`), testNow) },
+		"a directory": func(v *volume) {
+			v.update(nil, testNow)
+			v.check(os.Mkdir(filepath.Join(v.dir, "..data", "main.json"), 0o755))
+		},
+		"a pipe": func(v *volume) {
+			v.update(nil, testNow)
+			v.check(syscall.Mkfifo(filepath.Join(v.dir, "..data", "main.json"), 0o644))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mounted := newVolume(t, good)
+			f := follow(t, mounted.path())
+			breakFile(mounted)
+			for range 3 {
+				f.keys.poll()
+				f.clock.advance(time.Second)
+				f.verify("an unknown key", other.good(), ErrUnknownKey)
+			}
+			f.verify("after the failure", es.good(), nil)
+			if got := f.log.count("cannot be read"); got != 1 {
+				t.Errorf("the failure was logged %d times: %s", got, f.log.text.String())
+			}
+			if _, err := os.Stat(mounted.dir); err != nil {
+				return
+			}
+			mounted.update(setOf(es.jwk(), other.jwk()), testNow)
+			f.keys.poll()
+			f.wants("whole again", "es", "other")
+			if got := f.log.count("readable again"); got != 1 {
+				t.Errorf("the end of the failure was logged %d times: %s", got, f.log.text.String())
+			}
+		})
+	}
+}
+
+func TestLogsEachDistinctFailure(t *testing.T) {
+	mounted := newVolume(t, setOf(esKey().jwk()))
+	f := follow(t, mounted.path())
+	for i, content := range []string{"", "{", "", `{"keys":1}`} {
+		mounted.update([]byte(content), testNow)
+		f.keys.poll()
+		f.keys.poll()
+		if got := f.log.count("cannot be read"); got != i+1 {
+			t.Errorf("after failure %d: %d lines: %s", i+1, got, f.log.text.String())
+		}
+	}
+	mounted.update(setOf(esKey().jwk()), testNow)
+	f.keys.poll()
+	f.keys.poll()
+	if f.log.count("readable again") != 1 || f.log.count("key set loaded") != 1 {
+		t.Errorf("the same set again: %s", f.log.text.String())
+	}
+}
+
+func TestUnknownKeyReadsTheFileAtOnce(t *testing.T) {
+	es, other := esKey(), otherKey()
+	mounted := newVolume(t, setOf(es.jwk()))
+	f := follow(t, mounted.path())
+
+	mounted.update(setOf(es.jwk(), other.jwk()), testNow)
+	f.verify("published a moment ago", other.good(), nil)
+
+	late := newECKey("late", es.alg, elliptic.P256())
+	mounted.update(setOf(es.jwk(), late.jwk()), testNow)
+	f.verify("known until the next look", other.good(), nil)
+	f.verify("second unknown kid within a second", late.good(), ErrUnknownKey)
+	f.clock.advance(rereadInterval - 1)
+	f.verify("just under a second", late.good(), ErrUnknownKey)
+	f.clock.advance(1)
+	f.verify("after a second", late.good(), nil)
+	f.verify("gone since", other.good(), ErrUnknownKey)
+
+	mounted.update(setOf(other.jwk()), testNow)
+	f.clock.advance(-time.Hour)
+	f.verify("clock set back", other.good(), ErrNotYetValid)
+	f.wants("clock set back", "other")
+}
+
+func TestFloodOfUnknownKeysReadsOnceASecond(t *testing.T) {
+	mounted := newVolume(t, setOf(esKey().jwk()))
+	f := follow(t, mounted.path())
+	mounted.update(nil, testNow) // so that each read fails
+	reads := 0
+	for range 1000 {
+		f.keys.failure = "" // a read would set it
+		f.verify("flood", otherKey().good(), ErrUnknownKey)
+		if f.keys.failure != "" {
+			reads++
+		}
+	}
+	if reads != 1 {
+		t.Errorf("1000 unknown kids caused %d reads", reads)
+	}
+}
+
+// Tokens that arrive while the file is read must not be refused for it: they wait, and share what was found.
+func TestUnknownKeysShareOneRead(t *testing.T) {
+	mounted := newVolume(t, setOf(esKey().jwk()))
+	f := follow(t, mounted.path())
+	mounted.update(setOf(otherKey().jwk()), testNow)
+	token := otherKey().good()
+
+	f.keys.reading <- struct{}{} // hold the lock until all have come
+	results := make(chan error)
+	const callers = 50
+	started := make(chan struct{})
+	for range callers {
+		go func() {
+			started <- struct{}{}
+			_, err := f.Verify(t.Context(), token)
+			results <- err
+		}()
+	}
+	for range callers {
+		<-started
+	}
+	<-f.keys.reading
+	for range callers {
+		if err := <-results; err != nil {
+			t.Errorf("a caller got %v", err)
+		}
+	}
+	if got := f.log.count("key set loaded"); got != 2 {
+		t.Errorf("loaded %d times", got)
+	}
+}
+
+func TestVerifyWaitsNoLongerThanItsContext(t *testing.T) {
+	mounted := newVolume(t, setOf(esKey().jwk()))
+	f := follow(t, mounted.path())
+	f.keys.reading <- struct{}{}
+	defer func() { <-f.keys.reading }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Verify(ctx, otherKey().good()); !errors.Is(err, context.Canceled) {
+		t.Errorf("unknown kid: %v", err)
+	}
+	if _, err := f.Verify(ctx, esKey().good()); err != nil {
+		t.Errorf("known kid, which needs no waiting: %v", err)
+	}
+}
+
+// A file that is replaced between the look at its identity and the reading of its content is read again.
+func TestFollowsSwapDuringRead(t *testing.T) {
+	es, other := esKey(), otherKey()
+	mounted := newVolume(t, setOf(es.jwk()))
+	f := follow(t, mounted.path())
+	before := must(identify(mounted.path()))
+	mounted.update(setOf(other.jwk()), testNow)
+	if err := f.keys.load(before); err == nil {
+		t.Error("the directory of the identity is gone, and could be read")
+	}
+	f.keys.poll()
+	f.wants("next poll", "other")
+}

@@ -1,0 +1,230 @@
+package verifier
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+)
+
+// testConfig is a Config that works, for a file with all three types of key.
+func testConfig(t testing.TB) Config {
+	path := filepath.Join(t.TempDir(), "main.json")
+	must(0, os.WriteFile(path, setOf(esKey().jwk(), edwardsKey().jwk(), rsaTestKey().jwk()), 0o644))
+	return Config{
+		Issuer: testIssuer, Audience: testAudience, KeySetFile: path,
+		Now: func() time.Time { return testNow }, Logger: (&log{}).logger(),
+	}
+}
+
+func newVerifier(t testing.TB, config Config) *Verifier {
+	t.Helper()
+	v, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	return v
+}
+
+func TestNewRefusesConfigs(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"zero":                    func(c *Config) { *c = Config{} },
+		"Issuer":                  func(c *Config) { c.Issuer = "" },
+		"Issuer of spaces":        func(c *Config) { c.Issuer = " " },
+		"Audience":                func(c *Config) { c.Audience = "" },
+		"KeySetFile":              func(c *Config) { c.KeySetFile = "" },
+		"KeySetFile not there":    func(c *Config) { c.KeySetFile += ".gone" },
+		"KeySetFile a directory":  func(c *Config) { c.KeySetFile = filepath.Dir(c.KeySetFile) },
+		"KeySetFile no key set":   func(c *Config) { must(0, os.WriteFile(c.KeySetFile, []byte("{}"), 0o644)) },
+		"KeySetFile empty":        func(c *Config) { must(0, os.WriteFile(c.KeySetFile, nil, 0o644)) },
+		"Type a list":             func(c *Config) { c.Type = "at+jwt, jwt" },
+		"Type of another tree":    func(c *Config) { c.Type = "text/plain" },
+		"Type application/":       func(c *Config) { c.Type = "application/" },
+		"Type outside ASCII":      func(c *Config) { c.Type = "at+jwt\u212a" },
+		"ClockSkew negative":      func(c *Config) { c.ClockSkew = -1 },
+		"ClockSkew a day":         func(c *Config) { c.ClockSkew = 24 * time.Hour },
+		"MaxTokenBytes negative":  func(c *Config) { c.MaxTokenBytes = -1 },
+		"MaxTokenBytes too large": func(c *Config) { c.MaxTokenBytes = largestToken + 1 },
+		"PollInterval negative":   func(c *Config) { c.PollInterval = -1 },
+		"PollInterval an hour":    func(c *Config) { c.PollInterval = time.Hour },
+	} {
+		config := testConfig(t)
+		change(&config)
+		v, err := New(config)
+		if err == nil {
+			v.Close()
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		if field, _, _ := strings.Cut(name, " "); name != "zero" && field != "KeySetFile" && !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: the error does not name the field: %v", name, err)
+		}
+		if strings.HasPrefix(name, "KeySetFile ") && !strings.Contains(err.Error(), config.KeySetFile) {
+			t.Errorf("%s: the error does not name the file: %v", name, err)
+		}
+	}
+}
+
+func TestVerifyAcceptsEveryType(t *testing.T) {
+	v := newVerifier(t, testConfig(t))
+	for _, key := range []testKey{esKey(), edwardsKey(), rsaTestKey()} {
+		token, err := v.Verify(t.Context(), key.good())
+		if err != nil || token.KeyID() != key.id || token.Subject() != "alice" {
+			t.Errorf("%s: %v, %v", key.id, token, err)
+		}
+	}
+}
+
+func TestVerifyAppliesItsConfig(t *testing.T) {
+	for _, row := range []struct {
+		name           string
+		change         func(*Config)
+		header, claims string
+		want           error
+	}{
+		{"defaults", nil, goodHeader, goodClaims, nil},
+		{"issuer", func(c *Config) { c.Issuer += "/" }, goodHeader, goodClaims, ErrWrongIssuer},
+		{"audience", func(c *Config) { c.Audience = "c" }, goodHeader, goodClaims, ErrWrongAudience},
+		{"second audience", func(c *Config) { c.Audience = "b" }, goodHeader, goodClaims, nil},
+		{"default type", nil, `{"alg":"ES256","kid":"es","typ":"JWT"}`, goodClaims, ErrWrongType},
+		{"no type", nil, `{"alg":"ES256","kid":"es"}`, goodClaims, ErrWrongType},
+		{"another type", func(c *Config) { c.Type = "Application/JWT" }, `{"alg":"ES256","kid":"es","typ":"JWT"}`, goodClaims, nil},
+		{"an access token is of another type", func(c *Config) { c.Type = "JWT" }, goodHeader, goodClaims, ErrWrongType},
+		{"default skew", at(testNow.Add(10*time.Minute + 59*time.Second)), goodHeader, goodClaims, nil},
+		{"default skew over", at(testNow.Add(11 * time.Minute)), goodHeader, goodClaims, ErrExpired},
+		{"smaller skew", both(skew(time.Second), at(testNow.Add(10*time.Minute+time.Second))), goodHeader, goodClaims, ErrExpired},
+		{"before", at(testNow.Add(-time.Minute)), goodHeader, goodClaims, nil},
+		{"too long before", at(testNow.Add(-time.Minute - 1)), goodHeader, goodClaims, ErrNotYetValid},
+		{"default size", nil, goodHeader, goodClaims + strings.Repeat(" ", 6000), ErrMalformed},
+		{"larger size", func(c *Config) { c.MaxTokenBytes = 10000 }, goodHeader, goodClaims + strings.Repeat(" ", 6000), nil},
+		{"not a token", nil, "", "", ErrMalformed},
+	} {
+		config := testConfig(t)
+		if row.change != nil {
+			row.change(&config)
+		}
+		v := newVerifier(t, config)
+		token := esKey().sign(row.header, row.claims)
+		_, err := v.Verify(t.Context(), token)
+		wantError(t, row.name, err, row.want, token)
+	}
+}
+
+func at(moment time.Time) func(*Config) {
+	return func(c *Config) { c.Now = func() time.Time { return moment } }
+}
+
+func skew(d time.Duration) func(*Config) { return func(c *Config) { c.ClockSkew = d } }
+
+func both(first, second func(*Config)) func(*Config) {
+	return func(c *Config) { first(c); second(c) }
+}
+
+// The bound is exact: a token of MaxTokenBytes is looked at, one byte more is not.
+func TestVerifySizeBound(t *testing.T) {
+	token := esKey().good()
+	for bound, want := range map[int]error{len(token): nil, len(token) - 1: ErrMalformed} {
+		config := testConfig(t)
+		config.MaxTokenBytes = bound
+		_, err := newVerifier(t, config).Verify(t.Context(), token)
+		wantError(t, "bound", err, want, token)
+	}
+}
+
+func TestClosedAndZeroVerifier(t *testing.T) {
+	closed := newVerifier(t, testConfig(t))
+	closed.Close()
+	closed.Close()
+	for name, v := range map[string]*Verifier{"closed": closed, "zero": {}} {
+		_, err := v.Verify(t.Context(), esKey().good())
+		wantError(t, name, err, ErrClosed, "")
+		v.KeyIDs()
+		v.Close()
+	}
+}
+
+// In the bubble of synctest the real ticker runs on a clock that moves when all goroutines wait; the bubble ends only
+// when no goroutine is left, and fails if one waits for ever.
+func TestFollowsByItselfUntilClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mounted := newVolume(t, setOf(esKey().jwk()))
+		v, err := New(Config{Issuer: testIssuer, Audience: testAudience, KeySetFile: mounted.path(), Logger: (&log{}).logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mounted.update(setOf(otherKey().jwk()), testNow)
+		second := time.NewTimer(time.Second)
+		<-second.C
+		synctest.Wait()
+		if got := v.KeyIDs(); len(got) != 1 || got[0] != "other" {
+			t.Errorf("after a second the keys are %v", got)
+		}
+		v.Close()
+		select {
+		case <-v.stopped:
+		default:
+			t.Error("Close returned before its goroutine had ended")
+		}
+	})
+}
+
+// Readers and a file that keeps changing: for the race detector, and never a wrong answer.
+func TestVerifyWhileTheFileChanges(t *testing.T) {
+	es, other := esKey(), otherKey()
+	sets := [][]byte{setOf(es.jwk()), setOf(es.jwk(), other.jwk()), []byte("{")}
+	mounted := newVolume(t, sets[0])
+	f := follow(t, mounted.path())
+	done := make(chan struct{})
+	results := make(chan error, 4)
+	for range cap(results) {
+		go func() {
+			for {
+				select {
+				case <-done:
+					results <- nil
+					return
+				default:
+				}
+				if _, err := f.Verify(t.Context(), es.good()); err != nil {
+					results <- err
+					return
+				}
+			}
+		}()
+	}
+	for i := range 60 {
+		mounted.update(sets[i%len(sets)], testNow)
+		f.keys.poll()
+	}
+	close(done)
+	for range cap(results) {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Whatever a service logs of its Verifier, no part of a token is in it.
+func TestLogsNoToken(t *testing.T) {
+	output := &log{}
+	config := testConfig(t)
+	config.Logger = output.logger()
+	v := newVerifier(t, config)
+	canary := testKey{"canary-kid", jose.ES256, esKey().private}
+	tokens := []string{canary.good(), esKey().sign(goodHeader, `{"sub":"canary","sub":"canary"}`), "canary.canary.canary"}
+	for _, token := range tokens {
+		recordRequest(v, "Bearer "+token)
+		if _, err := v.Verify(t.Context(), token); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("error %v", err)
+		}
+	}
+	if bytes.Contains(output.text.Bytes(), []byte("canary")) || output.count("token refused") != len(tokens) {
+		t.Errorf("log: %s", output.text.String())
+	}
+}
