@@ -101,6 +101,7 @@ func TestParseKeySetRefusesKeys(t *testing.T) {
 		"padded x":             ec.jwkWith(map[string]any{"x": ec.jwk()["x"].(string) + "="}),
 		"x with a line break":  ec.jwkWith(map[string]any{"x": "\n" + ec.jwk()["x"].(string)}),
 		"x of standard base64": ec.jwkWith(map[string]any{"x": strings.Repeat("+", 43)}),
+		"no Ed25519 key":       ed.jwkWith(map[string]any{"x": nil}),
 		"short Ed25519 key":    ed.jwkWith(map[string]any{"x": encode(strings.Repeat("x", 31))}),
 		"long Ed25519 key":     ed.jwkWith(map[string]any{"x": encode(strings.Repeat("x", 33))}),
 		"no n":                 rs.jwkWith(map[string]any{"n": nil}),

@@ -140,7 +140,7 @@ func (p *planner) schedule() {
 	p.wakeAt(p.out.Rotation.At())
 	for i := range p.ring.Keys {
 		if k := &p.ring.Keys[i]; k.State == Retired && k.Published() && !k.SupersededAt.IsZero() {
-			p.wakeAt(p.policy.removalTime(k))
+			p.wakeAt(p.policy.RemovalTime(k))
 		}
 	}
 }

@@ -172,14 +172,17 @@ func (p *planner) remove() {
 		if k.State != Retired || !k.Published() || k.SupersededAt.IsZero() {
 			continue
 		}
-		if !p.at.Before(p.policy.removalTime(k)) {
+		if !p.at.Before(p.policy.RemovalTime(k)) {
 			p.takeAway(k, TokensExpired)
 		}
 	}
 }
 
-// removalTime is when the last token of a superseded key has expired on every clock.
-func (p Policy) removalTime(k *Key) time.Time {
+// RemovalTime is when the last token of a Retired key has expired on every clock, zero while it was not seen superseded.
+func (p Policy) RemovalTime(k *Key) time.Time {
+	if k.SupersededAt.IsZero() {
+		return time.Time{}
+	}
 	return k.SupersededAt.Add(p.PropagationDelay + k.MaxLifetime + p.ClockSkew)
 }
 

@@ -1,0 +1,171 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// SigningKey is a key that an issuer signs tokens with and that the workloads of the selected namespaces trust. The
+// controller keeps its private half in the key namespace, puts its public keys into the ConfigMap keywright-jwks of every
+// selected namespace, and rotates it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,categories=keywright
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Algorithm",type=string,JSONPath=`.spec.algorithm`
+// +kubebuilder:printcolumn:name="Active key",type=string,JSONPath=`.status.activeKeyID`
+// +kubebuilder:printcolumn:name="Next rotation",type=string,JSONPath=`.status.nextRotationTime`
+// +kubebuilder:printcolumn:name="In sync",type=string,JSONPath=`.status.targets.summary`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 200",message="metadata.name must have at most 200 characters: the names of its Secrets are built from it",fieldPath=".metadata.name"
+type SigningKey struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	// spec is what you ask for.
+	// +required
+	Spec SigningKeySpec `json:"spec"`
+	// status is what the controller reports. It is never read back.
+	// +optional
+	Status SigningKeyStatus `json:"status,omitzero"`
+}
+
+// SigningKeyList is a list of SigningKeys.
+//
+// +kubebuilder:object:root=true
+type SigningKeyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []SigningKey `json:"items"`
+}
+
+// Algorithm is a JWS algorithm (RFC 7518 section 3.1; RFC 8037 for EdDSA).
+//
+// +kubebuilder:validation:Enum=ES256;ES384;ES512;EdDSA;RS256;RS384;RS512
+type Algorithm string
+
+// The algorithms.
+const (
+	ES256 Algorithm = "ES256"
+	ES384 Algorithm = "ES384"
+	ES512 Algorithm = "ES512"
+	EdDSA Algorithm = "EdDSA"
+	RS256 Algorithm = "RS256"
+	RS384 Algorithm = "RS384"
+	RS512 Algorithm = "RS512"
+)
+
+// SigningKeySpec is what a SigningKey asks for.
+//
+// +kubebuilder:validation:XValidation:rule="duration(self.rotation.interval) >= duration(self.distribution.propagationDelay) + duration(self.token.maxLifetime) + duration(self.token.clockSkew)",messageExpression="'rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew: ' + string(duration(self.distribution.propagationDelay) + duration(self.token.maxLifetime) + duration(self.token.clockSkew)) + ' would do'",message="rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew",reason=FieldValueInvalid,fieldPath=".rotation.interval"
+// +kubebuilder:validation:XValidation:rule="!has(self.rsaKeySize) || self.algorithm.startsWith('RS')",messageExpression="'rsaKeySize is for RS256, RS384 and RS512 only: leave it out with ' + self.algorithm",message="rsaKeySize is for RS256, RS384 and RS512 only",reason=FieldValueForbidden,fieldPath=".rsaKeySize"
+// +kubebuilder:validation:XValidation:rule="self.algorithm.startsWith('ES') == oldSelf.algorithm.startsWith('ES') && self.algorithm.startsWith('RS') == oldSelf.algorithm.startsWith('RS')",messageExpression="'algorithm may not change the key type, since some libraries reject a whole key set for one key of a type they do not know: keep ' + oldSelf.algorithm + (oldSelf.algorithm.startsWith('ES') ? ' or another ES algorithm' : oldSelf.algorithm.startsWith('RS') ? ' or another RS algorithm' : '') + ', or make a second SigningKey'",message="algorithm may not change the key type: make a second SigningKey",reason=FieldValueInvalid,fieldPath=".algorithm"
+type SigningKeySpec struct {
+	// algorithm is what tokens are signed with. It can change within one key type (ES*, RS*), which rotates the key. The
+	// kube-apiserver does not accept EdDSA.
+	// +kubebuilder:default=ES256
+	// +optional
+	Algorithm Algorithm `json:"algorithm,omitempty"`
+	// rsaKeySize is the size of an RSA key in bits, 2048 if not set. For RS256, RS384 and RS512 only.
+	// +kubebuilder:validation:Enum=2048;3072;4096
+	// +optional
+	RSAKeySize *int32 `json:"rsaKeySize,omitempty"`
+	// rotation says when the key changes.
+	// +kubebuilder:default={}
+	// +optional
+	Rotation Rotation `json:"rotation,omitzero"`
+	// token bounds the tokens that are signed.
+	// +kubebuilder:default={}
+	// +optional
+	Token Token `json:"token,omitzero"`
+	// distribution says which namespaces trust the key.
+	// +required
+	Distribution Distribution `json:"distribution"`
+	// revokedKeyIDs are keys that must not be trusted from now on. Taking one out again does not bring it back.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z0-9_-]{43}$`
+	// +kubebuilder:validation:items:MaxLength=43
+	// +optional
+	RevokedKeyIDs []string `json:"revokedKeyIDs,omitempty"`
+	// deletionPolicy says what happens to trust when this object is deleted. Retain leaves Secrets and files in place.
+	// Drain stops the signing and removes the files when the last token has expired. Delete removes all at once.
+	// +kubebuilder:default=Retain
+	// +optional
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+}
+
+// DeletionPolicy says what happens to trust when a SigningKey is deleted.
+//
+// +kubebuilder:validation:Enum=Retain;Drain;Delete
+type DeletionPolicy string
+
+// The deletion policies.
+const (
+	Retain DeletionPolicy = "Retain"
+	Drain  DeletionPolicy = "Drain"
+	Delete DeletionPolicy = "Delete"
+)
+
+// RotationMode says what makes a key change.
+//
+// +kubebuilder:validation:Enum=Automatic;Manual
+type RotationMode string
+
+// The rotation modes.
+const (
+	Automatic RotationMode = "Automatic"
+	Manual    RotationMode = "Manual"
+)
+
+// Rotation says when the key changes.
+type Rotation struct {
+	// mode is Automatic (every interval, and on request) or Manual (on request only).
+	// +kubebuilder:default=Automatic
+	// +optional
+	Mode RotationMode `json:"mode,omitempty"`
+	// interval is how long a key signs, like 720h. At least propagationDelay + maxLifetime + clockSkew.
+	// +kubebuilder:default="720h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="must be between 1s and 87600h: 720h would do",reason=FieldValueInvalid
+	// +optional
+	Interval metav1.Duration `json:"interval,omitzero"`
+}
+
+// Token bounds the tokens that are signed.
+type Token struct {
+	// maxLifetime is the longest lifetime of a token, exp - iat, like 1h. At most 24h.
+	// +kubebuilder:default="1h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h: 1h would do",reason=FieldValueInvalid
+	// +optional
+	MaxLifetime metav1.Duration `json:"maxLifetime,omitzero"`
+	// clockSkew is by how much the clocks of controller, issuers and verifiers may differ, like 1m.
+	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="must be between 1s and 1h: 1m would do",reason=FieldValueInvalid
+	// +optional
+	ClockSkew metav1.Duration `json:"clockSkew,omitzero"`
+}
+
+// Distribution says which namespaces trust the key, and how fast its files travel.
+type Distribution struct {
+	// namespaceSelector selects the namespaces that get the public keys. {} selects every namespace.
+	// +required
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
+	// propagationDelay is by how much the files of any running pod may lag behind the API, like 15m. A key is published for
+	// this long before it signs. Kubelets need up to 90s.
+	// +kubebuilder:default="15m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h: 15m would do",reason=FieldValueInvalid
+	// +optional
+	PropagationDelay metav1.Duration `json:"propagationDelay,omitzero"`
+}
