@@ -1,0 +1,52 @@
+// Command controller reconciles SigningKeys: it keeps their keys, rotates them, and distributes the public ones.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/keywright/keywright/controllers"
+)
+
+func main() {
+	opts := controllers.Options{Now: time.Now}
+	verbose := flag.Bool("verbose", false, "log details")
+	flag.StringVar(&opts.KeyNamespace, "key-namespace", "keywright-system",
+		"namespace that Keywright is installed in: the only one with private keys")
+	flag.StringVar(&opts.MetricsBindAddress, "metrics-bind-address", ":8080", "address of /metrics; empty for none")
+	flag.StringVar(&opts.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
+		"address of /healthz and /readyz; empty for none")
+	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "work only while holding the Lease, so that several replicas can run")
+	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a Lease lasts unrenewed")
+	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second,
+		"how long the leader tries to renew before it stops")
+	flag.DurationVar(&opts.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "time between tries")
+	flag.Parse()
+	if err := run(opts, *verbose); err != nil {
+		fmt.Fprintln(os.Stderr, "controller:", err)
+		os.Exit(1)
+	}
+}
+
+func run(opts controllers.Options, verbose bool) error {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	mgr, err := controllers.NewManager(config, opts)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctrl.SetupSignalHandler())
+}

@@ -1,0 +1,217 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/keywright/keywright/api/contract"
+)
+
+// DistributionReconciler keeps the ConfigMap of public keys of one namespace a work item: the union of all SigningKeys
+// that have a file there, in one write.
+type DistributionReconciler struct {
+	// Client reads Namespaces and ConfigMaps from the cache, and writes.
+	Client client.Client
+	// API reads from the API server itself what neither memory nor a cache may decide.
+	API client.Reader
+	// KeyNamespace holds the keyrings.
+	KeyNamespace string
+	// Now is the clock.
+	Now func() time.Time
+	// Recorder writes events.
+	Recorder events.EventRecorder
+	// Projections is what the signingkey controller decided.
+	Projections *Projections
+	// Metrics counts writes.
+	Metrics *Metrics
+	// Applier is the field manager that creates. It differs from process to process, so that of two controllers which
+	// create at once the second gets a conflict.
+	Applier string
+
+	truth *truth
+}
+
+// unansweredWait is when to look again at a file whose name exists but was not yet read by the signingkey controller.
+const unansweredWait = time.Second
+
+// Reconcile brings the ConfigMap of one namespace to what all projections ask for.
+func (r *DistributionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var namespace metav1.PartialObjectMetadata
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Client.Get(ctx, req.NamespacedName, &namespace)
+	if apierrors.IsNotFound(err) || (err == nil && namespace.DeletionTimestamp != nil) {
+		return ctrl.Result{}, nil
+	} else if err != nil {
+		return ctrl.Result{}, err
+	}
+	cm, err := r.standing(ctx, req.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	want, wait, err := r.compose(ctx, namespace.Labels, cm)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	err = r.write(ctx, req.Name, cm, want)
+	if lostRace(err) {
+		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
+	}
+	return ctrl.Result{RequeueAfter: wait}, err
+}
+
+// standing returns the ConfigMap that stands in a namespace as the cache shows it, or nil.
+func (r *DistributionReconciler) standing(ctx context.Context, namespace string) (*corev1.ConfigMap, error) {
+	var cm corev1.ConfigMap
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return &cm, err
+}
+
+// compose settles what memory cannot know, then composes. It also returns when to look again, 0 for never.
+func (r *DistributionReconciler) compose(
+	ctx context.Context, namespace labels.Set, cm *corev1.ConfigMap,
+) (composition, time.Duration, error) {
+	now := r.Now()
+	projections := r.Projections.all()
+	var wait time.Duration
+	if unknown := unanswered(cm, projections); len(unknown) > 0 {
+		exists, err := r.truth.known(ctx)
+		if err != nil {
+			return composition{}, 0, err
+		}
+		for _, name := range unknown {
+			if exists[name] {
+				projections[name] = projection{frozen: true}
+				wait = unansweredWait
+			}
+		}
+	}
+	want := compose(now, namespace, cm, projections)
+	if want.stands(cm) || (cm == nil && len(want.data) == 0) {
+		return want, want.wakeIn(now, wait), nil
+	}
+	for _, name := range doubtful(now, cm, want, projections) {
+		believed, err := r.truth.confirm(ctx, name)
+		if err != nil {
+			return composition{}, 0, err
+		}
+		held, _ := r.Projections.get(name)
+		if !believed {
+			held.frozen, wait = true, unansweredWait
+		}
+		projections[name] = held
+	}
+	want = compose(now, namespace, cm, projections)
+	return want, want.wakeIn(now, wait), nil
+}
+
+func (c *composition) wakeIn(now time.Time, wait time.Duration) time.Duration {
+	if c.wake.IsZero() {
+		return wait
+	}
+	until := max(c.wake.Sub(now), time.Millisecond)
+	if wait == 0 {
+		return until
+	}
+	return min(wait, until)
+}
+
+// write brings what stands to what is wanted with one write, or none.
+func (r *DistributionReconciler) write(ctx context.Context, namespace string, cm *corev1.ConfigMap, want composition) error {
+	if want.stands(cm) || (cm == nil && len(want.data) == 0) {
+		return nil
+	}
+	annotation, err := want.annotation()
+	if err != nil {
+		return fmt.Errorf("encode the records of %s: %w", namespace, err)
+	}
+	switch {
+	case cm == nil:
+		err = r.create(ctx, namespace, want, annotation)
+		r.Metrics.wrote("create", err)
+	case cm.Immutable != nil && *cm.Immutable:
+		err = r.Client.Delete(ctx, cm, client.Preconditions{UID: &cm.UID, ResourceVersion: &cm.ResourceVersion})
+		r.Metrics.wrote("delete", err)
+	default:
+		err = r.update(ctx, cm, want, annotation)
+		r.Metrics.wrote("update", err)
+	}
+	if err != nil {
+		return fmt.Errorf("write ConfigMap %s/%s: %w", namespace, contract.JWKSConfigMap, err)
+	}
+	r.reportPlanted(ctx, cm, want)
+	return nil
+}
+
+// create applies instead of posting: creation by name can then be granted by name.
+func (r *DistributionReconciler) create(ctx context.Context, namespace string, want composition, annotation string) error {
+	apply := applycorev1.ConfigMap(contract.JWKSConfigMap, namespace).
+		WithLabels(map[string]string{contract.ManagedByLabel: contract.ManagedBy}).
+		WithAnnotations(map[string]string{contract.ProjectionsAnnotation: annotation}).
+		WithData(want.data)
+	return r.Client.Apply(ctx, apply, client.FieldOwner(r.Applier))
+}
+
+// update replaces the whole ConfigMap with the resource version that was read. Labels and annotations of others stay: no
+// pod sees them. Owner references and finalizers go: they could take the files away, or keep them from being renewed.
+func (r *DistributionReconciler) update(ctx context.Context, cm *corev1.ConfigMap, want composition, annotation string) error {
+	next := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID, ResourceVersion: cm.ResourceVersion,
+			Labels: cloned(cm.Labels), Annotations: cloned(cm.Annotations),
+		},
+		Data: want.data,
+	}
+	next.Labels[contract.ManagedByLabel] = contract.ManagedBy
+	next.Annotations[contract.ProjectionsAnnotation] = annotation
+	return r.Client.Update(ctx, next)
+}
+
+func cloned(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return maps.Clone(m)
+}
+
+// reportPlanted says that somebody else had written to the ConfigMap.
+func (r *DistributionReconciler) reportPlanted(ctx context.Context, cm *corev1.ConfigMap, want composition) {
+	if cm == nil {
+		return
+	}
+	planted := want.planted
+	if len(cm.BinaryData) > 0 {
+		planted = append(planted, "binaryData")
+	}
+	if cm.Immutable != nil {
+		planted = append(planted, "immutable")
+	}
+	if len(cm.OwnerReferences) > 0 {
+		planted = append(planted, "ownerReferences")
+	}
+	if len(planted) == 0 {
+		return
+	}
+	const most = 5
+	text := strings.Join(planted[:min(len(planted), most)], ", ")
+	r.Metrics.planted.Inc()
+	log.FromContext(ctx).Info("Replaced what was planted", "planted", text, "count", len(planted))
+	r.Recorder.Eventf(cm, nil, corev1.EventTypeWarning, "Planted", "Replace",
+		"Replaced what Keywright had not written: %s (%d in all). Only Keywright may write this ConfigMap", text, len(planted))
+}

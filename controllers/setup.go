@@ -1,0 +1,132 @@
+package controllers
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// Options are what an operator can set. The zero value of an address means no listener.
+type Options struct {
+	// KeyNamespace is where Keywright is installed: the only namespace with private keys.
+	KeyNamespace string
+	// MetricsBindAddress serves /metrics over HTTP.
+	MetricsBindAddress string
+	// HealthProbeBindAddress serves /healthz and /readyz over HTTP.
+	HealthProbeBindAddress string
+	// LeaderElect lets several replicas run, one of which works. Its Lease is in the key namespace.
+	LeaderElect bool
+	// LeaseDuration, RenewDeadline and RetryPeriod are those of client-go's leader election.
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// leaseName is the name of the Lease that the leader holds.
+const leaseName = "keywright-controller"
+
+// NewManager returns a manager that runs both controllers. It caches SigningKeys, the metadata of Namespaces, the
+// ConfigMaps of the one reserved name, and the metadata of the Secrets of the key namespace: never a private key.
+func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := keywrightv1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // the API server's own priority and fairness decides: a revocation is not to wait here
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(opts.KeyNamespace),
+		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		Metrics:                       server.Options{BindAddress: orNone(opts.MetricsBindAddress)},
+		HealthProbeBindAddress:        orNone(opts.HealthProbeBindAddress),
+		LeaderElection:                opts.LeaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       opts.KeyNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 &opts.LeaseDuration,
+		RenewDeadline:                 &opts.RenewDeadline,
+		RetryPeriod:                   &opts.RetryPeriod,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create the manager: %w", err)
+	}
+	if err := addProbes(mgr); err != nil {
+		return nil, err
+	}
+	return mgr, setup(mgr, opts)
+}
+
+// orNone turns an empty address into the one that means no listener.
+func orNone(address string) string {
+	if address == "" {
+		return "0"
+	}
+	return address
+}
+
+func cacheOptions(keyNamespace string) cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{contract.ManagedByLabel: contract.ManagedBy})
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: {Field: fields.OneTermEqualSelector("metadata.name", contract.JWKSConfigMap)},
+			&corev1.Secret{}:    {Namespaces: map[string]cache.Config{keyNamespace: {LabelSelector: ours}}},
+		},
+	}
+}
+
+func addProbes(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.AddReadyzCheck("caches", func(req *http.Request) error {
+		if !mgr.GetCache().WaitForCacheSync(req.Context()) {
+			return fmt.Errorf("the caches are not filled yet: the API server was not reached")
+		}
+		return nil
+	})
+}
+
+// setup adds both controllers to a manager.
+func setup(mgr ctrl.Manager, opts Options) error {
+	projections := NewProjections()
+	m := NewMetrics(metrics.Registry)
+	recorder := mgr.GetEventRecorder("keywright-controller")
+	signingKeys := &SigningKeyReconciler{
+		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,
+		Recorder: recorder, Projections: projections, Given: NewGiven(opts.Now), Metrics: m,
+	}
+	if err := signingKeys.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the signingkey controller: %w", err)
+	}
+	distribution := &DistributionReconciler{
+		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,
+		Recorder: recorder, Projections: projections, Metrics: m,
+		Applier: contract.ManagedBy + "-create-" + rand.Text()[:8],
+	}
+	if err := distribution.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the distribution controller: %w", err)
+	}
+	return nil
+}

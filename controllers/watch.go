@@ -1,0 +1,156 @@
+package controllers
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys,verbs=get;list;watch;update
+// +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys/status,verbs=update
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-jwks,verbs=get;list;watch;create;patch;update;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete,namespace=keywright-system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=keywright-controller,verbs=get;update,namespace=keywright-system
+
+// urgently is the priority of a revocation in the queue of the distribution. Everything else has priority 0 or less.
+const urgently = 100
+
+// controllerOptions lets a standby replica fill its caches, and caps the back-off: the default one grows to 1,000 s.
+func controllerOptions(workers int) controller.Options {
+	warm := true
+	return controller.Options{
+		MaxConcurrentReconciles: workers,
+		EnableWarmup:            &warm,
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](
+			5*time.Millisecond, 60*time.Second),
+	}
+}
+
+// SetupWithManager watches SigningKeys, their Secrets, the namespaces they may select and the ConfigMaps there.
+func (r *SigningKeyReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionChanged())
+	return ctrl.NewControllerManagedBy(mgr).Named("signingkey").
+		For(&keywrightv1alpha1.SigningKey{}, builder.WithPredicates(asked)).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(secretToSigningKey)).
+		WatchesMetadata(&corev1.Namespace{}, r.wakeAll(), builder.WithPredicates(selectionChanged())).
+		Watches(&corev1.ConfigMap{}, r.Given.handler()).
+		WithOptions(controllerOptions(4)).
+		Complete(r)
+}
+
+// SetupWithManager watches Namespaces, their ConfigMaps, and what the signingkey controller decides.
+func (r *DistributionReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.truth = &truth{api: r.API, keyNamespace: r.KeyNamespace, now: r.Now, projections: r.Projections}
+	return ctrl.NewControllerManagedBy(mgr).Named("distribution").
+		WatchesMetadata(&corev1.Namespace{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(selectionChanged())).
+		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(configMapToNamespace)).
+		WatchesRawSource(source.Func(r.onProjections)).
+		WithOptions(controllerOptions(16)).
+		Complete(r)
+}
+
+// onProjections queues every namespace when a projection changes, revocations before anything else.
+func (r *DistributionReconciler) onProjections(ctx context.Context, q queue) error {
+	r.Projections.onChange(func(urgent bool) {
+		requests, err := r.everyNamespace(ctx)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "List the namespaces to distribute to")
+			return
+		}
+		prioritized, ok := q.(priorityqueue.PriorityQueue[reconcile.Request])
+		if !ok || !urgent {
+			for _, request := range requests {
+				q.Add(request)
+			}
+			return
+		}
+		priority := urgently
+		prioritized.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, requests...)
+	})
+	return nil
+}
+
+func (r *DistributionReconciler) everyNamespace(ctx context.Context) ([]reconcile.Request, error) {
+	var namespaces metav1.PartialObjectMetadataList
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := r.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	requests := make([]reconcile.Request, len(namespaces.Items))
+	for i := range namespaces.Items {
+		requests[i] = named(namespaces.Items[i].Name)
+	}
+	return requests, nil
+}
+
+func named(name string) reconcile.Request {
+	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
+}
+
+func configMapToNamespace(_ context.Context, o client.Object) []reconcile.Request {
+	return []reconcile.Request{named(o.GetNamespace())}
+}
+
+func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request {
+	name, ok := signingKeyOf(o.GetName())
+	if !ok || o.GetLabels()[contract.RoleLabel] == "" {
+		return nil
+	}
+	return []reconcile.Request{named(name)}
+}
+
+// wakeAll lets every SigningKey look at its targets again, a moment after namespaces changed.
+func (r *SigningKeyReconciler) wakeAll() handler.EventHandler {
+	wake := func(ctx context.Context, q queue) {
+		var keys keywrightv1alpha1.SigningKeyList
+		if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
+			log.FromContext(ctx).Error(err, "List the SigningKeys that may select a namespace")
+			return
+		}
+		for i := range keys.Items {
+			q.AddAfter(named(keys.Items[i].Name), debounce)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q queue) { wake(ctx, q) },
+		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q queue) { wake(ctx, q) },
+		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q queue) { wake(ctx, q) },
+	}
+}
+
+// selectionChanged passes what can make a namespace a target or end that.
+func selectionChanged() predicate.Predicate {
+	return predicate.Or(deletionChanged(), predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },
+	})
+}
+
+func deletionChanged() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return (e.ObjectOld.GetDeletionTimestamp() == nil) != (e.ObjectNew.GetDeletionTimestamp() == nil)
+		},
+	}
+}
