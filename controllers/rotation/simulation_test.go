@@ -306,7 +306,7 @@ func (w *world) changePolicy() {
 	case 0:
 		p.MaxLifetime = []time.Duration{time.Minute, 10 * time.Minute, time.Hour}[w.rnd.IntN(3)]
 	case 1:
-		p.KeySpec.Algorithm = []string{"ES256", "ES384"}[w.rnd.IntN(2)]
+		p.Algorithm = []string{"ES256", "ES384"}[w.rnd.IntN(2)]
 	case 2:
 		p.Manual = !p.Manual
 	case 3:
