@@ -16,7 +16,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="In sync",type=string,JSONPath=`.status.targets.summary`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 200",message="metadata.name must have at most 200 characters: the names of its Secrets are built from it",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 200",message="metadata.name must have at most 200 characters: the names of its Secrets are built from it"
 type SigningKey struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
@@ -57,9 +57,9 @@ const (
 
 // SigningKeySpec is what a SigningKey asks for.
 //
-// +kubebuilder:validation:XValidation:rule="duration(self.rotation.interval) >= duration(self.distribution.propagationDelay) + duration(self.token.maxLifetime) + duration(self.token.clockSkew)",messageExpression="'rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew: ' + string(duration(self.distribution.propagationDelay) + duration(self.token.maxLifetime) + duration(self.token.clockSkew)) + ' would do'",message="rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew",reason=FieldValueInvalid,fieldPath=".rotation.interval"
+// +kubebuilder:validation:XValidation:rule="duration(self.rotation.interval) >= duration(self.distribution.propagationDelay) + duration(self.token.maxLifetime) + duration(self.token.clockSkew)",messageExpression="'rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew: ' + self.distribution.propagationDelay + self.token.maxLifetime + self.token.clockSkew + ' would do'",message="rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew",reason=FieldValueInvalid,fieldPath=".rotation.interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.rsaKeySize) || self.algorithm.startsWith('RS')",messageExpression="'rsaKeySize is for RS256, RS384 and RS512 only: leave it out with ' + self.algorithm",message="rsaKeySize is for RS256, RS384 and RS512 only",reason=FieldValueForbidden,fieldPath=".rsaKeySize"
-// +kubebuilder:validation:XValidation:rule="self.algorithm.startsWith('ES') == oldSelf.algorithm.startsWith('ES') && self.algorithm.startsWith('RS') == oldSelf.algorithm.startsWith('RS')",messageExpression="'algorithm may not change the key type, since some libraries reject a whole key set for one key of a type they do not know: keep ' + oldSelf.algorithm + (oldSelf.algorithm.startsWith('ES') ? ' or another ES algorithm' : oldSelf.algorithm.startsWith('RS') ? ' or another RS algorithm' : ”) + ', or make a second SigningKey'",message="algorithm may not change the key type: make a second SigningKey",reason=FieldValueInvalid,fieldPath=".algorithm"
+// +kubebuilder:validation:XValidation:rule="self.algorithm.startsWith('ES') == oldSelf.algorithm.startsWith('ES') && self.algorithm.startsWith('RS') == oldSelf.algorithm.startsWith('RS')",messageExpression="'algorithm may not change the key type, since some libraries reject a whole key set for one key of a type they do not know: keep ' + oldSelf.algorithm + (oldSelf.algorithm.startsWith('ES') ? ' or another ES algorithm' : oldSelf.algorithm.startsWith('RS') ? ' or another RS algorithm' : ' as it is') + ', or make a second SigningKey'",message="algorithm may not change the key type: make a second SigningKey",reason=FieldValueInvalid,fieldPath=".algorithm"
 type SigningKeySpec struct {
 	// algorithm is what tokens are signed with. It can change within one key type (ES*, RS*), which rotates the key. The
 	// kube-apiserver does not accept EdDSA.
@@ -127,7 +127,7 @@ type Rotation struct {
 	// interval is how long a key signs, like 720h. At least propagationDelay + maxLifetime + clockSkew.
 	// +kubebuilder:default="720h"
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:MaxLength=96
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="must be between 1s and 87600h: 720h would do",reason=FieldValueInvalid
 	// +optional

@@ -1,0 +1,169 @@
+package controllers
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+const selectsAll = "distribution: {namespaceSelector: {}}\n"
+
+// parse makes a SigningKey from the YAML of its spec, as kubectl would: unknown and ill-typed fields reach the server.
+func parse(t *testing.T, name, spec string) *unstructured.Unstructured {
+	t.Helper()
+	var fields map[string]any
+	if err := yaml.Unmarshal([]byte(spec), &fields); err != nil {
+		t.Fatal(err)
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": keywrightv1alpha1.GroupVersion().String(), "kind": "SigningKey",
+		"metadata": map[string]any{"name": name}, "spec": fields,
+	}}
+}
+
+func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
+	thumbprint := strings.Repeat("A", 43)
+	var tooMany []string
+	for i := range 257 {
+		tooMany = append(tooMany, fmt.Sprintf("%043d", i))
+	}
+	timeline := func(interval, delay, lifetime, skew string) string {
+		return fmt.Sprintf("rotation: {interval: %s}\ntoken: {maxLifetime: %s, clockSkew: %s}\n"+
+			"distribution: {namespaceSelector: {}, propagationDelay: %s}", interval, lifetime, skew, delay)
+	}
+	for _, c := range []struct {
+		name, spec string
+		// refused is what the message must say, empty for a spec that is accepted.
+		refused string
+	}{
+		{"minimal", selectsAll, ""},
+		{"no selector", "distribution: {}", "namespaceSelector: Required value"},
+		{"no spec", "", "Required value"},
+		{"algorithm RS512", "algorithm: RS512\nrsaKeySize: 4096\n" + selectsAll, ""},
+		{"algorithm EdDSA", "algorithm: EdDSA\n" + selectsAll, ""},
+		{"algorithm PS256", "algorithm: PS256\n" + selectsAll, "supported values"},
+		{"algorithm none", "algorithm: none\n" + selectsAll, "supported values"},
+		{"rsaKeySize of 1024", "algorithm: RS256\nrsaKeySize: 1024\n" + selectsAll, "supported values"},
+		{"rsaKeySize with ES256", "rsaKeySize: 2048\n" + selectsAll, "leave it out with ES256"},
+		{"timeline exact", timeline("26m", "15m", "10m", "1m"), ""},
+		{"timeline short", timeline("25m59s", "15m", "10m", "1m"), "spec.rotation.interval: Invalid value"},
+		{"timeline in seconds", timeline("3s", "1s", "1s", "1s"), ""},
+		{"interval below a second", timeline("500ms", "1s", "1s", "1s"), "must be between 1s and 87600h: 720h would do"},
+		{"interval in days", "rotation: {interval: 30d}\n" + selectsAll, "should match"},
+		{"interval negative", "rotation: {interval: -1h}\n" + selectsAll, "should match"},
+		{"interval a number", "rotation: {interval: 30}\n" + selectsAll, "must be of type string"},
+		{"interval of 11 years", "rotation: {interval: 96360h}\n" + selectsAll, "720h would do"},
+		{"maxLifetime a day", "token: {maxLifetime: 24h}\n" + selectsAll, ""},
+		{"maxLifetime over a day", "token: {maxLifetime: 24h1s}\n" + selectsAll, "1h would do"},
+		{"clockSkew zero", "token: {clockSkew: 0s}\n" + selectsAll, "1m would do"},
+		{"propagationDelay zero", "distribution: {namespaceSelector: {}, propagationDelay: 0s}", "15m would do"},
+		{"mode unknown", "rotation: {mode: Sometimes}\n" + selectsAll, "supported values"},
+		{"mode Manual", "rotation: {mode: Manual}\n" + selectsAll, ""},
+		{"deletionPolicy unknown", "deletionPolicy: Orphan\n" + selectsAll, "supported values"},
+		{"deletionPolicy Drain", "deletionPolicy: Drain\n" + selectsAll, ""},
+		{"revoked one", "revokedKeyIDs: [" + thumbprint + "]\n" + selectsAll, ""},
+		{"revoked twice", "revokedKeyIDs: [" + thumbprint + "," + thumbprint + "]\n" + selectsAll, "Duplicate value"},
+		{"revoked too short", "revokedKeyIDs: [" + thumbprint[1:] + "]\n" + selectsAll, "should match"},
+		{"revoked too long", "revokedKeyIDs: [" + thumbprint + "A]\n" + selectsAll, "may not be more than 43"},
+		{"revoked too many", `revokedKeyIDs: ["` + strings.Join(tooMany, `","`) + "\"]\n" + selectsAll, "must have at most 256"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			key := parse(t, "rules-"+strings.ToLower(strings.ReplaceAll(c.name, " ", "-")), c.spec)
+			err := admin(t).Create(t.Context(), key)
+			switch {
+			case c.refused == "" && err != nil:
+				t.Fatalf("refused: %v", err)
+			case c.refused == "":
+				return
+			case err == nil:
+				t.Fatal("accepted")
+			case !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), c.refused):
+				t.Fatalf("the message does not say %q: %v", c.refused, err)
+			}
+		})
+	}
+}
+
+func TestRefusalOfATimelineNamesAValueThatWouldDo(t *testing.T) {
+	c := admin(t)
+	key := parse(t, "rules-suggestion", "rotation: {interval: 10m}\n"+selectsAll)
+	err := c.Create(t.Context(), key)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	suggestion := regexp.MustCompile(`: (\S+) would do`).FindStringSubmatch(err.Error())
+	if suggestion == nil {
+		t.Fatalf("no value in: %v", err)
+	}
+	key = parse(t, "rules-suggestion", "rotation: {interval: "+suggestion[1]+"}\n"+selectsAll)
+	if err := c.Create(t.Context(), key); err != nil {
+		t.Fatalf("the value that would do is refused: %v", err)
+	}
+}
+
+func TestNameIsBounded(t *testing.T) {
+	c := admin(t)
+	if err := c.Create(t.Context(), parse(t, strings.Repeat("n", 200), selectsAll)); err != nil {
+		t.Errorf("200 characters are refused: %v", err)
+	}
+	err := c.Create(t.Context(), parse(t, strings.Repeat("n", 201), selectsAll))
+	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "at most 200 characters") {
+		t.Errorf("201 characters: %v", err)
+	}
+}
+
+func TestKeyTypeMayNotChange(t *testing.T) {
+	c := admin(t)
+	types := map[string][]string{"ES256": {"ES384", "ES512"}, "RS256": {"RS384", "RS512"}, "EdDSA": {"EdDSA"}}
+	for from := range types {
+		key := parse(t, "rules-from-"+strings.ToLower(from), "algorithm: "+from+"\n"+selectsAll)
+		if err := c.Create(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		for of, others := range types {
+			for _, to := range append(others, of) {
+				err := patch(t, c, key, to)
+				if allowed := of == from; allowed != (err == nil) {
+					t.Errorf("from %s to %s: %v", from, to, err)
+				} else if !allowed && !strings.Contains(err.Error(), "make a second SigningKey") {
+					t.Errorf("from %s to %s: the message does not say what to do: %v", from, to, err)
+				}
+			}
+		}
+		if err := patch(t, c, key, from); err != nil {
+			t.Errorf("back to %s: %v", from, err)
+		}
+	}
+}
+
+func patch(t *testing.T, c client.Client, key client.Object, algorithm string) error {
+	t.Helper()
+	p := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"algorithm":%q}}`, algorithm))
+	return c.Patch(t.Context(), key, p)
+}
+
+func TestDefaults(t *testing.T) {
+	c := admin(t)
+	if err := c.Create(t.Context(), parse(t, "rules-defaults", selectsAll)); err != nil {
+		t.Fatal(err)
+	}
+	var key keywrightv1alpha1.SigningKey
+	if err := c.Get(t.Context(), client.ObjectKey{Name: "rules-defaults"}, &key); err != nil {
+		t.Fatal(err)
+	}
+	s := key.Spec
+	got := fmt.Sprintln(s.Algorithm, s.Rotation.Mode, s.Rotation.Interval.Duration, s.Token.MaxLifetime.Duration,
+		s.Token.ClockSkew.Duration, s.Distribution.PropagationDelay.Duration, s.DeletionPolicy)
+	if diff := cmp.Diff("ES256 Automatic 720h0m0s 1h0m0s 1m0s 15m0s Retain", strings.Join(strings.Fields(got), " ")); diff != "" {
+		t.Error(diff)
+	}
+}
