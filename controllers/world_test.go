@@ -78,6 +78,7 @@ var worlds atomic.Int64
 // newWorld makes a key namespace and two targets, and reconcilers that act as an admin.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	t.Parallel()
 	n := worlds.Add(1)
 	w := &world{
 		T: t, Client: admin(t), events: &announced{}, name: fmt.Sprintf("key-%d", n),

@@ -1,0 +1,192 @@
+package controllers
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+func TestWhateverIsPlantedIsReplaced(t *testing.T) {
+	for name, plant := range map[string]func(*corev1.ConfigMap){
+		"a file":           func(cm *corev1.ConfigMap) { cm.Data["evil.json"] = `{"keys":[]}` },
+		"a file of theirs": func(cm *corev1.ConfigMap) { cm.Data["notes.txt"] = "x" },
+		"binary data":      func(cm *corev1.ConfigMap) { cm.BinaryData = map[string][]byte{"evil": {1}} },
+		"no files":         func(cm *corev1.ConfigMap) { cm.Data = nil },
+		"no records": func(cm *corev1.ConfigMap) {
+			cm.Annotations = nil
+			for file := range cm.Data {
+				cm.Data[file] = `{"keys":[]}`
+			}
+		},
+		"a generation from the future": func(cm *corev1.ConfigMap) {
+			for file := range cm.Data {
+				cm.Annotations[contract.ProjectionsAnnotation] = `{"` + strings.TrimSuffix(file, ".json") + `":{"generation":99999}}`
+				cm.Data[file] = `{"keys":[]}`
+			}
+		},
+		"unreadable records": func(cm *corev1.ConfigMap) { cm.Annotations[contract.ProjectionsAnnotation] = `{{` },
+		"immutability":       func(cm *corev1.ConfigMap) { cm.Immutable, cm.Data["evil.json"] = new(true), "{}" },
+		"an owner": func(cm *corev1.ConfigMap) {
+			cm.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: "evil", UID: types.UID("1")}}
+		},
+		"a finalizer": func(cm *corev1.ConfigMap) { cm.Finalizers = []string{"evil.example.com/hold"} },
+		"no label":    func(cm *corev1.ConfigMap) { cm.Labels = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signingKey()
+			w.settle()
+			target := w.targets[0]
+			good := w.configMap(target)
+			evil := good.DeepCopy()
+			plant(evil)
+			w.must(w.Update(t.Context(), evil))
+			w.reconcileFile(target)
+			w.reconcileFile(target)
+			got := w.configMap(target)
+			if got == nil || toJSON(t, got.Data) != toJSON(t, good.Data) || len(got.BinaryData) > 0 ||
+				got.Immutable != nil || len(got.OwnerReferences)+len(got.Finalizers) > 0 ||
+				toJSON(t, got.Annotations) != toJSON(t, good.Annotations) {
+				t.Fatalf("it stands: %s", toJSON(t, got))
+			}
+			silent := []string{"a finalizer", "no label", "no files", "unreadable records"}
+			if said := strings.Contains(w.events.text(), "Warning Planted Replace"); said == slices.Contains(silent, name) {
+				t.Errorf("events:\n%s", w.events.text())
+			}
+		})
+	}
+}
+
+func TestDeletedConfigMapIsCreatedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	w.must(w.Delete(t.Context(), w.configMap(w.targets[0])))
+	w.reconcileFile(w.targets[0])
+	w.wantEverywhere(w.signs(), w.standby())
+}
+
+// A controller that was paused while another one led must write nothing that it remembers.
+func TestPausedLeaderBringsNothingBack(t *testing.T) {
+	for _, stands := range []string{"the newer file", "a newer file without its record", "no ConfigMap"} {
+		t.Run(stands, func(t *testing.T) {
+			w := newWorld(t)
+			w.signingKey()
+			w.settle()
+			first := w.signs()
+			paused := w.files
+			w.restart()
+			w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.RevokedKeyIDs = []string{first} })
+			w.step(time.Minute)
+			if slices.Contains(w.trusted(w.targets[0]), first) {
+				t.Fatal("the revocation was not written")
+			}
+			cm := w.configMap(w.targets[0])
+			switch stands {
+			case "no ConfigMap":
+				w.must(w.Delete(t.Context(), cm))
+			case "a newer file without its record":
+				cm.Annotations = nil
+				w.must(w.Update(t.Context(), cm))
+			}
+			w.files = paused
+			w.reconcileFile(w.targets[0])
+			if got := w.trusted(w.targets[0]); slices.Contains(got, first) || len(got) != 2 {
+				t.Errorf("the paused leader left %v", got)
+			}
+		})
+	}
+}
+
+func TestDeselectedNamespaceKeepsItsFileUntilItsTokensExpired(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	target := w.targets[0]
+	w.label(target, nil)
+	w.settle()
+	w.clock.step(20 * time.Minute)
+	w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.RevokedKeyIDs = []string{w.signs()} })
+	w.restart()
+	w.settle()
+	if got := w.trusted(target); len(got) != 2 || !slices.Contains(got, w.signs()) {
+		t.Errorf("its file was not kept up to date: %v", got)
+	}
+	w.want("targets", w.get().Status.Targets.Summary, "1/1")
+	if kept := w.get().Status.Targets.Kept; kept != 1 {
+		t.Errorf("the status counts %d kept files", kept)
+	}
+	w.step(time.Minute + time.Second)
+	if got := w.trusted(target); got != nil {
+		t.Errorf("after propagationDelay + maxLifetime + clockSkew it still trusts %v", got)
+	}
+	if w.configMap(target) == nil {
+		t.Error("the ConfigMap was deleted: that takes no file away from a pod")
+	}
+}
+
+func TestSelectedAgainClearsTheDeselection(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	target := w.targets[0]
+	w.label(target, nil)
+	w.settle()
+	w.step(10 * time.Minute)
+	w.label(target, map[string]string{"trusts": w.name})
+	w.settle()
+	w.label(target, nil)
+	w.settle()
+	w.step(20 * time.Minute)
+	if w.trusted(target) == nil {
+		t.Error("the first deselection still counts")
+	}
+}
+
+func (w *world) label(namespace string, labels map[string]string) {
+	w.Helper()
+	var ns corev1.Namespace
+	w.must(w.Get(w.Context(), client.ObjectKey{Name: namespace}, &ns))
+	ns.Labels = labels
+	w.must(w.Update(w.Context(), &ns))
+}
+
+func TestTwoSigningKeysShareOneConfigMap(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	other := sample(w.name + "-other")
+	other.Spec.Distribution.NamespaceSelector.MatchLabels = map[string]string{"trusts": w.name}
+	w.must(w.Create(t.Context(), other))
+	for range 4 {
+		_, err := w.keys.Reconcile(t.Context(), named(other.Name))
+		w.must(err)
+		w.settle()
+	}
+	cm := w.configMap(w.targets[0])
+	if len(cm.Data) != 2 || len(keyIDs([]byte(cm.Data[w.name+".json"]))) != 2 || len(keyIDs([]byte(cm.Data[other.Name+".json"]))) != 2 {
+		t.Errorf("want two files of two keys, got %s", toJSON(t, cm.Data))
+	}
+}
+
+func TestNamespaceThatEndsIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	target := w.targets[0]
+	w.must(w.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: target}}))
+	w.must(w.Delete(t.Context(), w.configMap(target)))
+	w.settle()
+	if w.configMap(target) != nil {
+		t.Error("it was written to")
+	}
+	w.want("targets", w.get().Status.Targets.Summary, "1/1")
+}
