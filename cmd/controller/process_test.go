@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// process is the controller, run as an operator would.
+type process struct {
+	*exec.Cmd
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *process) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// start starts the controller with the rights of its service account, and kills it when the test ends.
+func start(t *testing.T) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(shared.file("controller"), "--kubeconfig", shared.file("kubeconfig"),
+		"--key-namespace", keyNamespace, "--metrics-bind-address=", "--health-probe-bind-address=",
+		"--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")}
+	p.Stdout, p.Stderr = p, p
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("the controller said:\n%s", p.said())
+		}
+	})
+	return p
+}
+
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	_ = p.Wait()
+}
+
+// apply creates every object of some files, unless it is there.
+func apply(t *testing.T, files ...string) {
+	t.Helper()
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents := yaml.NewYAMLOrJSONDecoder(bufio.NewReader(f), 4096)
+		for {
+			var o unstructured.Unstructured
+			if err := documents.Decode(&o); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			if err := shared.admin.Create(t.Context(), &o); client.IgnoreAlreadyExists(err) != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+		}
+		_ = f.Close()
+	}
+}
+
+// install applies what an operator applies, less the Deployments: nothing here runs pods.
+func install(t *testing.T) {
+	t.Helper()
+	apply(t, "../../config/default/namespace.yaml", "../../config/rbac/service_account.yaml", "../../config/rbac/role.yaml",
+		"../../config/rbac/role_binding.yaml", "../../config/rbac/signingkey_roles.yaml")
+}
+
+// until waits for something to become true.
+func until(t *testing.T, what string, within time.Duration, is func(context.Context) bool) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
+		return is(ctx), nil
+	})
+	if err != nil {
+		t.Fatalf("within %v not %s", within, what)
+	}
+}
+
+// request is one line of the audit log.
+type request struct {
+	Verb           string
+	RequestURI     string
+	ObjectRef      struct{ Resource, Namespace, Name, Subresource string }
+	ResponseStatus metav1.Status
+	StageTimestamp metav1.MicroTime
+}
+
+func (r request) String() string {
+	return fmt.Sprintf("%s %s: %d", r.Verb, r.RequestURI, r.ResponseStatus.Code)
+}
+
+// write tells whether the request was made to change something, Leases aside.
+func (r request) write() bool {
+	return !strings.Contains("get list watch", r.Verb) && r.ObjectRef.Resource != "leases"
+}
+
+// audited returns what the controller has asked of the API server since a given time.
+func audited(t *testing.T, since time.Time) []request {
+	t.Helper()
+	b, err := os.ReadFile(shared.file("audit.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []request
+	for _, line := range bytes.Split(bytes.TrimSpace(b), []byte("\n")) {
+		var r request
+		if json.Unmarshal(line, &r) == nil && r.StageTimestamp.After(since) {
+			all = append(all, r)
+		}
+	}
+	return all
+}

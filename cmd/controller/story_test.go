@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+func signingKey(ctx context.Context, name string) (key keywrightv1alpha1.SigningKey) {
+	_ = shared.admin.Get(ctx, client.ObjectKey{Name: name}, &key)
+	return key
+}
+
+func ready(key *keywrightv1alpha1.SigningKey) bool {
+	return meta.IsStatusConditionTrue(key.Status.Conditions, keywrightv1alpha1.ConditionReady) &&
+		meta.IsStatusConditionTrue(key.Status.Conditions, keywrightv1alpha1.ConditionDistributed) &&
+		key.Status.Targets.Selected > 0
+}
+
+func file(ctx context.Context, namespace, name string) string {
+	var cm corev1.ConfigMap
+	_ = shared.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
+	return cm.Data[name+contract.JWKSSuffix]
+}
+
+// The sample of the repository, with the controller as a process that has the rights of config/rbac and no more: it works
+// within seconds, it falls silent, and it survives being killed.
+func TestSample(t *testing.T) {
+	install(t)
+	controller := start(t)
+	until(t, "leading", 20*time.Second, func(context.Context) bool {
+		return strings.Contains(controller.said(), "Successfully acquired lease")
+	})
+	apply(t, "../../config/samples/signingkey.yaml")
+	namespace := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"keywright.dev/verify": "true"}}}
+	if err := shared.admin.Create(t.Context(), &namespace); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "Ready", 5*time.Second, func(ctx context.Context) bool {
+		key := signingKey(ctx, "platform")
+		return ready(&key)
+	})
+	for _, name := range []string{"platform" + contract.KeyringSuffix, "platform" + contract.SigningKeySuffix} {
+		var s corev1.Secret
+		if err := shared.admin.Get(t.Context(), client.ObjectKey{Namespace: keyNamespace, Name: name}, &s); err != nil {
+			t.Error(err)
+		}
+	}
+	active := signingKey(t.Context(), "platform").Status.ActiveKeyID
+	if !strings.Contains(file(t.Context(), "shop", "platform"), active) {
+		t.Errorf("the file in shop lacks the Active key %s", active)
+	}
+	t.Run("SteadyStateIsSilent", func(t *testing.T) { steadyStateIsSilent(t) })
+	t.Run("Kill", func(t *testing.T) { survivesAKill(t, controller, active) })
+	t.Run("Revoke", func(t *testing.T) { revokes(t, active) })
+	t.Run("NothingWasForbidden", func(t *testing.T) {
+		for _, r := range audited(t, time.Time{}) {
+			if r.ResponseStatus.Code == 403 {
+				t.Errorf("the controller asked for what it may not: %s", r)
+			}
+		}
+	})
+}
+
+// steadyStateIsSilent counts for a minute what the controller asks of the API server when nothing changes.
+func steadyStateIsSilent(t *testing.T) {
+	settled, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	<-settled.Done()
+	since := time.Now()
+	quiet, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	<-quiet.Done()
+	leases := 0
+	for _, r := range audited(t, since) {
+		if r.write() {
+			t.Errorf("a write: %s", r)
+		} else if r.ObjectRef.Resource == "leases" {
+			leases++
+		}
+	}
+	if leases < 10 {
+		t.Errorf("only %d requests for the Lease were seen: the audit log does not work", leases)
+	}
+}
+
+func survivesAKill(t *testing.T, controller *process, active string) {
+	controller.kill()
+	again := start(t)
+	var late corev1.Namespace
+	late.Name, late.Labels = "late", map[string]string{"keywright.dev/verify": "true"}
+	if err := shared.admin.Create(t.Context(), &late); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a file in a namespace that was born while no controller ran", 20*time.Second, func(ctx context.Context) bool {
+		return strings.Contains(file(ctx, "late", "platform"), active)
+	})
+	if got := signingKey(t.Context(), "platform").Status.ActiveKeyID; got != active {
+		t.Errorf("after the restart %s signs, before %s", got, active)
+	}
+	if strings.Contains(again.said(), `"level":"ERROR"`) {
+		t.Errorf("errors in the log:\n%s", again.said())
+	}
+	again.kill()
+}
+
+func revokes(t *testing.T, active string) {
+	start(t)
+	key := signingKey(t.Context(), "platform")
+	key.Spec.RevokedKeyIDs = []string{active}
+	if err := shared.admin.Update(t.Context(), &key); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the revoked key out of every file", 20*time.Second, func(ctx context.Context) bool {
+		shop, late := file(ctx, "shop", "platform"), file(ctx, "late", "platform")
+		return shop != "" && shop == late && !strings.Contains(shop, active)
+	})
+	until(t, "another key signs", 5*time.Second, func(ctx context.Context) bool {
+		now := signingKey(ctx, "platform").Status.ActiveKeyID
+		return now != "" && now != active
+	})
+}
+
+// The controller's rights are tried against everything that it must not be able to do.
+func TestLeastPrivilege(t *testing.T) {
+	install(t)
+	scheme := shared.admin.Scheme()
+	as, err := client.New(shared.asController.Config(), client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := metav1.ObjectMeta{Namespace: "default", Name: "other"}
+	jwks := metav1.ObjectMeta{Namespace: "default", Name: contract.JWKSConfigMap}
+	inKeys := metav1.ObjectMeta{Namespace: keyNamespace, Name: "other"}
+	for what, try := range map[string]func(context.Context) error{
+		"read a Secret elsewhere": func(ctx context.Context) error {
+			return as.Get(ctx, client.ObjectKey{Namespace: "default", Name: "other"}, &corev1.Secret{})
+		},
+		"list Secrets everywhere":  func(ctx context.Context) error { return as.List(ctx, &corev1.SecretList{}) },
+		"write a Secret elsewhere": func(ctx context.Context) error { return as.Create(ctx, &corev1.Secret{ObjectMeta: elsewhere}) },
+		"list all ConfigMaps":      func(ctx context.Context) error { return as.List(ctx, &corev1.ConfigMapList{}) },
+		"write another ConfigMap":  func(ctx context.Context) error { return as.Create(ctx, &corev1.ConfigMap{ObjectMeta: elsewhere}) },
+		"update another ConfigMap": func(ctx context.Context) error { return as.Update(ctx, &corev1.ConfigMap{ObjectMeta: elsewhere}) },
+		"read another ConfigMap": func(ctx context.Context) error {
+			return as.Get(ctx, client.ObjectKey{Namespace: "kube-system", Name: "extension-apiserver-authentication"}, &corev1.ConfigMap{})
+		},
+		"create a pod": func(ctx context.Context) error { return as.Create(ctx, &corev1.Pod{ObjectMeta: inKeys}) },
+		"create a namespace": func(ctx context.Context) error {
+			return as.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "new"}})
+		},
+		"create a SigningKey": func(ctx context.Context) error {
+			k := keywrightv1alpha1.SigningKey{}
+			k.Name = "new"
+			return as.Create(ctx, &k)
+		},
+		"delete a SigningKey": func(ctx context.Context) error {
+			k := keywrightv1alpha1.SigningKey{}
+			k.Name = "platform"
+			return as.Delete(ctx, &k)
+		},
+		"create a service account": func(ctx context.Context) error { return as.Create(ctx, &corev1.ServiceAccount{ObjectMeta: inKeys}) },
+		"read nodes":               func(ctx context.Context) error { return as.List(ctx, &corev1.NodeList{}) },
+	} {
+		if err := try(t.Context()); !apierrors.IsForbidden(err) {
+			t.Errorf("it may %s: %v", what, err)
+		}
+	}
+	// The same client may do what it must, or the above would prove nothing.
+	if err := as.Get(t.Context(), client.ObjectKeyFromObject(&corev1.ConfigMap{ObjectMeta: jwks}), &corev1.ConfigMap{}); !apierrors.IsNotFound(err) {
+		t.Errorf("it may not read its own ConfigMap: %v", err)
+	}
+}
+
+func TestHelpNamesEveryFlag(t *testing.T) {
+	out, _ := exec.Command(shared.file("controller"), "--help").CombinedOutput()
+	for _, flag := range []string{"-kubeconfig", "-key-namespace", "-metrics-bind-address", "-health-probe-bind-address", "-leader-elect", "-verbose"} {
+		if !slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), flag) }) {
+			t.Errorf("--help does not name %s:\n%s", flag, out)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+const (
+	keyNamespace = "keywright-system"
+	account      = "system:serviceaccount:keywright-system:keywright-controller"
+)
+
+// cluster is a real API server that audits what the controller asks of it, and the controller as a binary.
+type cluster struct {
+	envtest.Environment
+	admin client.Client
+	// asController acts with the rights of the controller, as config/rbac grants them.
+	asController *envtest.AuthenticatedUser
+	directory    string
+}
+
+var shared cluster
+
+func TestMain(m *testing.M) {
+	code, err := runWithAPIServer(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func runWithAPIServer(m *testing.M) (code int, err error) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		return 0, errors.New("these tests need a real kube-apiserver: run `make test`, or set KUBEBUILDER_ASSETS to what " +
+			"`go -C hack/controlplane run .` prints")
+	}
+	c := &shared
+	if c.directory, err = os.MkdirTemp("", "keywright-controller-"); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(c.directory)) }()
+	if out, err := exec.Command("go", "build", "-o", c.file("controller"), ".").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
+	}
+	if err := c.start(); err != nil {
+		return 0, fmt.Errorf("start the API server: %w", err)
+	}
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	return m.Run(), nil
+}
+
+func (c *cluster) file(name string) string { return filepath.Join(c.directory, name) }
+
+// auditPolicy logs every request of the controller once, when it is answered, without bodies.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+- level: Metadata
+  users: ["` + account + `"]
+- level: None
+`
+
+func (c *cluster) start() error {
+	if err := os.WriteFile(c.file("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
+		return err
+	}
+	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd", "keywright.dev_signingkeys.yaml")}
+	c.ControlPlane.GetAPIServer().Configure().
+		Append("audit-policy-file", c.file("audit.yaml")).Append("audit-log-path", c.file("audit.log"))
+	config, err := c.Environment.Start()
+	if err != nil {
+		return err
+	}
+	config.QPS = -1
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme)); err != nil {
+		return err
+	}
+	if c.admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	c.asController, err = c.AddUser(envtest.User{Name: account, Groups: []string{
+		"system:serviceaccounts", "system:serviceaccounts:" + keyNamespace, "system:authenticated",
+	}}, nil)
+	if err != nil {
+		return err
+	}
+	kubeconfig, err := c.asController.KubeConfig()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.file("kubeconfig"), kubeconfig, 0o600)
+}
