@@ -43,10 +43,10 @@ func runWithAPIServer(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	e.CRDInstallOptions.Paths = []string{filepath.Join("..", "config", "crd", "keywright.dev_signingkeys.yaml")}
+	defer func() { err = errors.Join(err, e.Stop()) }()
 	if e.config, err = e.Start(); err != nil {
 		return 0, fmt.Errorf("start the API server: %w", err)
 	}
-	defer func() { err = errors.Join(err, e.Stop()) }()
 	e.config.QPS = -1
 	return m.Run(), nil
 }

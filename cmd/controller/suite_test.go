@@ -54,10 +54,10 @@ func runWithAPIServer(m *testing.M) (code int, err error) {
 	if out, err := exec.Command("go", "build", "-o", c.file("controller"), ".").CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
 	}
+	defer func() { err = errors.Join(err, c.Stop()) }()
 	if err := c.start(); err != nil {
 		return 0, fmt.Errorf("start the API server: %w", err)
 	}
-	defer func() { err = errors.Join(err, c.Stop()) }()
 	return m.Run(), nil
 }
 
