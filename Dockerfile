@@ -1,0 +1,16 @@
+# One image with both programs; a Deployment chooses by its command.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+COPY verifier/go.mod verifier/go.sum verifier/
+RUN go mod download
+COPY api api
+COPY cmd cmd
+COPY controllers controllers
+COPY issuer issuer
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/ ./cmd/controller ./cmd/issuer
+
+FROM gcr.io/distroless/static:nonroot
+COPY --from=build /out/controller /out/issuer /
+USER 65532:65532
+ENTRYPOINT ["/controller"]

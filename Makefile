@@ -1,0 +1,83 @@
+# `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
+.DEFAULT_GOAL := help
+MODULES := . verifier hack/controlplane hack/demo
+GO ?= go
+# Binaries of tools, built once.
+TOOLS := bin/controller-gen bin/golangci-lint
+# How many packages are tested at once; each of some of them starts an API server.
+PARALLEL ?= 2
+SCHEDULES ?= 1000000
+FUZZTIME ?= 1m
+ONCE ?=
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by itself).
+	@ONCE=$(ONCE) $(GO) -C hack/demo run .
+
+.PHONY: test
+test: controlplane ## Run every test: simulation, real API server, TLS, fuzz seeds, the demo once.
+	$(GO) -C verifier test ./...
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -p $(PARALLEL) -timeout 20m ./...
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
+	$(MAKE) demo ONCE=1
+
+.PHONY: build
+build: ## Build the controller and the issuer into bin/.
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+##@ Before a commit
+
+.PHONY: generate
+generate: $(TOOLS) ## Generate the CRD, RBAC and deep copies.
+	bin/controller-gen object paths=./api/...
+	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
+	bin/controller-gen rbac:roleName=keywright-controller paths=./controllers/... output:rbac:dir=config/rbac
+
+.PHONY: format
+format: $(TOOLS) ## Format all Go code.
+	@for m in $(MODULES); do (cd $$m && $(CURDIR)/bin/golangci-lint fmt --config $(CURDIR)/.golangci.yml) || exit 1; done
+
+.PHONY: lint
+lint: $(TOOLS) ## Lint all Go code.
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+
+.PHONY: tidy
+tidy: ## Tidy every module.
+	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes; do $(GO) -C $$m mod tidy || exit 1; done
+
+.PHONY: verify
+verify: ## Fail if anything is not generated, formatted, tidy or lint-free.
+	hack/verify.sh
+
+##@ Longer
+
+.PHONY: simulate
+simulate: ## Simulate SCHEDULES schedules of faults (1000000).
+	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m) each.
+	hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: controlplane
+controlplane: ## Have etcd, kube-apiserver and kubectl at hand: found, downloaded, or built once (6 minutes).
+	@$(GO) -C hack/controlplane run . >/dev/null
+
+.PHONY: clean
+clean: ## Remove all that was built.
+	rm -rf bin .demo
+
+# Absolute, since the tools are built from within their module.
+bin/controller-gen: hack/tools/go.mod
+	@mkdir -p bin
+	$(GO) -C hack/tools build -o $(CURDIR)/$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+bin/golangci-lint: hack/tools/go.mod
+	@mkdir -p bin
+	$(GO) -C hack/tools build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

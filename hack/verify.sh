@@ -1,0 +1,17 @@
+#!/bin/sh
+# Fails if a committed file differs from what would be generated, formatted or tidied, or if lint complains. It works on
+# the checkout as it stands, and says which files differ.
+set -eu
+cd "$(dirname "$0")/.."
+state() { git ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null | sort; }
+before=$(mktemp) && after=$(mktemp)
+trap 'rm -f "$before" "$after"' EXIT
+state >"$before"
+make --no-print-directory generate format tidy
+state >"$after"
+if ! cmp -s "$before" "$after"; then
+	echo "verify: these files were not as they should be, and now are:" >&2
+	diff "$before" "$after" | sed -n 's/^> [0-9a-f]*  /  /p' >&2
+	exit 1
+fi
+make --no-print-directory lint
