@@ -80,7 +80,7 @@ func (c *cluster) start() error {
 	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd", "keywright.dev_signingkeys.yaml")}
 	c.ControlPlane.GetAPIServer().Configure().
 		Append("audit-policy-file", c.file("audit.yaml")).Append("audit-log-path", c.file("audit.log"))
-	config, err := c.Environment.Start()
+	config, err := c.Start()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,53 @@
+// Command issuer authenticates clients and signs tokens.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `issuer authenticates clients and signs tokens with the key that Keywright mounts.
+
+  issuer serve --config FILE    serve until SIGTERM
+  issuer check --config FILE    say all that is wrong with a configuration and what it names
+  issuer hash-password          make an argon2id hash of the password on standard input, for users.yaml
+  issuer new-secret             make a client secret, and the secretSHA256 of it
+  issuer version                print the version
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "issuer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) error {
+	command := "help"
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
+	switch command {
+	case "serve":
+		return serve(ctx, args, log)
+	case "check":
+		return check(args, out, log)
+	case "hash-password":
+		return hashPassword(in, out)
+	case "new-secret":
+		return newSecret(out)
+	case "version", "--version":
+		return version(out)
+	case "help", "--help", "-h":
+		_, err := io.WriteString(out, usage)
+		return err
+	}
+	return fmt.Errorf("there is no command %q\n\n%s", command, usage)
+}

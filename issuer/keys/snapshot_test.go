@@ -1,0 +1,116 @@
+package keys_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/verifier"
+)
+
+func files(t testing.TB, alg string, key crypto.Signer) (policy, jwks, active []byte) {
+	t.Helper()
+	jwk := jose.JSONWebKey{Key: key, Algorithm: alg, Use: "sig"}
+	digest, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk.KeyID = base64.RawURLEncoding.EncodeToString(digest)
+	active, err = jwk.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwks, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{jwk.Public()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Appendf(nil, `{"signingKey":"p","algorithm":%q,"maxLifetimeSeconds":60,"nextRotationTime":"2026-01-02T03:04:05Z"}`, alg), jwks, active
+}
+
+func generate(t testing.TB, alg string) crypto.Signer {
+	t.Helper()
+	var key crypto.Signer
+	var err error
+	switch alg {
+	case "ES256":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "ES384":
+		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "ES512":
+		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case "EdDSA":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// What every algorithm signs, our verifier accepts under the served JWKS.
+func TestEveryAlgorithm(t *testing.T) {
+	for _, alg := range []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512"} {
+		t.Run(alg, func(t *testing.T) {
+			s, err := keys.Parse(files(t, alg, generate(t, alg)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Algorithm != alg || s.MaxLifetime != time.Minute || s.SigningKey != "p" || s.NextRotation.Year() != 2026 || s.Draining() {
+				t.Errorf("snapshot %+v", s)
+			}
+			compact, err := s.Sign([]byte(`{"a":1}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := verifier.ParseKeySet(s.JWKS)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if payload, kid, err := set.VerifySignature(compact); err != nil || string(payload) != `{"a":1}` || kid != s.KeyID {
+				t.Errorf("%s %s %v", payload, kid, err)
+			}
+		})
+	}
+}
+
+func TestUnknownMembersAreNotServed(t *testing.T) {
+	policy, jwks, active := files(t, "ES256", generate(t, "ES256"))
+	planted := []byte(string(jwks[:len(jwks)-3]) + `,"note":"planted"}]}`)
+	s, err := keys.Parse(policy, planted, active)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(s.JWKS) != string(jwks) {
+		t.Errorf("served: %s", s.JWKS)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	policy, jwks, active := files(f, "ES256", generate(f, "ES256"))
+	f.Add(policy, jwks, active)
+	f.Add(policy, jwks, []byte{})
+	f.Fuzz(func(t *testing.T, policy, jwks, active []byte) {
+		s, err := keys.Parse(policy, jwks, active)
+		if err != nil {
+			return
+		}
+		if !s.Draining() {
+			if _, err := s.Sign([]byte("{}")); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

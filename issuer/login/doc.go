@@ -1,0 +1,2 @@
+// Package login knows the users, and tells whether a password is theirs without telling anything else.
+package login

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/keywright/keywright/issuer/config"
+)
+
+// jwksMaxAge is how long a reader of /jwks may go on with what it has. A key is published for longer before it signs.
+const jwksMaxAge = "public, max-age=30"
+
+// jwks serves the public keys (RFC 7517 section 5), also while nothing is signed.
+func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
+	key, ok := s.keys.Get()
+	if !ok {
+		unavailable("there are no keys yet", 5).write(w)
+		return
+	}
+	h := w.Header()
+	h.Set("ETag", key.ETag)
+	h.Set("Cache-Control", jwksMaxAge)
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	if matches(r.Header.Get("If-None-Match"), key.ETag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", "application/jwk-set+json")
+	_, _ = w.Write(key.JWKS)
+}
+
+// matches evaluates If-None-Match (RFC 9110 section 13.1.2), by weak comparison.
+func matches(header, etag string) bool {
+	if strings.TrimSpace(header) == "*" {
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(header, ","), func(candidate string) bool {
+		return strings.TrimPrefix(strings.TrimSpace(candidate), "W/") == etag
+	})
+}
+
+// metadata serves the authorization server metadata (RFC 8414 section 2), which is also what OpenID Connect Discovery
+// asks for. There is no authorization endpoint, so the only response type is none.
+func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) {
+	settings, _ := s.config.Get()
+	key, ok := s.keys.Get()
+	if !ok {
+		unavailable("there are no keys yet", 5).write(w)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", jwksMaxAge)
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	base := strings.TrimSuffix(settings.Issuer, "/")
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"issuer":                                settings.Issuer,
+		"token_endpoint":                        base + "/token",
+		"jwks_uri":                              base + "/jwks",
+		"scopes_supported":                      settings.Token.Scopes,
+		"response_types_supported":              []string{"none"},
+		"grant_types_supported":                 []string{config.Password, config.ClientCredentials},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{key.Algorithm},
+	})
+}
+
+// routes lays out the endpoints below the path of the issuer URL. RFC 8414 section 3.1 puts its document before that path,
+// OpenID Connect Discovery section 4 behind it.
+func (s *Server) routes(issuer string) (http.Handler, error) {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil, err
+	}
+	path := strings.TrimSuffix(u.Path, "/")
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+path+"/token", s.token)
+	mux.HandleFunc("GET "+path+"/jwks", s.jwks)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server"+path, s.metadata)
+	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", s.metadata)
+	return secured(mux), nil
+}
+
+// secured sets the headers that keep a browser from taking any answer for something else.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/keywright/keywright/issuer/keys"
+)
+
+// metrics are what Prometheus can read. No label holds what a client sent.
+type metrics struct {
+	registry    *prometheus.Registry
+	requests    *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	reloads     *prometheus.CounterVec
+	failing     *prometheus.GaugeVec
+	key         *prometheus.GaugeVec
+	maxLifetime prometheus.Gauge
+	next        prometheus.Gauge
+	certificate prometheus.Gauge
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keywright_issuer_token_requests_total", Help: "Token requests by grant type and result: issued, or the error code.",
+		}, []string{"grant", "result"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "keywright_issuer_token_request_duration_seconds", Help: "How long token requests took.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}, []string{"grant"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keywright_issuer_reloads_total", Help: "Loads of the configuration, users, signingKey and certificate, by result.",
+		}, []string{"source", "result"}),
+		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "keywright_issuer_source_failing", Help: "1 while what is mounted cannot be used and the last good one stays.",
+		}, []string{"source"}),
+		key: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "keywright_issuer_signing_key_info", Help: "1 for the key that signs.",
+		}, []string{"signingkey", "kid", "algorithm"}),
+		maxLifetime: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keywright_issuer_max_token_lifetime_seconds", Help: "The longest lifetime that the policy of the signing key allows.",
+		}),
+		next: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keywright_issuer_next_rotation_timestamp_seconds", Help: "When the signing key is due to be replaced; 0 when that is not planned.",
+		}),
+		certificate: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keywright_issuer_certificate_expiry_timestamp_seconds", Help: "When the TLS certificate expires.",
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) answered(grant, result string, took time.Duration) {
+	m.requests.WithLabelValues(grant, result).Inc()
+	m.duration.WithLabelValues(grant).Observe(took.Seconds())
+}
+
+func (m *metrics) loaded(source string, err error) {
+	if err != nil {
+		m.reloads.WithLabelValues(source, "error").Inc()
+		m.failing.WithLabelValues(source).Set(1)
+		return
+	}
+	m.reloads.WithLabelValues(source, "ok").Inc()
+	m.failing.WithLabelValues(source).Set(0)
+}
+
+func (m *metrics) signsWith(key *keys.Snapshot) {
+	m.key.Reset()
+	if !key.Draining() {
+		m.key.WithLabelValues(key.SigningKey, key.KeyID, key.Algorithm).Set(1)
+	}
+	m.maxLifetime.Set(key.MaxLifetime.Seconds())
+	m.next.Set(0)
+	if !key.NextRotation.IsZero() {
+		m.next.Set(float64(key.NextRotation.Unix()))
+	}
+}

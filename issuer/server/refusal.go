@@ -1,0 +1,60 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// refusal is an error of the token endpoint (RFC 6749 section 5.2).
+type refusal struct {
+	status      int
+	code        string
+	description string
+	// retryAfter is in seconds, 0 for none.
+	retryAfter int
+}
+
+func (r *refusal) Error() string { return r.code + ": " + r.description }
+
+func invalidRequest(description string) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: "invalid_request", description: description}
+}
+
+func badRequest(code, description string) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: code, description: description}
+}
+
+// invalidClient is the one answer to a client that is unknown, and to one that did not prove who it is.
+func invalidClient() *refusal {
+	return &refusal{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed"}
+}
+
+// unavailable says that the mistake is not the client's. RFC 6749 has no code for it in section 5.2; the one of section
+// 4.1.2.1 says it.
+func unavailable(description string, retryAfter int) *refusal {
+	return &refusal{
+		status: http.StatusServiceUnavailable, code: "temporarily_unavailable", description: description, retryAfter: retryAfter,
+	}
+}
+
+func (r *refusal) write(w http.ResponseWriter) {
+	h := w.Header()
+	if r.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Basic realm="token", charset="UTF-8"`)
+	}
+	if r.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(r.retryAfter))
+	}
+	writeJSON(w, r.status, map[string]string{"error": r.code, "error_description": r.description})
+}
+
+// writeJSON writes an answer that no cache may keep (RFC 6749 section 5.1).
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a client that went away
+}

@@ -1,0 +1,178 @@
+package server_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/api/contract"
+)
+
+func TestNewKeySignsAfterTheSwap(t *testing.T) {
+	w := newWorld(t)
+	first := w.verify(w.post(alice()).fields["access_token"].(string), audience).KeyID()
+	w.useKey("ES256", newKey(t))
+	var now string
+	w.until("a token of the new key", func() bool {
+		r := w.post(alice())
+		now = w.keyIDOf(r.fields["access_token"].(string))
+		return now != first
+	})
+	w.verify(w.post(alice()).fields["access_token"].(string), audience)
+}
+
+func TestWhatIsBrokenIsReportedAndTheLastGoodStays(t *testing.T) {
+	w := newWorld(t)
+	good := keyFiles(t, "ES256", newKey(t))
+	other := keyFiles(t, "ES256", newKey(t))
+	certificate := w.cert.files
+	with := func(name, content string) map[string]string {
+		files := map[string]string{}
+		for k, v := range good {
+			files[k] = v
+		}
+		files[name] = content
+		return files
+	}
+	for name, c := range map[string]struct {
+		volume *volume
+		files  map[string]string
+		source string
+	}{
+		"policy not JSON":                    {w.keys, with(contract.PolicyFile, "{"), "signingKey"},
+		"policy of another alg":              {w.keys, with(contract.PolicyFile, policy("ES384")), "signingKey"},
+		"policy without lifetime":            {w.keys, with(contract.PolicyFile, `{"algorithm":"ES256"}`), "signingKey"},
+		"key not JSON":                       {w.keys, with(contract.ActiveFile, "x"), "signingKey"},
+		"key not published":                  {w.keys, with(contract.ActiveFile, other[contract.ActiveFile]), "signingKey"},
+		"key with another kid":               {w.keys, with(contract.ActiveFile, strings.Replace(good[contract.ActiveFile], `"kid":"`, `"kid":"x`, 1)), "signingKey"},
+		"public key as the key":              {w.keys, with(contract.ActiveFile, strings.TrimSuffix(strings.TrimPrefix(good[contract.JWKSFile], `{"keys":[`), `]}`)), "signingKey"},
+		"private key in the JWKS":            {w.keys, with(contract.JWKSFile, `{"keys":[`+good[contract.ActiveFile]+`]}`), "signingKey"},
+		"symmetric key in the JWKS":          {w.keys, with(contract.JWKSFile, `{"keys":[{"kty":"oct","k":"AAAA","kid":"x","alg":"HS256","use":"sig"}]}`), "signingKey"},
+		"two keys of one kid":                {w.keys, with(contract.JWKSFile, strings.Replace(good[contract.JWKSFile], "[", "["+strings.TrimSuffix(strings.TrimPrefix(good[contract.JWKSFile], `{"keys":[`), `]}`)+",", 1)), "signingKey"},
+		"users not YAML":                     {w.users, map[string]string{"users.yaml": "\t"}, "users"},
+		"users with a bad hash":              {w.users, map[string]string{"users.yaml": usersFile("- {name: x, subject: x, passwordHash: plain}\n")}, "users"},
+		"configuration unreadable":           {w.settings, map[string]string{"issuer.yaml": "kind: x"}, "configuration"},
+		"configuration that needs a restart": {w.settings, map[string]string{"issuer.yaml": strings.Replace(w.config(), issuerURL, "https://other.example.com", 1)}, "configuration"},
+		"certificate not PEM":                {w.cert, map[string]string{"tls.crt": "x", "tls.key": "y"}, "certificate"},
+	} {
+		before := w.log.String()
+		c.volume.write(c.files)
+		w.until(name+" reported", func() bool {
+			return strings.Contains(w.log.String()[len(before):], `"source":"`+c.source+`"`) &&
+				strings.Contains(w.get(w.probes+"/metrics").body, `keywright_issuer_source_failing{source="`+c.source+`"} 1`)
+		})
+		if r := w.post(alice()); r.status != http.StatusOK {
+			t.Errorf("%s: the last good one did not stay: %d %s", name, r.status, r.body)
+		}
+		w.keys.write(good)
+		w.users.write(map[string]string{"users.yaml": usersFile("")})
+		w.settings.write(map[string]string{"issuer.yaml": w.config()})
+		w.cert.write(certificate)
+		w.until("all good again after "+name, func() bool {
+			return strings.Contains(w.get(w.probes+"/metrics").body, `source_failing{source="`+c.source+`"} 0`)
+		})
+	}
+}
+
+func TestUsersAndClientsAreReloaded(t *testing.T) {
+	w := newWorld(t)
+	w.users.write(map[string]string{"users.yaml": strings.Replace(usersFile(""), "disabled: true", "disabled: false", 1)})
+	w.until("bob enabled", func() bool {
+		return w.post(form("grant_type", "password", "client_id", "web", "username", "bob", "password", password)).status == 200
+	})
+	w.settings.write(map[string]string{"issuer.yaml": w.config() + "- {id: new, public: true, grantTypes: [password]}\n"})
+	w.until("a new client", func() bool {
+		return w.post(form("grant_type", "password", "client_id", "new", "username", "alice", "password", password)).status == 200
+	})
+}
+
+func TestCertificateIsReloaded(t *testing.T) {
+	w := newWorld(t)
+	old := w.client
+	w.useCertificate()
+	w.until("the new certificate", func() bool {
+		r, err := w.client.Get(w.base + "/jwks")
+		if err == nil {
+			_ = r.Body.Close()
+		}
+		return err == nil
+	})
+	var unknown *tls.CertificateVerificationError
+	if r, err := old.Get(w.base + "/jwks"); !errors.As(err, &unknown) {
+		t.Errorf("the old certificate is still served: %v %v", r, err)
+	}
+}
+
+func TestDrainingIssuerServesKeysAndIssuesNothing(t *testing.T) {
+	w := newWorld(t)
+	files := keyFiles(t, "ES256", newKey(t))
+	delete(files, contract.ActiveFile)
+	w.keys.write(files)
+	w.until("503", func() bool { return w.post(alice()).status == http.StatusServiceUnavailable })
+	r := w.post(alice())
+	if r.fields["error"] != "temporarily_unavailable" || r.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s %v", r.status, r.body, r.header)
+	}
+	if r := w.get(w.base + "/jwks"); r.status != http.StatusOK || !strings.Contains(r.body, `"kid"`) {
+		t.Errorf("/jwks: %d %s", r.status, r.body)
+	}
+	if r := w.get(w.probes + "/readyz"); r.status != http.StatusOK {
+		t.Errorf("/readyz: %d: nobody could read /jwks", r.status)
+	}
+}
+
+func TestKeyMayComeLater(t *testing.T) {
+	w := prepare(t)
+	w.start()
+	if r := w.get(w.probes + "/readyz"); r.status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: %d", r.status)
+	}
+	if r := w.post(alice()); r.status != http.StatusServiceUnavailable {
+		t.Errorf("/token: %d", r.status)
+	}
+	if r := w.get(w.probes + "/healthz"); r.status != http.StatusOK {
+		t.Errorf("/healthz: %d", r.status)
+	}
+	w.useKey("ES256", newKey(t))
+	w.until("ready", func() bool { return w.get(w.probes+"/readyz").status == http.StatusOK })
+	w.verify(w.post(alice()).fields["access_token"].(string), audience)
+}
+
+func TestDeletedMountKeepsTheLastGoodKey(t *testing.T) {
+	w := newWorld(t)
+	w.keys.write(map[string]string{})
+	w.until("reported", func() bool {
+		return strings.Contains(w.get(w.probes+"/metrics").body, `failing{source="signingKey"} 1`)
+	})
+	w.verify(w.post(alice()).fields["access_token"].(string), audience)
+}
+
+func TestRequestInFlightIsFinished(t *testing.T) {
+	w := newWorld(t)
+	body, feed := io.Pipe()
+	inFlight := make(chan struct{})
+	trace := &httptrace.ClientTrace{Got100Continue: func() { close(inFlight) }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, w.base+"/token", body)
+	w.must(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Expect", "100-continue") // answered when the issuer begins to read the body
+	w.client.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
+	answered := make(chan reply, 1)
+	go func() { answered <- w.send(req) }()
+	<-inFlight
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.stop() }()
+	w.until("stopping", func() bool { return strings.Contains(w.log.String(), `"Stopping"`) })
+	_, err = io.WriteString(feed, alice())
+	w.must(err)
+	w.must(feed.Close())
+	if r := <-answered; r.status != http.StatusOK {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	w.must(<-stopped)
+}

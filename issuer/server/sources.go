@@ -1,0 +1,122 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"time"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/mount"
+)
+
+// maxCertificate bounds the files of the certificate.
+const maxCertificate = 1 << 20
+
+// follow makes the sources of a configuration file that was read once.
+func (s *Server) follow(path string, first *config.Config) {
+	s.config = mount.New("configuration", []string{path}, func() (*config.Config, error) {
+		next, err := ReadConfig(path)
+		if err != nil {
+			return nil, err
+		}
+		if field := first.NeedsRestart(next); field != "" {
+			return nil, fmt.Errorf("%s: a change of %s takes effect after a restart", path, field)
+		}
+		return next, nil
+	}, s.report)
+	s.keys = mount.New("signingKey", keys.Paths(first.SigningKey.Directory), func() (*keys.Snapshot, error) {
+		return s.loadKey(first.SigningKey.Directory)
+	}, s.report)
+	s.users = mount.New("users", []string{first.Users.File}, func() (*login.Users, error) {
+		return ReadUsers(first.Users.File)
+	}, s.report)
+	files := first.Server.TLS
+	s.certificate = mount.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
+		return s.loadCertificate(files)
+	}, s.report)
+}
+
+// report logs and counts what a source did.
+func (s *Server) report(source string, err error) {
+	s.metrics.loaded(source, err)
+	if err != nil {
+		s.log.Error("What is mounted cannot be used: the last good one stays", "source", source, "error", err.Error())
+		return
+	}
+	s.log.Info("Loaded", "source", source)
+}
+
+// ReadConfig reads a configuration file.
+func ReadConfig(path string) (*config.Config, error) {
+	b, err := mount.Read(path, config.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// ReadUsers reads a list of users. Without a file there are none.
+func ReadUsers(path string) (*login.Users, error) {
+	if path == "" {
+		return &login.Users{}, nil
+	}
+	b, err := mount.Read(path, login.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	users, err := login.ParseUsers(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return users, nil
+}
+
+func (s *Server) loadKey(directory string) (*keys.Snapshot, error) {
+	key, err := keys.Load(directory)
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.signsWith(key)
+	if key.Draining() {
+		s.log.Warn("The signing key drains: no token is issued any more", "signingKey", key.SigningKey)
+		return key, nil
+	}
+	s.log.Info("Signing", "signingKey", key.SigningKey, "kid", key.KeyID, "algorithm", key.Algorithm)
+	settings, ok := s.config.Get()
+	if lifetime := time.Duration(settings.Token.Lifetime); ok && lifetime > key.MaxLifetime {
+		s.log.Warn("token.lifetime is longer than the policy of the signing key allows: the policy wins",
+			"lifetime", lifetime.String(), "maxLifetime", key.MaxLifetime.String())
+	}
+	return key, nil
+}
+
+func (s *Server) loadCertificate(files config.TLS) (*tls.Certificate, error) {
+	certificate, err := ReadCertificate(files)
+	if err == nil {
+		s.metrics.certificate.Set(float64(certificate.Leaf.NotAfter.Unix()))
+	}
+	return certificate, err
+}
+
+// ReadCertificate reads a certificate and its key, which must belong together.
+func ReadCertificate(files config.TLS) (*tls.Certificate, error) {
+	cert, err := mount.Read(files.CertFile, maxCertificate)
+	if err != nil {
+		return nil, err
+	}
+	key, err := mount.Read(files.KeyFile, maxCertificate)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s and %s: %w", files.CertFile, files.KeyFile, err)
+	}
+	return &certificate, nil
+}

@@ -1,0 +1,371 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/server"
+	"github.com/keywright/keywright/verifier"
+)
+
+const (
+	issuerURL = "https://issuer.example.com"
+	audience  = "https://shop.example.com"
+	password  = "correct horse battery staple"
+	secret    = "a-client-secret-that-is-long-enough"
+)
+
+// volume is a directory that is written as a kubelet writes it: a version directory, and one link that is swapped.
+type volume struct {
+	*testing.T
+	path string
+	n    int
+	// files are the ones written last.
+	files map[string]string
+}
+
+func (v *volume) write(files map[string]string) {
+	v.Helper()
+	v.n++
+	v.files = files
+	version := fmt.Sprintf("..version-%d", v.n)
+	v.must(os.MkdirAll(filepath.Join(v.path, version), 0o755))
+	for name, content := range files {
+		v.must(os.WriteFile(filepath.Join(v.path, version, name), []byte(content), 0o600))
+		if _, err := os.Lstat(filepath.Join(v.path, name)); err != nil {
+			v.must(os.Symlink(filepath.Join("..data", name), filepath.Join(v.path, name)))
+		}
+	}
+	v.must(os.Symlink(version, filepath.Join(v.path, "..data_tmp")))
+	v.must(os.Rename(filepath.Join(v.path, "..data_tmp"), filepath.Join(v.path, "..data")))
+}
+
+func (v *volume) must(err error) {
+	v.Helper()
+	if err != nil {
+		v.Fatal(err)
+	}
+}
+
+// logbook is a log that a test reads.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logbook) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// world is a running issuer with everything that is mounted into it, and a client.
+type world struct {
+	*testing.T
+	client                      *http.Client
+	base, probes                string
+	settings, keys, users, cert *volume
+	log                         *logbook
+	jwks                        string
+	stop                        func() error
+}
+
+// newWorld starts an issuer over real TLS. It has a key, a user alice and four clients.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := prepare(t)
+	w.useKey("ES256", newKey(t))
+	w.start()
+	return w
+}
+
+func prepare(t *testing.T) *world {
+	t.Helper()
+	w := &world{T: t, log: &logbook{}}
+	for _, v := range []**volume{&w.settings, &w.keys, &w.users, &w.cert} {
+		*v = &volume{T: t, path: t.TempDir()}
+	}
+	w.settings.write(map[string]string{"issuer.yaml": w.config()})
+	w.users.write(map[string]string{"users.yaml": usersFile("")})
+	w.useCertificate()
+	return w
+}
+
+func (w *world) config() string {
+	digest := sha256.Sum256([]byte(secret))
+	return fmt.Sprintf(`apiVersion: issuer.keywright.dev/v1alpha1
+kind: IssuerConfiguration
+issuer: %s
+server:
+  address: 127.0.0.1:0
+  metricsAddress: 127.0.0.1:0
+  tls: {certFile: %s/tls.crt, keyFile: %s/tls.key}
+signingKey: {directory: %s}
+users: {file: %s/users.yaml}
+token:
+  lifetime: 5m
+  audiences: [%s]
+  scopes: [read, write]
+clients:
+- {id: web, public: true, grantTypes: [password]}
+- {id: batch, secretSHA256: %[7]x, grantTypes: [client_credentials], scopes: [read], audiences: [https://warehouse.example.com]}
+- {id: both, secretSHA256: %[7]x, grantTypes: [password, client_credentials]}
+- {id: "sp%%ce/x", secretSHA256: %[7]x, grantTypes: [client_credentials]}
+`, issuerURL, w.cert.path, w.cert.path, w.keys.path, w.users.path, audience, digest)
+}
+
+var aliceHash = login.HashPassword(password)
+
+func usersFile(more string) string {
+	return fmt.Sprintf(`apiVersion: issuer.keywright.dev/v1alpha1
+kind: UserList
+users:
+- name: alice
+  subject: 8a2f
+  passwordHash: %q
+  claims: {email: alice@example.com, groups: [staff], permissions: [orders:read]}
+- name: bob
+  subject: 9b3e
+  passwordHash: %q
+  disabled: true
+- name: carol
+  subject: 7c1d
+  passwordHash: %q
+  scopes: [read, admin]
+%s`, aliceHash, aliceHash, aliceHash, more)
+}
+
+func newKey(t *testing.T) crypto.Signer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func jwkOf(t *testing.T, alg string, key crypto.Signer) jose.JSONWebKey {
+	t.Helper()
+	jwk := jose.JSONWebKey{Key: key, Algorithm: alg, Use: "sig"}
+	digest, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk.KeyID = base64.RawURLEncoding.EncodeToString(digest)
+	return jwk
+}
+
+func policy(alg string) string {
+	return fmt.Sprintf(`{"signingKey":"platform","algorithm":%q,"maxLifetimeSeconds":600,"clockSkewSeconds":60}`, alg)
+}
+
+// keyFiles are what the controller writes for a key.
+func keyFiles(t *testing.T, alg string, key crypto.Signer) map[string]string {
+	t.Helper()
+	jwk := jwkOf(t, alg, key)
+	active, err := jwk.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwks, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{jwk.Public()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		contract.ActiveFile: string(active), contract.JWKSFile: string(jwks), contract.PolicyFile: policy(alg),
+	}
+}
+
+func (w *world) useKey(alg string, key crypto.Signer) {
+	w.Helper()
+	files := keyFiles(w.T, alg, key)
+	w.jwks = files[contract.JWKSFile]
+	w.keys.write(files)
+}
+
+// useCertificate mounts a new certificate for 127.0.0.1, and makes a client that trusts it.
+func (w *world) useCertificate() {
+	w.Helper()
+	key := newKey(w.T)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "issuer"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	w.must(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	w.must(err)
+	encode := func(kind string, b []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
+	}
+	w.cert.write(map[string]string{"tls.crt": encode("CERTIFICATE", der), "tls.key": encode("PRIVATE KEY", private)})
+	pool := x509.NewCertPool()
+	certificate, err := x509.ParseCertificate(der)
+	w.must(err)
+	pool.AddCert(certificate)
+	w.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true,
+	}}
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) start() {
+	w.Helper()
+	ctx, cancel := context.WithCancel(w.Context())
+	s, err := server.New(ctx, filepath.Join(w.settings.path, "issuer.yaml"), time.Now, slog.New(slog.NewJSONHandler(w.log, nil)))
+	w.must(err)
+	public, probes := s.Addresses()
+	w.base, w.probes = "https://"+public.String(), "http://"+probes.String()
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	w.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	w.Cleanup(func() {
+		if err := w.stop(); err != nil && !w.Failed() {
+			w.Errorf("the issuer stopped with: %v", err)
+		}
+	})
+}
+
+// reply is an answer, read to its end.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	fields map[string]any
+}
+
+func (w *world) send(req *http.Request) reply {
+	w.Helper()
+	response, err := w.client.Do(req)
+	w.must(err)
+	defer func() { _ = response.Body.Close() }()
+	b, err := io.ReadAll(response.Body)
+	w.must(err)
+	r := reply{status: response.StatusCode, header: response.Header, body: string(b)}
+	_ = json.Unmarshal(b, &r.fields)
+	return r
+}
+
+// post sends a form to the token endpoint. edit can change the request.
+func (w *world) post(form string, edit ...func(*http.Request)) reply {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.base+"/token", strings.NewReader(form))
+	w.must(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, f := range edit {
+		f(req)
+	}
+	return w.send(req)
+}
+
+func (w *world) get(url string, edit ...func(*http.Request)) reply {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, url, nil)
+	w.must(err)
+	for _, f := range edit {
+		f(req)
+	}
+	return w.send(req)
+}
+
+func form(pairs ...string) string {
+	values := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		values.Add(pairs[i], pairs[i+1])
+	}
+	return values.Encode()
+}
+
+func alice(more ...string) string {
+	return form(append([]string{"grant_type", "password", "client_id", "web", "username", "alice", "password", password}, more...)...)
+}
+
+// verify checks a token with our verifier, against the JWKS that is mounted.
+func (w *world) verify(compact, audience string) *verifier.Token {
+	w.Helper()
+	file := filepath.Join(w.TempDir(), "platform.json")
+	w.must(os.WriteFile(file, []byte(w.jwks), 0o600))
+	v, err := verifier.New(verifier.Config{Issuer: issuerURL, Audience: audience, KeySetFile: file})
+	w.must(err)
+	w.Cleanup(v.Close)
+	token, err := v.Verify(w.Context(), compact)
+	w.must(err)
+	return token
+}
+
+// until waits for something to become true.
+func (w *world) until(what string, is func() bool) {
+	w.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	for !is() {
+		select {
+		case <-ticker.C:
+		case <-deadline.C:
+			w.Fatalf("not %s within 20 s\n%s", what, w.log)
+		}
+	}
+}
+
+func hexDigest(text string) string {
+	digest := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(digest[:])
+}
+
+// keyIDOf reads the kid of a token's header.
+func (w *world) keyIDOf(compact string) string {
+	w.Helper()
+	header, _, _ := strings.Cut(compact, ".")
+	b, err := base64.RawURLEncoding.DecodeString(header)
+	w.must(err)
+	var h struct{ Kid, Typ string }
+	w.must(json.Unmarshal(b, &h))
+	if h.Typ != "at+jwt" {
+		w.Fatalf("typ is %q", h.Typ)
+	}
+	return h.Kid
+}
