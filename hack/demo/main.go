@@ -1,0 +1,87 @@
+// Command demo shows Keywright at work on a real etcd and kube-apiserver: tokens are issued and verified while their keys
+// rotate, processes are killed, and a key is revoked. It counts what the promise forbids, and exits with 1 if it saw any.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// options are what a person can set.
+type options struct {
+	once      bool
+	plain     bool
+	rotations int
+	rate      int
+	lag       time.Duration
+}
+
+func main() {
+	var o options
+	flag.BoolVar(&o.once, "once", os.Getenv("ONCE") != "", "end after --rotations, with a summary (also: ONCE=1)")
+	flag.BoolVar(&o.plain, "plain", false, "print lines instead of drawing a screen; so it is where nobody watches")
+	flag.IntVar(&o.rotations, "rotations", 10, "with --once: end after this many rotations, at least 6")
+	flag.IntVar(&o.rate, "rate", 500, "verifications a second")
+	flag.DurationVar(&o.lag, "lag", 2500*time.Millisecond, "by how much mounted files lag at most; the propagation delay is "+propagationDelay.String())
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if o.rotations < 6 || o.rate < 1 || o.lag <= 0 {
+		return errors.New("--rotations must be at least 6, --rate and --lag more than 0")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		return err
+	}
+	s := &stage{root: root, directory: filepath.Join(root, ".demo"), options: o}
+	defer s.down()
+	if err := s.up(ctx); err != nil {
+		return interrupted(ctx, err)
+	}
+	err = s.play(ctx)
+	s.view.summary()
+	if err = interrupted(ctx, err); err != nil {
+		return err
+	}
+	if t, _ := s.ledger.snapshot(); t.broken() {
+		return errors.New("the promise was broken: see above")
+	}
+	if _, rotations, _ := s.chronicle.state(); o.once && rotations < o.rotations {
+		return fmt.Errorf("only %d rotations", rotations)
+	}
+	fmt.Println("\nNo valid token was rejected, and no revoked key was accepted.")
+	return nil
+}
+
+// interrupted hides the errors of what Ctrl-C stopped.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// freeAddress returns an address of this host that nobody listens at.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}

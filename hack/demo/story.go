@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// The times of the demo: a rotation is fast enough to watch, and all the rules of the real thing hold.
+const (
+	interval         = 9 * time.Second
+	propagationDelay = 3 * time.Second
+	maxLifetime      = 4 * time.Second
+	clockSkew        = time.Second
+)
+
+// signingKey is what an admin would apply.
+func signingKey() *keywrightv1alpha1.SigningKey {
+	of := func(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }
+	return &keywrightv1alpha1.SigningKey{
+		ObjectMeta: metav1.ObjectMeta{Name: keyName},
+		Spec: keywrightv1alpha1.SigningKeySpec{
+			Rotation: keywrightv1alpha1.Rotation{Interval: of(interval)},
+			Token:    keywrightv1alpha1.Token{MaxLifetime: of(maxLifetime), ClockSkew: of(clockSkew)},
+			Distribution: keywrightv1alpha1.Distribution{
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{trusts: "true"}},
+				PropagationDelay:  of(propagationDelay),
+			},
+		},
+	}
+}
+
+// story is what happens to the system while tokens are issued and verified.
+type story struct {
+	*chronicle
+	ledger     *ledger
+	controller *process
+	issuer     *process
+}
+
+// act runs the story once: each act after the next rotation.
+func (s *story) act(ctx context.Context) error {
+	for _, next := range []func(context.Context) error{s.killController, s.killIssuer, s.revoke, s.request} {
+		if err := s.nextRotation(ctx); err != nil {
+			return err
+		}
+		if err := next(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *story) nextRotation(ctx context.Context) error {
+	_, so, _ := s.state()
+	return s.until(ctx, "the next rotation", func(_ *keywrightv1alpha1.SigningKey, rotations int) bool { return rotations > so })
+}
+
+func (s *story) killController(ctx context.Context) error {
+	s.record("the controller is killed: issuing and verifying go on")
+	s.controller.kill()
+	if err := pause(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	s.record("the controller starts again")
+	return s.controller.start()
+}
+
+func (s *story) killIssuer(ctx context.Context) error {
+	s.record("one issuer is killed: the other one issues")
+	s.issuer.kill()
+	if err := pause(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	s.record("the issuer starts again")
+	return s.issuer.start()
+}
+
+// revoke revokes the key that signs, once the next one has been published long enough that everybody knows it.
+func (s *story) revoke(ctx context.Context) error {
+	if err := s.standbyIsKnown(ctx); err != nil {
+		return err
+	}
+	key, _, _ := s.state()
+	kid := key.Status.ActiveKeyID
+	s.ledger.revoke(kid)
+	s.record("key %.8s is revoked: its tokens are rejected, the next key signs at once", kid)
+	return s.change(ctx, func(key *keywrightv1alpha1.SigningKey) { key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid) })
+}
+
+func (s *story) request(ctx context.Context) error {
+	if err := s.standbyIsKnown(ctx); err != nil {
+		return err
+	}
+	s.record("a rotation is asked for with the annotation %s", contract.RotateAnnotation)
+	return s.change(ctx, func(key *keywrightv1alpha1.SigningKey) {
+		if key.Annotations == nil {
+			key.Annotations = map[string]string{}
+		}
+		key.Annotations[contract.RotateAnnotation] = time.Now().UTC().Format(time.RFC3339)
+	})
+}
+
+func (s *story) standbyIsKnown(ctx context.Context) error {
+	return s.until(ctx, "a Standby that is known everywhere", func(key *keywrightv1alpha1.SigningKey, _ int) bool {
+		for _, k := range key.Status.Keys {
+			if k.State == "Standby" && k.PublishedAt != nil {
+				return time.Since(k.PublishedAt.Time) > propagationDelay+clockSkew+time.Second
+			}
+		}
+		return false
+	})
+}
+
+func (s *story) change(ctx context.Context, edit func(*keywrightv1alpha1.SigningKey)) error {
+	var key keywrightv1alpha1.SigningKey
+	if err := s.admin.Get(ctx, client.ObjectKey{Name: keyName}, &key); err != nil {
+		return err
+	}
+	before := key.DeepCopy()
+	edit(&key)
+	return s.admin.Patch(ctx, &key, client.MergeFrom(before))
+}
+
+// mounts are the volumes of the pods that the demo plays.
+func mounts(c client.Client, directory string, lag time.Duration) map[string]*mount {
+	jwks := func(namespace string) client.Object {
+		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: contract.JWKSConfigMap}}
+	}
+	secret := func() client.Object {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: keyName + contract.SigningKeySuffix}}
+	}
+	all := map[string]*mount{}
+	for pod, object := range map[string]client.Object{
+		"shop": jwks("shop"), "warehouse": jwks("warehouse"), "issuer-1": secret(), "issuer-2": secret(),
+	} {
+		all[pod] = &mount{client: c, object: object, directory: directory + "/" + pod + "/keys", lag: lag}
+	}
+	return all
+}
