@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -52,10 +53,11 @@ func (m *mount) follow(ctx context.Context) {
 // sync writes what the object holds now, if it is not what was written last. An object that is gone leaves its files.
 func (m *mount) sync(ctx context.Context) error {
 	err := m.client.Get(ctx, client.ObjectKeyFromObject(m.object), m.object)
-	if client.IgnoreNotFound(err) != nil {
-		return err
-	} else if err != nil {
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil
+	case err != nil:
+		return err
 	}
 	files := map[string][]byte{}
 	switch o := m.object.(type) {

@@ -71,10 +71,12 @@ func run(ctx context.Context, o options) error {
 
 // interrupted hides the errors of what Ctrl-C stopped.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // freeAddress returns an address of this host that nobody listens at.
