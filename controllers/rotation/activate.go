@@ -120,7 +120,7 @@ func (p *planner) due(a *Key) (Reason, time.Time) {
 	}
 }
 
-// fromTheFuture tells whether the rotation request bears a time that no clock can have shown yet: it is ignored.
+// fromTheFuture tells whether the rotation request bears a time that no clock can have shown yet: it waits for that time.
 func (p *planner) fromTheFuture() bool {
 	return p.policy.RotateRequested.After(p.now.Add(p.policy.ClockSkew))
 }
@@ -138,6 +138,7 @@ func (p *planner) readyTime(k *Key) time.Time {
 func (p *planner) schedule() {
 	p.out.Rotation = p.rotation()
 	p.wakeAt(p.out.Rotation.At())
+	p.wakeAt(p.policy.RotateRequested.Add(-p.policy.ClockSkew))
 	for i := range p.ring.Keys {
 		if k := &p.ring.Keys[i]; k.State == Retired && k.Published() && !k.SupersededAt.IsZero() {
 			p.wakeAt(p.policy.RemovalTime(k))
