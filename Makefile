@@ -45,7 +45,7 @@ format: $(TOOLS) ## Format all Go code.
 
 .PHONY: lint
 lint: $(TOOLS) ## Lint all Go code.
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
 .PHONY: tidy
 tidy: ## Tidy every module.
