@@ -1,25 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/util/yaml"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // process is the controller, run as an operator would.
@@ -65,35 +60,14 @@ func (p *process) kill() {
 	_ = p.Wait()
 }
 
-// apply creates every object of some files, unless it is there.
-func apply(t *testing.T, files ...string) {
+// apply runs kubectl apply -k on a directory of the repository's configuration, as an operator does.
+func apply(t *testing.T, directory string) {
 	t.Helper()
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		documents := yaml.NewYAMLOrJSONDecoder(bufio.NewReader(f), 4096)
-		for {
-			var o unstructured.Unstructured
-			if err := documents.Decode(&o); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			if err := shared.admin.Create(t.Context(), &o); client.IgnoreAlreadyExists(err) != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-		}
-		_ = f.Close()
+	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
+	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", shared.file("admin.kubeconfig"), "apply", "-k", "../../config/"+directory)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("kubectl apply -k config/%s: %v\n%s", directory, err, out)
 	}
-}
-
-// install applies what an operator applies, less the Deployments: nothing here runs pods.
-func install(t *testing.T) {
-	t.Helper()
-	apply(t, "../../config/default/namespace.yaml", "../../config/rbac/service_account.yaml", "../../config/rbac/role.yaml",
-		"../../config/rbac/role_binding.yaml", "../../config/rbac/signingkey_roles.yaml")
 }
 
 // until waits for something to become true.

@@ -38,28 +38,24 @@ func file(ctx context.Context, namespace, name string) string {
 // The sample of the repository, with the controller as a process that has the rights of config/rbac and no more: it works
 // within seconds, it falls silent, and it survives being killed.
 func TestSample(t *testing.T) {
-	install(t)
+	apply(t, "default")
 	controller := start(t)
 	until(t, "leading", 20*time.Second, func(context.Context) bool {
 		return strings.Contains(controller.said(), "Successfully acquired lease")
 	})
-	apply(t, "../../config/samples/signingkey.yaml")
-	namespace := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"keywright.dev/verify": "true"}}}
-	if err := shared.admin.Create(t.Context(), &namespace); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, "samples")
 	until(t, "Ready", 5*time.Second, func(ctx context.Context) bool {
-		key := signingKey(ctx, "platform")
+		key := signingKey(ctx, "main")
 		return ready(&key)
 	})
-	for _, name := range []string{"platform" + contract.KeyringSuffix, "platform" + contract.SigningKeySuffix} {
+	for _, name := range []string{"main" + contract.KeyringSuffix, "main" + contract.SigningKeySuffix} {
 		var s corev1.Secret
 		if err := shared.admin.Get(t.Context(), client.ObjectKey{Namespace: keyNamespace, Name: name}, &s); err != nil {
 			t.Error(err)
 		}
 	}
-	active := signingKey(t.Context(), "platform").Status.ActiveKeyID
-	if !strings.Contains(file(t.Context(), "shop", "platform"), active) {
+	active := signingKey(t.Context(), "main").Status.ActiveKeyID
+	if !strings.Contains(file(t.Context(), "shop", "main"), active) {
 		t.Errorf("the file in shop lacks the Active key %s", active)
 	}
 	t.Run("SteadyStateIsSilent", func(t *testing.T) { steadyStateIsSilent(t) })
@@ -105,9 +101,9 @@ func survivesAKill(t *testing.T, controller *process, active string) {
 		t.Fatal(err)
 	}
 	until(t, "a file in a namespace that was born while no controller ran", 20*time.Second, func(ctx context.Context) bool {
-		return strings.Contains(file(ctx, "late", "platform"), active)
+		return strings.Contains(file(ctx, "late", "main"), active)
 	})
-	if got := signingKey(t.Context(), "platform").Status.ActiveKeyID; got != active {
+	if got := signingKey(t.Context(), "main").Status.ActiveKeyID; got != active {
 		t.Errorf("after the restart %s signs, before %s", got, active)
 	}
 	if strings.Contains(again.said(), `"level":"ERROR"`) {
@@ -118,24 +114,24 @@ func survivesAKill(t *testing.T, controller *process, active string) {
 
 func revokes(t *testing.T, active string) {
 	start(t)
-	key := signingKey(t.Context(), "platform")
+	key := signingKey(t.Context(), "main")
 	key.Spec.RevokedKeyIDs = []string{active}
 	if err := shared.admin.Update(t.Context(), &key); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the revoked key out of every file", 20*time.Second, func(ctx context.Context) bool {
-		shop, late := file(ctx, "shop", "platform"), file(ctx, "late", "platform")
+		shop, late := file(ctx, "shop", "main"), file(ctx, "late", "main")
 		return shop != "" && shop == late && !strings.Contains(shop, active)
 	})
 	until(t, "another key signs", 5*time.Second, func(ctx context.Context) bool {
-		now := signingKey(ctx, "platform").Status.ActiveKeyID
+		now := signingKey(ctx, "main").Status.ActiveKeyID
 		return now != "" && now != active
 	})
 }
 
 // The controller's rights are tried against everything that it must not be able to do.
 func TestLeastPrivilege(t *testing.T) {
-	install(t)
+	apply(t, "default")
 	scheme := shared.admin.Scheme()
 	as, err := client.New(shared.asController.Config(), client.Options{Scheme: scheme})
 	if err != nil {
@@ -167,7 +163,7 @@ func TestLeastPrivilege(t *testing.T) {
 		},
 		"delete a SigningKey": func(ctx context.Context) error {
 			k := keywrightv1alpha1.SigningKey{}
-			k.Name = "platform"
+			k.Name = "main"
 			return as.Delete(ctx, &k)
 		},
 		"create a service account": func(ctx context.Context) error { return as.Create(ctx, &corev1.ServiceAccount{ObjectMeta: inKeys}) },

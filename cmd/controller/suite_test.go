@@ -98,9 +98,17 @@ func (c *cluster) start() error {
 	if err != nil {
 		return err
 	}
-	kubeconfig, err := c.asController.KubeConfig()
+	admin, err := c.AddUser(envtest.User{Name: "admin", Groups: []string{"system:masters"}}, nil)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.file("kubeconfig"), kubeconfig, 0o600)
+	return errors.Join(c.save(c.asController, "kubeconfig"), c.save(admin, "admin.kubeconfig"))
+}
+
+func (c *cluster) save(user *envtest.AuthenticatedUser, name string) error {
+	b, err := user.KubeConfig()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.file(name), b, 0o600)
 }

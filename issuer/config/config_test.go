@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -105,4 +107,14 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted %+v", c)
 		}
 	})
+}
+
+func TestDeployedConfigurationIsRight(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "config", "issuer", "issuer.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Parse(b); err != nil {
+		t.Error(err)
+	}
 }
