@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -165,5 +167,26 @@ func TestDefaults(t *testing.T) {
 		s.Token.ClockSkew.Duration, s.Distribution.PropagationDelay.Duration, s.DeletionPolicy)
 	if diff := cmp.Diff("ES256 Automatic 720h0m0s 1h0m0s 1m0s 15m0s Retain", strings.Join(strings.Fields(got), " ")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestDocumentedSigningKeysAreAccepted(t *testing.T) {
+	for i, path := range []string{"README.md", "docs/signingkey.md", "config/samples/signingkey.yaml"} {
+		b, err := os.ReadFile(filepath.Join("..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(b)
+		if block := regexp.MustCompile("(?s)```yaml\n(apiVersion: keywright.*?)```").FindStringSubmatch(text); block != nil {
+			text = block[1]
+		}
+		var key unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(text), &key); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		key.SetName(fmt.Sprintf("documented-%d", i))
+		if err := admin(t).Create(t.Context(), &key, client.FieldValidation("Strict")); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
