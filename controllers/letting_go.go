@@ -68,10 +68,19 @@ func (r *SigningKeyReconciler) finish(ctx context.Context, key *keywrightv1alpha
 }
 
 func (r *SigningKeyReconciler) removeFinalizer(ctx context.Context, key *keywrightv1alpha1.SigningKey) error {
-	if !controllerutil.RemoveFinalizer(key, contract.Finalizer) {
+	return client.IgnoreNotFound(r.changeFinalizers(ctx, key, controllerutil.RemoveFinalizer))
+}
+
+// changeFinalizers patches nothing else: an update of the whole object would write durations in another spelling, over which
+// a GitOps tool and the controller would then quarrel.
+func (r *SigningKeyReconciler) changeFinalizers(
+	ctx context.Context, key *keywrightv1alpha1.SigningKey, change func(client.Object, string) bool,
+) error {
+	before := key.DeepCopy()
+	if !change(key, contract.Finalizer) {
 		return nil
 	}
-	return client.IgnoreNotFound(r.Client.Update(ctx, key))
+	return r.Client.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }
 
 // countHolders counts the namespaces whose ConfigMap has the file of a SigningKey, Terminating ones aside.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
@@ -302,4 +303,20 @@ func TestAKeyringTooNewToReadChangesNothing(t *testing.T) {
 	var after corev1.Secret
 	w.must(w.Get(t.Context(), client.ObjectKeyFromObject(s), &after))
 	w.want("the keyring", string(after.Data[contract.KeyringFile]), `{"version":"v9"}`)
+}
+
+func TestSpecStaysAsItWasWritten(t *testing.T) {
+	w := newWorld(t)
+	key := parse(t, w.name, "rotation: {interval: 60m}\ntoken: {maxLifetime: 10m}\n"+
+		"distribution: {namespaceSelector: {matchLabels: {trusts: "+w.name+"}}, propagationDelay: 10m}")
+	w.must(w.Create(t.Context(), key))
+	w.settle()
+	w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "True Signing")
+	before := key.GetGeneration()
+	w.must(w.Get(t.Context(), client.ObjectKeyFromObject(key), key))
+	interval, _, _ := unstructured.NestedString(key.Object, "spec", "rotation", "interval")
+	w.want("the interval", interval, "60m")
+	if key.GetGeneration() != before || len(key.GetFinalizers()) != 1 {
+		t.Errorf("the controller changed it: generation %d, finalizers %v", key.GetGeneration(), key.GetFinalizers())
+	}
 }

@@ -69,8 +69,8 @@ func (r *SigningKeyReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 }
 
 func (r *SigningKeyReconciler) reconcileKey(ctx context.Context, key *keywrightv1alpha1.SigningKey) (ctrl.Result, error) {
-	if key.DeletionTimestamp == nil && controllerutil.AddFinalizer(key, contract.Finalizer) {
-		if err := r.Client.Update(ctx, key); err != nil {
+	if key.DeletionTimestamp == nil {
+		if err := r.changeFinalizers(ctx, key, controllerutil.AddFinalizer); err != nil {
 			return ctrl.Result{}, err
 		}
 	}

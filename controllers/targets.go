@@ -40,7 +40,7 @@ func observeTargets(
 	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := c.List(ctx, &namespaces); err != nil {
+	if err := c.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return t, fmt.Errorf("list namespaces: %w", err)
 	}
 	var configMaps corev1.ConfigMapList

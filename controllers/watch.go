@@ -25,7 +25,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys,verbs=get;list;watch;update
+// +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys/status,verbs=update
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-jwks,verbs=get;list;watch;create;patch;update;delete

@@ -3,7 +3,7 @@
 # the checkout as it stands, and says which files differ.
 set -eu
 cd "$(dirname "$0")/.."
-state() { git ls-files -z --cached --others --exclude-standard | xargs -0 sha256sum 2>/dev/null | sort; }
+state() { git ls-files -z --cached --others --exclude-standard | xargs -0 cksum 2>/dev/null | sort; }
 before=$(mktemp) && after=$(mktemp)
 trap 'rm -f "$before" "$after"' EXIT
 state >"$before"
@@ -11,7 +11,7 @@ make --no-print-directory generate format tidy
 state >"$after"
 if ! cmp -s "$before" "$after"; then
 	echo "verify: these files were not as they should be, and now are:" >&2
-	diff "$before" "$after" | sed -n 's/^> [0-9a-f]*  /  /p' >&2
+	diff "$before" "$after" | sed -n 's/^> [0-9]* [0-9]* /  /p' >&2
 	exit 1
 fi
 make --no-print-directory lint

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +23,9 @@ import (
 // process is the controller, run as an operator would.
 type process struct {
 	*exec.Cmd
+	// metrics and probes are where it listens.
+	metrics, probes string
+
 	mu  sync.Mutex
 	log bytes.Buffer
 }
@@ -39,8 +45,10 @@ func (p *process) said() string {
 // start starts the controller with the rights of its service account, and kills it when the test ends.
 func start(t *testing.T) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(shared.file("controller"), "--kubeconfig", shared.file("kubeconfig"),
-		"--key-namespace", keyNamespace, "--metrics-bind-address=", "--health-probe-bind-address=",
+	metrics, probes := freeAddress(t), freeAddress(t)
+	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(shared.file("controller"),
+		"--kubeconfig", shared.file("kubeconfig"), "--key-namespace", keyNamespace,
+		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes,
 		"--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")}
 	p.Stdout, p.Stderr = p, p
 	if err := p.Start(); err != nil {
@@ -53,6 +61,32 @@ func start(t *testing.T) *process {
 		}
 	})
 	return p
+}
+
+// freeAddress returns an address of this host that nobody listens at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// get returns the status and the body at a URL.
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(b)
 }
 
 func (p *process) kill() {

@@ -58,6 +58,7 @@ func TestSample(t *testing.T) {
 	if !strings.Contains(file(t.Context(), "shop", "main"), active) {
 		t.Errorf("the file in shop lacks the Active key %s", active)
 	}
+	t.Run("ProbesAndMetrics", func(t *testing.T) { showsProbesAndMetrics(t, controller) })
 	t.Run("SteadyStateIsSilent", func(t *testing.T) { steadyStateIsSilent(t) })
 	t.Run("Kill", func(t *testing.T) { survivesAKill(t, controller, active) })
 	t.Run("Revoke", func(t *testing.T) { revokes(t, active) })
@@ -68,6 +69,26 @@ func TestSample(t *testing.T) {
 			}
 		}
 	})
+}
+
+func showsProbesAndMetrics(t *testing.T, controller *process) {
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, body := get(t, controller.probes+path); status != 200 {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	_, body := get(t, controller.metrics+"/metrics")
+	for _, line := range []string{
+		`keywright_keys{signingkey="main",state="Active"} 1`, `keywright_keys{signingkey="main",state="Standby"} 1`,
+		`keywright_signingkey_condition{condition="Ready",signingkey="main"} 1`,
+		`keywright_targets{signingkey="main"} 1`, `keywright_targets_in_sync{signingkey="main"} 1`,
+		`keywright_key_moves_total{move="Activate",reason="FirstKey",signingkey="main"} 1`,
+		`keywright_configmap_writes_total{operation="create",result="ok"} 1`,
+	} {
+		if !strings.Contains(body, line+"\n") {
+			t.Errorf("/metrics does not say %s", line)
+		}
+	}
 }
 
 // steadyStateIsSilent counts for a minute what the controller asks of the API server when nothing changes.

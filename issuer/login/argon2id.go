@@ -61,11 +61,16 @@ func ParseHash(text string) (Hash, error) {
 	return h, nil
 }
 
-// HashPassword makes a hash with the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane.
+// standard has the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane.
+func standard() Hash {
+	return Hash{memory: 19 * 1024, passes: 2, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 32)}
+}
+
+// HashPassword makes a hash with the standard parameters.
 func HashPassword(password string) string {
-	h := Hash{memory: 19 * 1024, passes: 2, parallelism: 1, salt: make([]byte, 16)}
+	h := standard()
 	_, _ = rand.Read(h.salt) // never fails: crypto/rand
-	h.key = h.derive(password, 32)
+	h.key = h.derive(password)
 	return h.String()
 }
 
@@ -76,13 +81,14 @@ func (h Hash) String() string {
 		b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
 }
 
-func (h Hash) derive(password string, length uint32) []byte {
+func (h Hash) derive(password string) []byte {
+	length := uint32(len(h.key)) //nolint:gosec // at most 64
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.parallelism, length)
 }
 
 // matches tells in constant time whether a password is the hashed one.
 func (h Hash) matches(password string) bool {
-	return subtle.ConstantTimeCompare(h.derive(password, uint32(len(h.key))), h.key) == 1 //nolint:gosec // at most 64
+	return subtle.ConstantTimeCompare(h.derive(password), h.key) == 1
 }
 
 // cost orders hashes by the work they take.

@@ -66,8 +66,7 @@ func ParseUsers(b []byte) (*Users, error) {
 	}
 	u := &Users{byName: make(map[string]*User, len(list.Users))}
 	var findings []error
-	costliest, _ := ParseHash(HashPassword(""))
-	costliest.memory, costliest.passes = 19*1024, 2
+	costliest := standard()
 	subjects := map[string]bool{}
 	for i, user := range list.Users {
 		if user == nil {
