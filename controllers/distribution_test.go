@@ -190,3 +190,36 @@ func TestNamespaceThatEndsIsLeftAlone(t *testing.T) {
 	}
 	w.want("targets", w.get().Status.Targets.Summary, "1/1")
 }
+
+// After a restart the files may be looked at before the keyrings are: they stand until somebody knows better.
+func TestRestartTakesNothingAway(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	first, second := w.signs(), w.standby()
+	w.restart()
+	if result := w.reconcileFile(w.targets[0]); result.RequeueAfter == 0 {
+		t.Error("nobody looks at it again")
+	}
+	w.wantEverywhere(first, second)
+}
+
+// A keyring from a backup makes no files, whoever asks: not even a leader that remembers just this generation.
+func TestRestoredKeyringReplacesNoNewerFile(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	backup, remembers := w.secret(contract.KeyringSuffix), w.files
+	w.restart()
+	w.step(time.Hour)
+	w.step(time.Minute)
+	trusted := w.trusted(w.targets[0])
+	restored := w.secret(contract.KeyringSuffix)
+	restored.Data = backup.Data
+	w.must(w.Update(t.Context(), restored))
+	w.files = remembers
+	w.reconcileFile(w.targets[0])
+	if got := w.trusted(w.targets[0]); !slices.Equal(got, trusted) {
+		t.Errorf("%v became %v", trusted, got)
+	}
+}

@@ -213,3 +213,18 @@ func TestInvalidSelectorKeepsFilesUpToDate(t *testing.T) {
 	w.want("Distributed", w.condition(keywrightv1alpha1.ConditionDistributed), "False InvalidSelector")
 	w.wantEverywhere(w.signs(), w.standby())
 }
+
+func TestTargetWithoutAConfigMapIsReportedAndHoldsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	first := w.signs()
+	w.must(w.Delete(t.Context(), w.configMap(w.targets[0])))
+	w.clock.step(time.Hour)
+	w.reconcileKey()
+	if w.signs() == first {
+		t.Error("a namespace in which nobody can have mounted anything holds the rotation")
+	}
+	w.want("Distributed", w.condition(keywrightv1alpha1.ConditionDistributed), "False TargetsBehind")
+	w.want("targets", w.get().Status.Targets.Summary, "0/2")
+}

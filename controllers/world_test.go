@@ -41,16 +41,14 @@ func (c *clock) step(d time.Duration) {
 
 // announced keeps the events that a controller wrote.
 type announced struct {
-	mu   sync.Mutex
-	all  []string
-	last string
+	mu  sync.Mutex
+	all []string
 }
 
 func (a *announced) Eventf(_, _ runtime.Object, kind, reason, action, note string, args ...any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.last = fmt.Sprintf("%s %s %s: %s", kind, reason, action, fmt.Sprintf(note, args...))
-	a.all = append(a.all, a.last)
+	a.all = append(a.all, fmt.Sprintf("%s %s %s: %s", kind, reason, action, fmt.Sprintf(note, args...)))
 }
 
 func (a *announced) text() string {

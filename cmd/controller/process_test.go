@@ -28,6 +28,8 @@ type process struct {
 
 	mu  sync.Mutex
 	log bytes.Buffer
+
+	dead sync.Once
 }
 
 func (p *process) Write(b []byte) (int, error) {
@@ -45,11 +47,17 @@ func (p *process) said() string {
 // start starts the controller with the rights of its service account, and kills it when the test ends.
 func start(t *testing.T) *process {
 	t.Helper()
+	return startWith(t, shared.file("kubeconfig"),
+		"--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")
+}
+
+// startWith starts the controller with a kubeconfig and flags of the test's own.
+func startWith(t *testing.T, kubeconfig string, flags ...string) *process {
+	t.Helper()
 	metrics, probes := freeAddress(t), freeAddress(t)
-	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(shared.file("controller"),
-		"--kubeconfig", shared.file("kubeconfig"), "--key-namespace", keyNamespace,
-		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes,
-		"--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")}
+	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(shared.file("controller"), append(flags,
+		"--kubeconfig", kubeconfig, "--key-namespace", keyNamespace,
+		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes)...)}
 	p.Stdout, p.Stderr = p, p
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -89,9 +97,12 @@ func get(t *testing.T, url string) (int, string) {
 	return response.StatusCode, string(b)
 }
 
+// kill ends the process with SIGKILL, and returns when it is dead.
 func (p *process) kill() {
-	_ = p.Process.Kill()
-	_ = p.Wait()
+	p.dead.Do(func() {
+		_ = p.Process.Kill()
+		_ = p.Wait()
+	})
 }
 
 // apply runs kubectl apply -k on a directory of the repository's configuration, as an operator does.

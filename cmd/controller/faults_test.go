@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// shortest are the shortest times that the API accepts.
+var shortest = timeline{interval: 3 * time.Second, delay: time.Second, lifetime: time.Second, skew: time.Second}
+
+// scene is one SigningKey with one target, its history, and the controllers of one test.
+type scene struct {
+	*history
+	t     *testing.T
+	proxy *proxy
+}
+
+var scenes atomic.Int64
+
+// newScene makes a target, and begins to record. The SigningKey is taken away at the end.
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	apply(t, "default")
+	n := scenes.Add(1)
+	name, target := fmt.Sprintf("fault-%d", n), fmt.Sprintf("fault-target-%d", n)
+	ns := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: target, Labels: map[string]string{"fault": name}}}
+	if err := shared.admin.Create(t.Context(), &ns); err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{t: t, history: record(t, name, target, shortest), proxy: newProxy(t)}
+	t.Cleanup(s.clear)
+	return s
+}
+
+// clear deletes the SigningKey without a controller, so that later tests have the API server to themselves.
+func (s *scene) clear() {
+	ctx := context.WithoutCancel(s.t.Context())
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: s.name}}
+	_ = shared.admin.Patch(ctx, key, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":[]}}`)))
+	_ = shared.admin.Delete(ctx, key)
+	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
+		_ = shared.admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: s.name + suffix}})
+	}
+}
+
+// signingKey is what the admin of the scene applies.
+func (s *scene) signingKey() {
+	s.t.Helper()
+	of := func(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: s.name}}
+	key.Spec.Rotation.Interval = of(shortest.interval)
+	key.Spec.Token = keywrightv1alpha1.Token{MaxLifetime: of(shortest.lifetime), ClockSkew: of(shortest.skew)}
+	key.Spec.Distribution = keywrightv1alpha1.Distribution{
+		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"fault": s.name}}, PropagationDelay: of(shortest.delay),
+	}
+	if err := shared.admin.Create(s.t.Context(), key); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// run starts a controller that goes through the proxy of the scene.
+func (s *scene) run() *process {
+	s.t.Helper()
+	return startWith(s.t, s.proxy.kubeconfig, "--leader-elect=false")
+}
+
+// mine tells whether a request is about the objects of this scene.
+func (s *scene) mine(path string) bool {
+	return strings.Contains(path, "/"+s.name) || strings.Contains(path, "/"+s.target+"/") ||
+		strings.HasSuffix(path, "/"+keyNamespace+"/secrets")
+}
+
+// revokeActive revokes the key that signs.
+func (s *scene) revokeActive() {
+	s.t.Helper()
+	kid := s.signs()
+	s.revoke(kid)
+	patch := fmt.Appendf(nil, `{"spec":{"revokedKeyIDs":[%q]}}`, kid)
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: s.name}}
+	if err := shared.admin.Patch(s.t.Context(), key, client.RawPatch("application/merge-patch+json", patch)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// The controller is killed, as a process, after each of its writes in turn: after the first one, after the second, and so on
+// until a whole life, from the first key through a rotation to the removal of the old key, took no more writes. It is then
+// started again, and must bring that life to its end.
+func TestKilledAfterEveryWrite(t *testing.T) {
+	const fewest, most = 12, 100
+	n := 1
+	for ; n < most; n++ {
+		killed := true
+		if !t.Run(fmt.Sprintf("%02d", n), func(t *testing.T) { killed = killedAfter(t, n) }) {
+			return
+		}
+		if !killed {
+			break
+		}
+	}
+	if n < fewest || n == most {
+		t.Errorf("a whole life took %d writes", n-1)
+	}
+}
+
+// killedAfter kills the controller after its nth write. It returns whether there were so many.
+func killedAfter(t *testing.T, n int) bool {
+	s := newScene(t)
+	var controller atomic.Pointer[process]
+	var writes atomic.Int64
+	killed := make(chan string, 1)
+	s.proxy.interfere(func(method, path string) fault {
+		if !s.mine(path) || writes.Add(1) != int64(n) {
+			return passes
+		}
+		killed <- method + " " + path
+		return fatal
+	}, func() { controller.Load().kill() })
+	controller.Store(s.run())
+	s.signingKey()
+	first := ""
+	until(t, "a whole life", 60*time.Second, func(context.Context) bool {
+		select {
+		case after := <-killed:
+			t.Log("killed after " + after)
+			controller.Load().kill() // returns when it is dead
+			controller.Store(s.run())
+		default:
+		}
+		if first == "" {
+			first = s.signs()
+		}
+		return s.rotations() > 0 && !slices.Contains(s.published(), first)
+	})
+	s.check(t)
+	return writes.Load() >= int64(n)
+}
+
+// The API server refuses, delays, and loses answers, at random, through rotations and a revocation.
+func TestUnreliableAPIServer(t *testing.T) {
+	s := newScene(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	s.proxy.interfere(func(string, string) fault {
+		return [...]fault{passes, passes, passes, passes, passes, refused, lost, slow}[rnd.IntN(8)]
+	}, nil)
+	s.run()
+	s.signingKey()
+	until(t, "two rotations", 120*time.Second, func(context.Context) bool { return s.rotations() >= 2 })
+	s.revokeActive()
+	before := s.rotations()
+	until(t, "three more", 120*time.Second, func(context.Context) bool { return s.rotations() >= before+3 })
+	s.check(t)
+}
+
+// Two controllers work at once, as after a stolen lease.
+func TestTwoControllersAtOnce(t *testing.T) {
+	s := newScene(t)
+	s.run()
+	s.run()
+	s.signingKey()
+	until(t, "two rotations", 60*time.Second, func(context.Context) bool { return s.rotations() >= 2 })
+	s.revokeActive()
+	before := s.rotations()
+	until(t, "two more", 60*time.Second, func(context.Context) bool { return s.rotations() >= before+2 })
+	s.check(t)
+}
+
+// The controller is down past the next rotation, and past the retirement of the key before.
+func TestDownForLong(t *testing.T) {
+	s := newScene(t)
+	controller := s.run()
+	s.signingKey()
+	until(t, "a rotation", 30*time.Second, func(context.Context) bool { return s.rotations() == 1 })
+	controller.kill()
+	letPass(t.Context(), 3*shortest.interval)
+	if s.rotations() != 1 {
+		t.Fatal("somebody rotates")
+	}
+	s.run()
+	until(t, "two more rotations", 30*time.Second, func(context.Context) bool { return s.rotations() == 3 })
+	s.check(t)
+}
+
+// A hundred restarts make no extra key.
+func TestManyRestarts(t *testing.T) {
+	s := newScene(t)
+	s.signingKey()
+	seen := map[string]bool{}
+	for range 100 {
+		controller := s.run()
+		letPass(t.Context(), time.Duration(rand.Int64N(int64(200*time.Millisecond))))
+		controller.kill()
+	}
+	s.run()
+	until(t, "a rotation", 30*time.Second, func(context.Context) bool { return s.rotations() >= 1 })
+	s.mu.Lock()
+	for _, f := range s.files {
+		for _, kid := range f.published {
+			seen[kid] = true
+		}
+	}
+	s.mu.Unlock()
+	if most := s.rotations() + 2; len(seen) > most {
+		t.Errorf("%d keys were made for %d rotations", len(seen), s.rotations())
+	}
+	s.check(t)
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// proxy stands between a controller and the API server, with the controller's rights, and lets a test interfere.
+type proxy struct {
+	kubeconfig string
+
+	mu sync.Mutex
+	// onWrite, if set, is called for each request that could change something. What it returns decides what happens to it.
+	onWrite func(method, path string) fault
+	// broken is called when a fault asked for it.
+	broken func()
+}
+
+// fault is what happens to a request.
+type fault int
+
+const (
+	// passes lets the request through.
+	passes fault = iota
+	// refused answers 503 without forwarding it.
+	refused
+	// lost forwards it and never tells the answer.
+	lost
+	// fatal forwards it, then kills the controller before it can read the answer.
+	fatal
+	// slow forwards it after a second.
+	slow
+)
+
+// newProxy starts a proxy, and writes a kubeconfig that leads through it.
+func newProxy(t *testing.T) *proxy {
+	t.Helper()
+	p := &proxy{kubeconfig: t.TempDir() + "/kubeconfig"}
+	config := shared.asController.Config()
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := url.Parse(config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := &httputil.ReverseProxy{
+		Transport: transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, forward) }))
+	t.Cleanup(server.CloseClientConnections)
+	t.Cleanup(func() { go server.Close() }) // it waits for watches, which end with the controller
+	kubeconfig := clientcmdapi.NewConfig()
+	kubeconfig.Clusters["proxy"] = &clientcmdapi.Cluster{Server: server.URL}
+	kubeconfig.Contexts["proxy"] = &clientcmdapi.Context{Cluster: "proxy"}
+	kubeconfig.CurrentContext = "proxy"
+	if err := clientcmd.WriteToFile(*kubeconfig, p.kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handler) {
+	switch p.faultOf(r) {
+	case refused:
+		http.Error(w, "the API server is down", http.StatusServiceUnavailable)
+		return
+	case slow:
+		letPass(r.Context(), time.Second)
+	case lost:
+		forward.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler) // closes the connection
+	case fatal:
+		forward.ServeHTTP(httptest.NewRecorder(), r)
+		p.broken()
+		panic(http.ErrAbortHandler)
+	case passes:
+	}
+	forward.ServeHTTP(w, r)
+}
+
+// letPass lets a moment pass.
+func letPass(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func (p *proxy) faultOf(r *http.Request) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.onWrite == nil || r.Method == http.MethodGet || strings.Contains(r.URL.Path, "/events") || strings.Contains(r.URL.Path, "/leases") {
+		return passes
+	}
+	return p.onWrite(r.Method, r.URL.Path)
+}
+
+// interfere sets what happens to writes from now on, nil for nothing.
+func (p *proxy) interfere(onWrite func(method, path string) fault, broken func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onWrite, p.broken = onWrite, broken
+}
