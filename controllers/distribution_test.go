@@ -202,6 +202,12 @@ func TestRestartTakesNothingAway(t *testing.T) {
 		t.Error("nobody looks at it again")
 	}
 	w.wantEverywhere(first, second)
+	w.must(w.Delete(t.Context(), w.get()))
+	w.settle()
+	w.wantGone()
+	w.restart() // now there is a retained keyring, and no SigningKey
+	w.reconcileFile(w.targets[0])
+	w.wantEverywhere(first, second)
 }
 
 // A keyring from a backup makes no files, whoever asks: not even a leader that remembers just this generation.

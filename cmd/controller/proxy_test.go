@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -35,6 +38,8 @@ const (
 	passes fault = iota
 	// refused answers 503 without forwarding it.
 	refused
+	// conflict answers as if another write had come first.
+	conflict
 	// lost forwards it and never tells the answer.
 	lost
 	// fatal forwards it, then kills the controller before it can read the answer.
@@ -77,6 +82,11 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handl
 	switch p.faultOf(r) {
 	case refused:
 		http.Error(w, "the API server is down", http.StatusServiceUnavailable)
+		return
+	case conflict:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusConflict)
+		_ = json.NewEncoder(w).Encode(apierrors.NewConflict(schema.GroupResource{Resource: "any"}, "any", http.ErrAbortHandler).Status())
 		return
 	case slow:
 		letPass(r.Context(), time.Second)

@@ -44,10 +44,12 @@ func TestSample(t *testing.T) {
 		return strings.Contains(controller.said(), "Successfully acquired lease")
 	})
 	apply(t, "samples")
-	until(t, "Ready", 5*time.Second, func(ctx context.Context) bool {
+	applied := time.Now()
+	until(t, "Ready", 20*time.Second, func(ctx context.Context) bool {
 		key := signingKey(ctx, "main")
 		return ready(&key)
 	})
+	t.Logf("Ready %v after kubectl apply", time.Since(applied).Round(time.Millisecond))
 	for _, name := range []string{"main" + contract.KeyringSuffix, "main" + contract.SigningKeySuffix} {
 		var s corev1.Secret
 		if err := shared.admin.Get(t.Context(), client.ObjectKey{Namespace: keyNamespace, Name: name}, &s); err != nil {

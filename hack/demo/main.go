@@ -30,7 +30,7 @@ func main() {
 	flag.BoolVar(&o.plain, "plain", false, "print lines instead of drawing a screen; so it is where nobody watches")
 	flag.IntVar(&o.rotations, "rotations", 10, "with --once: end after this many rotations, at least 6")
 	flag.IntVar(&o.rate, "rate", 500, "verifications a second")
-	flag.DurationVar(&o.lag, "lag", 2500*time.Millisecond, "by how much mounted files lag at most; the propagation delay is "+propagationDelay.String())
+	flag.DurationVar(&o.lag, "lag", 2*time.Second, "by how much mounted files lag at most; the propagation delay is "+propagationDelay.String())
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
