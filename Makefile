@@ -28,7 +28,7 @@ test: controlplane ## Run every test: simulation, real API server, TLS, fuzz see
 	$(MAKE) demo ONCE=1
 
 .PHONY: build
-build: ## Build the controller and the issuer into bin/.
+build: ## Build the controller, the issuer and the kubectl plugin into bin/.
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
 ##@ Before a commit

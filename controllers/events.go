@@ -47,7 +47,7 @@ func sentence(m rotation.Move, p *pass) string {
 
 // refuseRequest says once that a rotation request cannot be read.
 func (r *SigningKeyReconciler) refuseRequest(p *pass) {
-	_, text := policyOf(p.key)
+	_, text := PolicyOf(p.key)
 	if text == "" {
 		r.refusedRequest.Delete(p.key.UID)
 		return

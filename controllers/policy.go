@@ -11,9 +11,9 @@ import (
 // defaultRSAKeySize is the size of an RSA key in bits where the spec says nothing.
 const defaultRSAKeySize = 2048
 
-// policyOf turns a spec, which the API server has validated and defaulted, into the policy that Plan goes by. The second
+// PolicyOf turns a spec, which the API server has validated and defaulted, into the policy that Plan goes by. The second
 // result is the text of a rotation request that cannot be read, empty if there is none: such a request asks for nothing.
-func policyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
+func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 	spec := &key.Spec
 	p := rotation.Policy{
 		KeySpec:          rotation.KeySpec{Algorithm: string(spec.Algorithm)},

@@ -14,7 +14,7 @@ import (
 func (r *SigningKeyReconciler) read(ctx context.Context, key *keywrightv1alpha1.SigningKey) (*pass, time.Time, error) {
 	at := r.Now()
 	p := &pass{key: key}
-	p.policy, _ = policyOf(key)
+	p.policy, _ = PolicyOf(key)
 	var err error
 	p.keyring, err = readKeyring(ctx, r.API, r.KeyNamespace, key.Name)
 	var unreadable *unreadableError

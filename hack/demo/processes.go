@@ -78,7 +78,7 @@ func (p *process) tail() string {
 // build compiles the controller, the issuer and the example service.
 func build(ctx context.Context, root, into string) error {
 	for directory, packages := range map[string][]string{
-		root:                                {"./cmd/controller", "./cmd/issuer"},
+		root:                                {"./cmd/controller", "./cmd/issuer", "./cmd/kubectl-keywright"},
 		filepath.Join(root, "hack", "demo"): {"./service"},
 	} {
 		cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", into + string(filepath.Separator)}, packages...)...)

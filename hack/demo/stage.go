@@ -212,6 +212,7 @@ func (s *stage) hints() []string {
 	ca := s.relative(filepath.Join(s.directory, "ca.crt"))
 	return []string{
 		kubectl + " get signingkeys",
+		"bin/demo/kubectl-keywright --kubeconfig .demo/kubeconfig status --watch",
 		kubectl + " get configmap -n shop keywright-jwks -o yaml",
 		fmt.Sprintf("TOKEN=$(curl -s --cacert %s %s/token -d grant_type=password -d client_id=web -d username=%s -d password=%s | cut -d'\"' -f4)",
 			ca, s.addresses["issuer-1"], user, password),

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// cli is what all commands share.
+type cli struct {
+	genericiooptions.IOStreams
+	flags *genericclioptions.ConfigFlags
+	now   func() time.Time
+}
+
+// usageError is a mistake on the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// newCommand returns the plugin with all its commands.
+func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra.Command {
+	c := &cli{IOStreams: streams, flags: genericclioptions.NewConfigFlags(true), now: now}
+	root := &cobra.Command{
+		Use:           "kubectl-keywright",
+		Short:         "See and steer the signing keys that a cluster trusts",
+		SilenceErrors: true, SilenceUsage: true,
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl keywright"},
+	}
+	root.SetIn(c.In)
+	root.SetOut(c.Out)
+	root.SetErr(c.ErrOut)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	c.flags.AddFlags(root.PersistentFlags())
+	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.planCommand(), c.verifyCommand(), c.tokenCommand())
+	return root
+}
+
+// exactly accepts a number of arguments, and says which ones are missing.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usage("%s takes %v, see --help", cmd.CommandPath(), names)
+		}
+		return nil
+	}
+}
+
+// client returns a client for the cluster that the flags name.
+func (c *cli) client() (client.WithWatch, error) {
+	config, err := c.flags.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := keywrightv1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	return client.NewWithWatch(config, client.Options{Scheme: scheme})
+}
+
+// get returns one SigningKey, or an error that says what to do.
+func get(ctx context.Context, k client.Client, name string) (*keywrightv1alpha1.SigningKey, error) {
+	var key keywrightv1alpha1.SigningKey
+	err := k.Get(ctx, client.ObjectKey{Name: name}, &key)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("there is no SigningKey %q: `kubectl get signingkeys` lists them", name)
+	}
+	return &key, err
+}
+
+// completeNames offers the names of the SigningKeys of the cluster to the shell.
+func (c *cli) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	k, err := c.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var list keywrightv1alpha1.SigningKeyList
+	if err := k.List(cmd.Context(), &list); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// say prints to a person. An output that is gone is no error of the command.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
+// again calls look at once and then every period until it says that it is done, or the context ends.
+func again(ctx context.Context, period time.Duration, look func() (done bool, err error)) error {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		if done, err := look(); done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}

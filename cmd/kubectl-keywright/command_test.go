@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// try runs the plugin as an admin, and returns what it printed.
+func try(t *testing.T, in string, args ...string) (out, errOut string, err error) {
+	t.Helper()
+	return tryAs(t, cluster.kubeconfig, in, args...)
+}
+
+func tryAs(t *testing.T, kubeconfig, in string, args ...string) (out, errOut string, err error) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	streams := genericiooptions.IOStreams{In: strings.NewReader(in), Out: &stdout, ErrOut: &stderr}
+	cmd := newCommand(streams, time.Now)
+	cmd.SetArgs(append(args, "--kubeconfig", kubeconfig))
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	err = cmd.ExecuteContext(ctx)
+	return stdout.String(), stderr.String(), err
+}
+
+// signingKey applies a SigningKey with the shortest times but the interval, and one target, and waits until it is Ready.
+func signingKey(t *testing.T, name string) *keywrightv1alpha1.SigningKey {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"trusts": name}}}
+	if err := cluster.admin.Create(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	second := metav1.Duration{Duration: time.Second}
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	key.Spec.Rotation.Interval = metav1.Duration{Duration: time.Hour}
+	key.Spec.Token = keywrightv1alpha1.Token{MaxLifetime: metav1.Duration{Duration: 10 * time.Minute}, ClockSkew: second}
+	key.Spec.Distribution = keywrightv1alpha1.Distribution{
+		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": name}}, PropagationDelay: second,
+	}
+	if err := cluster.admin.Create(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := again(ctx, 50*time.Millisecond, func() (bool, error) {
+		err := cluster.admin.Get(ctx, client.ObjectKey{Name: name}, key)
+		return key.Status.Targets.InSync == 1 && len(key.Status.Keys) == 2, err
+	}); err != nil {
+		t.Fatalf("not Ready: %v %+v", err, key.Status)
+	}
+	return key
+}
+
+func TestStatus(t *testing.T) {
+	key := signingKey(t, "status")
+	out, _, err := try(t, "", "status", "status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{
+		"SigningKey status, ES256, rotates every 60m. 1/1 namespaces", "ok  Ready", "ok  Distributed", "ok  RotationOnTime",
+		"next rotation in ", key.Status.ActiveKeyID + "  Active", "  Standby", "AAAA", "....", "time line from",
+	} {
+		if !strings.Contains(out, said) {
+			t.Errorf("it does not say %q:\n%s", said, out)
+		}
+	}
+	all, _, err := try(t, "", "status")
+	if err != nil || !strings.Contains(all, "SigningKey status") {
+		t.Errorf("%v\n%s", err, all)
+	}
+	for _, format := range []string{"json", "yaml"} {
+		out, _, err := try(t, "", "status", "status", "-o", format)
+		if err != nil || !strings.Contains(out, key.Status.ActiveKeyID) {
+			t.Errorf("-o %s: %v\n%s", format, err, out)
+		}
+		var list []keywrightv1alpha1.SigningKey
+		if format == "json" {
+			if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].Name != "status" {
+				t.Errorf("%v %v", err, list)
+			}
+		}
+	}
+}
+
+func TestRotate(t *testing.T) {
+	key := signingKey(t, "rotate")
+	out, errOut, err := try(t, "", "rotate", "rotate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.admin.Get(t.Context(), client.ObjectKeyFromObject(key), key); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out, "Key "+key.Status.ActiveKeyID+" signs.") || !strings.Contains(errOut, "The next key signs at") {
+		t.Errorf("%s\n%s", out, errOut)
+	}
+	if len(key.Status.Keys) != 3 {
+		t.Errorf("keys %+v", key.Status.Keys)
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	key := signingKey(t, "revoke")
+	kid := key.Status.ActiveKeyID
+	if _, asked, err := try(t, "n\n", "revoke", "revoke", kid); err == nil || !strings.Contains(asked, "[y/N]") || err.Error() != "not revoked" {
+		t.Errorf("%v %s", err, asked)
+	}
+	out, asked, err := try(t, "y\n", "revoke", "revoke", kid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(asked, "signs now") || !strings.Contains(out, "Recorded: key "+kid) || !strings.Contains(out, "Gone from the files of all 1") {
+		t.Errorf("%s\n%s", asked, out)
+	}
+	var cm corev1.ConfigMap
+	if err := cluster.admin.Get(t.Context(), client.ObjectKey{Namespace: "revoke", Name: "keywright-jwks"}, &cm); err != nil || strings.Contains(cm.Data["revoke.json"], kid) {
+		t.Errorf("%v %v", err, cm.Data)
+	}
+	unknown := strings.Repeat("x", 43)
+	if out, asked, err := try(t, "", "revoke", "revoke", unknown, "--yes"); err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "Recorded") {
+		t.Errorf("%v %s %s", err, asked, out)
+	}
+	if _, _, err := try(t, "", "revoke", "revoke", "too-short", "--yes"); err == nil || !strings.Contains(err.Error(), "should match") {
+		t.Errorf("a kid that cannot be one: %v", err)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	file := filepath.Join("..", "..", "config", "samples", "signingkey.yaml")
+	out, _, err := try(t, "", "plan", "-f", file, "--rotations", "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out, "Activate"); n != 3 || !strings.Contains(out, "TokensExpired") {
+		t.Errorf("%d activations:\n%s", n, out)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual := strings.Replace(string(b), "interval: 720h", "mode: Manual", 1)
+	if out, _, err := try(t, manual, "plan", "-f", "-"); err != nil || !strings.Contains(out, "unless it is asked for") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for was, is := range map[string]string{"interval: 720h": "interval: 1h", "interval: ": "intervall: ", "kind: SigningKey": "kind: Pod"} {
+		if out, _, err := try(t, strings.Replace(string(b), was, is, 1), "plan", "-f", "-"); err == nil {
+			t.Errorf("%s is accepted:\n%s", is, out)
+		}
+	}
+}
+
+// Default must say what the API server's defaults say.
+func TestDefaultsAreTheAPIServers(t *testing.T) {
+	selector := &metav1.LabelSelector{}
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "defaults"}}
+	key.Spec.Distribution.NamespaceSelector = selector
+	ours := key.Spec
+	ours.Default()
+	if err := cluster.admin.Create(t.Context(), key, client.DryRunAll); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(key.Spec, ours); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	nobody, err := kubeconfigOf("nobody", "system:authenticated")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args       string
+		kubeconfig string
+		usage      bool
+		says       string
+	}{
+		{"status --outputt json", cluster.kubeconfig, true, "unknown flag"},
+		{"status -o xml", cluster.kubeconfig, true, "--output is json or yaml"},
+		{"rotate", cluster.kubeconfig, true, "takes [NAME]"},
+		{"revoke main", cluster.kubeconfig, true, "takes [NAME KID]"},
+		{"verify x", cluster.kubeconfig, true, "verify needs --issuer"},
+		{"token", cluster.kubeconfig, true, "token needs --url"},
+		{"plan", cluster.kubeconfig, true, "plan needs -f"},
+		{"status missing", cluster.kubeconfig, false, `there is no SigningKey "missing"`},
+		{"rotate missing", cluster.kubeconfig, false, `there is no SigningKey "missing"`},
+		{"status", nobody, false, "forbidden"},
+		{"status", "/nowhere", false, "no cluster"},
+		{"plan -f /nowhere", cluster.kubeconfig, false, "no such file"},
+	} {
+		_, _, err := tryAs(t, c.kubeconfig, "", strings.Fields(c.args)...)
+		var usage *usageError
+		if err == nil || !strings.Contains(err.Error(), c.says) || errors.As(err, &usage) != c.usage || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: want %q, got %v", c.args, c.says, err)
+		}
+	}
+}
+
+func TestCompletionNamesSigningKeys(t *testing.T) {
+	signingKey(t, "complete")
+	var out bytes.Buffer
+	cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
+	cmd.SetArgs([]string{"__complete", "--kubeconfig", cluster.kubeconfig, "rotate", ""})
+	if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), "complete\n") {
+		t.Errorf("%v %s", err, &out)
+	}
+	if out, _, err := try(t, "", "completion", "bash"); err != nil || len(out) < 1000 {
+		t.Errorf("%v %d bytes", err, len(out))
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+func (c *cli) revokeCommand() *cobra.Command {
+	var yes, noWait bool
+	cmd := &cobra.Command{
+		Use:   "revoke NAME KID",
+		Short: "Revoke a key: it leaves every file, and its live tokens are rejected",
+		Args:  exactly("NAME", "KID"), ValidArgsFunction: c.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k, err := c.client()
+			if err != nil {
+				return err
+			}
+			key, err := get(cmd.Context(), k, args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.confirm(key, args[1], yes); err != nil {
+				return err
+			}
+			if err := revoke(cmd.Context(), k, key, args[1]); err != nil {
+				return err
+			}
+			if noWait {
+				return nil
+			}
+			return c.awaitRevocation(cmd.Context(), k, key.Name, args[1])
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait until it has left every file")
+	return cmd
+}
+
+// confirm says what a revocation does to this key, and asks.
+func (c *cli) confirm(key *keywrightv1alpha1.SigningKey, kid string, yes bool) error {
+	i := slices.IndexFunc(key.Status.Keys, func(k keywrightv1alpha1.KeyStatus) bool { return k.KeyID == kid })
+	switch {
+	case i < 0:
+		say(c.ErrOut, "%s has no key %s now. It will be remembered as revoked.\n", key.Name, kid)
+	case kid == key.Status.ActiveKeyID:
+		say(c.ErrOut, "Key %s signs now. The Standby takes its place at once, and all live tokens of it are rejected.\n", kid)
+	default:
+		say(c.ErrOut, "Key %s is %s. All live tokens of it are rejected.\n", kid, key.Status.Keys[i].State)
+	}
+	if yes {
+		return nil
+	}
+	say(c.ErrOut, "Revoke it for ever? [y/N] ")
+	answer, _ := bufio.NewReader(c.In).ReadString('\n')
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return errors.New("not revoked")
+	}
+	return nil
+}
+
+// revoke adds a kid to the list, with the resource version that was read: a list that changed meanwhile is not lost.
+func revoke(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, kid string) error {
+	if slices.Contains(key.Spec.RevokedKeyIDs, kid) {
+		return nil
+	}
+	before := key.DeepCopy()
+	key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid)
+	return k.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// awaitRevocation waits until the keyring records the revocation and every namespace holds a file without the key.
+func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid string) error {
+	recorded := false
+	return again(ctx, 250*time.Millisecond, func() (bool, error) {
+		key, err := get(ctx, k, name)
+		if err != nil {
+			return false, err
+		}
+		if !slices.ContainsFunc(key.Status.Revocations, func(r keywrightv1alpha1.RevocationStatus) bool { return r.KeyID == kid }) {
+			return false, nil
+		}
+		if !recorded {
+			recorded = true
+			say(c.Out, "Recorded: key %s never comes back. Key %s signs.\n", kid, orDash(key.Status.ActiveKeyID))
+		}
+		if !meta.IsStatusConditionTrue(key.Status.Conditions, keywrightv1alpha1.ConditionDistributed) {
+			return false, nil
+		}
+		say(c.Out, "Gone from the files of all %d namespaces. Running pods see it when their kubelet writes the file, within 90 s,\n"+
+			"or at once when one of their annotations changes.\n", key.Status.Targets.Selected)
+		return true, nil
+	})
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+func (c *cli) rotateCommand() *cobra.Command {
+	var noWait bool
+	cmd := &cobra.Command{
+		Use:   "rotate NAME",
+		Short: "Ask for one rotation, and wait until the next key signs",
+		Args:  exactly("NAME"), ValidArgsFunction: c.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k, err := c.client()
+			if err != nil {
+				return err
+			}
+			key, err := get(cmd.Context(), k, args[0])
+			if err != nil {
+				return err
+			}
+			asked := c.now().UTC().Truncate(time.Second)
+			before := key.DeepCopy()
+			if key.Annotations == nil {
+				key.Annotations = map[string]string{}
+			}
+			key.Annotations[contract.RotateAnnotation] = asked.Format(time.RFC3339)
+			if err := k.Patch(cmd.Context(), key, client.MergeFrom(before)); err != nil {
+				return err
+			}
+			say(c.Out, "Asked for a rotation of %s; key %s signs until the next one is known everywhere.\n", key.Name, orDash(key.Status.ActiveKeyID))
+			if noWait {
+				return nil
+			}
+			return c.awaitRotation(cmd.Context(), k, key, asked)
+		},
+	}
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait")
+	return cmd
+}
+
+// awaitRotation waits until the request was handled. It says what is awaited whenever that changes.
+func (c *cli) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, asked time.Time) error {
+	var said string
+	return again(ctx, 500*time.Millisecond, func() (bool, error) {
+		now, err := get(ctx, k, key.Name)
+		if err != nil {
+			return false, err
+		}
+		if handled := now.Status.HandledRotateRequest; handled != nil && !handled.Time.Before(asked) {
+			say(c.Out, "Key %s signs.\n", now.Status.ActiveKeyID)
+			return true, nil
+		}
+		text := "Waiting for the controller."
+		if at := now.Status.NextRotationTime; at != nil {
+			text = "The next key signs at " + at.UTC().Format(time.RFC3339) + "."
+		}
+		if text != said {
+			say(c.ErrOut, "%s\n", text)
+			said = text
+		}
+		return false, nil
+	})
+}

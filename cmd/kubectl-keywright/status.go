@@ -1,0 +1,197 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+func (c *cli) statusCommand() *cobra.Command {
+	var output string
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status [NAME]",
+		Short: "Show the keys of SigningKeys on a time line, and what is awaited from whom",
+		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if output != "" && output != "json" && output != "yaml" {
+				return usage("--output is json or yaml, not %q", output)
+			}
+			k, err := c.client()
+			if err != nil {
+				return err
+			}
+			return again(cmd.Context(), time.Second, func() (bool, error) {
+				keys, err := find(cmd, k, args)
+				if err != nil {
+					return false, err
+				}
+				if watch && output == "" {
+					say(c.Out, "\x1b[H\x1b[2J")
+				}
+				return !watch, c.show(keys, output)
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json or yaml, for programs")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it again every second")
+	return cmd
+}
+
+// find returns the named SigningKey, or all.
+func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alpha1.SigningKey, error) {
+	if len(args) == 1 {
+		key, err := get(cmd.Context(), k, args[0])
+		if err != nil {
+			return nil, err
+		}
+		return []keywrightv1alpha1.SigningKey{*key}, nil
+	}
+	var list keywrightv1alpha1.SigningKeyList
+	err := k.List(cmd.Context(), &list)
+	return list.Items, err
+}
+
+func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string) error {
+	if output != "" {
+		for i := range keys {
+			keys[i].ManagedFields = nil
+		}
+		list := keywrightv1alpha1.SigningKeyList{Items: keys}
+		b, err := json.MarshalIndent(list.Items, "", "  ")
+		if err == nil && output == "yaml" {
+			b, err = yaml.JSONToYAML(b)
+		}
+		say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
+		return err
+	}
+	if len(keys) == 0 {
+		say(c.ErrOut, "There is no SigningKey yet.\n")
+	}
+	for i := range keys {
+		if i > 0 {
+			say(c.Out, "\n")
+		}
+		c.showKey(&keys[i])
+	}
+	return nil
+}
+
+// showKey draws one SigningKey.
+func (c *cli) showKey(key *keywrightv1alpha1.SigningKey) {
+	s := &key.Status
+	say(c.Out, "SigningKey %s, %s, rotates %s. %s namespaces have its current keys.\n",
+		key.Name, key.Spec.Algorithm, mode(&key.Spec), orDash(s.Targets.Summary))
+	for _, condition := range s.Conditions {
+		mark := "ok"
+		if condition.Status != metav1.ConditionTrue {
+			mark = "NO"
+		}
+		say(c.Out, "  %s  %-14s  %s\n", mark, condition.Type, condition.Message)
+	}
+	if s.NextRotationTime != nil {
+		say(c.Out, "  next rotation %s\n", c.relative(s.NextRotationTime))
+	}
+	say(c.Out, "\n")
+	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	say(table, "  KEY\tSTATE\tPUBLISHED\tSIGNS SINCE\tLEAVES\tTIME\n")
+	line := c.timeLine(s)
+	for i := range s.Keys {
+		k := &s.Keys[i]
+		say(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", k.KeyID, k.State, c.relative(k.PublishedAt), c.relative(k.ActivatedAt),
+			c.relative(k.RemovalTime), line.of(k))
+	}
+	_ = table.Flush()
+	if len(s.Keys) > 0 {
+		say(c.Out, "  %s\n", line.legend(c.now()))
+	}
+	for _, r := range s.Revocations {
+		unknown := ""
+		if !r.Known {
+			unknown = ", which was never here"
+		}
+		say(c.Out, "  revoked %s: %s%s\n", c.relative(&r.RevokedAt), r.KeyID, unknown)
+	}
+}
+
+func mode(spec *keywrightv1alpha1.SigningKeySpec) string {
+	if spec.Rotation.Mode == keywrightv1alpha1.Manual {
+		return "on request only"
+	}
+	return "every " + duration.HumanDuration(spec.Rotation.Interval.Duration)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// relative says how long ago something was, or how far away it is.
+func (c *cli) relative(at *metav1.Time) string {
+	if at == nil {
+		return "-"
+	}
+	if d := c.now().Sub(at.Time); d >= 0 {
+		return duration.HumanDuration(d) + " ago"
+	}
+	return "in " + duration.HumanDuration(at.Sub(c.now()))
+}
+
+// timeLine maps times to columns.
+type timeLine struct {
+	from, to time.Time
+	columns  int
+}
+
+// timeLine spans from the first key's preparation to the last thing that is known to come.
+func (c *cli) timeLine(s *keywrightv1alpha1.SigningKeyStatus) timeLine {
+	line := timeLine{from: c.now(), to: c.now(), columns: 40}
+	for i := range s.Keys {
+		for _, at := range []*metav1.Time{s.Keys[i].PreparedAt, s.Keys[i].RemovalTime, s.NextRotationTime} {
+			if at != nil && at.Time.Before(line.from) {
+				line.from = at.Time
+			}
+			if at != nil && at.After(line.to) {
+				line.to = at.Time
+			}
+		}
+	}
+	return line
+}
+
+// of draws the life of one key, a letter a column.
+func (l timeLine) of(k *keywrightv1alpha1.KeyStatus) string {
+	reached := func(at *metav1.Time, t time.Time) bool { return at != nil && !t.Before(at.Time) }
+	var b strings.Builder
+	for i := range l.columns {
+		t := l.from.Add(time.Duration(float64(l.to.Sub(l.from)) * float64(i) / float64(l.columns-1)))
+		switch {
+		case reached(k.RemovalTime, t) || !reached(k.PreparedAt, t):
+			b.WriteByte(' ')
+		case reached(k.RetiredAt, t):
+			b.WriteByte('r')
+		case reached(k.ActivatedAt, t):
+			b.WriteByte('A')
+		default:
+			b.WriteByte('.')
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+func (l timeLine) legend(now time.Time) string {
+	return fmt.Sprintf("time line from %s ago to %s ahead: . Standby, published and waiting   A Active, signs   r Retired, verifies",
+		duration.HumanDuration(now.Sub(l.from)), duration.HumanDuration(l.to.Sub(now)))
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// cluster is a real API server with a running controller.
+var cluster struct {
+	envtest.Environment
+	admin      client.Client
+	directory  string
+	kubeconfig string
+}
+
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	code, err := runWithController(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func runWithController(m *testing.M) (code int, err error) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		return 0, errors.New("these tests need a real kube-apiserver: run `make test`, or set KUBEBUILDER_ASSETS to what " +
+			"`go -C hack/controlplane run .` prints")
+	}
+	c := &cluster
+	if c.directory, err = os.MkdirTemp("", "kubectl-keywright-"); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(c.directory)) }()
+	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd", "keywright.dev_signingkeys.yaml")}
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	config, err := c.Start()
+	if err != nil {
+		return 0, err
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme)); err != nil {
+		return 0, err
+	}
+	if c.admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+		return 0, err
+	}
+	if c.kubeconfig, err = kubeconfigOf("admin", "system:masters"); err != nil {
+		return 0, err
+	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "keywright-system"}}
+	if err := c.admin.Create(context.Background(), ns); err != nil {
+		return 0, err
+	}
+	binary := filepath.Join(c.directory, "controller")
+	if out, err := exec.Command("go", "build", "-o", binary, "../controller").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
+	}
+	controller := exec.Command(binary, "--kubeconfig", c.kubeconfig, "--leader-elect=false",
+		"--metrics-bind-address=", "--health-probe-bind-address=")
+	if err := controller.Start(); err != nil {
+		return 0, err
+	}
+	defer func() { _, _ = controller.Process.Kill(), controller.Wait() }()
+	return m.Run(), nil
+}
+
+// kubeconfigOf writes a kubeconfig for a user with some groups.
+func kubeconfigOf(name string, groups ...string) (string, error) {
+	user, err := cluster.AddUser(envtest.User{Name: name, Groups: groups}, nil)
+	if err != nil {
+		return "", err
+	}
+	b, err := user.KubeConfig()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(cluster.directory, name+".kubeconfig")
+	return path, os.WriteFile(path, b, 0o600)
+}

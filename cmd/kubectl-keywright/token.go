@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func (c *cli) tokenCommand() *cobra.Command {
+	var issuer, ca, clientID, username string
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Log in at an issuer and print the token",
+		Long:  "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal, or from\nstandard input: never from an argument.",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if issuer == "" || clientID == "" || username == "" {
+				return usage("token needs --url, --client-id and --username")
+			}
+			pool, err := trusted(ca)
+			if err != nil {
+				return err
+			}
+			password, err := c.readPassword()
+			if err != nil {
+				return err
+			}
+			token, err := logIn(cmd.Context(), pool, issuer, url.Values{
+				"grant_type": {"password"}, "client_id": {clientID}, "username": {username}, "password": {password},
+			})
+			if err != nil {
+				return err
+			}
+			say(c.Out, "%s\n", token)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&issuer, "url", "", "`URL` of the issuer")
+	cmd.Flags().StringVar(&ca, "ca", "", "`FILE` with the certificates to trust (default: the system's)")
+	cmd.Flags().StringVar(&clientID, "client-id", "", "OAuth client")
+	cmd.Flags().StringVar(&username, "username", "", "name of the user")
+	return cmd
+}
+
+func trusted(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return x509.SystemCertPool()
+	}
+	b, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s has no certificate", file)
+	}
+	return pool, nil
+}
+
+// readPassword asks on the terminal without an echo, or reads a line of what is piped in.
+func (c *cli) readPassword() (string, error) {
+	if f, ok := c.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		say(c.ErrOut, "Password: ")
+		b, err := term.ReadPassword(int(f.Fd()))
+		say(c.ErrOut, "\n")
+		return string(b), err
+	}
+	b, err := io.ReadAll(io.LimitReader(c.In, 4096))
+	return strings.TrimRight(string(b), "\r\n"), err
+}
+
+// logIn posts to the token endpoint. Its errors do not repeat what was sent.
+func logIn(ctx context.Context, pool *x509.CertPool, issuer string, form url.Values) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(issuer, "/")+"/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	if request.URL.Scheme != "https" {
+		return "", usage("--url must begin with https://")
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	h := &http.Client{
+		Timeout:   30 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return errors.New("the issuer redirects: it is not one of ours")
+		},
+	}
+	response, err := h.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer); err != nil || (answer.AccessToken == "" && answer.Error == "") {
+		return "", fmt.Errorf("the issuer answered %s, and no token", response.Status)
+	}
+	if answer.AccessToken == "" {
+		return "", fmt.Errorf("the issuer answered %s: %s", answer.Error, answer.Description)
+	}
+	return answer.AccessToken, nil
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/verifier"
+)
+
+func (c *cli) verifyCommand() *cobra.Command {
+	var file, name string
+	var config verifier.Config
+	cmd := &cobra.Command{
+		Use:   "verify TOKEN|-",
+		Short: "Verify a token as a service would, and print its claims",
+		Long: `Verify a token as a service would, and print its claims as JSON.
+
+The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in the namespace (-n). With - the token is read
+from standard input, which keeps it out of the shell's history. Exit code 1 and the reason if the token is not valid.`,
+		Args: exactly("TOKEN|-"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if config.Issuer == "" || config.Audience == "" || (file == "") == (name == "") {
+				return usage("verify needs --issuer, --audience, and either --jwks or --signing-key")
+			}
+			token, err := c.readToken(args[0])
+			if err != nil {
+				return err
+			}
+			if file == "" {
+				temporary, err := os.MkdirTemp("", "keywright-")
+				if err != nil {
+					return err
+				}
+				defer func() { _ = os.RemoveAll(temporary) }()
+				file = filepath.Join(temporary, name+contract.JWKSSuffix)
+				if err := c.fetchKeys(cmd.Context(), name, file); err != nil {
+					return err
+				}
+			}
+			config.KeySetFile, config.Now = file, c.now
+			return c.verify(cmd.Context(), config, token)
+		},
+	}
+	cmd.Flags().StringVar(&file, "jwks", "", "key set `FILE`")
+	cmd.Flags().StringVar(&name, "signing-key", "", "`NAME` of the SigningKey whose file in the cluster is used")
+	cmd.Flags().StringVar(&config.Issuer, "issuer", "", "iss that the token must have")
+	cmd.Flags().StringVar(&config.Audience, "audience", "", "audience that the token must have")
+	cmd.Flags().StringVar(&config.Type, "type", "", "typ that the token must have (default at+jwt)")
+	return cmd
+}
+
+// readToken takes the token from the argument, or from standard input.
+func (c *cli) readToken(argument string) (string, error) {
+	if argument != "-" {
+		return argument, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(c.In, 1<<20))
+	return strings.TrimSpace(string(b)), err
+}
+
+// fetchKeys writes what the pods of the namespace mount.
+func (c *cli) fetchKeys(ctx context.Context, name, file string) error {
+	k, err := c.client()
+	if err != nil {
+		return err
+	}
+	namespace, _, err := c.flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return err
+	}
+	var cm corev1.ConfigMap
+	if err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm); err != nil {
+		return err
+	}
+	content, ok := cm.Data[name+contract.JWKSSuffix]
+	if !ok {
+		return fmt.Errorf("namespace %s has no keys of SigningKey %s: is it selected?", namespace, name)
+	}
+	return os.WriteFile(file, []byte(content), 0o600)
+}
+
+func (c *cli) verify(ctx context.Context, config verifier.Config, token string) error {
+	config.Logger = slog.New(slog.DiscardHandler)
+	v, err := verifier.New(config)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	verified, err := v.Verify(ctx, token)
+	if err != nil {
+		return err
+	}
+	var claims map[string]any
+	if err := verified.Claims(&claims); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(claims, "", "  ")
+	say(c.Out, "%s\n", b)
+	say(c.ErrOut, "valid: signed by key %s\n", verified.KeyID())
+	return err
+}
