@@ -46,6 +46,13 @@ func TestRevocationsAreUrgent(t *testing.T) {
 	}
 }
 
+func TestProjectionNamesWhatIsRevoked(t *testing.T) {
+	ring := rotation.Keyring{Generation: 4, Revoked: []rotation.Revocation{{ID: "k"}}}
+	if p := newProjection(&ring, time.Time{}); len(p.revoked) != 1 || p.revoked[0] != "k" || p.generation != 4 {
+		t.Errorf("projection %+v", p)
+	}
+}
+
 // Given says when a target last came to hold a key, and nothing of the time before it watched.
 func TestGiven(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}

@@ -181,6 +181,27 @@ func TestTwoControllersAtOnce(t *testing.T) {
 	s.check(t)
 }
 
+// Rotations are asked for without a pause, and the controller is restarted meanwhile: each key is known before it signs.
+func TestRequestsWithoutAPause(t *testing.T) {
+	s := newScene(t)
+	s.requested = true
+	controller := s.run()
+	s.signingKey()
+	began := time.Now()
+	until(t, "six rotations", 60*time.Second, func(ctx context.Context) bool {
+		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, contract.RotateAnnotation, time.Now().UTC().Format(time.RFC3339))
+		key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: s.name}}
+		_ = shared.admin.Patch(ctx, key, client.RawPatch("application/merge-patch+json", patch))
+		if controller != nil && time.Since(began) > 5*time.Second {
+			controller.kill()
+			controller = nil
+			s.run()
+		}
+		return s.rotations() >= 6
+	})
+	s.check(t)
+}
+
 // The controller is down past the next rotation, and past the retirement of the key before.
 func TestDownForLong(t *testing.T) {
 	s := newScene(t)

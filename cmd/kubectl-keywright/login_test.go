@@ -67,7 +67,12 @@ clients: [{id: web, public: true, grantTypes: [password]}]
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() { stop(); _ = <-done })
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	address, _ := s.Addresses()
 	return "https://" + address.String(), ca
 }
