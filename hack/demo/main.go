@@ -32,7 +32,7 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 500, "verifications a second")
 	flag.DurationVar(&o.lag, "lag", 2*time.Second, "by how much mounted files lag at most; the propagation delay is "+propagationDelay.String())
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, o)
 	stop()
 	if err != nil {
