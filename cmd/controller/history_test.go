@@ -47,10 +47,10 @@ type timeline struct{ interval, delay, lifetime, skew time.Duration }
 const slop = 250 * time.Millisecond
 
 // record watches until the test ends.
-func record(t *testing.T, name, target string, times timeline) *history {
+func record(t *testing.T, on *cluster, name, target string, times timeline) *history {
 	t.Helper()
 	h := &history{name: name, target: target, timeline: times, revoked: map[string]time.Time{}}
-	c, err := client.NewWithWatch(shared.Config, client.Options{Scheme: shared.admin.Scheme()})
+	c, err := client.NewWithWatch(on.Config, client.Options{Scheme: on.admin.Scheme()})
 	if err != nil {
 		t.Fatal(err)
 	}

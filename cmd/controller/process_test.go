@@ -44,18 +44,18 @@ func (p *process) said() string {
 	return p.log.String()
 }
 
-// start starts the controller with the rights of its service account, and kills it when the test ends.
-func start(t *testing.T) *process {
+// run starts the controller with the rights of its service account, and kills it when the test ends.
+func (c *cluster) run(t *testing.T) *process {
 	t.Helper()
-	return startWith(t, shared.file("kubeconfig"),
+	return c.runWith(t, c.file("kubeconfig"),
 		"--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")
 }
 
-// startWith starts the controller with a kubeconfig and flags of the test's own.
-func startWith(t *testing.T, kubeconfig string, flags ...string) *process {
+// runWith starts the controller with a kubeconfig and flags of the test's own.
+func (c *cluster) runWith(t *testing.T, kubeconfig string, flags ...string) *process {
 	t.Helper()
 	metrics, probes := freeAddress(t), freeAddress(t)
-	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(shared.file("controller"), append(flags,
+	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(c.controller, append(flags,
 		"--kubeconfig", kubeconfig, "--key-namespace", keyNamespace,
 		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes)...)}
 	p.Stdout, p.Stderr = p, p
@@ -106,10 +106,10 @@ func (p *process) kill() {
 }
 
 // apply runs kubectl apply -k on a directory of the repository's configuration, as an operator does.
-func apply(t *testing.T, directory string) {
+func (c *cluster) apply(t *testing.T, directory string) {
 	t.Helper()
 	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
-	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", shared.file("admin.kubeconfig"), "apply", "-k", "../../config/"+directory)
+	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", c.file("admin.kubeconfig"), "apply", "-k", "../../config/"+directory)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("kubectl apply -k config/%s: %v\n%s", directory, err, out)
 	}
@@ -145,9 +145,9 @@ func (r request) write() bool {
 }
 
 // audited returns what the controller has asked of the API server since a given time.
-func audited(t *testing.T, since time.Time) []request {
+func (c *cluster) audited(t *testing.T, since time.Time) []request {
 	t.Helper()
-	b, err := os.ReadFile(shared.file("audit.log"))
+	b, err := os.ReadFile(c.file("audit.log"))
 	if err != nil {
 		t.Fatal(err)
 	}

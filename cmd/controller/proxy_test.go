@@ -49,10 +49,10 @@ const (
 )
 
 // newProxy starts a proxy, and writes a kubeconfig that leads through it.
-func newProxy(t *testing.T) *proxy {
+func newProxy(t *testing.T, c *cluster) *proxy {
 	t.Helper()
 	p := &proxy{kubeconfig: t.TempDir() + "/kubeconfig"}
-	config := shared.asController.Config()
+	config := c.asController.Config()
 	transport, err := rest.TransportFor(config)
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-func signingKey(ctx context.Context, name string) (key keywrightv1alpha1.SigningKey) {
-	_ = shared.admin.Get(ctx, client.ObjectKey{Name: name}, &key)
+func (c *cluster) signingKey(ctx context.Context, name string) (key keywrightv1alpha1.SigningKey) {
+	_ = c.admin.Get(ctx, client.ObjectKey{Name: name}, &key)
 	return key
 }
 
@@ -29,43 +29,46 @@ func ready(key *keywrightv1alpha1.SigningKey) bool {
 		key.Status.Targets.Selected > 0
 }
 
-func file(ctx context.Context, namespace, name string) string {
+func (c *cluster) published(ctx context.Context, namespace, name string) string {
 	var cm corev1.ConfigMap
-	_ = shared.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
+	_ = c.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
 	return cm.Data[name+contract.JWKSSuffix]
 }
 
 // The sample of the repository, with the controller as a process that has the rights of config/rbac and no more: it works
 // within seconds, it falls silent, and it survives being killed.
 func TestSample(t *testing.T) {
-	apply(t, "default")
-	controller := start(t)
+	t.Parallel()
+	c := borrow(t)
+	began := time.Now()
+	c.apply(t, "default")
+	controller := c.run(t)
 	until(t, "leading", 20*time.Second, func(context.Context) bool {
 		return strings.Contains(controller.said(), "Successfully acquired lease")
 	})
-	apply(t, "samples")
+	c.apply(t, "samples")
 	applied := time.Now()
 	until(t, "Ready", 20*time.Second, func(ctx context.Context) bool {
-		key := signingKey(ctx, "main")
+		key := c.signingKey(ctx, "main")
 		return ready(&key)
 	})
 	t.Logf("Ready %v after kubectl apply", time.Since(applied).Round(time.Millisecond))
 	for _, name := range []string{"main" + contract.KeyringSuffix, "main" + contract.SigningKeySuffix} {
 		var s corev1.Secret
-		if err := shared.admin.Get(t.Context(), client.ObjectKey{Namespace: keyNamespace, Name: name}, &s); err != nil {
+		if err := c.admin.Get(t.Context(), client.ObjectKey{Namespace: keyNamespace, Name: name}, &s); err != nil {
 			t.Error(err)
 		}
 	}
-	active := signingKey(t.Context(), "main").Status.ActiveKeyID
-	if !strings.Contains(file(t.Context(), "shop", "main"), active) {
+	active := c.signingKey(t.Context(), "main").Status.ActiveKeyID
+	if !strings.Contains(c.published(t.Context(), "shop", "main"), active) {
 		t.Errorf("the file in shop lacks the Active key %s", active)
 	}
 	t.Run("ProbesAndMetrics", func(t *testing.T) { showsProbesAndMetrics(t, controller) })
-	t.Run("SteadyStateIsSilent", func(t *testing.T) { steadyStateIsSilent(t) })
-	t.Run("Kill", func(t *testing.T) { survivesAKill(t, controller, active) })
-	t.Run("Revoke", func(t *testing.T) { revokes(t, active) })
+	t.Run("SteadyStateIsSilent", func(t *testing.T) { c.steadyStateIsSilent(t) })
+	t.Run("Kill", func(t *testing.T) { c.survivesAKill(t, controller, active) })
+	t.Run("Revoke", func(t *testing.T) { c.revokes(t, active) })
 	t.Run("NothingWasForbidden", func(t *testing.T) {
-		for _, r := range audited(t, time.Time{}) {
+		for _, r := range c.audited(t, began) {
 			if r.ResponseStatus.Code == 403 {
 				t.Errorf("the controller asked for what it may not: %s", r)
 			}
@@ -94,7 +97,7 @@ func showsProbesAndMetrics(t *testing.T, controller *process) {
 }
 
 // steadyStateIsSilent counts for a minute what the controller asks of the API server when nothing changes.
-func steadyStateIsSilent(t *testing.T) {
+func (c *cluster) steadyStateIsSilent(t *testing.T) {
 	settled, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	<-settled.Done()
@@ -103,7 +106,7 @@ func steadyStateIsSilent(t *testing.T) {
 	defer cancel()
 	<-quiet.Done()
 	leases := 0
-	for _, r := range audited(t, since) {
+	for _, r := range c.audited(t, since) {
 		if r.write() {
 			t.Errorf("a write: %s", r)
 		} else if r.ObjectRef.Resource == "leases" {
@@ -115,18 +118,18 @@ func steadyStateIsSilent(t *testing.T) {
 	}
 }
 
-func survivesAKill(t *testing.T, controller *process, active string) {
+func (c *cluster) survivesAKill(t *testing.T, controller *process, active string) {
 	controller.kill()
-	again := start(t)
+	again := c.run(t)
 	var late corev1.Namespace
 	late.Name, late.Labels = "late", map[string]string{"keywright.dev/verify": "true"}
-	if err := shared.admin.Create(t.Context(), &late); err != nil {
+	if err := c.admin.Create(t.Context(), &late); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "a file in a namespace that was born while no controller ran", 20*time.Second, func(ctx context.Context) bool {
-		return strings.Contains(file(ctx, "late", "main"), active)
+		return strings.Contains(c.published(ctx, "late", "main"), active)
 	})
-	if got := signingKey(t.Context(), "main").Status.ActiveKeyID; got != active {
+	if got := c.signingKey(t.Context(), "main").Status.ActiveKeyID; got != active {
 		t.Errorf("after the restart %s signs, before %s", got, active)
 	}
 	if strings.Contains(again.said(), `"level":"ERROR"`) {
@@ -135,28 +138,30 @@ func survivesAKill(t *testing.T, controller *process, active string) {
 	again.kill()
 }
 
-func revokes(t *testing.T, active string) {
-	start(t)
-	key := signingKey(t.Context(), "main")
+func (c *cluster) revokes(t *testing.T, active string) {
+	c.run(t)
+	key := c.signingKey(t.Context(), "main")
 	key.Spec.RevokedKeyIDs = []string{active}
-	if err := shared.admin.Update(t.Context(), &key); err != nil {
+	if err := c.admin.Update(t.Context(), &key); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the revoked key out of every file", 20*time.Second, func(ctx context.Context) bool {
-		shop, late := file(ctx, "shop", "main"), file(ctx, "late", "main")
+		shop, late := c.published(ctx, "shop", "main"), c.published(ctx, "late", "main")
 		return shop != "" && shop == late && !strings.Contains(shop, active)
 	})
 	until(t, "another key signs", 5*time.Second, func(ctx context.Context) bool {
-		now := signingKey(ctx, "main").Status.ActiveKeyID
+		now := c.signingKey(ctx, "main").Status.ActiveKeyID
 		return now != "" && now != active
 	})
 }
 
 // The controller's rights are tried against everything that it must not be able to do.
 func TestLeastPrivilege(t *testing.T) {
-	apply(t, "default")
-	scheme := shared.admin.Scheme()
-	as, err := client.New(shared.asController.Config(), client.Options{Scheme: scheme})
+	t.Parallel()
+	c := borrow(t)
+	c.apply(t, "default")
+	scheme := c.admin.Scheme()
+	as, err := client.New(c.asController.Config(), client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +208,8 @@ func TestLeastPrivilege(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	out, _ := exec.Command(shared.file("controller"), "--help").CombinedOutput()
+	c := borrow(t)
+	out, _ := exec.Command(c.controller, "--help").CombinedOutput()
 	for _, flag := range []string{"-kubeconfig", "-key-namespace", "-metrics-bind-address", "-health-probe-bind-address", "-leader-elect", "-verbose"} {
 		if !slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), flag) }) {
 			t.Errorf("--help does not name %s:\n%s", flag, out)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -30,9 +31,23 @@ type cluster struct {
 	// asController acts with the rights of the controller, as config/rbac grants them.
 	asController *envtest.AuthenticatedUser
 	directory    string
+	// controller is the binary.
+	controller string
 }
 
-var shared cluster
+// pool holds the clusters that no test uses now. Tests mostly wait, so several run at once, each on a cluster of its own.
+var pool = make(chan *cluster, clusters)
+
+// clusters is how many API servers run.
+const clusters = 3
+
+// borrow returns a cluster that no other test uses, until the test ends.
+func borrow(t *testing.T) *cluster {
+	t.Helper()
+	c := <-pool
+	t.Cleanup(func() { pool <- c })
+	return c
+}
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
@@ -49,17 +64,21 @@ func runWithAPIServer(m *testing.M) (code int, err error) {
 		return 0, errors.New("these tests need a real kube-apiserver: run `make test`, or set KUBEBUILDER_ASSETS to what " +
 			"`go -C hack/controlplane run .` prints")
 	}
-	c := &shared
-	if c.directory, err = os.MkdirTemp("", "keywright-controller-"); err != nil {
+	directory, err := os.MkdirTemp("", "keywright-controller-")
+	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(c.directory)) }()
-	if out, err := exec.Command("go", "build", "-o", c.file("controller"), ".").CombinedOutput(); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(directory, "controller"), ".").CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
 	}
-	defer func() { err = errors.Join(err, c.Stop()) }()
-	if err := c.start(); err != nil {
-		return 0, fmt.Errorf("start the API server: %w", err)
+	for i := range clusters {
+		c := &cluster{directory: filepath.Join(directory, strconv.Itoa(i)), controller: filepath.Join(directory, "controller")}
+		defer func() { err = errors.Join(err, c.Stop()) }()
+		if err := c.start(); err != nil {
+			return 0, fmt.Errorf("start the API server: %w", err)
+		}
+		pool <- c
 	}
 	return m.Run(), nil
 }
@@ -77,6 +96,9 @@ rules:
 `
 
 func (c *cluster) start() error {
+	if err := os.Mkdir(c.directory, 0o700); err != nil {
+		return err
+	}
 	if err := os.WriteFile(c.file("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
