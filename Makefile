@@ -8,6 +8,7 @@ TOOLS := bin/controller-gen bin/golangci-lint
 PARALLEL ?= 2
 SCHEDULES ?= 1000000
 FUZZTIME ?= 1m
+TARGETS ?= 1000
 ONCE ?=
 
 ##@ Everyday
@@ -60,6 +61,11 @@ verify: ## Fail if anything is not generated, formatted, tidy or lint-free.
 .PHONY: simulate
 simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
+
+.PHONY: bench
+bench: ## Measure: a plan, the fan-out to TARGETS (1000) namespaces on a real API server.
+	$(GO) test -run '^$$' -bench . ./controllers/rotation
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -run '^$$' -bench FanOut -benchtime 3x ./cmd/controller -targets $(TARGETS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each.

@@ -63,16 +63,21 @@ func (s *scene) clear() {
 // signingKey is what the admin of the scene applies.
 func (s *scene) signingKey() {
 	s.t.Helper()
+	key := signingKeyFor(s.name, &metav1.LabelSelector{MatchLabels: map[string]string{"fault": s.name}})
 	of := func(d time.Duration) metav1.Duration { return metav1.Duration{Duration: d} }
-	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: s.name}}
 	key.Spec.Rotation.Interval = of(shortest.interval)
 	key.Spec.Token = keywrightv1alpha1.Token{MaxLifetime: of(shortest.lifetime), ClockSkew: of(shortest.skew)}
-	key.Spec.Distribution = keywrightv1alpha1.Distribution{
-		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"fault": s.name}}, PropagationDelay: of(shortest.delay),
-	}
+	key.Spec.Distribution.PropagationDelay = of(shortest.delay)
 	if err := s.on.admin.Create(s.t.Context(), key); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// signingKeyFor returns a SigningKey with the defaults.
+func signingKeyFor(name string, selector *metav1.LabelSelector) *keywrightv1alpha1.SigningKey {
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	key.Spec.Distribution.NamespaceSelector = selector
+	return key
 }
 
 // run starts a controller that goes through the proxy of the scene.

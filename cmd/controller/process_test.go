@@ -52,7 +52,7 @@ func (c *cluster) run(t *testing.T) *process {
 }
 
 // runWith starts the controller with a kubeconfig and flags of the test's own.
-func (c *cluster) runWith(t *testing.T, kubeconfig string, flags ...string) *process {
+func (c *cluster) runWith(t testing.TB, kubeconfig string, flags ...string) *process {
 	t.Helper()
 	metrics, probes := freeAddress(t), freeAddress(t)
 	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(c.controller, append(flags,
@@ -72,7 +72,7 @@ func (c *cluster) runWith(t *testing.T, kubeconfig string, flags ...string) *pro
 }
 
 // freeAddress returns an address of this host that nobody listens at.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -80,6 +80,16 @@ func freeAddress(t *testing.T) string {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
+}
+
+// ready tells whether the controller has filled its caches.
+func (p *process) ready() bool {
+	response, err := http.Get(p.probes + "/readyz")
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 // get returns the status and the body at a URL.
@@ -106,7 +116,7 @@ func (p *process) kill() {
 }
 
 // apply runs kubectl apply -k on a directory of the repository's configuration, as an operator does.
-func (c *cluster) apply(t *testing.T, directory string) {
+func (c *cluster) apply(t testing.TB, directory string) {
 	t.Helper()
 	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
 	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", c.file("admin.kubeconfig"), "apply", "-k", "../../config/"+directory)
@@ -116,7 +126,7 @@ func (c *cluster) apply(t *testing.T, directory string) {
 }
 
 // until waits for something to become true.
-func until(t *testing.T, what string, within time.Duration, is func(context.Context) bool) {
+func until(t testing.TB, what string, within time.Duration, is func(context.Context) bool) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
 		return is(ctx), nil
@@ -145,7 +155,7 @@ func (r request) write() bool {
 }
 
 // audited returns what the controller has asked of the API server since a given time.
-func (c *cluster) audited(t *testing.T, since time.Time) []request {
+func (c *cluster) audited(t testing.TB, since time.Time) []request {
 	t.Helper()
 	b, err := os.ReadFile(c.file("audit.log"))
 	if err != nil {

@@ -122,7 +122,7 @@ func TestNothingIsRemovedBeforeTheOldKeyWasSeenSuperseded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := *s
-			c.T, c.ring = t, s.ring.Clone()
+			c.TB, c.ring = t, s.ring.Clone()
 			c.now += 20 * time.Minute
 			disturb(&c.seen.Secret)
 			c.ring = c.plan().Next

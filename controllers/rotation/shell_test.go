@@ -13,7 +13,7 @@ import (
 // shell is a controller to which nothing ever happens: what it writes stands at once. Tests use it to lead a keyring to
 // where they want it, then give Plan what they like.
 type shell struct {
-	*testing.T
+	testing.TB
 	now    time.Duration
 	policy rotation.Policy
 	ring   rotation.Keyring
@@ -22,9 +22,9 @@ type shell struct {
 	trace  []string
 }
 
-func newShell(t *testing.T) *shell {
+func newShell(t testing.TB) *shell {
 	t.Helper()
-	return &shell{T: t, policy: rotation.Policy{
+	return &shell{TB: t, policy: rotation.Policy{
 		KeySpec: rotation.KeySpec{Algorithm: "ES256"}, Interval: time.Hour, MaxLifetime: 10 * time.Minute,
 		ClockSkew: time.Minute, PropagationDelay: 15 * time.Minute,
 	}}
