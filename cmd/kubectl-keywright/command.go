@@ -46,7 +46,7 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra
 	root.SetErr(c.ErrOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	c.flags.AddFlags(root.PersistentFlags())
-	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.planCommand(), c.verifyCommand(), c.tokenCommand())
+	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.planCommand(), c.verifyCommand(), c.tokenCommand(), c.doctorCommand())
 	return root
 }
 

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// Each pod is what somebody might write, and stands on the real API server.
+func TestDoctor(t *testing.T) {
+	signingKey(t, "doctor") // with a propagationDelay of a second
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doctor-unselected"}}
+	if err := cluster.admin.Create(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	good := "volumes: [{name: k, projected: {sources: [{configMap: {name: keywright-jwks, optional: false}}]}}]"
+	mounts := "volumeMounts: [{name: k, mountPath: /k}]"
+	pods := []struct{ name, namespace, container, volumes, finding string }{
+		{"good", "doctor", mounts, good, ""},
+		{"other", "doctor", "env: [{name: A, value: b}]", "volumes: [{name: k, configMap: {name: other, optional: true}}]", ""},
+		{"plain", "doctor", mounts, "volumes: [{name: k, configMap: {name: keywright-jwks}}]", "volume k is a plain configMap volume"},
+		{"optional", "doctor", mounts, strings.Replace(good, "false", "true", 1), "volume k is optional: true"},
+		{"subpath", "doctor", "volumeMounts: [{name: k, mountPath: /k, subPath: doctor.json}]", good, "container c mounts the keys by subPath"},
+		{"env", "doctor", "env: [{name: A, valueFrom: {configMapKeyRef: {name: keywright-jwks, key: doctor.json}}}]", "", "container c takes the keys as environment"},
+		{"envfrom", "doctor", "envFrom: [{configMapRef: {name: keywright-jwks}}]", "", "container c takes the keys as environment"},
+		{"lost", "doctor-unselected", mounts, good, ""},
+	}
+	for _, p := range pods {
+		var spec corev1.PodSpec
+		text := fmt.Sprintf("containers: [{name: c, image: i, %s}]\n%s", p.container, p.volumes)
+		if err := yaml.UnmarshalStrict([]byte(text), &spec); err != nil {
+			t.Fatalf("%s: %v\n%s", p.name, err, text)
+		}
+		spec.AutomountServiceAccountToken = new(false)
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.name}, Spec: spec}
+		if err := cluster.admin.Create(t.Context(), pod); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, looked, err := try(t, "", "doctor")
+	if err == nil || !strings.Contains(err.Error(), "findings") || !strings.Contains(looked, "Looked at 8 pods") {
+		t.Errorf("%v %s", err, looked)
+	}
+	for _, p := range pods {
+		about := "pod " + p.namespace + "/" + p.name + ": "
+		if n := strings.Count(out, about); (p.finding == "" && n > 0) || (p.finding != "" && (n != 1 || !strings.Contains(out, about+p.finding))) {
+			t.Errorf("%s: want %q in\n%s", p.name, p.finding, out)
+		}
+	}
+	for _, want := range []string{
+		"namespace doctor-unselected: pods mount keywright-jwks, and no SigningKey selects it", "SigningKey doctor: its propagationDelay is 1s",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("want %q in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "namespace doctor:") {
+		t.Errorf("a namespace that is well is named:\n%s", out)
+	}
+}
