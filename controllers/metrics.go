@@ -16,6 +16,7 @@ type Metrics struct {
 	nextRotation *prometheus.GaugeVec
 	writes       *prometheus.CounterVec
 	planted      prometheus.Counter
+	nudges       *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -38,12 +39,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			"When the next rotation is planned, in seconds since the epoch; 0 when none is.", "signingkey"),
 		writes: counter("keywright_configmap_writes_total",
 			"Writes of public-key ConfigMaps, by what was done and how it ended.", "operation", "result"),
+		nudges: counter("keywright_pod_nudges_total",
+			"Pods touched after a revocation so that their kubelet renews the files at once, by how it ended.", "result"),
 		planted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keywright_planted_total",
 			Help: "ConfigMaps that somebody else had written to and that were put right.",
 		}),
 	}
-	registry.MustRegister(m.moves, m.keys, m.conditions, m.targets, m.inSync, m.nextRotation, m.writes, m.planted)
+	registry.MustRegister(m.moves, m.keys, m.conditions, m.targets, m.inSync, m.nextRotation, m.writes, m.planted, m.nudges)
 	return m
 }
 
@@ -52,11 +55,18 @@ func (m *Metrics) move(name string, move rotation.Move) {
 }
 
 func (m *Metrics) wrote(operation string, err error) {
-	result := "ok"
+	m.writes.WithLabelValues(operation, result(err)).Inc()
+}
+
+func (m *Metrics) nudged(err error) {
+	m.nudges.WithLabelValues(result(err)).Inc()
+}
+
+func result(err error) string {
 	if err != nil {
-		result = "error"
+		return "error"
 	}
-	m.writes.WithLabelValues(operation, result).Inc()
+	return "ok"
 }
 
 // observe sets the gauges of one SigningKey.

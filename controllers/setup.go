@@ -33,6 +33,9 @@ type Options struct {
 	HealthProbeBindAddress string
 	// LeaderElect lets several replicas run, one of which works. Its Lease is in the key namespace.
 	LeaderElect bool
+	// NudgePods lets a revocation touch the pods of all namespaces that mount the public keys, so that their kubelets renew
+	// the files at once. It needs the rights of config/nudge. Without it only the pods of the issuer are touched.
+	NudgePods bool
 	// LeaseDuration, RenewDeadline and RetryPeriod are those of client-go's leader election.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	// Now is the clock.
@@ -111,11 +114,13 @@ func addProbes(mgr ctrl.Manager) error {
 // setup adds both controllers to a manager.
 func setup(mgr ctrl.Manager, opts Options) error {
 	projections := NewProjections()
+	nudges := NewNudges()
 	m := NewMetrics(metrics.Registry)
 	recorder := mgr.GetEventRecorder("keywright-controller")
 	signingKeys := &SigningKeyReconciler{
 		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,
-		Recorder: recorder, Projections: projections, Given: NewGiven(opts.Now), Metrics: m,
+		Recorder: recorder, Projections: projections, Given: NewGiven(opts.Now), Nudges: nudges,
+		Metrics: m,
 	}
 	if err := signingKeys.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the signingkey controller: %w", err)
@@ -127,6 +132,13 @@ func setup(mgr ctrl.Manager, opts Options) error {
 	}
 	if err := distribution.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the distribution controller: %w", err)
+	}
+	nudge := &NudgeReconciler{
+		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Everywhere: opts.NudgePods,
+		Now: opts.Now, Nudges: nudges, Metrics: m,
+	}
+	if err := nudge.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the nudge controller: %w", err)
 	}
 	return nil
 }

@@ -35,6 +35,8 @@ type SigningKeyReconciler struct {
 	Projections *Projections
 	// Given says when a target last came to hold each key.
 	Given *Given
+	// Nudges asks for kubelets to be nudged after a revocation, and knows how far that is.
+	Nudges *Nudges
 	// Metrics counts moves and keys.
 	Metrics *Metrics
 
@@ -97,6 +99,8 @@ type pass struct {
 	secret  *corev1.Secret
 	targets targets
 	now     time.Time
+	// podsLeft is, for each revoked key whose nudging is not done, how many pods wait for it.
+	podsLeft map[string]int32
 
 	decision rotation.Decision
 	// changed tells whether something was written, and another pass may find more to do.
@@ -123,6 +127,7 @@ func (r *SigningKeyReconciler) reconcileKeys(ctx context.Context, key *keywright
 			break
 		}
 	}
+	r.askForNudges(p)
 	r.Metrics.observe(p)
 	return p, r.report(ctx, p)
 }
@@ -135,6 +140,7 @@ func (r *SigningKeyReconciler) onePass(ctx context.Context, key *keywrightv1alph
 	}
 	p.decision = rotation.Plan(p.now, p.policy, p.keyring.ring, rotation.Observed{
 		At: at, Secret: observeSecret(p.secret), Lagging: p.targets.lagging, Given: r.Given.at(key.Name, p.keyring.ring.PublishedIDs()),
+		Holding: p.targets.holding, Nudged: r.Nudges.finished(key.Name),
 	})
 	if p.decision.Restored {
 		return p, r.freezeRestored(ctx, p)

@@ -116,6 +116,7 @@ func (r *SigningKeyReconciler) freezeRestored(ctx context.Context, p *pass) erro
 // file stands.
 func (r *SigningKeyReconciler) reconcileRetained(ctx context.Context, name string) error {
 	r.Metrics.forget(name)
+	r.Nudges.forget(name)
 	keyring, err := readKeyring(ctx, r.API, r.KeyNamespace, name)
 	var unreadable *unreadableError
 	if errors.As(err, &unreadable) {

@@ -42,7 +42,7 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 		KeyringGeneration:  ring.Generation,
 		Keys:               p.keyStatuses(),
 		Targets:            p.targetsStatus(),
-		Revocations:        revocations(ring.Revoked),
+		Revocations:        p.revocations(),
 		NextRotationTime:   timeOrNil(p.nextRotation()),
 	}
 	if a := ring.Active(); a != nil {
@@ -89,17 +89,6 @@ func (p *pass) targetsStatus() keywrightv1alpha1.TargetsStatus {
 	}
 	s.Behind = slices.Clone(t.behind[:min(len(t.behind), maxBehind)])
 	return s
-}
-
-func revocations(in []rotation.Revocation) []keywrightv1alpha1.RevocationStatus {
-	const most = 256
-	var out []keywrightv1alpha1.RevocationStatus
-	for _, v := range in[max(0, len(in)-most):] {
-		out = append(out, keywrightv1alpha1.RevocationStatus{
-			KeyID: v.ID, RevokedAt: metav1.NewTime(v.At.Truncate(time.Second)), Known: v.Known,
-		})
-	}
-	return out
 }
 
 func (p *pass) nextRotation() time.Time {

@@ -30,13 +30,15 @@ type targets struct {
 	// lagging counts for each published key the awaited files that lack it: those of every target that has a ConfigMap and
 	// of every namespace that keeps its file, Terminating ones aside.
 	lagging map[string]int
+	// holding counts for each revoked key the files that still hold it.
+	holding map[string]int
 }
 
 // observeTargets reads the cache: namespaces by their metadata, and the ConfigMaps of the one reserved name.
 func observeTargets(
 	ctx context.Context, c client.Reader, key *keywrightv1alpha1.SigningKey, ring *rotation.Keyring,
 ) (targets, error) {
-	t := targets{lagging: map[string]int{}}
+	t := targets{lagging: map[string]int{}, holding: map[string]int{}}
 	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
@@ -53,24 +55,32 @@ func observeTargets(
 			files[configMaps.Items[i].Namespace] = &configMaps.Items[i]
 		}
 	}
-	current := string(ring.JWKS())
-	ids := ring.PublishedIDs()
+	want := wanted{file: key.Name + contract.JWKSSuffix, content: string(ring.JWKS()), ids: ring.PublishedIDs()}
+	for i := range ring.Revoked {
+		want.revoked = append(want.revoked, ring.Revoked[i].ID)
+	}
 	for i := range namespaces.Items {
-		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], key.Name+contract.JWKSSuffix, current, ids)
+		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], &want)
 	}
 	slices.Sort(t.behind)
 	return t, nil
 }
 
+// wanted is what every file of one SigningKey is compared with.
+type wanted struct {
+	file, content string
+	ids, revoked  []string
+}
+
 // look counts one namespace.
-func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, file, current string, ids []string) {
+func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
 	if ns.DeletionTimestamp != nil {
 		return
 	}
 	var content string
 	var has bool
 	if cm != nil {
-		content, has = cm.Data[file]
+		content, has = cm.Data[want.file]
 	}
 	if has {
 		t.holders++
@@ -84,7 +94,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, f
 	default:
 		return
 	}
-	if has && content == current {
+	if has && content == want.content {
 		if selected {
 			t.inSync++
 		}
@@ -95,7 +105,12 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, f
 		return // reported, not awaited: nobody there can have mounted it
 	}
 	held := keyIDs([]byte(content))
-	for _, id := range ids {
+	for _, id := range held {
+		if slices.Contains(want.revoked, id) {
+			t.holding[id]++
+		}
+	}
+	for _, id := range want.ids {
 		if !slices.Contains(held, id) {
 			t.lagging[id]++
 		}

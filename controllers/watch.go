@@ -32,6 +32,7 @@ import (
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete,namespace=keywright-system
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch,namespace=keywright-system
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;patch,namespace=keywright-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=keywright-controller,verbs=get;update,namespace=keywright-system
 
@@ -57,6 +58,7 @@ func (r *SigningKeyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(secretToSigningKey)).
 		WatchesMetadata(&corev1.Namespace{}, r.wakeAll(), builder.WithPredicates(selectionChanged())).
 		Watches(&corev1.ConfigMap{}, r.Given.handler()).
+		WatchesRawSource(r.Nudges.source(func(f func(string)) { r.Nudges.progressed = f })).
 		WithOptions(controllerOptions(4)).
 		Complete(r)
 }
@@ -70,6 +72,27 @@ func (r *DistributionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Func(r.onProjections)).
 		WithOptions(controllerOptions(16)).
 		Complete(r)
+}
+
+// SetupWithManager waits for what the signingkey controller asks for.
+func (r *NudgeReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).Named("nudge").
+		WatchesRawSource(r.Nudges.source(func(f func(string)) { r.Nudges.asked = f })).
+		WithOptions(controllerOptions(2)).
+		Complete(r)
+}
+
+// source queues the names that one of the two callbacks is given, and those that came before it was set.
+func (n *Nudges) source(set func(func(name string))) source.Source {
+	return source.Func(func(_ context.Context, q queue) error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		set(func(name string) { q.Add(named(name)) })
+		for name := range n.byName {
+			q.Add(named(name))
+		}
+		return nil
+	})
 }
 
 // onProjections queues every namespace when a projection changes, revocations before anything else.

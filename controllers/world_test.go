@@ -103,7 +103,7 @@ func (w *world) restart() {
 	namespace := "keys-" + strings.TrimPrefix(w.name, "key-")
 	w.keys = &SigningKeyReconciler{
 		Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
-		Projections: projections, Given: NewGiven(w.clock.now), Metrics: registry,
+		Projections: projections, Given: NewGiven(w.clock.now), Nudges: NewNudges(), Metrics: registry,
 	}
 	w.files = &DistributionReconciler{
 		Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,

@@ -73,6 +73,9 @@ const (
 	ProjectionsAnnotation = Group + "/projections"
 	// RotateAnnotation on a SigningKey asks for one rotation. Its value is the time of the request (RFC 3339).
 	RotateAnnotation = Group + "/rotate-requested-at"
+	// NudgedAnnotation on a pod is when the controller touched it last, to make its kubelet renew the mounted files at once
+	// (RFC 3339, with nanoseconds). It is all that the controller ever changes of a pod.
+	NudgedAnnotation = Group + "/nudged-at"
 	// Finalizer on a SigningKey lets the controller carry out its deletionPolicy.
 	Finalizer = Group + "/deletion-policy"
 )

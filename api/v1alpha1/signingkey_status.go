@@ -121,13 +121,32 @@ type TargetsStatus struct {
 	Behind []string `json:"behind,omitempty"`
 }
 
-// RevocationStatus is one revoked key.
+// RevocationStatus is the receipt of one revocation: what was done about the key, and when. No signal of the API tells that
+// a pod has read a file, and the receipt does not pretend one.
 type RevocationStatus struct {
 	// keyID is the kid.
 	// +kubebuilder:validation:MaxLength=43
 	KeyID string `json:"keyID"`
-	// revokedAt is when the keyring recorded the revocation.
+	// revokedAt is when the keyring recorded the revocation. From then on no file is written with the key.
 	RevokedAt metav1.Time `json:"revokedAt"`
 	// known is false when the keyring held no such key. It is remembered all the same.
 	Known bool `json:"known"`
+	// signingMovedAt is when the Secret of the issuers was seen to hold another key to sign with. It is set only if the
+	// revoked key signed.
+	// +optional
+	SigningMovedAt *metav1.Time `json:"signingMovedAt,omitempty"`
+	// removedAt is when the Secret of the issuers and the ConfigMaps of all namespaces were seen to be without the key.
+	// +optional
+	RemovedAt *metav1.Time `json:"removedAt,omitempty"`
+	// nudgedAt is when the last running pod was touched to make its kubelet renew the files at once: the pods of the issuer,
+	// and those of the targets if the controller runs with --nudge-pods.
+	// +optional
+	NudgedAt *metav1.Time `json:"nudgedAt,omitempty"`
+	// podsLeft is how many pods still wait to be touched. It is not set when that is done.
+	// +optional
+	PodsLeft *int32 `json:"podsLeft,omitempty"`
+	// expectedEverywhereBy is until when the files of all running pods are bound to be without the key. It is not set before
+	// removedAt.
+	// +optional
+	ExpectedEverywhereBy *metav1.Time `json:"expectedEverywhereBy,omitempty"`
 }

@@ -22,6 +22,9 @@ func main() {
 	flag.StringVar(&opts.MetricsBindAddress, "metrics-bind-address", ":8080", "address of /metrics; empty for none")
 	flag.StringVar(&opts.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"address of /healthz and /readyz; empty for none")
+	flag.BoolVar(&opts.NudgePods, "nudge-pods", false,
+		"after a revocation, touch an annotation of all pods that mount the public keys, so that they know at once; needs the "+
+			"rights of config/nudge")
 	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "work only while holding the Lease, so that several replicas can run")
 	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a Lease lasts unrenewed")
 	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second,

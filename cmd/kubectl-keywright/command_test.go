@@ -125,7 +125,8 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(asked, "signs now") || !strings.Contains(out, "Recorded: key "+kid) || !strings.Contains(out, "Gone from the files of all 1") {
+	if !strings.Contains(asked, "signs now") || !strings.Contains(out, "recorded: key "+kid) ||
+		!strings.Contains(out, "holds another key") || !strings.Contains(out, "files of all 1 namespaces") || !strings.Contains(out, "bound to know") {
 		t.Errorf("%s\n%s", asked, out)
 	}
 	var cm corev1.ConfigMap
@@ -133,7 +134,7 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("%v %v", err, cm.Data)
 	}
 	unknown := strings.Repeat("x", 43)
-	if out, asked, err := try(t, "", "revoke", "revoke", unknown, "--yes"); err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "Recorded") {
+	if out, asked, err := try(t, "", "revoke", "revoke", unknown, "--yes"); err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "never here") {
 		t.Errorf("%v %s %s", err, asked, out)
 	}
 	if _, _, err := try(t, "", "revoke", "revoke", "too-short", "--yes"); err == nil || !strings.Contains(err.Error(), "should match") {

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
@@ -77,28 +75,4 @@ func revoke(ctx context.Context, k client.Client, key *keywrightv1alpha1.Signing
 	before := key.DeepCopy()
 	key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid)
 	return k.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-}
-
-// awaitRevocation waits until the keyring records the revocation and every namespace holds a file without the key.
-func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid string) error {
-	recorded := false
-	return again(ctx, 250*time.Millisecond, func() (bool, error) {
-		key, err := get(ctx, k, name)
-		if err != nil {
-			return false, err
-		}
-		if !slices.ContainsFunc(key.Status.Revocations, func(r keywrightv1alpha1.RevocationStatus) bool { return r.KeyID == kid }) {
-			return false, nil
-		}
-		if !recorded {
-			recorded = true
-			say(c.Out, "Recorded: key %s never comes back. Key %s signs.\n", kid, orDash(key.Status.ActiveKeyID))
-		}
-		if !meta.IsStatusConditionTrue(key.Status.Conditions, keywrightv1alpha1.ConditionDistributed) {
-			return false, nil
-		}
-		say(c.Out, "Gone from the files of all %d namespaces. Running pods see it when their kubelet writes the file, within 90 s,\n"+
-			"or at once when one of their annotations changes.\n", key.Status.Targets.Selected)
-		return true, nil
-	})
 }

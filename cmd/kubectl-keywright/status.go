@@ -115,12 +115,22 @@ func (c *cli) showKey(key *keywrightv1alpha1.SigningKey) {
 	if len(s.Keys) > 0 {
 		say(c.Out, "  %s\n", line.legend(c.now()))
 	}
-	for _, r := range s.Revocations {
-		unknown := ""
-		if !r.Known {
-			unknown = ", which was never here"
-		}
-		say(c.Out, "  revoked %s: %s%s\n", c.relative(&r.RevokedAt), r.KeyID, unknown)
+	for i := range s.Revocations {
+		say(c.Out, "  revoked %s: %s\n", c.relative(&s.Revocations[i].RevokedAt), c.receipt(key, &s.Revocations[i]))
+	}
+}
+
+// receipt says in one line how far a revocation is.
+func (c *cli) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.RevocationStatus) string {
+	switch {
+	case !r.Known:
+		return r.KeyID + ", which was never here"
+	case !full(r):
+		return r.KeyID + ". " + awaited(key, r)
+	case r.ExpectedEverywhereBy != nil && r.ExpectedEverywhereBy.After(c.now()):
+		return r.KeyID + ", out of all files; every pod is bound to know it " + c.relative(r.ExpectedEverywhereBy)
+	default:
+		return r.KeyID + ", out of all files, and every pod is bound to know it"
 	}
 }
 

@@ -12,14 +12,6 @@ import (
 // formatVersion is the version of the keyring's JSON. A keyring of another version is not read: nothing is changed.
 const formatVersion = 1
 
-// Revocation records a key ID that must never be trusted again.
-type Revocation struct {
-	ID string    `json:"kid"`
-	At time.Time `json:"at"`
-	// Known tells whether the keyring held the key when it was revoked.
-	Known bool `json:"known"`
-}
-
 // Keyring is the truth about one SigningKey: every key with its times, and what was requested and handled.
 type Keyring struct {
 	Version int `json:"version"`
@@ -130,16 +122,10 @@ func (r *Keyring) PublishedIDs() []string {
 	return ids
 }
 
-func (r *Keyring) isRevoked(id string) bool {
-	return slices.ContainsFunc(r.Revoked, func(v Revocation) bool { return v.ID == id })
-}
-
 // Equal tells whether two keyrings say the same.
 func (r Keyring) Equal(o Keyring) bool {
 	return r.Generation == o.Generation && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
-		slices.EqualFunc(r.Revoked, o.Revoked, func(a, b Revocation) bool {
-			return a.ID == b.ID && a.Known == b.Known && a.At.Equal(b.At)
-		}) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
+		slices.EqualFunc(r.Revoked, o.Revoked, equalRevocations) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
 }
 
 func equalKeys(a, b Key) bool {

@@ -16,6 +16,12 @@ type Observed struct {
 	// Given is, for each published key, when the caller last saw an awaited target come to hold it: not before it began to
 	// watch them. What happened to the targets before that, nobody knows, so a Standby waits from there.
 	Given map[string]time.Time
+	// Holding counts, for each revoked key, the files that still hold it: those of all targets and of all namespaces that
+	// keep their file. A key that is not in the map is in none.
+	Holding map[string]int
+	// Nudged says, for each revoked key, when the nudging of the pods that may know it was done. A key that is not in the
+	// map waits for it.
+	Nudged map[string]Nudged
 }
 
 // Secret is what was read of the signing-key Secret.

@@ -44,6 +44,7 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	if observed.At.Before(now) {
 		p.at = observed.At
 	}
+	p.noteRevoked()
 	p.revoke()
 	p.noteSigning()
 	p.noteSuperseded()
@@ -73,19 +74,6 @@ func (d *Decision) Prepare(now time.Time, m Material) {
 
 func (p *planner) move(kind MoveKind, id string, why Reason) {
 	p.out.Moves = append(p.out.Moves, Move{Kind: kind, KeyID: id, Reason: why})
-}
-
-// revoke drops the keys that the spec or the keyring's own record names, whichever names more.
-func (p *planner) revoke() {
-	for _, id := range p.policy.Revoked {
-		if p.ring.isRevoked(id) {
-			continue
-		}
-		known := slices.ContainsFunc(p.ring.Keys, func(k Key) bool { return k.ID == id })
-		p.ring.Revoked = append(p.ring.Revoked, Revocation{ID: id, At: p.now, Known: known})
-		p.move(Revoke, id, KeyRevoked)
-	}
-	p.ring.Keys = slices.DeleteFunc(p.ring.Keys, func(k Key) bool { return p.ring.isRevoked(k.ID) })
 }
 
 // noteSigning records since when the Active key signs, and the longest lifetime it signs under: before the signing-key

@@ -1,0 +1,197 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// mountingPod makes a pod that mounts the public keys, or with a Secret's name that Secret.
+func (w *world) mountingPod(namespace, name, secret string) *corev1.Pod {
+	w.Helper()
+	volume := corev1.Volume{Name: "keys"}
+	if secret == "" {
+		volume.Projected = &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{
+			ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: contract.JWKSConfigMap}},
+		}}}
+	} else {
+		volume.Secret = &corev1.SecretVolumeSource{SecretName: secret}
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "example.com/x"}}, Volumes: []corev1.Volume{volume}},
+	}
+	w.must(w.Create(w.Context(), pod))
+	return pod
+}
+
+func (w *world) nudgedAt(pod *corev1.Pod) string {
+	w.Helper()
+	var now corev1.Pod
+	w.must(w.Get(w.Context(), client.ObjectKeyFromObject(pod), &now))
+	return now.Annotations[contract.NudgedAnnotation]
+}
+
+// nudge lets the nudge controller work until it waits for nothing but the next touch, and then for that.
+func (w *world) nudge(everywhere bool) *NudgeReconciler {
+	w.Helper()
+	r := &NudgeReconciler{
+		Client: w.Client, API: w.Client, KeyNamespace: w.keys.KeyNamespace, Everywhere: everywhere, Now: w.clock.now,
+		Nudges: w.keys.Nudges, Metrics: w.keys.Metrics,
+	}
+	for range 3 {
+		result, err := r.Reconcile(w.Context(), named(w.name))
+		w.must(err)
+		w.clock.step(result.RequeueAfter)
+	}
+	return r
+}
+
+func (w *world) revokeActive() string {
+	w.Helper()
+	kid := w.signs()
+	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.RevokedKeyIDs = append(k.Spec.RevokedKeyIDs, kid) })
+	return kid
+}
+
+func (w *world) receipts() []keywrightv1alpha1.RevocationStatus { return w.get().Status.Revocations }
+
+func TestReceiptWithoutTheSwitchExpectsThePropagationDelay(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	issuer := w.mountingPod(w.keys.KeyNamespace, "issuer", w.name+contract.SigningKeySuffix)
+	verifier := w.mountingPod(w.targets[0], "verifier", "")
+	w.revokeActive()
+	w.settle()
+	w.nudge(false)
+	w.settle()
+	if w.nudgedAt(issuer) == "" || w.nudgedAt(verifier) != "" {
+		t.Errorf("the issuer's pod was nudged at %q, the verifier's at %q", w.nudgedAt(issuer), w.nudgedAt(verifier))
+	}
+	r := w.receipts()[0]
+	if r.SigningMovedAt == nil || r.RemovedAt == nil || r.NudgedAt == nil || r.PodsLeft != nil {
+		t.Fatalf("the receipt says %+v", r)
+	}
+	if got := r.ExpectedEverywhereBy.Sub(r.RemovedAt.Time); got != 10*time.Minute {
+		t.Errorf("expected everywhere %v after the removal, want the propagation delay", got)
+	}
+}
+
+func TestReceiptWithTheSwitchExpectsSeconds(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	verifier := w.mountingPod(w.targets[0], "verifier", "")
+	w.revokeActive()
+	w.settle()
+	w.nudge(true)
+	w.settle()
+	r := w.receipts()[0]
+	if got := r.ExpectedEverywhereBy.Sub(r.NudgedAt.Time); got > 10*time.Second {
+		t.Errorf("expected everywhere %v after the last nudge", got)
+	}
+	first := w.nudgedAt(verifier)
+	w.step(time.Minute)
+	w.nudge(true)
+	w.want("after it was finished, the pod was touched at", w.nudgedAt(verifier), first)
+	w.revokeActive()
+	w.settle()
+	w.nudge(true)
+	if w.nudgedAt(verifier) == first {
+		t.Error("a second revocation nudges nobody")
+	}
+}
+
+// The receipt of a restarted controller is finished by the keyring: what it records is not done again, what it does not is.
+func TestRestartFinishesTheNudging(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	verifier := w.mountingPod(w.targets[0], "verifier", "")
+	w.revokeActive()
+	w.settle()
+	w.restart()
+	w.settle()
+	w.nudge(true)
+	w.settle()
+	at := w.nudgedAt(verifier)
+	if at == "" {
+		t.Fatal("after a restart in the middle nobody is nudged")
+	}
+	w.restart()
+	w.step(time.Minute)
+	w.nudge(true)
+	w.want("after a restart, the pod was touched at", w.nudgedAt(verifier), at)
+}
+
+func TestUnknownKeyNudgesNobody(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	verifier := w.mountingPod(w.targets[0], "verifier", "")
+	w.change(func(k *keywrightv1alpha1.SigningKey) {
+		k.Spec.RevokedKeyIDs = []string{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}
+	})
+	w.settle()
+	w.nudge(true)
+	w.want("nudged at", w.nudgedAt(verifier), "")
+	if r := w.receipts()[0]; r.Known || r.RemovedAt == nil || r.SigningMovedAt != nil || r.NudgedAt != nil {
+		t.Errorf("the receipt of an unknown key says %+v", r)
+	}
+}
+
+// A keyring that cannot be written still lets a revocation out, and its pods know at once.
+func TestRestoredKeyringNudgesToo(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	old := w.secret(contract.KeyringSuffix)
+	w.step(time.Hour)
+	w.step(time.Hour)
+	now := w.secret(contract.KeyringSuffix)
+	now.Data = old.Data
+	w.must(w.Update(w.Context(), now))
+	verifier := w.mountingPod(w.targets[0], "verifier", "")
+	w.settle()
+	w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "False KeyringRestored")
+	w.want("before any revocation, nudged at", w.nudgedAt(verifier), "")
+	w.revokeActive()
+	w.settle()
+	w.nudge(true)
+	if w.nudgedAt(verifier) == "" {
+		t.Error("nobody was nudged")
+	}
+}
+
+func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	ended := w.mountingPod(w.targets[0], "ended", "")
+	ended.Status.Phase = corev1.PodSucceeded
+	w.must(w.Status().Update(w.Context(), ended))
+	gone := w.mountingPod(w.targets[1], "gone", "")
+	w.revokeActive()
+	w.settle()
+	r := &NudgeReconciler{
+		Client: w.Client, API: w.Client, KeyNamespace: w.keys.KeyNamespace, Everywhere: true, Now: w.clock.now,
+		Nudges: w.keys.Nudges, Metrics: w.keys.Metrics,
+	}
+	_, err := r.Reconcile(t.Context(), named(w.name))
+	w.must(err)
+	w.must(w.Delete(t.Context(), gone, client.GracePeriodSeconds(0)))
+	_, err = r.Reconcile(t.Context(), named(w.name))
+	w.must(err)
+	w.settle()
+	w.want("nudged at", w.nudgedAt(ended), "")
+	if r := w.receipts()[0]; r.NudgedAt == nil {
+		t.Errorf("the receipt waits for a pod that is gone: %+v", r)
+	}
+}
