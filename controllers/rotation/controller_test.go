@@ -15,6 +15,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type controller struct {
 	w       *world
 	name    string
+	index   int // in world.controllers
 	clock   time.Duration
 	started time.Time
 	step    func()
@@ -28,7 +29,6 @@ type controller struct {
 	secret     secret
 	decision   rotation.Decision
 	projection *rotation.Keyring // what the distribution goes by
-	cache      map[string]cached
 	given      map[string]time.Time
 	inFlight   func()
 }
@@ -41,17 +41,18 @@ type cached struct {
 }
 
 func newController(w *world, name string) *controller {
-	c := &controller{w: w, name: name}
-	c.restart()
+	c := &controller{w: w, name: name, index: len(w.controllers)}
 	w.controllers = append(w.controllers, c)
+	c.restart()
 	return c
 }
 
 func (c *controller) restart() {
 	c.clock, c.projection, c.inFlight = c.w.skew(), nil, nil
-	c.cache, c.given = map[string]cached{}, map[string]time.Time{}
+	c.given = map[string]time.Time{}
 	c.started = epoch.Add(c.w.now + c.clock)
 	for _, t := range c.w.targets {
+		t.shown[c.index] = cached{}
 		c.refresh(t)
 	}
 	c.step = c.read
@@ -63,8 +64,8 @@ func (c *controller) log(format string, args ...any) {
 
 // refresh lets the informer catch up on one target, and notes the keys that its ConfigMap came to hold.
 func (c *controller) refresh(t *target) {
-	old := c.cache[t.name]
-	c.cache[t.name] = cached{rv: t.cm.rv, cm: t.cm.val, deadline: c.w.now + c.w.policy.PropagationDelay/2}
+	old := t.shown[c.index]
+	t.shown[c.index] = cached{rv: t.cm.rv, cm: t.cm.val, deadline: c.w.now + c.w.policy.PropagationDelay/2}
 	if old.rv == 0 || t.cm.rv == old.rv {
 		return
 	}
@@ -131,12 +132,13 @@ func (c *controller) observed() rotation.Observed {
 	o := rotation.Observed{At: c.readAt, Given: c.givenAt(), Lagging: map[string]int{}, Secret: rotation.Secret{
 		Present: c.secretRV != 0, Generation: c.secret.gen, ActiveID: c.secret.active, Published: c.secret.keys,
 	}}
+	ids := c.ring.PublishedIDs()
 	for _, t := range c.w.targets {
-		e := c.cache[t.name]
+		e := &t.shown[c.index]
 		if e.rv == 0 {
 			continue
 		}
-		for _, kid := range c.ring.PublishedIDs() {
+		for _, kid := range ids {
 			if !slices.Contains(e.cm.keys, kid) {
 				o.Lagging[kid]++
 			}
@@ -223,8 +225,11 @@ func (c *controller) distribute() {
 	if c.projection == nil || len(c.w.targets) == 0 {
 		return
 	}
-	t := c.w.targets[c.w.rnd.IntN(len(c.w.targets))]
-	e := c.cache[t.name]
+	c.distributeTo(c.w.targets[c.w.rnd.IntN(len(c.w.targets))])
+}
+
+func (c *controller) distributeTo(t *target) {
+	e := t.shown[c.index]
 	want := configMap{gen: c.projection.Generation, keys: slices.Sorted(slices.Values(c.projection.PublishedIDs()))}
 	if e.rv != 0 && e.cm.gen == want.gen && slices.Equal(e.cm.keys, want.keys) {
 		return

@@ -3,6 +3,7 @@ package rotation_test
 import (
 	"flag"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,7 @@ import (
 )
 
 var (
-	schedules = flag.Uint64("schedules", 10_000, "how many seeded schedules to simulate")
+	schedules = flag.Uint64("schedules", 20_000, "how many seeded schedules to simulate")
 	seed      = flag.Uint64("seed", 0, "replay this one schedule and print its trace")
 )
 
@@ -28,6 +29,7 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // a schedule leaves much garbage and keeps little
 	var next, rotations atomic.Uint64
 	var failed sync.Map
 	var wg sync.WaitGroup
@@ -102,6 +104,7 @@ func simulate(n uint64, quiet bool) (*world, int) {
 		}
 	}
 	w.calm(controllers[0])
+	w.checkShape(w.keyring.val)
 	return w, w.rotations
 }
 
@@ -175,8 +178,12 @@ func (w *world) settle(c *controller) {
 			before[2] += t.cm.next
 		}
 		c.step()
-		c.distribute()
-		c.distribute()
+		for _, t := range w.targets {
+			c.distribute()
+			if c.projection != nil && c.inFlight == nil {
+				c.distributeTo(t)
+			}
+		}
 		w.pass(10 * time.Millisecond)
 		after := [3]int{w.keyring.next, w.secret.next, 0}
 		for _, t := range w.targets {
@@ -185,7 +192,7 @@ func (w *world) settle(c *controller) {
 		if quiet++; after != before {
 			quiet = 0
 		}
-		if quiet > 100 || w.wrong != "" {
+		if quiet > 20 || w.wrong != "" {
 			w.checkSettled()
 			return
 		}
