@@ -23,3 +23,10 @@ func toJSON(t *testing.T, v any) string {
 	}
 	return string(b)
 }
+
+func fromJSON(t *testing.T, b []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -77,6 +77,9 @@ func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 	if err := addProbes(mgr); err != nil {
 		return nil, err
 	}
+	if err := mgr.Add(newClockWatch(mgr.GetClient(), opts.Now)); err != nil {
+		return nil, err
+	}
 	return mgr, setup(mgr, opts)
 }
 
