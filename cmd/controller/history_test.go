@@ -28,6 +28,8 @@ type history struct {
 	secrets []state
 	files   []state
 	revoked map[string]time.Time
+	// longest is the longest lifetime of the tokens of a key, if it is not that of the timeline.
+	longest map[string]time.Duration
 }
 
 // state is what stood from a moment on.
@@ -49,7 +51,7 @@ const slop = 250 * time.Millisecond
 // record watches until the test ends.
 func record(t *testing.T, on *cluster, name, target string, times timeline) *history {
 	t.Helper()
-	h := &history{name: name, target: target, timeline: times, revoked: map[string]time.Time{}}
+	h := &history{name: name, target: target, timeline: times, revoked: map[string]time.Time{}, longest: map[string]time.Duration{}}
 	c, err := client.NewWithWatch(on.Config, client.Options{Scheme: on.admin.Scheme()})
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +187,7 @@ func (h *history) check(t *testing.T) {
 			t.Errorf("key %.6s signs a second time", r.kid)
 		}
 		signed[r.kid] = true
-		from, to := r.from.Add(-h.timeline.delay+slop), r.to.Add(h.timeline.delay+h.timeline.lifetime-slop)
+		from, to := r.from.Add(-h.timeline.delay+slop), r.to.Add(h.timeline.delay+max(h.timeline.lifetime, h.longest[r.kid])-slop)
 		_, promoted := h.revoked[previous(reigns, i)]
 		if i == 0 || promoted {
 			from = r.from.Add(slop) // no token of this name existed; a revocation waits for nobody

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -28,6 +29,8 @@ type proxy struct {
 	onWrite func(method, path string) fault
 	// broken is called when a fault asked for it.
 	broken func()
+	// watchLag is how much later than the API server told it the controller hears of a change.
+	watchLag time.Duration
 }
 
 // fault is what happens to a request.
@@ -99,7 +102,59 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handl
 		panic(http.ErrAbortHandler)
 	case passes:
 	}
+	if lag := p.lagOf(r); lag > 0 {
+		late := newLate(w, lag)
+		defer late.finish()
+		w = late
+	}
 	forward.ServeHTTP(w, r)
+}
+
+// lagOf is how late the answer to a request comes, if it is a watch.
+func (p *proxy) lagOf(r *http.Request) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.URL.Query().Get("watch") == "" {
+		return 0
+	}
+	return p.watchLag
+}
+
+// late hands on what is written to it a while later.
+type late struct {
+	http.ResponseWriter
+	lag   time.Duration
+	parts chan part
+	done  sync.WaitGroup
+}
+
+type part struct {
+	due   time.Time
+	bytes []byte
+}
+
+func newLate(w http.ResponseWriter, lag time.Duration) *late {
+	l := &late{ResponseWriter: w, lag: lag, parts: make(chan part, 10_000)}
+	l.done.Go(func() {
+		for p := range l.parts {
+			letPass(context.Background(), time.Until(p.due))
+			_, _ = l.ResponseWriter.Write(p.bytes)
+			_ = http.NewResponseController(l.ResponseWriter).Flush()
+		}
+	})
+	return l
+}
+
+func (l *late) Write(b []byte) (int, error) {
+	l.parts <- part{due: time.Now().Add(l.lag), bytes: bytes.Clone(b)}
+	return len(b), nil
+}
+
+func (l *late) Flush() {}
+
+func (l *late) finish() {
+	close(l.parts)
+	l.done.Wait()
 }
 
 // letPass lets a moment pass.
