@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -86,7 +87,10 @@ func createOrUpdate(ctx context.Context, c client.Client, s, was *corev1.Secret)
 	return c.Update(ctx, s)
 }
 
+// errOvertaken is that something changed since it was read. Creations have no resource version that would tell.
+var errOvertaken = errors.New("another write came first")
+
 // lostRace tells whether a write failed because another one came first. That is a normal outcome, not an error.
 func lostRace(err error) bool {
-	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || errors.Is(err, errOvertaken)
 }

@@ -228,27 +228,3 @@ func TestTargetWithoutAConfigMapIsReportedAndHoldsNothing(t *testing.T) {
 	w.want("Distributed", w.condition(keywrightv1alpha1.ConditionDistributed), "False TargetsBehind")
 	w.want("targets", w.get().Status.Targets.Summary, "0/2")
 }
-
-// Two controllers that read the same state cannot both write: the second one has to read and plan again.
-func TestSecondWriteOfTheSameStateLosesTheRace(t *testing.T) {
-	w := newWorld(t)
-	w.signingKey()
-	w.settle()
-	read, err := readKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name)
-	w.must(err)
-	secret := w.secret(contract.SigningKeySuffix)
-	for i, lost := range []bool{false, true} {
-		read.ring.Generation++
-		_, err := writeKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, read.object, read.ring)
-		if lostRace(err) != lost {
-			t.Errorf("write %d of the keyring: %v", i+1, err)
-		}
-		next := projectSecret(w.keys.KeyNamespace, w.name, &read.ring, rotation.Policy{MaxLifetime: time.Minute}, secret)
-		if err := createOrUpdate(t.Context(), w.Client, next, secret); lostRace(err) != lost {
-			t.Errorf("write %d of the signing-key Secret: %v", i+1, err)
-		}
-	}
-	if _, err := writeKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, nil, read.ring); !lostRace(err) {
-		t.Errorf("a second first keyring: %v", err)
-	}
-}

@@ -161,6 +161,9 @@ func (r *SigningKeyReconciler) onePass(ctx context.Context, key *keywrightv1alph
 // writeTruth writes the keyring if it changed, then hands it to the distribution.
 func (r *SigningKeyReconciler) writeTruth(ctx context.Context, p *pass) error {
 	if p.keyring.object == nil || !p.decision.Next.Equal(p.keyring.ring) {
+		if err := r.beforeCreatingKeyring(ctx, p); err != nil {
+			return err
+		}
 		written, err := writeKeyring(ctx, r.Client, r.KeyNamespace, p.key.Name, p.keyring.object, p.decision.Next)
 		if err != nil {
 			return err
@@ -185,10 +188,45 @@ func (r *SigningKeyReconciler) writeSecret(ctx context.Context, p *pass) error {
 	if sameSecret(p.secret, want) {
 		return nil
 	}
+	if err := r.beforeCreatingSecret(ctx, p); err != nil {
+		return err
+	}
 	if err := createOrUpdate(ctx, r.Client, want, p.secret); err != nil {
 		return err
 	}
 	p.secret, p.changed = want, true
+	return nil
+}
+
+// beforeCreatingKeyring looks again whether the signing-key Secret is as it was read. A pass that stalled since then must not
+// begin a keyring anew in place of one that came and went meanwhile.
+func (r *SigningKeyReconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
+	if p.keyring.object != nil {
+		return nil
+	}
+	now, err := readSigningKeySecret(ctx, r.API, r.KeyNamespace, p.key.Name)
+	switch {
+	case err != nil:
+		return err
+	case (now == nil) != (p.secret == nil), now != nil && now.ResourceVersion != p.secret.ResourceVersion:
+		return errOvertaken
+	}
+	return nil
+}
+
+// beforeCreatingSecret looks again whether the keyring is as it was read: an older projection must not take the place of a
+// Secret that came and went meanwhile.
+func (r *SigningKeyReconciler) beforeCreatingSecret(ctx context.Context, p *pass) error {
+	if p.secret != nil {
+		return nil
+	}
+	now, err := readKeyring(ctx, r.API, r.KeyNamespace, p.key.Name)
+	switch {
+	case err != nil:
+		return err
+	case now.object == nil, now.object.ResourceVersion != p.keyring.object.ResourceVersion:
+		return errOvertaken
+	}
 	return nil
 }
 

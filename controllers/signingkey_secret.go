@@ -97,6 +97,7 @@ func observeSecret(s *corev1.Secret) rotation.Secret {
 	}
 	return rotation.Secret{
 		Present:    true,
+		ID:         string(s.UID),
 		Generation: secretGeneration(s),
 		ActiveID:   keyID(s.Data[contract.ActiveFile]),
 		Published:  keyIDs(s.Data[contract.JWKSFile]),

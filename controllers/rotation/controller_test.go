@@ -2,6 +2,7 @@ package rotation_test
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/keywright/keywright/controllers/rotation"
@@ -26,6 +27,7 @@ type controller struct {
 	keyringRV  int
 	ring       rotation.Keyring
 	secretRV   int
+	secretID   int
 	secret     secret
 	decision   rotation.Decision
 	projection *rotation.Keyring // what the distribution goes by
@@ -97,7 +99,7 @@ func (c *controller) read() {
 		c.policy = w.oldSpec
 	}
 	c.keyringRV, c.ring = w.keyring.rv, w.keyring.val.Clone()
-	c.secretRV, c.secret = w.secret.rv, w.secret.val
+	c.secretRV, c.secretID, c.secret = w.secret.rv, w.secret.id, w.secret.val
 	switch {
 	case c.keyringRV == 0 && c.secretRV != 0:
 		c.step = c.rebuild
@@ -130,7 +132,7 @@ func (c *controller) rebuild() {
 // observed is what the informer shows. It lags, but by less than the propagation delay: that much is assumed.
 func (c *controller) observed() rotation.Observed {
 	o := rotation.Observed{At: c.readAt, Given: c.givenAt(), Lagging: map[string]int{}, Secret: rotation.Secret{
-		Present: c.secretRV != 0, Generation: c.secret.gen, ActiveID: c.secret.active, Published: c.secret.keys,
+		Present: c.secretRV != 0, ID: strconv.Itoa(c.secretID), Generation: c.secret.gen, ActiveID: c.secret.active, Published: c.secret.keys,
 	}}
 	ids := c.ring.PublishedIDs()
 	for _, t := range c.w.targets {
@@ -174,6 +176,9 @@ func (c *controller) writeKeyring() {
 	c.step = c.read
 	if w.keyring.rv != c.keyringRV || c.fails("keyring") {
 		return
+	}
+	if c.keyringRV == 0 && w.secret.rv != c.secretRV {
+		return // a creation is preceded by a fresh read
 	}
 	w.putKeyring(c.decision.Next.Clone(), c.decision.Moves)
 	c.log("wrote keyring generation %d", c.decision.Next.Generation)

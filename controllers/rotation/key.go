@@ -91,9 +91,11 @@ type Key struct {
 	// RetiredAt is when it was decided that the key no longer signs, RetiredIn the keyring generation that said so.
 	RetiredAt time.Time `json:"retiredAt,omitzero"`
 	RetiredIn int64     `json:"retiredInGeneration,omitempty"`
-	// SupersededAt is when the signing-key Secret was seen without this key as the Active one. It is forgotten if the key
-	// reappears there, and if the Secret is seen to be missing. Issuers may sign with the key for up to the propagation delay after it.
+	// SupersededAt is when the signing-key Secret SupersededIn was seen without this key as the Active one. It is forgotten
+	// if the key reappears there, if the Secret is seen to be missing, and if it is another one: it was missing meanwhile.
+	// Issuers may sign with the key for up to the propagation delay after it.
 	SupersededAt time.Time `json:"supersededAt,omitzero"`
+	SupersededIn string    `json:"supersededIn,omitempty"`
 	// MaxLifetime is the longest token lifetime that the key ever signed under, in nanoseconds.
 	MaxLifetime time.Duration `json:"maxLifetimeNanoseconds,omitempty"`
 	// RemovedAt is when the key left the published set. It leaves the keyring when it was seen gone.

@@ -133,5 +133,6 @@ func equalKeys(a, b Key) bool {
 		bytes.Equal(a.Private, b.Private) && a.RetiredIn == b.RetiredIn && a.MaxLifetime == b.MaxLifetime &&
 		a.PreparedAt.Equal(b.PreparedAt) && a.PublishedAt.Equal(b.PublishedAt) && a.ActivatedAt.Equal(b.ActivatedAt) &&
 		a.SigningFrom.Equal(b.SigningFrom) && a.RetiredAt.Equal(b.RetiredAt) && a.SupersededAt.Equal(b.SupersededAt) &&
+		a.SupersededIn == b.SupersededIn &&
 		a.RemovedAt.Equal(b.RemovedAt)
 }

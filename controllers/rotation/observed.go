@@ -28,6 +28,8 @@ type Observed struct {
 type Secret struct {
 	// Present is false when there is no such Secret. Issuers then go on with the files they have.
 	Present bool
+	// ID tells one Secret from another of the same name that was created later.
+	ID string
 	// Generation is that of the keyring which the Secret was made from.
 	Generation int64
 	// ActiveID is the kid of its active.jwk, empty if it has none.

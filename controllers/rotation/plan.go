@@ -90,7 +90,8 @@ func (p *planner) noteSigning() {
 }
 
 // noteSuperseded records when the signing-key Secret was seen without a Retired key. It forgets that when the Secret is
-// missing: issuers then go on with the files they have, and some may not have read the newer one before it vanished.
+// missing, or was missing meanwhile: issuers then go on with the files they have, and some may not have read the newer one
+// before it vanished.
 func (p *planner) noteSuperseded() {
 	s := p.observed.Secret
 	for i := range p.ring.Keys {
@@ -99,9 +100,9 @@ func (p *planner) noteSuperseded() {
 			continue
 		}
 		if !s.Present || s.ActiveID == k.ID {
-			k.SupersededAt = time.Time{}
-		} else if k.SupersededAt.IsZero() && s.Generation >= k.RetiredIn {
-			k.SupersededAt = p.now
+			k.SupersededAt, k.SupersededIn = time.Time{}, ""
+		} else if s.Generation >= k.RetiredIn && (k.SupersededAt.IsZero() || k.SupersededIn != s.ID) {
+			k.SupersededAt, k.SupersededIn = p.now, s.ID
 		}
 	}
 }

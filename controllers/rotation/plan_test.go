@@ -143,6 +143,24 @@ func TestNothingIsRemovedBeforeTheOldKeyWasSeenSuperseded(t *testing.T) {
 	}
 }
 
+// A Secret that was deleted and created again may have been missing for hours, unseen: issuers went on with older files.
+func TestSecretThatWasMissingMeanwhileSupersedesAnew(t *testing.T) {
+	s := ready(t)
+	s.seen.Secret.ID = "first"
+	s.pass(time.Hour)
+	s.wantActive("k2")
+	s.now += 25 * time.Minute
+	s.seen.Secret.ID = "second"
+	s.settle()
+	if at := s.ring.Keys[0].SupersededAt; !at.Equal(s.time()) {
+		t.Errorf("k1 is superseded at %v, want %v", at, s.time())
+	}
+	s.pass(26*time.Minute - time.Second)
+	s.wantPublished("k1", "k2", "k3")
+	s.pass(time.Second)
+	s.wantPublished("k2", "k3")
+}
+
 // A signing-key Secret that was made before the key was retired proves nothing, whoever it says signs.
 func TestOlderSecretDoesNotSupersede(t *testing.T) {
 	s := ready(t)

@@ -70,7 +70,7 @@ func (s *shell) settle() {
 
 // write brings the signing-key Secret up to the keyring.
 func (s *shell) write() {
-	s.seen.Secret = rotation.Secret{Present: true, Generation: s.ring.Generation, Published: s.ring.PublishedIDs()}
+	s.seen.Secret = rotation.Secret{Present: true, ID: s.seen.Secret.ID, Generation: s.ring.Generation, Published: s.ring.PublishedIDs()}
 	if a := s.ring.Active(); a != nil {
 		s.seen.Secret.ActiveID = a.ID
 	}

@@ -42,16 +42,20 @@ type world struct {
 	last        time.Duration // the last scheduled activation
 }
 
-// object is a stored object with its resource version. rv 0 means that it does not exist; versions never repeat.
+// object is a stored object with its resource version. rv 0 means that it does not exist; versions never repeat. One that
+// was deleted and created again has another id.
 type object[T any] struct {
-	rv, next int
-	val      T
+	rv, next, id int
+	val          T
 }
 
 func (o *object[T]) exists() bool { return o.rv != 0 }
 
 func (o *object[T]) put(v T) {
 	o.next++
+	if o.rv == 0 {
+		o.id = o.next
+	}
 	o.rv, o.val = o.next, v
 }
 
@@ -312,7 +316,7 @@ func (w *world) putSecret(s secret) {
 		}
 	}
 	w.checkRevoked("the Secret", s.gen, s.keys)
-	if s.active != "" && !w.signed[s.active] && !w.early[s.active] {
+	if s.active != "" && !w.signed[s.active] && !w.early[s.active] && !w.revoked(s.active) {
 		w.checkPublished(s.active)
 	}
 	w.signed[s.active] = true

@@ -1,0 +1,133 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// Two controllers that read the same state cannot both write: the second one has to read and plan again.
+func TestSecondWriteOfTheSameStateLosesTheRace(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	read, err := readKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name)
+	w.must(err)
+	secret := w.secret(contract.SigningKeySuffix)
+	for i, lost := range []bool{false, true} {
+		read.ring.Generation++
+		_, err := writeKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, read.object, read.ring)
+		if lostRace(err) != lost {
+			t.Errorf("write %d of the keyring: %v", i+1, err)
+		}
+		next := projectSecret(w.keys.KeyNamespace, w.name, &read.ring, rotation.Policy{MaxLifetime: time.Minute}, secret)
+		if err := createOrUpdate(t.Context(), w.Client, next, secret); lostRace(err) != lost {
+			t.Errorf("write %d of the signing-key Secret: %v", i+1, err)
+		}
+	}
+	if _, err := writeKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, nil, read.ring); !lostRace(err) {
+		t.Errorf("a second first keyring: %v", err)
+	}
+}
+
+// after lets something happen once, right after an object whose name ends so was read.
+type after struct {
+	client.Reader
+	suffix string
+	do     func()
+}
+
+func (a *after) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	err := a.Reader.Get(ctx, key, o, opts...)
+	if do := a.do; do != nil && strings.HasSuffix(key.Name, a.suffix) {
+		a.do = nil
+		do()
+	}
+	return err
+}
+
+// creating is asked before a Secret is created.
+type creating struct {
+	client.Client
+	ask func(*corev1.Secret) error
+}
+
+func (c creating) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
+	if secret, ok := o.(*corev1.Secret); ok {
+		if err := c.ask(secret); err != nil {
+			return err
+		}
+	}
+	return c.Client.Create(ctx, o, opts...)
+}
+
+// stalled returns another controller, whose first look at a Secret is followed by whatever happens.
+func (w *world) stalled(suffix string, happens func()) *SigningKeyReconciler {
+	return &SigningKeyReconciler{
+		Client: w.Client, API: &after{Reader: w.Client, suffix: suffix, do: happens}, KeyNamespace: w.keys.KeyNamespace,
+		Now: w.clock.now, Recorder: w.events, Projections: NewProjections(), Given: NewGiven(w.clock.now),
+		Nudges: NewNudges(), Metrics: w.keys.Metrics,
+	}
+}
+
+// A pass that found nothing, and stalled, begins no keyring anew after a whole life went by.
+func TestStalledPassBeginsNoKeyringAnew(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	var signs string
+	slow := w.stalled(contract.SigningKeySuffix, func() {
+		w.reconcileKey() // the files are not there yet: they would tell
+		w.reconcileKey()
+		signs = w.signs()
+		w.must(w.Delete(t.Context(), w.secret(contract.KeyringSuffix)))
+	})
+	if _, err := slow.Reconcile(t.Context(), named(w.name)); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	w.want("the key that signs", w.signs(), signs)
+	w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "True Signing")
+}
+
+// A pass that found no signing-key Secret, and stalled, puts no older one in the place of one that came and went.
+func TestStalledPassCreatesNoOlderSecret(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	w.must(w.Delete(t.Context(), w.secret(contract.SigningKeySuffix)))
+	w.keys.Client = creating{w.Client, func(*corev1.Secret) error { return errors.New("refused") }}
+	_, err := w.keys.Reconcile(t.Context(), named(w.name)) // the keyring notes that the Secret is missing
+	if err == nil {
+		t.Fatal("created all the same")
+	}
+	w.keys.Client = w.Client
+	var revoked string
+	slow := w.stalled(contract.SigningKeySuffix, func() {
+		w.settle()
+		revoked = w.revokeActive()
+		w.settle()
+		w.must(w.Delete(t.Context(), w.secret(contract.SigningKeySuffix)))
+	})
+	slow.Client = creating{w.Client, func(secret *corev1.Secret) error {
+		if keyID(secret.Data[contract.ActiveFile]) == revoked {
+			t.Error("the revoked key signs again")
+		}
+		return nil
+	}}
+	if _, err := slow.Reconcile(t.Context(), named(w.name)); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if got := w.signs(); got == "" || got == revoked {
+		t.Errorf("%q signs", got)
+	}
+}
