@@ -55,7 +55,7 @@ func (c *cluster) run(t *testing.T) *process {
 func (c *cluster) runWith(t testing.TB, kubeconfig string, flags ...string) *process {
 	t.Helper()
 	metrics, probes := freeAddress(t), freeAddress(t)
-	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(c.controller, append(flags,
+	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(controllerBinary, append(flags,
 		"--kubeconfig", kubeconfig, "--key-namespace", keyNamespace,
 		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes)...)}
 	p.Stdout, p.Stderr = p, p

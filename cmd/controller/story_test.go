@@ -208,8 +208,7 @@ func TestLeastPrivilege(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	c := borrow(t)
-	out, _ := exec.Command(c.controller, "--help").CombinedOutput()
+	out, _ := exec.Command(controllerBinary, "--help").CombinedOutput()
 	for _, flag := range []string{"-kubeconfig", "-key-namespace", "-metrics-bind-address", "-health-probe-bind-address", "-leader-elect", "-verbose"} {
 		if !slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), flag) }) {
 			t.Errorf("--help does not name %s:\n%s", flag, out)

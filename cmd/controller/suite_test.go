@@ -31,9 +31,10 @@ type cluster struct {
 	// asController acts with the rights of the controller, as config/rbac grants them.
 	asController *envtest.AuthenticatedUser
 	directory    string
-	// controller is the binary.
-	controller string
 }
+
+// controllerBinary is the controller as it is shipped.
+var controllerBinary string
 
 // pool holds the clusters that no test uses now. Tests mostly wait, so several run at once, each on a cluster of its own.
 var pool = make(chan *cluster, clusters)
@@ -69,11 +70,12 @@ func runWithAPIServer(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(directory, "controller"), ".").CombinedOutput(); err != nil {
+	controllerBinary = filepath.Join(directory, "controller")
+	if out, err := exec.Command("go", "build", "-o", controllerBinary, ".").CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
 	}
 	for i := range clusters {
-		c := &cluster{directory: filepath.Join(directory, strconv.Itoa(i)), controller: filepath.Join(directory, "controller")}
+		c := &cluster{directory: filepath.Join(directory, strconv.Itoa(i))}
 		defer func() { err = errors.Join(err, c.Stop()) }()
 		if err := c.start(); err != nil {
 			return 0, fmt.Errorf("start the API server: %w", err)
