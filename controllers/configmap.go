@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -19,6 +21,19 @@ type record struct {
 	Generation int64 `json:"generation"`
 	// DeselectedAt is since when the namespace is no longer selected.
 	DeselectedAt *time.Time `json:"deselectedAt,omitempty"`
+	// Writes counts the versions of the file that the controller knows of: its own, and those of others that it replaced. A
+	// watcher for whom it jumps has missed some.
+	Writes int64 `json:"writes"`
+	// Digest of the file as the controller wrote it: the first 64 bits of its SHA-256.
+	Digest string `json:"digest"`
+}
+
+// maxWrites is more than any file sees.
+const maxWrites = 1 << 40
+
+func digestOf(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:8])
 }
 
 // recordsOf reads the annotation of a ConfigMap, nothing if somebody made it unreadable.
@@ -77,7 +92,28 @@ func compose(now time.Time, namespace labels.Set, cm *corev1.ConfigMap, projecti
 		}
 	}
 	slices.Sort(c.planted)
+	c.count(was, standing)
 	return c
+}
+
+// count brings the counters of the files that change up to date.
+func (c *composition) count(was map[string]record, standing map[string]string) {
+	for name, r := range c.records {
+		before := was[name]
+		content, stands := standing[name+contract.JWKSSuffix]
+		next := c.data[name+contract.JWKSSuffix]
+		r.Writes, r.Digest = before.Writes, digestOf(next)
+		if r.Writes < 0 || r.Writes > maxWrites {
+			r.Writes = 0 // somebody else wrote that
+		}
+		if !stands || content != next {
+			r.Writes++
+		}
+		if stands && digestOf(content) != before.Digest {
+			r.Writes++ // of somebody else
+		}
+		c.records[name] = r
+	}
 }
 
 func (c *composition) put(name string, p projection, r record) {
@@ -121,7 +157,7 @@ func (c *composition) stands(cm *corev1.ConfigMap) bool {
 }
 
 func sameRecord(a, b record) bool {
-	if a.Generation != b.Generation || (a.DeselectedAt == nil) != (b.DeselectedAt == nil) {
+	if a.Generation != b.Generation || a.Writes != b.Writes || a.Digest != b.Digest || (a.DeselectedAt == nil) != (b.DeselectedAt == nil) {
 		return false
 	}
 	return a.DeselectedAt == nil || a.DeselectedAt.Equal(*b.DeselectedAt)

@@ -60,19 +60,32 @@ func (g *Given) watching() {
 	g.since = g.now()
 }
 
-// changed compares two versions of a ConfigMap.
+// changed compares two versions of a ConfigMap. before is nil for one that was created. What the records say tells whether
+// there were versions in between that the watch did not show: then every key of the file may have come with the last one.
 func (g *Given) changed(before, after *corev1.ConfigMap) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
+	records := recordsOf(after)
+	var earlier map[string]record
+	var held map[string]string
+	if before != nil && before.UID == after.UID {
+		earlier, held = recordsOf(before), before.Data
+	}
 	for file, content := range after.Data {
-		if before.Data[file] == content {
+		name := strings.TrimSuffix(file, contract.JWKSSuffix)
+		since := records[name].Writes - earlier[name].Writes
+		missed := since < 0 || since > 1
+		if held[file] == content && !missed {
 			continue
 		}
-		had := keyIDs([]byte(before.Data[file]))
+		if _, stood := held[file]; !stood && !missed {
+			continue // its first version: nobody there can have mounted another one
+		}
+		had := keyIDs([]byte(held[file]))
 		for _, id := range keyIDs([]byte(content)) {
-			if !slices.Contains(had, id) {
-				g.times[givenKey{strings.TrimSuffix(file, contract.JWKSSuffix), id}] = now
+			if missed || !slices.Contains(had, id) {
+				g.times[givenKey{name, id}] = now
 			}
 		}
 	}
@@ -107,6 +120,8 @@ func (g *Given) handler() handler.EventHandler {
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
 			if e.IsInInitialList {
 				g.watching()
+			} else if created, ok := e.Object.(*corev1.ConfigMap); ok {
+				g.changed(nil, created)
 			}
 			wake(q, e.Object)
 		},

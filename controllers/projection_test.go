@@ -1,11 +1,13 @@
 package controllers
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -85,4 +87,27 @@ func TestGiven(t *testing.T) {
 	g.watching()
 	want("a", 1004)
 	want("b", 1004)
+	c.step(time.Second)
+	counted := func(writes int64, ids ...string) *corev1.ConfigMap {
+		cm := jwks(ids...)
+		cm.Annotations = map[string]string{contract.ProjectionsAnnotation: fmt.Sprintf(`{"main":{"writes":%d}}`, writes)}
+		return cm
+	}
+	g.changed(nil, counted(1, "a", "b"))
+	g.changed(counted(4, "a"), counted(4, "a"))
+	want("a", 1004)
+	want("b", 1004)
+	g.changed(counted(4, "a", "b"), counted(6, "a", "b")) // it was edited and repaired, and the watch showed nothing of it
+	want("b", 1005)
+	c.step(time.Second)
+	g.changed(counted(6, "a", "b"), counted(1, "a", "b")) // the records were erased in between
+	want("a", 1006)
+	c.step(time.Second)
+	g.changed(nil, counted(2, "a", "b")) // it was created without one of them
+	want("b", 1007)
+	c.step(time.Second)
+	another := counted(2, "a", "b")
+	another.UID = "another"
+	g.changed(counted(1, "a", "b"), another) // it was deleted and created again, and written once more
+	want("a", 1008)
 }

@@ -37,7 +37,7 @@ type controller struct {
 
 // cached is a ConfigMap as the informer last showed it.
 type cached struct {
-	rv       int
+	rv, id   int
 	cm       configMap
 	deadline time.Duration // when the watch catches up at the latest
 }
@@ -67,12 +67,20 @@ func (c *controller) log(format string, args ...any) {
 // refresh lets the informer catch up on one target, and notes the keys that its ConfigMap came to hold.
 func (c *controller) refresh(t *target) {
 	old := t.shown[c.index]
-	t.shown[c.index] = cached{rv: t.cm.rv, cm: t.cm.val, deadline: c.w.now + c.w.policy.PropagationDelay/2}
-	if old.rv == 0 || t.cm.rv == old.rv {
+	t.shown[c.index] = cached{rv: t.cm.rv, id: t.cm.id, cm: t.cm.val, deadline: c.w.now + c.w.policy.PropagationDelay/2}
+	if t.cm.rv == old.rv || !t.cm.exists() {
+		return
+	}
+	if old.id != t.cm.id {
+		old = cached{}
+	}
+	since := t.cm.val.writes - old.cm.writes
+	missed := since < 0 || since > 1
+	if old.rv == 0 && !missed {
 		return
 	}
 	for _, kid := range t.cm.val.keys {
-		if !slices.Contains(old.cm.keys, kid) {
+		if missed || !slices.Contains(old.cm.keys, kid) {
 			c.given[kid] = epoch.Add(c.w.now + c.clock)
 		}
 	}
@@ -241,6 +249,10 @@ func (c *controller) distributeTo(t *target) {
 	}
 	if e.rv != 0 && e.cm.gen > want.gen && !c.forged(want.gen) {
 		return
+	}
+	want.writes = e.cm.writes + 1
+	if e.cm.edited {
+		want.writes++
 	}
 	c.inFlight = func() { c.writeConfigMap(t, e, want) }
 }

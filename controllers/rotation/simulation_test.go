@@ -192,7 +192,7 @@ func (w *world) settle(c *controller) {
 		if quiet++; after != before {
 			quiet = 0
 		}
-		if quiet > 20 || w.wrong != "" {
+		if quiet > 40 || w.wrong != "" {
 			w.checkSettled()
 			return
 		}
@@ -301,6 +301,7 @@ func (w *world) dropStandby(t *target) {
 	}
 	w.log("%s falls back: %s is taken out by hand", t.name, s.ID)
 	cm := t.cm.val
+	cm.edited = true
 	cm.keys = slices.DeleteFunc(slices.Clone(cm.keys), func(k string) bool { return k == s.ID })
 	t.unseen[s.ID] = true
 	w.edit(t, cm)

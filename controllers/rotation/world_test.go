@@ -77,6 +77,9 @@ type secret struct {
 type configMap struct {
 	gen  int64
 	keys []string
+	// writes counts the versions that the controllers know of; edited is one that somebody else wrote.
+	writes int
+	edited bool
 }
 
 // target is a namespace with its ConfigMap and one verifier.
