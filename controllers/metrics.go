@@ -1,42 +1,31 @@
 package controllers
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Metrics are what Prometheus can read of the SigningKeys. No label holds more than a name, a state or a reason.
+// Metrics are what Prometheus can read. No label holds more than a name, a kid, a state or a reason.
 type Metrics struct {
-	moves        *prometheus.CounterVec
-	keys         *prometheus.GaugeVec
-	conditions   *prometheus.GaugeVec
-	targets      *prometheus.GaugeVec
-	inSync       *prometheus.GaugeVec
-	nextRotation *prometheus.GaugeVec
-	writes       *prometheus.CounterVec
-	planted      prometheus.Counter
-	nudges       *prometheus.CounterVec
+	moves     *prometheus.CounterVec
+	writes    *prometheus.CounterVec
+	nudges    *prometheus.CounterVec
+	planted   prometheus.Counter
+	publishes *prometheus.HistogramVec
+	standing  *standing
 }
 
-// NewMetrics registers the metrics.
-func NewMetrics(registry prometheus.Registerer) *Metrics {
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-	}
+// NewMetrics registers the metrics. now is the clock that ages are told by.
+func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	m := &Metrics{
 		moves: counter("keywright_key_moves_total",
 			"Moves of keys between their states, by the reason of the move.", "signingkey", "move", "reason"),
-		keys: gauge("keywright_keys", "Published keys by state.", "signingkey", "state"),
-		conditions: gauge("keywright_signingkey_condition",
-			"1 while a condition of the SigningKey is True, 0 while it is not.", "signingkey", "condition"),
-		targets: gauge("keywright_targets", "Namespaces that the SigningKey selects.", "signingkey"),
-		inSync:  gauge("keywright_targets_in_sync", "Selected namespaces that hold the current public keys.", "signingkey"),
-		nextRotation: gauge("keywright_next_rotation_timestamp_seconds",
-			"When the next rotation is planned, in seconds since the epoch; 0 when none is.", "signingkey"),
 		writes: counter("keywright_configmap_writes_total",
 			"Writes of public-key ConfigMaps, by what was done and how it ended.", "operation", "result"),
 		nudges: counter("keywright_pod_nudges_total",
@@ -45,8 +34,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "keywright_planted_total",
 			Help: "ConfigMaps that somebody else had written to and that were put right.",
 		}),
+		publishes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "keywright_publish_duration_seconds",
+			Help:    "Time from a change of the keys until every target was seen to hold them.",
+			Buckets: prometheus.ExponentialBuckets(.125, 2, 14),
+		}, []string{"signingkey"}),
+		standing: newStanding(now),
 	}
-	registry.MustRegister(m.moves, m.keys, m.conditions, m.targets, m.inSync, m.nextRotation, m.writes, m.planted, m.nudges)
+	registry.MustRegister(m.moves, m.writes, m.nudges, m.planted, m.publishes, m.standing)
 	return m
 }
 
@@ -69,39 +64,17 @@ func result(err error) string {
 	return "ok"
 }
 
-// observe sets the gauges of one SigningKey.
+// observe notes how one SigningKey stands.
 func (m *Metrics) observe(p *pass) {
-	name := p.key.Name
-	counts := map[rotation.State]int{rotation.Standby: 0, rotation.Active: 0, rotation.Retired: 0}
-	for i := range p.keyring.ring.Keys {
-		if k := &p.keyring.ring.Keys[i]; k.Published() {
-			counts[k.State]++
-		}
+	if took, done := m.standing.note(p); done {
+		m.publishes.WithLabelValues(p.key.Name).Observe(took.Seconds())
 	}
-	for state, n := range counts {
-		m.keys.WithLabelValues(name, string(state)).Set(float64(n))
-	}
-	for _, c := range p.conditions() {
-		value := 0.0
-		if c.Status == "True" {
-			value = 1
-		}
-		m.conditions.WithLabelValues(name, c.Type).Set(value)
-	}
-	m.targets.WithLabelValues(name).Set(float64(p.targets.selected))
-	m.inSync.WithLabelValues(name).Set(float64(p.targets.inSync))
-	next := 0.0
-	if at := p.nextRotation(); !at.IsZero() {
-		next = float64(at.Unix())
-	}
-	m.nextRotation.WithLabelValues(name).Set(next)
 }
 
 // forget drops everything that is said of a SigningKey that no longer exists.
 func (m *Metrics) forget(name string) {
 	of := prometheus.Labels{"signingkey": name}
-	for _, v := range []*prometheus.GaugeVec{m.keys, m.conditions, m.targets, m.inSync, m.nextRotation} {
-		v.DeletePartialMatch(of)
-	}
 	m.moves.DeletePartialMatch(of)
+	m.publishes.DeletePartialMatch(of)
+	m.standing.forget(name)
 }

@@ -118,7 +118,7 @@ func addProbes(mgr ctrl.Manager) error {
 func setup(mgr ctrl.Manager, opts Options) error {
 	projections := NewProjections()
 	nudges := NewNudges()
-	m := NewMetrics(metrics.Registry)
+	m := NewMetrics(metrics.Registry, opts.Now)
 	recorder := mgr.GetEventRecorder("keywright-controller")
 	signingKeys := &SigningKeyReconciler{
 		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,

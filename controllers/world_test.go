@@ -99,7 +99,7 @@ func (w *world) namespace(name string, labels map[string]string) {
 
 // restart replaces the controllers by new ones, which remember nothing.
 func (w *world) restart() {
-	registry, projections := NewMetrics(prometheus.NewRegistry()), NewProjections()
+	registry, projections := NewMetrics(prometheus.NewRegistry(), w.clock.now), NewProjections()
 	namespace := "keys-" + strings.TrimPrefix(w.name, "key-")
 	w.keys = &SigningKeyReconciler{
 		Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,

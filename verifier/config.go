@@ -44,6 +44,8 @@ type Config struct {
 	// Logger hears of loaded key sets and of files that cannot be read, slog.Default() if nil. At debug level it hears
 	// why Middleware refused a token; no level hears any part of one.
 	Logger *slog.Logger
+	// Observer hears of each token and of each read of the file, for metrics. Nobody does if it is nil.
+	Observer Observer
 }
 
 // complete checks a Config and fills in its defaults.
@@ -80,6 +82,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
 	}
 	return c, nil
 }

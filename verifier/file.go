@@ -27,6 +27,8 @@ type keyFile struct {
 	now     func() time.Time
 	logger  *slog.Logger
 	current atomic.Pointer[KeySet]
+	// observer hears of each read.
+	observer Observer
 
 	// reading is a lock that can be waited for together with a context: whoever puts a value in may use what follows.
 	reading  chan struct{}
@@ -47,8 +49,8 @@ type identity struct {
 }
 
 // openKeyFile reads the file for the first time, and fails if there is no good key set in it.
-func openKeyFile(path string, now func() time.Time, logger *slog.Logger) (*keyFile, error) {
-	f := &keyFile{path: path, now: now, logger: logger, reading: make(chan struct{}, 1)}
+func openKeyFile(path string, now func() time.Time, logger *slog.Logger, observer Observer) (*keyFile, error) {
+	f := &keyFile{path: path, now: now, logger: logger, observer: observer, reading: make(chan struct{}, 1)}
 	found, err := identify(path)
 	if err == nil {
 		err = f.load(found)
@@ -57,6 +59,7 @@ func openKeyFile(path string, now func() time.Time, logger *slog.Logger) (*keyFi
 		return nil, fmt.Errorf("reading the key set %s: %w (mount the ConfigMap with optional: false, "+
 			"and check that its namespace is a target of the SigningKey)", path, err)
 	}
+	f.observeRead()
 	return f, nil
 }
 
@@ -152,6 +155,7 @@ func (f *keyFile) report(err error) {
 		f.failure = err.Error()
 		f.logger.Error("key set cannot be read; the last good one stays in use", "file", f.path, "error", err)
 	}
+	f.observeRead()
 }
 
 // identify follows all links of path to a regular file: opening a pipe would wait for a writer.

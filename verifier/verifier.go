@@ -15,6 +15,8 @@ type Verifier struct {
 	keys   *keyFile
 	now    func() time.Time
 	logger *slog.Logger
+	// observer hears of each token.
+	observer Observer
 
 	closing sync.Once
 	stop    chan struct{}
@@ -29,7 +31,7 @@ func New(config Config) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}
-	keys, err := openKeyFile(config.KeySetFile, config.Now, config.Logger)
+	keys, err := openKeyFile(config.KeySetFile, config.Now, config.Logger, config.Observer)
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}
@@ -41,11 +43,12 @@ func New(config Config) (*Verifier, error) {
 			skew:      config.ClockSkew,
 			maxBytes:  config.MaxTokenBytes,
 		},
-		keys:    keys,
-		now:     config.Now,
-		logger:  config.Logger,
-		stop:    make(chan struct{}),
-		stopped: make(chan struct{}),
+		keys:     keys,
+		now:      config.Now,
+		logger:   config.Logger,
+		observer: config.Observer,
+		stop:     make(chan struct{}),
+		stopped:  make(chan struct{}),
 	}
 	go func() {
 		defer close(v.stopped)
@@ -60,6 +63,12 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if v.closed() {
 		return nil, ErrClosed
 	}
+	verified, err := v.verify(ctx, token)
+	v.observer.TokenVerified(reasonOf(err))
+	return verified, err
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	if len(token) > v.policy.maxBytes {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, v.policy.maxBytes)
 	}
