@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -45,16 +46,34 @@ func sentence(m rotation.Move, p *pass) string {
 	}
 }
 
-// refuseRequest says once that a rotation request cannot be read.
-func (r *SigningKeyReconciler) refuseRequest(p *pass) {
-	_, text := PolicyOf(p.key)
+// reportRequest says once of each rotation request that it asks for nothing, or not yet.
+func (r *SigningKeyReconciler) reportRequest(p *pass) {
+	reason, text := requestTrouble(p)
 	if text == "" {
-		r.refusedRequest.Delete(p.key.UID)
+		r.reportedRequest.Delete(p.key.UID)
 		return
 	}
-	if was, _ := r.refusedRequest.Swap(p.key.UID, text); was == text {
+	if was, _ := r.reportedRequest.Swap(p.key.UID, text); was == text {
 		return
 	}
-	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "InvalidRotateRequest", "Ignore",
-		"The annotation keywright.dev/rotate-requested-at must be a time like 2026-01-31T12:00:00Z; %.40q asks for nothing", text)
+	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, reason, "Ignore", "%s", text)
+}
+
+// requestTrouble says what is wrong with the rotation request of a SigningKey, nothing if it has none or a good one.
+func requestTrouble(p *pass) (reason, text string) {
+	policy, unreadable := PolicyOf(p.key)
+	asked, handled := policy.RotateRequested, p.keyring.ring.HandledRequest
+	switch {
+	case unreadable != "":
+		return "InvalidRotateRequest", fmt.Sprintf(
+			"The annotation %s must be a time like 2026-01-31T12:00:00Z; %.40q asks for nothing", contract.RotateAnnotation, unreadable)
+	case asked.IsZero() || asked.Equal(handled):
+		return "", ""
+	case asked.Before(handled):
+		return "OldRotateRequest", fmt.Sprintf(
+			"The rotation that was requested at %s is older than that of %s, which was carried out: it asks for nothing", stamp(asked), stamp(handled))
+	case asked.After(p.now.Add(policy.ClockSkew)):
+		return "FutureRotateRequest", fmt.Sprintf("The rotation that was requested for %s waits for that time", stamp(asked))
+	}
+	return "", ""
 }

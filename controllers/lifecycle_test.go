@@ -123,9 +123,17 @@ func TestRotatesOnRequestOnce(t *testing.T) {
 	if handled := w.get().Status.HandledRotateRequest; handled == nil {
 		t.Error("the status does not say what was handled")
 	}
+	generation := w.keyring().Generation
 	request("tomorrow")
-	if n := strings.Count(w.events.text(), "Warning InvalidRotateRequest"); n != 1 {
-		t.Errorf("it was said %d times that a request cannot be read", n)
+	request("2026-03-01T11:00:00Z")
+	request("2026-03-01T20:00:00Z")
+	for _, reason := range []string{"InvalidRotateRequest", "OldRotateRequest", "FutureRotateRequest"} {
+		if n := strings.Count(w.events.text(), "Warning "+reason); n != 1 {
+			t.Errorf("%s was said %d times", reason, n)
+		}
+	}
+	if w.keyring().Generation != generation {
+		t.Errorf("what asks for nothing moved keys:\n%s", w.events.text())
 	}
 }
 

@@ -42,8 +42,8 @@ type SigningKeyReconciler struct {
 
 	// lettingGo is since when the files of a SigningKey are being taken away.
 	lettingGo sync.Map
-	// refusedRequest is the last rotation request of each SigningKey that could not be read, so that it is reported once.
-	refusedRequest sync.Map
+	// reportedRequest is what was said last of the rotation request of each SigningKey, so that it is said once.
+	reportedRequest sync.Map
 }
 
 // maxPasses bounds how often one reconciliation plans again: Prepare, Activate, the next Prepare and what was seen of them

@@ -20,7 +20,7 @@ const maxBehind = 10
 
 // report writes the status if it says anything new.
 func (r *SigningKeyReconciler) report(ctx context.Context, p *pass) error {
-	r.refuseRequest(p)
+	r.reportRequest(p)
 	key := p.key.DeepCopy()
 	key.Status = p.status(key.Status.Conditions)
 	if equality.Semantic.DeepEqual(key.Status, p.key.Status) {

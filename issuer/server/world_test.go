@@ -103,6 +103,8 @@ type world struct {
 	log                         *logbook
 	jwks                        string
 	stop                        func() error
+	// ahead is by how much the issuer's clock is ahead.
+	ahead time.Duration
 }
 
 // newWorld starts an issuer over real TLS. It has a key, a user alice and four clients.
@@ -251,10 +253,12 @@ func (w *world) must(err error) {
 	}
 }
 
+func (w *world) now() time.Time { return time.Now().Add(w.ahead) }
+
 func (w *world) start() {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
-	s, err := server.New(ctx, filepath.Join(w.settings.path, "issuer.yaml"), time.Now, slog.New(slog.NewJSONHandler(w.log, nil)))
+	s, err := server.New(ctx, filepath.Join(w.settings.path, "issuer.yaml"), w.now, slog.New(slog.NewJSONHandler(w.log, nil)))
 	w.must(err)
 	public, probes := s.Addresses()
 	w.base, w.probes = "https://"+public.String(), "http://"+probes.String()
