@@ -40,7 +40,7 @@ var controllerBinary string
 var pool = make(chan *cluster, clusters)
 
 // clusters is how many API servers run.
-const clusters = 3
+const clusters = 5
 
 // borrow returns a cluster that no other test uses, until the test ends.
 func borrow(t *testing.T) *cluster {

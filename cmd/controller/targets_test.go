@@ -78,6 +78,7 @@ func TestEditsByHandAreRepaired(t *testing.T) {
 	s.run()
 	s.signingKey()
 	until(t, "two keys in the file", 30*time.Second, func(context.Context) bool { return len(s.published()) == 2 })
+	s.on.unguard(t)
 	at := client.ObjectKey{Namespace: s.target, Name: contract.JWKSConfigMap}
 	var cm corev1.ConfigMap
 	if err := s.on.admin.Get(t.Context(), at, &cm); err != nil {
