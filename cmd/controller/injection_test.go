@@ -59,6 +59,11 @@ func TestInjection(t *testing.T) {
 		probe := pod("injected", fmt.Sprintf("probe-%d", tries), other)
 		return as.Create(ctx, probe, client.DryRunAll) == nil && len(probe.Spec.Volumes) == 2
 	})
+	until(t, "the warnings in force", 30*time.Second, func(ctx context.Context) bool {
+		probe := pod("injected", "warned", other)
+		probe.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "keys", MountPath: contract.MountPath}}
+		return as.Create(ctx, probe, client.DryRunAll) == nil && heard.take() != ""
+	})
 	for name, c := range map[string]struct {
 		namespace, labels, spec string
 		// mounts are "container:volume:path" of what must be there; volumes their names; warns a part of the warning.
