@@ -24,7 +24,8 @@ func TestEqualTextsShareTheirBytes(t *testing.T) {
 		return cm
 	}
 	bytes := func(cm *corev1.ConfigMap) *byte { return unsafe.StringData(cm.Data["main.json"]) }
-	if bytes(of(1)) != bytes(of(1)) {
+	one, same := of(1), of(1)
+	if bytes(one) != bytes(same) {
 		t.Error("two equal texts are kept twice")
 	}
 	if of(1).Data["main.json"] != "keys 1" || of(2).Data["main.json"] != "keys 2" {
