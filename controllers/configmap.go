@@ -49,6 +49,8 @@ func recordsOf(cm *corev1.ConfigMap) map[string]record {
 type composition struct {
 	data    map[string]string
 	records map[string]record
+	// was are the records of what stands there.
+	was map[string]record
 	// planted are the files that stand there and that this controller did not write, sorted.
 	planted []string
 	// wake is when a file is to be taken away, zero for never.
@@ -58,8 +60,8 @@ type composition struct {
 // compose decides what the ConfigMap of a namespace with the given labels must hold. cm is what stands there, or nil. A
 // file that no projection answers for is left out.
 func compose(now time.Time, namespace labels.Set, cm *corev1.ConfigMap, projections map[string]projection) composition {
-	c := composition{data: map[string]string{}, records: map[string]record{}}
 	was := recordsOf(cm)
+	c := composition{data: map[string]string{}, records: map[string]record{}, was: was}
 	var standing map[string]string
 	if cm != nil {
 		standing = cm.Data
@@ -92,14 +94,14 @@ func compose(now time.Time, namespace labels.Set, cm *corev1.ConfigMap, projecti
 		}
 	}
 	slices.Sort(c.planted)
-	c.count(was, standing)
+	c.count(standing)
 	return c
 }
 
 // count brings the counters of the files that change up to date.
-func (c *composition) count(was map[string]record, standing map[string]string) {
+func (c *composition) count(standing map[string]string) {
 	for name, r := range c.records {
-		before := was[name]
+		before := c.was[name]
 		content, stands := standing[name+contract.JWKSSuffix]
 		next := c.data[name+contract.JWKSSuffix]
 		r.Writes, r.Digest = before.Writes, digestOf(next)
@@ -149,11 +151,11 @@ func (c *composition) annotation() (string, error) {
 	return string(b), err
 }
 
-// stands tells whether cm is what the composition asks for.
+// stands tells whether cm, from which it was composed, is what the composition asks for.
 func (c *composition) stands(cm *corev1.ConfigMap) bool {
 	return cm != nil && maps.Equal(cm.Data, c.data) && len(cm.BinaryData) == 0 && len(cm.OwnerReferences) == 0 &&
 		len(cm.Finalizers) == 0 && cm.Immutable == nil && cm.Labels[contract.ManagedByLabel] == contract.ManagedBy &&
-		maps.EqualFunc(recordsOf(cm), c.records, sameRecord)
+		maps.EqualFunc(c.was, c.records, sameRecord)
 }
 
 func sameRecord(a, b record) bool {
@@ -181,16 +183,15 @@ func unanswered(cm *corev1.ConfigMap, projections map[string]projection) []strin
 // doubtful returns the names whose projection may be older than the file that stands, or than one that stood: the file
 // bears a higher generation, or none while the keyring was not read for a while. A controller that was paused while
 // another one led must not write what it remembers.
-func doubtful(now time.Time, cm *corev1.ConfigMap, c composition, projections map[string]projection) []string {
+func doubtful(now time.Time, c composition, projections map[string]projection) []string {
 	const fresh = 5 * time.Second
-	was := recordsOf(cm)
 	var names []string
 	for name := range c.records {
 		p := projections[name]
 		if p.frozen {
 			continue
 		}
-		r, recorded := was[name]
+		r, recorded := c.was[name]
 		if r.Generation > p.generation || (!recorded && now.Sub(p.confirmed) > fresh) {
 			names = append(names, name)
 		}

@@ -106,7 +106,7 @@ func (r *DistributionReconciler) compose(
 	if want.stands(cm) || (cm == nil && len(want.data) == 0) {
 		return want, want.wakeIn(now, wait), nil
 	}
-	for _, name := range doubtful(now, cm, want, projections) {
+	for _, name := range doubtful(now, want, projections) {
 		believed, err := r.truth.confirm(ctx, name)
 		if err != nil {
 			return composition{}, 0, err

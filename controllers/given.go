@@ -27,6 +27,7 @@ type Given struct {
 	// since is when this process began to watch. What happened before, nobody knows.
 	since time.Time
 	times map[givenKey]time.Time
+	files parsed
 }
 
 type givenKey struct{ signingKey, keyID string }
@@ -36,7 +37,7 @@ const givenFor = 48 * time.Hour
 
 // NewGiven returns a memory that begins now.
 func NewGiven(now func() time.Time) *Given {
-	return &Given{now: now, since: now(), times: map[givenKey]time.Time{}}
+	return &Given{now: now, since: now(), times: map[givenKey]time.Time{}, files: parsed{}}
 }
 
 // at returns for each key when a target last came to hold it, as far as this process can know.
@@ -82,8 +83,8 @@ func (g *Given) changed(before, after *corev1.ConfigMap) {
 		if _, stood := held[file]; !stood && !missed {
 			continue // its first version: nobody there can have mounted another one
 		}
-		had := keyIDs([]byte(held[file]))
-		for _, id := range keyIDs([]byte(content)) {
+		had := g.files.keyIDs(held[file])
+		for _, id := range g.files.keyIDs(content) {
 			if missed || !slices.Contains(had, id) {
 				g.times[givenKey{name, id}] = now
 			}

@@ -46,6 +46,23 @@ func keyIDs(jwks []byte) []string {
 	return ids
 }
 
+// parsed remembers the kids of a few JWKS. The files of all namespaces are nearly always the same.
+type parsed map[string][]string
+
+// keyIDs returns the kids of a JWKS. The caller must not change them.
+func (p parsed) keyIDs(jwks string) []string {
+	if ids, known := p[jwks]; known {
+		return ids
+	}
+	const most = 64
+	if len(p) >= most {
+		clear(p)
+	}
+	ids := keyIDs([]byte(jwks))
+	p[jwks] = ids
+	return ids
+}
+
 // without returns a JWKS without the named keys, and whether that changed it.
 func without(jwks []byte, revoked []string) ([]byte, bool) {
 	var set jwkSet

@@ -55,7 +55,7 @@ func observeTargets(
 			files[configMaps.Items[i].Namespace] = &configMaps.Items[i]
 		}
 	}
-	want := wanted{file: key.Name + contract.JWKSSuffix, content: string(ring.JWKS()), ids: ring.PublishedIDs()}
+	want := wanted{file: key.Name + contract.JWKSSuffix, content: string(ring.JWKS()), ids: ring.PublishedIDs(), files: parsed{}}
 	for i := range ring.Revoked {
 		want.revoked = append(want.revoked, ring.Revoked[i].ID)
 	}
@@ -70,6 +70,7 @@ func observeTargets(
 type wanted struct {
 	file, content string
 	ids, revoked  []string
+	files         parsed
 }
 
 // look counts one namespace.
@@ -104,7 +105,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	if cm == nil {
 		return // reported, not awaited: nobody there can have mounted it
 	}
-	held := keyIDs([]byte(content))
+	held := want.files.keyIDs(content)
 	for _, id := range held {
 		if slices.Contains(want.revoked, id) {
 			t.holding[id]++

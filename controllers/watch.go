@@ -70,7 +70,7 @@ func (r *DistributionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Namespace{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(selectionChanged())).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(configMapToNamespace)).
 		WatchesRawSource(source.Func(r.onProjections)).
-		WithOptions(controllerOptions(16)).
+		WithOptions(controllerOptions(32)).
 		Complete(r)
 }
 
