@@ -1,6 +1,10 @@
 package controllers
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,7 +17,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// cacheOptions says what is watched, and what is kept of it: no private key, no ConfigMap but ours, and of equal texts one.
+// cacheOptions says what is watched, and what is kept of it: no private key, no ConfigMap but ours, and of equal maps one.
 func cacheOptions(keyNamespace string) cache.Options {
 	shared := newSharer()
 	ours := labels.SelectorFromSet(labels.Set{contract.ManagedByLabel: contract.ManagedBy})
@@ -31,27 +35,27 @@ func cacheOptions(keyNamespace string) cache.Options {
 	}
 }
 
-// sharer lets equal texts share their bytes.
+// sharer lets equal maps be one map. Nobody changes what is in a cache.
 type sharer struct {
 	mu    sync.Mutex
-	known map[string]string
+	known map[string]map[string]string
 }
 
 const (
-	// maxShared bounds how many texts are remembered, far above what one cluster has at a time.
+	// maxShared bounds how many maps are remembered, far above what one cluster has at a time.
 	maxShared = 512
-	// longestShared is the longest text that is remembered, in bytes: longer ones are planted, and do not stay.
+	// longestShared bounds what is remembered of a map, in bytes: longer ones are planted, and do not stay.
 	longestShared = 64 << 10
 )
 
-func newSharer() *sharer { return &sharer{known: map[string]string{}} }
+func newSharer() *sharer { return &sharer{known: map[string]map[string]string{}} }
 
 // configMap lets the ConfigMaps of all namespaces share what they hold. It is nearly always the same, so the cache does not
 // grow with the size of the key sets, only with the number of namespaces.
 func (s *sharer) configMap(in any) (any, error) {
 	if cm, ok := in.(*corev1.ConfigMap); ok {
 		cm.ManagedFields = nil
-		cm.Data, cm.Annotations, cm.Labels = s.texts(cm.Data), s.texts(cm.Annotations), s.texts(cm.Labels)
+		cm.Data, cm.Annotations, cm.Labels = s.one(cm.Data), s.one(cm.Annotations), s.one(cm.Labels)
 	}
 	return in, nil
 }
@@ -60,34 +64,27 @@ func (s *sharer) configMap(in any) (any, error) {
 func (s *sharer) namespace(in any) (any, error) {
 	if m, ok := in.(*metav1.PartialObjectMetadata); ok {
 		m.ManagedFields, m.Annotations, m.OwnerReferences = nil, nil, nil
-		m.Labels = s.texts(m.Labels)
 	}
 	return in, nil
 }
 
-func (s *sharer) texts(in map[string]string) map[string]string {
+// one returns the first map that was equal to m.
+func (s *sharer) one(m map[string]string) map[string]string {
+	var text strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		fmt.Fprintf(&text, "%d %d %s%s", len(k), len(m[k]), k, m[k])
+	}
+	if len(m) == 0 || text.Len() > longestShared {
+		return m
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if in == nil {
-		return nil
-	}
-	out := make(map[string]string, len(in))
-	for k, v := range in {
-		out[s.one(k)] = s.one(v)
-	}
-	return out
-}
-
-func (s *sharer) one(text string) string {
-	if len(text) > longestShared {
-		return text
-	}
-	if known, ok := s.known[text]; ok {
+	if known, ok := s.known[text.String()]; ok {
 		return known
 	}
 	if len(s.known) >= maxShared {
 		clear(s.known)
 	}
-	s.known[text] = text
-	return text
+	s.known[text.String()] = m
+	return m
 }

@@ -3,43 +3,46 @@ package controllers
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
-	"unsafe"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func TestEqualTextsShareTheirBytes(t *testing.T) {
+func TestEqualMapsAreOne(t *testing.T) {
 	s := newSharer()
 	of := func(n int) *corev1.ConfigMap {
-		cm := &corev1.ConfigMap{Data: map[string]string{"main.json": strings.Clone(fmt.Sprintf("keys %d", n))}}
+		cm := &corev1.ConfigMap{Data: map[string]string{"main.json": fmt.Sprintf("keys %d", n), "other.json": "keys"}}
 		cm.Labels = map[string]string{"a": "b"}
 		cm.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
 		got, err := s.configMap(cm)
-		if err != nil || got != any(cm) || cm.ManagedFields != nil || cm.Labels["a"] != "b" {
+		if err != nil || got != any(cm) || cm.ManagedFields != nil || cm.Labels["a"] != "b" || cm.Annotations != nil {
 			t.Fatalf("%v %v", got, err)
 		}
 		return cm
 	}
-	bytes := func(cm *corev1.ConfigMap) *byte { return unsafe.StringData(cm.Data["main.json"]) }
-	one, same := of(1), of(1)
-	if bytes(one) != bytes(same) {
-		t.Error("two equal texts are kept twice")
+	address := func(m map[string]string) uintptr { return reflect.ValueOf(m).Pointer() }
+	one, same, different := of(1), of(1), of(2)
+	if address(one.Data) != address(same.Data) || address(one.Labels) != address(different.Labels) {
+		t.Error("two equal maps are kept twice")
 	}
-	if of(1).Data["main.json"] != "keys 1" || of(2).Data["main.json"] != "keys 2" {
-		t.Error("a text was changed")
+	if one.Data["main.json"] != "keys 1" || different.Data["main.json"] != "keys 2" {
+		t.Error("a map was changed")
+	}
+	if address(s.one(map[string]string{"a": "bc"})) == address(s.one(map[string]string{"ab": "c"})) {
+		t.Error("two maps of the same letters are one")
 	}
 	for n := range 3 * maxShared {
 		of(n)
 	}
 	if len(s.known) > maxShared {
-		t.Errorf("%d texts are remembered", len(s.known))
+		t.Errorf("%d maps are remembered", len(s.known))
 	}
-	long := strings.Repeat("x", longestShared+1)
-	if s.one(long) != long || s.known[long] != "" {
-		t.Error("a text that is too long is remembered")
+	long := func() map[string]string { return map[string]string{"a": strings.Repeat("x", longestShared)} }
+	if address(s.one(long())) == address(s.one(long())) {
+		t.Error("a map that is too long is remembered")
 	}
 }
 

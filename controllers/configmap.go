@@ -53,6 +53,8 @@ type composition struct {
 	was map[string]record
 	// planted are the files that stand there and that this controller did not write, sorted.
 	planted []string
+	// leftOut are the files for which there is no room, sorted.
+	leftOut []string
 	// wake is when a file is to be taken away, zero for never.
 	wake time.Time
 }
@@ -94,8 +96,31 @@ func compose(now time.Time, namespace labels.Set, cm *corev1.ConfigMap, projecti
 		}
 	}
 	slices.Sort(c.planted)
+	c.fit(standing)
 	c.count(standing)
 	return c
+}
+
+// mostBytes is how many bytes of files a ConfigMap may hold: 1 MiB, less what names and records take up.
+const mostBytes = 1<<20 - 64<<10
+
+// fit leaves out files that do not stand yet until the others have room, so that one SigningKey too many takes nothing from those
+// that are in use. What stands was let in by the API server.
+func (c *composition) fit(standing map[string]string) {
+	total := 0
+	for _, content := range c.data {
+		total += len(content)
+	}
+	for _, file := range slices.Backward(slices.Sorted(maps.Keys(c.data))) {
+		if _, stands := standing[file]; stands || total <= mostBytes {
+			continue
+		}
+		total -= len(c.data[file])
+		delete(c.data, file)
+		delete(c.records, strings.TrimSuffix(file, contract.JWKSSuffix))
+		c.leftOut = append(c.leftOut, file)
+	}
+	slices.Sort(c.leftOut)
 }
 
 // count brings the counters of the files that change up to date.

@@ -2,9 +2,11 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,6 +44,8 @@ type DistributionReconciler struct {
 	Applier string
 
 	truth *truth
+	// written is the resource version that this process wrote last, by namespace.
+	written sync.Map
 }
 
 // unansweredWait is when to look again at a file whose name exists but was not yet read by the signingkey controller.
@@ -69,6 +73,10 @@ func (r *DistributionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if lostRace(err) {
 		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
+	}
+	if err == nil && len(want.leftOut) > 0 {
+		err = fmt.Errorf("no room in ConfigMap %s/%s for %s: a ConfigMap holds 1 MiB; let fewer SigningKeys select this namespace",
+			req.Name, contract.JWKSConfigMap, strings.Join(want.leftOut, ", "))
 	}
 	return ctrl.Result{RequeueAfter: wait}, err
 }
@@ -175,13 +183,24 @@ func (r *DistributionReconciler) update(ctx context.Context, cm *corev1.ConfigMa
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID, ResourceVersion: cm.ResourceVersion,
 			Labels: cloned(cm.Labels), Annotations: cloned(cm.Annotations),
+			ManagedFields: []metav1.ManagedFieldsEntry{{}}, // not tracked: nobody owns a field of it but this controller
 		},
 		Data: want.data,
 	}
 	next.Labels[contract.ManagedByLabel] = contract.ManagedBy
 	next.Annotations[contract.ProjectionsAnnotation] = annotation
-	return r.Client.Update(ctx, next)
+	if err := r.Client.Update(ctx, next); err != nil {
+		return err
+	}
+	r.written.Store(cm.Namespace, next.ResourceVersion)
+	if !maps.Equal(next.Data, want.data) {
+		return errRewritten
+	}
+	return nil
 }
+
+// errRewritten is retried with a back-off: to write again at once would never end.
+var errRewritten = errors.New("the API server stored other files than were written: look for an admission policy or webhook that changes them")
 
 func cloned(m map[string]string) map[string]string {
 	if m == nil {

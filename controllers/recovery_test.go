@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -227,4 +228,57 @@ func TestTargetWithoutAConfigMapIsReportedAndHoldsNothing(t *testing.T) {
 	}
 	w.want("Distributed", w.condition(keywrightv1alpha1.ConditionDistributed), "False TargetsBehind")
 	w.want("targets", w.get().Status.Targets.Summary, "0/2")
+}
+
+func TestSelectorThatSelectsNothingIsWarnedOfOnce(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey(func(k *keywrightv1alpha1.SigningKey) {
+		k.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": "nobody"}}
+	})
+	w.settle()
+	w.step(time.Hour)
+	if got := w.condition(keywrightv1alpha1.ConditionReady); got != "True Signing" {
+		t.Errorf("Ready is %s", got)
+	}
+	if got := w.condition(keywrightv1alpha1.ConditionDistributed); got != "True NoTargets" {
+		t.Errorf("Distributed is %s", got)
+	}
+	if n := strings.Count(w.events.text(), "Warning NoTargets"); n != 1 {
+		t.Errorf("%d warnings:\n%s", n, w.events.text())
+	}
+}
+
+// While files are being written, the status tells how far that is only now and then; that it ended, at once.
+func TestProgressIsToldNowAndThen(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	writes := 0
+	last := w.get().ResourceVersion
+	look := func() {
+		w.reconcileKey()
+		if now := w.get().ResourceVersion; now != last {
+			writes, last = writes+1, now
+		}
+	}
+	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.RevokedKeyIDs = []string{w.standby()} })
+	last = w.get().ResourceVersion
+	look()
+	look()
+	began := writes
+	w.reconcileFile(w.targets[0])
+	look()
+	if writes != began {
+		t.Error("the status was written for one target of two")
+	}
+	w.clock.step(progressEvery)
+	look()
+	if writes != began+1 || w.get().Status.Targets.Summary != "1/2" {
+		t.Errorf("%d writes after a while, and %s", writes-began, w.get().Status.Targets.Summary)
+	}
+	w.reconcileFile(w.targets[1])
+	look()
+	if w.get().Status.Targets.Summary != "2/2" {
+		t.Error("the end is not told at once")
+	}
 }

@@ -28,6 +28,8 @@ type Options struct {
 	MetricsBindAddress string
 	// HealthProbeBindAddress serves /healthz and /readyz over HTTP.
 	HealthProbeBindAddress string
+	// PprofBindAddress serves /debug/pprof over HTTP.
+	PprofBindAddress string
 	// LeaderElect lets several replicas run, one of which works. Its Lease is in the key namespace.
 	LeaderElect bool
 	// NudgePods lets a revocation touch the pods of all namespaces that mount the public keys, so that their kubelets renew
@@ -60,6 +62,7 @@ func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		Metrics:                       server.Options{BindAddress: orNone(opts.MetricsBindAddress)},
 		HealthProbeBindAddress:        orNone(opts.HealthProbeBindAddress),
+		PprofBindAddress:              opts.PprofBindAddress,
 		LeaderElection:                opts.LeaderElect,
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       opts.KeyNamespace,

@@ -44,6 +44,8 @@ type SigningKeyReconciler struct {
 	lettingGo sync.Map
 	// reportedRequest is what was said last of the rotation request of each SigningKey, so that it is said once.
 	reportedRequest sync.Map
+	// reportedAt is when the status of each SigningKey was written last.
+	reportedAt sync.Map
 }
 
 // maxPasses bounds how often one reconciliation plans again: Prepare, Activate, the next Prepare and what was seen of them
@@ -107,6 +109,8 @@ type pass struct {
 	changed bool
 	// trouble keeps the controller from planning; its reason is a condition reason.
 	trouble *trouble
+	// reportAgain is when to report progress that was not reported now, or zero.
+	reportAgain time.Time
 }
 
 // trouble is a state that only an admin can end.
@@ -233,8 +237,10 @@ func (r *SigningKeyReconciler) beforeCreatingSecret(ctx context.Context, p *pass
 // wakeIn is how long nothing needs to be done if nothing changes, 0 for ever.
 func (p *pass) wakeIn() time.Duration {
 	wake := p.decision.Wake
-	if overdue := p.overdueAt(); overdue.After(p.now) && (wake.IsZero() || overdue.Before(wake)) {
-		wake = overdue
+	for _, at := range []time.Time{p.overdueAt(), p.reportAgain} {
+		if at.After(p.now) && (wake.IsZero() || at.Before(wake)) {
+			wake = at
+		}
 	}
 	if p.changed {
 		return 100 * time.Millisecond

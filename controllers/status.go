@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,10 @@ import (
 // maxBehind is how many namespaces the status names.
 const maxBehind = 10
 
+// progressEvery is how often the status tells how many targets have the current keys while they are being written. That it began
+// and that it ended is told at once.
+const progressEvery = 10 * time.Second
+
 // report writes the status if it says anything new.
 func (r *SigningKeyReconciler) report(ctx context.Context, p *pass) error {
 	r.reportRequest(p)
@@ -26,11 +31,45 @@ func (r *SigningKeyReconciler) report(ctx context.Context, p *pass) error {
 	if equality.Semantic.DeepEqual(key.Status, p.key.Status) {
 		return nil
 	}
+	told, _ := r.reportedAt.Load(p.key.UID)
+	if at, ok := told.(time.Time); ok && at.Add(progressEvery).After(p.now) && onlyProgress(&p.key.Status, &key.Status) {
+		p.reportAgain = at.Add(progressEvery)
+		return nil
+	}
 	if err := r.Client.Status().Update(ctx, key); err != nil {
 		return err
 	}
+	r.reportedAt.Store(p.key.UID, p.now)
+	r.warnOfNoTargets(p, key.Status.Conditions)
 	p.key.ResourceVersion, p.key.Status = key.ResourceVersion, key.Status
 	return nil
+}
+
+// warnOfNoTargets says it once when a selector comes to select nothing: it may be mistyped.
+func (r *SigningKeyReconciler) warnOfNoTargets(p *pass, is []metav1.Condition) {
+	reason := func(all []metav1.Condition) string {
+		if c := meta.FindStatusCondition(all, keywrightv1alpha1.ConditionDistributed); c != nil {
+			return c.Reason
+		}
+		return ""
+	}
+	if reason(is) == keywrightv1alpha1.ReasonNoTargets && reason(p.key.Status.Conditions) != keywrightv1alpha1.ReasonNoTargets {
+		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, keywrightv1alpha1.ReasonNoTargets, "Distribute",
+			"distribution.namespaceSelector selects no namespace: nobody gets the public keys")
+	}
+}
+
+// onlyProgress tells whether two statuses differ in how far a distribution is, which goes on, and in nothing else.
+func onlyProgress(was, is *keywrightv1alpha1.SigningKeyStatus) bool {
+	before := meta.FindStatusCondition(was.Conditions, keywrightv1alpha1.ConditionDistributed)
+	if before == nil || before.Reason != keywrightv1alpha1.ReasonTargetsBehind || is.Targets.InSync == is.Targets.Selected {
+		return false
+	}
+	same := is.DeepCopy()
+	same.Targets = was.Targets
+	after := meta.FindStatusCondition(same.Conditions, keywrightv1alpha1.ConditionDistributed)
+	after.Message, after.ObservedGeneration = before.Message, before.ObservedGeneration
+	return equality.Semantic.DeepEqual(was, same)
 }
 
 // status says what the pass found. The given conditions only lend their transition times.

@@ -36,8 +36,14 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=keywright-controller,verbs=get;update,namespace=keywright-system
 
-// urgently is the priority of a revocation in the queue of the distribution. Everything else has priority 0 or less.
-const urgently = 100
+// Priorities in the queue of the distribution. What is not named has priority 0.
+const (
+	// urgently is for a revocation, in every namespace.
+	urgently = 100
+	// atOnce is for one namespace: its file is not as this controller left it, or it is new. That is one write, and it brings
+	// the latest keys along, so it goes before all others even while a revocation is being written.
+	atOnce = 200
+)
 
 // controllerOptions lets a standby replica fill its caches, and caps the back-off: the default one grows to 1,000 s.
 func controllerOptions(workers int) controller.Options {
@@ -67,8 +73,8 @@ func (r *SigningKeyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 func (r *DistributionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.truth = &truth{api: r.API, keyNamespace: r.KeyNamespace, now: r.Now, projections: r.Projections}
 	return ctrl.NewControllerManagedBy(mgr).Named("distribution").
-		WatchesMetadata(&corev1.Namespace{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(selectionChanged())).
-		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(configMapToNamespace)).
+		WatchesMetadata(&corev1.Namespace{}, r.onNamespace(), builder.WithPredicates(selectionChanged())).
+		Watches(&corev1.ConfigMap{}, r.onConfigMap()).
 		WatchesRawSource(source.Func(r.onProjections)).
 		WithOptions(controllerOptions(32)).
 		Complete(r)
@@ -103,17 +109,61 @@ func (r *DistributionReconciler) onProjections(ctx context.Context, q queue) err
 			log.FromContext(ctx).Error(err, "List the namespaces to distribute to")
 			return
 		}
-		prioritized, ok := q.(priorityqueue.PriorityQueue[reconcile.Request])
-		if !ok || !urgent {
-			for _, request := range requests {
-				q.Add(request)
-			}
-			return
+		priority := 0
+		if urgent {
+			priority = urgently
 		}
-		priority := urgently
-		prioritized.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, requests...)
+		add(q, priority, requests...)
 	})
 	return nil
+}
+
+// add queues with a priority.
+func add(q queue, priority int, requests ...reconcile.Request) {
+	if prioritized, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		prioritized.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, requests...)
+		return
+	}
+	for _, request := range requests {
+		q.Add(request)
+	}
+}
+
+// onNamespace queues a namespace that is new, or whose labels changed.
+func (r *DistributionReconciler) onNamespace() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			add(q, ofCreation(e), named(e.Object.GetName()))
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { add(q, 0, named(e.ObjectNew.GetName())) },
+	}
+}
+
+// onConfigMap queues the namespace of a ConfigMap that somebody else wrote or deleted. What this process wrote comes back too,
+// and asks for nothing.
+func (r *DistributionReconciler) onConfigMap() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			add(q, ofCreation(e), named(e.Object.GetNamespace()))
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			if wrote, _ := r.written.Load(e.ObjectNew.GetNamespace()); wrote != e.ObjectNew.GetResourceVersion() {
+				add(q, atOnce, named(e.ObjectNew.GetNamespace()))
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			r.written.Delete(e.Object.GetNamespace())
+			add(q, atOnce, named(e.Object.GetNamespace()))
+		},
+	}
+}
+
+// ofCreation is the priority of what the watch shows for the first time: low for what stood before this process began.
+func ofCreation(e event.CreateEvent) int {
+	if e.IsInInitialList {
+		return handler.LowPriority
+	}
+	return atOnce
 }
 
 func (r *DistributionReconciler) everyNamespace(ctx context.Context) ([]reconcile.Request, error) {
@@ -131,10 +181,6 @@ func (r *DistributionReconciler) everyNamespace(ctx context.Context) ([]reconcil
 
 func named(name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
-}
-
-func configMapToNamespace(_ context.Context, o client.Object) []reconcile.Request {
-	return []reconcile.Request{named(o.GetNamespace())}
 }
 
 func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request {
