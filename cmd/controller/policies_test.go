@@ -8,6 +8,7 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -240,9 +241,71 @@ func TestOnlyWhoMayMountGetsTheKey(t *testing.T) {
 	}
 }
 
+// Only whoever may mount every SigningKey runs a pod as the controller, or gets a token of it: either reads every keyring.
+func TestOnlyWhoMayMountAllActsAsTheController(t *testing.T) {
+	t.Parallel()
+	c := borrow(t)
+	c.apply(t, "default")
+	one := c.deployerWhoMayMount(t, "main")
+	asController := func(kind string) *unstructured.Unstructured {
+		w := workload(t, kind, "a volume", "other")
+		spec := w.Object["spec"].(map[string]any)
+		if kind != "Pod" {
+			spec = spec["template"].(map[string]any)["spec"].(map[string]any)
+		}
+		spec["serviceAccountName"] = "keywright-controller"
+		return w
+	}
+	c.inForce(t, "keywright-key-mounts", func(ctx context.Context) error { return one.Create(ctx, asController("Pod"), client.DryRunAll) })
+	for _, kind := range []string{"Pod", "Deployment", "Job"} {
+		if err := one.Create(t.Context(), asController(kind), client.DryRunAll); !refusedBy(err, "keywright-key-mounts") {
+			t.Errorf("whoever may mount one key may run a %s as the controller: %v", kind, err)
+		}
+		if err := c.admin.Create(t.Context(), asController(kind), client.DryRunAll); err != nil {
+			t.Errorf("an admin cannot run a %s as the controller: %v", kind, err)
+		}
+	}
+	kubelet := c.kubeletWithTokens(t)
+	c.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: "other"}})
+	token := func(ctx context.Context, as client.Client, account string) error {
+		sa := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: account}}
+		return as.SubResource("token").Create(ctx, sa, &authenticationv1.TokenRequest{})
+	}
+	const policy = "keywright-controller-token"
+	c.inForce(t, policy, func(ctx context.Context) error { return token(ctx, one, "keywright-controller") })
+	for who, as := range map[string]client.Client{"a kubelet": kubelet, "an admin": c.admin} {
+		if err := token(t.Context(), as, "keywright-controller"); err != nil {
+			t.Errorf("%s gets no token of the controller: %v", who, err)
+		}
+	}
+	if err := token(t.Context(), one, "other"); err != nil {
+		t.Errorf("a token of another account is refused: %v", err)
+	}
+}
+
+// kubeletWithTokens is a node, which may make tokens for its pods.
+func (c *cluster) kubeletWithTokens(t *testing.T) client.Client {
+	t.Helper()
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "kubelet-tokens"}, Rules: []rbacv1.PolicyRule{{
+		APIGroups: []string{""}, Resources: []string{"serviceaccounts/token"}, Verbs: []string{"create"},
+	}}}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "system:nodes"}},
+	}
+	for _, o := range []client.Object{role, binding} {
+		if err := client.IgnoreAlreadyExists(c.admin.Create(t.Context(), o)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c.as(t, "system:node:one", "system:nodes")
+}
+
 // deployerWhoMayMount has the right to mount one SigningKey, too.
 func (c *cluster) deployerWhoMayMount(t *testing.T, signingKey string) client.Client {
 	t.Helper()
+	c.deployer(t) // whose role it has, too
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "mounts-" + signingKey}, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{contract.Group}, Resources: []string{"signingkeys"}, ResourceNames: []string{signingKey}, Verbs: []string{"mount"},
 	}}}
