@@ -93,7 +93,7 @@ func (p *process) ready() bool {
 }
 
 // get returns the status and the body at a URL.
-func get(t *testing.T, url string) (int, string) {
+func get(t testing.TB, url string) (int, string) {
 	t.Helper()
 	response, err := http.Get(url)
 	if err != nil {

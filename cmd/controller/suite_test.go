@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,10 +38,10 @@ type cluster struct {
 var controllerBinary string
 
 // pool holds the clusters that no test uses now. Tests mostly wait, so several run at once, each on a cluster of its own.
-var pool = make(chan *cluster, clusters)
+var pool = make(chan *cluster, 64)
 
 // clusters is how many API servers run.
-const clusters = 5
+var clusters = flag.Int("clusters", 5, "how many API servers to run tests on at once")
 
 // borrow returns a cluster that no other test uses, until the test ends.
 func borrow(t *testing.T) *cluster {
@@ -51,6 +52,7 @@ func borrow(t *testing.T) *cluster {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	code, err := runWithAPIServer(m)
 	if err != nil {
@@ -74,7 +76,7 @@ func runWithAPIServer(m *testing.M) (code int, err error) {
 	if out, err := exec.Command("go", "build", "-o", controllerBinary, ".").CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
 	}
-	for i := range clusters {
+	for i := range *clusters {
 		c := &cluster{directory: filepath.Join(directory, strconv.Itoa(i))}
 		defer func() { err = errors.Join(err, c.Stop()) }()
 		if err := c.start(); err != nil {
@@ -93,7 +95,7 @@ kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
 rules:
 - level: Metadata
-  users: ["` + account + `"]
+  users: ["` + account + `", "` + floorAccount + `"]
 - level: None
 `
 
