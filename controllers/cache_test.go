@@ -40,8 +40,9 @@ func TestEqualMapsAreOne(t *testing.T) {
 	if len(s.known) > maxShared {
 		t.Errorf("%d maps are remembered", len(s.known))
 	}
-	long := func() map[string]string { return map[string]string{"a": strings.Repeat("x", longestShared)} }
-	if address(s.one(long())) == address(s.one(long())) {
+	long := func() map[string]string { return s.one(map[string]string{"a": strings.Repeat("x", longestShared)}) }
+	first, second := long(), long()
+	if address(first) == address(second) {
 		t.Error("a map that is too long is remembered")
 	}
 }

@@ -43,19 +43,21 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	s := &scene{t: t, on: c, history: record(t, c, name, target, shortest), proxy: newProxy(t, c)}
-	t.Cleanup(s.clear)
+	c.forgetAtTheEnd(t, name)
 	return s
 }
 
-// clear deletes the SigningKey without a controller, so that later tests have the API server to themselves.
-func (s *scene) clear() {
-	ctx := context.WithoutCancel(s.t.Context())
-	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: s.name}}
-	_ = s.on.admin.Patch(ctx, key, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":[]}}`)))
-	_ = s.on.admin.Delete(ctx, key)
-	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
-		_ = s.on.admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: s.name + suffix}})
-	}
+// forgetAtTheEnd deletes a SigningKey without a controller, so that later tests have the API server to themselves.
+func (c *cluster) forgetAtTheEnd(t *testing.T, name string) {
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		_ = c.admin.Patch(ctx, key, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":[]}}`)))
+		_ = c.admin.Delete(ctx, key)
+		for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
+			_ = c.admin.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: name + suffix}})
+		}
+	})
 }
 
 // signingKey is what the admin of the scene applies.
@@ -163,6 +165,7 @@ func killedAfter(t *testing.T, n int64) int64 {
 func TestUnreliableAPIServer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
+	s.slowest = 4 * time.Second // several answers in a row may be lost, refused, or a second late
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))

@@ -137,19 +137,21 @@ func TestRefusingNamespaceDelaysNoOther(t *testing.T) {
 	const others = 500
 	c := borrow(t)
 	c.apply(t, "default")
-	selected := map[string]string{"many": "true"}
+	name := fmt.Sprintf("many-%d", scenes.Add(1))
+	selected := map[string]string{"many": name}
 	errs := make([]error, others+1)
 	workqueue.ParallelizeUntil(t.Context(), 16, len(errs), func(i int) {
-		errs[i] = c.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("many-%03d", i), Labels: selected}})
+		errs[i] = c.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%03d", name, i), Labels: selected}})
 	})
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	const refusing = "many-250"
+	refusing := name + "-250"
 	c.refuse(t, refusing)
 	controller := c.runWith(t, c.file("kubeconfig"), "--leader-elect=false")
 	until(t, "ready", 30*time.Second, func(context.Context) bool { return controller.ready() })
-	key := signingKeyFor("many", &metav1.LabelSelector{MatchLabels: selected})
+	key := signingKeyFor(name, &metav1.LabelSelector{MatchLabels: selected})
+	c.forgetAtTheEnd(t, key.Name)
 	c.create(t, key)
 	settled := func(ctx context.Context) bool {
 		s := c.signingKey(ctx, key.Name).Status
