@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -18,10 +19,14 @@ import (
 func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Find what silently breaks verifying: wrong mounts, namespaces without keys, delays that are too short",
+		Short: "Find what silently breaks verifying: wrong mounts, namespaces without keys, late kubelets, issuers with an old key",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			k, err := c.client()
+			if err != nil {
+				return err
+			}
+			ask, err := c.asker()
 			if err != nil {
 				return err
 			}
@@ -29,17 +34,33 @@ func (c *cli) doctorCommand() *cobra.Command {
 			if err := seen.examine(cmd.Context(), k); err != nil {
 				return err
 			}
-			findings := seen.findings()
-			for _, f := range findings {
-				say(c.Out, "%s\n", f)
-			}
-			say(c.ErrOut, "Looked at %d pods, %d namespaces and %d SigningKeys.\n", len(seen.pods.Items), len(seen.namespaces.Items), len(seen.keys.Items))
-			if len(findings) > 0 {
-				return fmt.Errorf("%d findings", len(findings))
-			}
-			return nil
+			return c.report(seen.findings(cmd.Context(), ask, c.now()), &seen)
 		},
 	}
+}
+
+// asker gets what has no type: what kubelets and issuers answer through the API server.
+func (c *cli) asker() (asker, error) {
+	discovery, err := c.flags.ToDiscoveryClient()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster: %w", err)
+	}
+	return askWith(discovery.RESTClient()), nil
+}
+
+func (c *cli) report(findings []string, seen *patient) error {
+	for _, f := range findings {
+		say(c.Out, "%s\n", f)
+	}
+	for _, u := range seen.unasked {
+		say(c.ErrOut, "could not ask %s\n", u)
+	}
+	say(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces and %d SigningKeys.\n",
+		len(seen.pods.Items), len(seen.nodes.Items), len(seen.namespaces.Items), len(seen.keys.Items))
+	if len(findings) > 0 {
+		return fmt.Errorf("%d findings", len(findings))
+	}
+	return nil
 }
 
 // patient is what the doctor looks at.
@@ -48,12 +69,15 @@ type patient struct {
 	configMaps corev1.ConfigMapList
 	namespaces corev1.NamespaceList
 	keys       keywrightv1alpha1.SigningKeyList
+	nodes      corev1.NodeList
+	// unasked says of which kubelets and issuers nothing is known, and why.
+	unasked []string
 }
 
 func (p *patient) examine(ctx context.Context, k client.Client) error {
 	byName := client.MatchingFields{"metadata.name": contract.JWKSConfigMap}
 	for _, err := range []error{
-		k.List(ctx, &p.keys), k.List(ctx, &p.namespaces), k.List(ctx, &p.configMaps, byName), k.List(ctx, &p.pods),
+		k.List(ctx, &p.keys), k.List(ctx, &p.namespaces), k.List(ctx, &p.configMaps, byName), k.List(ctx, &p.pods), k.List(ctx, &p.nodes),
 	} {
 		if err != nil {
 			return err
@@ -63,8 +87,10 @@ func (p *patient) examine(ctx context.Context, k client.Client) error {
 }
 
 // findings says what is wrong, each with what to do, in an order that stays.
-func (p *patient) findings() []string {
-	var all []string
+func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []string {
+	all, unasked := p.askIssuers(ctx, ask, now)
+	slowest, silent := p.askKubelets(ctx, ask)
+	p.unasked = append(unasked, silent...)
 	consumers := map[string]bool{}
 	for i := range p.pods.Items {
 		pod := &p.pods.Items[i]
@@ -91,9 +117,9 @@ func (p *patient) findings() []string {
 		}
 	}
 	for i := range p.keys.Items {
-		if d := p.keys.Items[i].Spec.Distribution.PropagationDelay; d.Duration < kubeletDelay {
-			all = append(all, fmt.Sprintf("SigningKey %s: its propagationDelay is %v, and a kubelet needs up to %v unless it is configured otherwise",
-				p.keys.Items[i].Name, d.Duration, kubeletDelay))
+		if d := p.keys.Items[i].Spec.Distribution.PropagationDelay; d.Duration < slowest.time {
+			all = append(all, fmt.Sprintf("SigningKey %s: its propagationDelay is %v, and %s needs up to %v to renew a file",
+				p.keys.Items[i].Name, d.Duration, slowest.of, slowest.time))
 		}
 	}
 	slices.Sort(all)

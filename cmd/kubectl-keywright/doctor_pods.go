@@ -1,15 +1,10 @@
 package main
 
 import (
-	"time"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/keywright/keywright/api/contract"
 )
-
-// kubeletDelay is how long a kubelet with its default settings may take to write a file again: measured, 0 to 90 s.
-const kubeletDelay = 90 * time.Second
 
 // podFindings says what is wrong with the way a pod takes the public keys, and whether it takes them at all.
 func podFindings(pod *corev1.Pod) (findings []string, consumes bool) {

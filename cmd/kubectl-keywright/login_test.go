@@ -28,8 +28,9 @@ import (
 
 const issuerURL = "https://issuer.example.com"
 
-// startIssuer runs a real issuer with the signing-key Secret of a SigningKey, and returns its URL and the file of its CA.
-func startIssuer(t *testing.T, name string) (url, ca string) {
+// startIssuer runs a real issuer with the signing-key Secret of a SigningKey as it is now, and returns its URL, the file of its CA, and
+// the port of its metrics on all addresses of this host.
+func startIssuer(t *testing.T, name string) (url, ca string, metrics int32) {
 	t.Helper()
 	var secret corev1.Secret
 	if err := cluster.admin.Get(t.Context(), client.ObjectKey{Namespace: "keywright-system", Name: name + "-signing-key"}, &secret); err != nil {
@@ -54,7 +55,7 @@ func startIssuer(t *testing.T, name string) (url, ca string) {
 	config := write("issuer.yaml", fmt.Appendf(nil, `apiVersion: issuer.keywright.dev/v1alpha1
 kind: IssuerConfiguration
 issuer: %[2]s
-server: {address: "127.0.0.1:0", metricsAddress: "127.0.0.1:0", tls: {certFile: %[1]s/tls.crt, keyFile: %[1]s/tls.key}}
+server: {address: "127.0.0.1:0", metricsAddress: ":0", tls: {certFile: %[1]s/tls.crt, keyFile: %[1]s/tls.key}}
 signingKey: {directory: %[1]s}
 users: {file: %[1]s/users.yaml}
 token: {audiences: [https://shop.example.com]}
@@ -73,8 +74,17 @@ clients: [{id: web, public: true, grantTypes: [password]}]
 			t.Error(err)
 		}
 	})
-	address, _ := s.Addresses()
-	return "https://" + address.String(), ca
+	address, probes := s.Addresses()
+	return "https://" + address.String(), ca, portOf(t, probes)
+}
+
+func portOf(t *testing.T, address net.Addr) (port int32) {
+	t.Helper()
+	_, text, err := net.SplitHostPort(address.String())
+	if _, scanned := fmt.Sscan(text, &port); err != nil || scanned != nil {
+		t.Fatal(err, scanned)
+	}
+	return port
 }
 
 func certificate(t *testing.T) (cert, key []byte) {
@@ -100,7 +110,7 @@ func certificate(t *testing.T) (cert, key []byte) {
 
 func TestTokenAndVerify(t *testing.T) {
 	signingKey(t, "login")
-	url, ca := startIssuer(t, "login")
+	url, ca, _ := startIssuer(t, "login")
 	token, _, err := try(t, "wonderland\n", "token", "--url", url, "--ca", ca, "--client-id", "web", "--username", "alice")
 	if err != nil || strings.Count(token, ".") != 2 {
 		t.Fatalf("%v %s", err, token)

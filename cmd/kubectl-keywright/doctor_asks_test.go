@@ -1,0 +1,121 @@
+package main
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// hostAddress is an address of this host that the API server is willing to connect to: it refuses loopback ones.
+func hostAddress(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	t.Skip("this host has no address but loopback, and the API server does not connect to that")
+	return ""
+}
+
+// The doctor asks a real issuer, through the API server, for the key that it signs with. Its files are those of the moment at which it
+// started, as if its mount were broken: after a rotation it is found.
+func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
+	host := hostAddress(t)
+	signingKey(t, "stale")
+	_, _, metrics := startIssuer(t, "stale")
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "keywright-system", Name: "stale-issuer"}, Spec: corev1.PodSpec{
+		AutomountServiceAccountToken: new(false),
+		Volumes:                      []corev1.Volume{{Name: "key", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "stale-signing-key"}}}},
+		Containers:                   []corev1.Container{{Name: "issuer", Image: "i", Ports: []corev1.ContainerPort{{Name: "probes", ContainerPort: metrics}}}},
+	}}
+	if err := cluster.admin.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: host, PodIPs: []corev1.PodIP{{IP: host}}}
+	if err := cluster.admin.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	const about = "pod keywright-system/stale-issuer"
+	out, looked, _ := try(t, "", "doctor")
+	if strings.Contains(out, about) || strings.Contains(looked, about) {
+		t.Errorf("an issuer with the Active key is named:\n%s%s", out, looked)
+	}
+	if _, _, err := try(t, "", "rotate", "stale"); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for !strings.Contains(out, about+": it signs with key ") {
+		if time.Now().After(deadline) {
+			t.Fatalf("an issuer with an old key is not found:\n%s%s", out, looked)
+		}
+		out, looked, _ = try(t, "", "doctor")
+	}
+	if err := cluster.admin.Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The doctor asks each kubelet, through the API server, how often it renews files. What answers here is not a kubelet, but answers at
+// the place and in the form of one.
+func TestDoctorAsksKubelets(t *testing.T) {
+	host := hostAddress(t)
+	signingKey(t, "kubelets") // with a propagationDelay of a second
+	listener, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubelet := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/configz" {
+			_, _ = w.Write([]byte(`{"kubeletconfig":{"syncFrequency":"2m0s","configMapAndSecretChangeDetectionStrategy":"Watch"}}`))
+		}
+	}))
+	kubelet.Listener, kubelet.TLS = listener, &tls.Config{MinVersion: tls.VersionTLS12}
+	kubelet.StartTLS()
+	t.Cleanup(kubelet.Close)
+	for _, name := range []string{"slow", "silent"} {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := cluster.admin.Create(t.Context(), node); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cluster.admin.Delete(t.Context(), node) })
+		if name == "slow" {
+			node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: host}}
+			node.Status.DaemonEndpoints.KubeletEndpoint.Port = portOf(t, listener.Addr())
+			if err := cluster.admin.Status().Update(t.Context(), node); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	out, looked, _ := try(t, "", "doctor")
+	if want := "SigningKey kubelets: its propagationDelay is 1s, and the kubelet of node slow needs up to 3m0s to renew a file"; !strings.Contains(out, want) {
+		t.Errorf("want %q in\n%s", want, out)
+	}
+	if want := "could not ask node silent: "; !strings.Contains(looked, want) {
+		t.Errorf("want %q in\n%s", want, looked)
+	}
+}
+
+func TestRefreshOf(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		`{"kubeletconfig":{"syncFrequency":"1m0s"}}`: 90 * time.Second, `{"kubeletconfig":{"syncFrequency":"1s"}}`: 1500 * time.Millisecond,
+		`{}`: 0, `{"kubeletconfig":{"syncFrequency":"-1s"}}`: 0, `[`: 0,
+	} {
+		got, err := refreshOf([]byte(in))
+		if got != want || (err == nil) != (want > 0) {
+			t.Errorf("%s: %v %v", in, got, err)
+		}
+	}
+}
