@@ -1,17 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 )
 
 // hostAddress is an address of this host that the API server is willing to connect to: it refuses loopback ones.
@@ -30,17 +34,33 @@ func hostAddress(t *testing.T) string {
 	return ""
 }
 
+// issuerPod is a pod of the Deployment in config/issuer, with another key and port.
+func issuerPod(t *testing.T, metrics int32) *corev1.Pod {
+	t.Helper()
+	text, err := os.ReadFile("../../config/issuer/deployment.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deployment appsv1.Deployment
+	if err := yaml.UnmarshalStrict(bytes.ReplaceAll(text, []byte("main-signing-key"), []byte("stale-signing-key")), &deployment); err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "keywright-system", Name: "stale-issuer"}, Spec: deployment.Spec.Template.Spec}
+	for i := range pod.Spec.Containers[0].Ports {
+		if port := &pod.Spec.Containers[0].Ports[i]; port.Name != "https" {
+			port.ContainerPort = metrics
+		}
+	}
+	return pod
+}
+
 // The doctor asks a real issuer, through the API server, for the key that it signs with. Its files are those of the moment at which it
 // started, as if its mount were broken: after a rotation it is found.
 func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
 	host := hostAddress(t)
 	signingKey(t, "stale")
 	_, _, metrics := startIssuer(t, "stale")
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "keywright-system", Name: "stale-issuer"}, Spec: corev1.PodSpec{
-		AutomountServiceAccountToken: new(false),
-		Volumes:                      []corev1.Volume{{Name: "key", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "stale-signing-key"}}}},
-		Containers:                   []corev1.Container{{Name: "issuer", Image: "i", Ports: []corev1.ContainerPort{{Name: "probes", ContainerPort: metrics}}}},
-	}}
+	pod := issuerPod(t, metrics)
 	if err := cluster.admin.Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}

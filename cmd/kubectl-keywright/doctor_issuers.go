@@ -45,17 +45,30 @@ func (p *patient) askIssuers(ctx context.Context, ask asker, now time.Time) (fin
 // issuesFor returns the SigningKey whose private key a pod mounts, nil for none.
 func (p *patient) issuesFor(pod *corev1.Pod) *keywrightv1alpha1.SigningKey {
 	for i := range pod.Spec.Volumes {
-		secret := pod.Spec.Volumes[i].Secret
-		if secret == nil {
-			continue
-		}
-		name, is := strings.CutSuffix(secret.SecretName, contract.SigningKeySuffix)
-		at := slices.IndexFunc(p.keys.Items, func(k keywrightv1alpha1.SigningKey) bool { return k.Name == name })
-		if is && at >= 0 {
-			return &p.keys.Items[at]
+		for _, secret := range secretsOf(&pod.Spec.Volumes[i]) {
+			name, is := strings.CutSuffix(secret, contract.SigningKeySuffix)
+			at := slices.IndexFunc(p.keys.Items, func(k keywrightv1alpha1.SigningKey) bool { return k.Name == name })
+			if is && at >= 0 {
+				return &p.keys.Items[at]
+			}
 		}
 	}
 	return nil
+}
+
+// secretsOf names the Secrets that a volume shows.
+func secretsOf(v *corev1.Volume) (names []string) {
+	if v.Secret != nil {
+		names = append(names, v.Secret.SecretName)
+	}
+	if v.Projected != nil {
+		for _, source := range v.Projected.Sources {
+			if source.Secret != nil {
+				names = append(names, source.Secret.Name)
+			}
+		}
+	}
+	return names
 }
 
 // overdue tells whether every issuer is bound to have read the Active key.
