@@ -1,5 +1,7 @@
-# One image with both programs; a Deployment chooses by its command.
-FROM golang:1.26 AS build
+# Three images of one static program each: `docker build --target controller .`, or issuer, or kubectl-keywright. `make images` builds
+# the same without a container engine, and a test compares the two.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+ARG TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 COPY verifier/go.mod verifier/go.sum verifier/
@@ -8,10 +10,31 @@ COPY api api
 COPY cmd cmd
 COPY controllers controllers
 COPY issuer issuer
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/ ./cmd/controller ./cmd/issuer
+COPY verifier verifier
+RUN CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o /out/ ./cmd/...
 
 # The programs are static, trust no authority but the ones they are given, and need no shell.
-FROM scratch
-COPY --from=build /out/controller /out/issuer /
+FROM scratch AS base
+ARG VERSION=dev
 USER 65532:65532
+LABEL org.opencontainers.image.source=https://github.com/keywright/keywright \
+      org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.version=$VERSION
+
+FROM base AS kubectl-keywright
+LABEL org.opencontainers.image.title=kubectl-keywright \
+      org.opencontainers.image.description="See and steer the signing keys that a cluster trusts"
+COPY --from=build /out/kubectl-keywright /
+ENTRYPOINT ["/kubectl-keywright"]
+
+FROM base AS issuer
+LABEL org.opencontainers.image.title=keywright-issuer \
+      org.opencontainers.image.description="Authenticates clients, and signs access tokens"
+COPY --from=build /out/issuer /
+ENTRYPOINT ["/issuer"]
+
+FROM base AS controller
+LABEL org.opencontainers.image.title=keywright-controller \
+      org.opencontainers.image.description="Rotates signing keys, and keeps their public halves in every consuming namespace"
+COPY --from=build /out/controller /
 ENTRYPOINT ["/controller"]

@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo
+MODULES := . verifier hack/controlplane hack/demo hack/images
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -26,11 +26,16 @@ test: controlplane ## Run every test: simulation, real API server, TLS, fuzz see
 	$(GO) -C verifier test ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
+	$(GO) -C hack/images test ./...
 	$(MAKE) demo ONCE=1
 
 .PHONY: build
 build: ## Build the controller, the issuer and the kubectl plugin into bin/.
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+.PHONY: images
+images: ## Build the container images as OCI archives into bin/images, for amd64 and arm64, with bills of materials.
+	$(GO) -C hack/images run .
 
 ##@ Before a commit
 
