@@ -14,10 +14,12 @@ type target struct {
 	name, program, description string
 }
 
-var targets = []target{
-	{"keywright-controller", "controller", "Rotates signing keys, and keeps their public halves in every consuming namespace"},
-	{"keywright-issuer", "issuer", "Authenticates clients, and signs access tokens"},
-	{"kubectl-keywright", "kubectl-keywright", "See and steer the signing keys that a cluster trusts"},
+func targets() []target {
+	return []target{
+		{"keywright-controller", "controller", "Rotates signing keys, and keeps their public halves in every consuming namespace"},
+		{"keywright-issuer", "issuer", "Authenticates clients, and signs access tokens"},
+		{"kubectl-keywright", "kubectl-keywright", "See and steer the signing keys that a cluster trusts"},
+	}
 }
 
 // compile builds a program as the Dockerfile does: static, without paths of this machine or the state of its checkout.

@@ -17,7 +17,7 @@ import (
 )
 
 // The issuer compiles soonest. What holds for its image holds for all three, which differ by name.
-var tried = targets[1]
+var tried = targets()[1]
 
 // build packs one target into a directory, and returns the digest of its index.
 func build(t *testing.T, out string) string {
@@ -179,7 +179,7 @@ func describesTheSame(t *testing.T, image v1.Image) {
 		t.Errorf("%+v", config.Config)
 	}
 	all := stages(t)
-	for _, want := range targets {
+	for _, want := range targets() {
 		s := all[want.program]
 		if s.user != user || s.entrypoint != `["/`+want.program+`"]` || !slices.Equal(s.files, []string{"/out/" + want.program}) {
 			t.Errorf("the Dockerfile says of %s: %+v", want.program, s)

@@ -42,7 +42,7 @@ func run(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	for _, t := range targets {
+	for _, t := range targets() {
 		began := time.Now()
 		programs := map[string]string{}
 		for _, arch := range o.architectures {
