@@ -96,14 +96,15 @@ func TestMiddlewareWithoutAnAnswer(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
 
-	f.keys.reading <- struct{}{}
+	gate := &gate{content: f.feed().content, open: make(chan struct{})}
+	f.feed().content = gate
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the client is gone"))
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	request.Header.Set("Authorization", "Bearer "+otherKey().good())
 	recorder := httptest.NewRecorder()
 	f.Middleware(http.HandlerFunc(whoami)).ServeHTTP(recorder, request)
-	<-f.keys.reading
+	close(gate.open)
 	if recorder.Code != http.StatusServiceUnavailable {
 		t.Errorf("ended context: %d", recorder.Code)
 	}
