@@ -89,6 +89,9 @@ func (d *DecryptionKeys) open(token string) (string, error) {
 		return token, nil
 	}
 	segments := strings.Split(token, ".")
+	if len(segments[0]) > maxHeaderBytes {
+		return "", fmt.Errorf("%w: its header is longer than %d bytes", ErrMalformed, maxHeaderBytes)
+	}
 	var decoded [5][]byte
 	for i, segment := range segments {
 		data, err := decodeSegment(i, segment)

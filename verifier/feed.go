@@ -28,13 +28,18 @@ type feed struct {
 	askedAt atomic.Int64       // when an unknown kid last caused a look, in nanoseconds since 1970
 }
 
-// openFeed reads the key set for the first time, and fails if there is no good one.
-func openFeed(ctx context.Context, issuer string, source Source, config Config) (*feed, error) {
-	f := &feed{issuer: issuer, source: source, config: config, done: ctx.Done(), asked: make(chan chan struct{})}
+func newFeed(issuer string, source Source, config Config, done <-chan struct{}) *feed {
+	f := &feed{issuer: issuer, source: source, config: config, done: done, asked: make(chan chan struct{})}
 	f.interval, f.floor = source.pace()
 	if config.PollInterval > 0 {
 		f.interval = config.PollInterval
 	}
+	return f
+}
+
+// openFeed reads the key set for the first time, and fails if there is no good one.
+func openFeed(ctx context.Context, issuer string, source Source, config Config) (*feed, error) {
+	f := newFeed(issuer, source, config, ctx.Done())
 	opened, err := source.open()
 	if err != nil {
 		return nil, fmt.Errorf("key set %s of %s: %w", source, issuer, err)

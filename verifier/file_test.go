@@ -70,9 +70,14 @@ type follower struct {
 
 func follow(t *testing.T, path string) *follower {
 	t.Helper()
+	return followSource(t, File(path))
+}
+
+func followSource(t *testing.T, source Source) *follower {
+	t.Helper()
 	f := &follower{t: t, clock: &clock{now: testNow.Add(time.Minute)}, log: &log{}}
 	v, err := New(Config{
-		Issuers: map[string]Source{testIssuer: File(path)}, Audience: testAudience,
+		Issuers: map[string]Source{testIssuer: source}, Audience: testAudience,
 		PollInterval: time.Minute, Now: f.clock.Now, Logger: f.log.logger(),
 	})
 	if err != nil {

@@ -3,7 +3,6 @@ package verifier
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"strings"
 )
 
@@ -24,24 +23,30 @@ func newGeneration(set *KeySet, digest [sha256.Size]byte, config Config) *genera
 		headers: make(map[string]*key, len(set.keys)), verified: newMemory(memoryBytes / len(config.Issuers)),
 	}
 	for _, key := range set.keys {
-		g.headers[usualHeader(key, config.Type)] = key
+		if header, ok := usualHeader(key, config.Type); ok {
+			g.headers[header] = key
+		}
 	}
 	return g
 }
 
 // usualHeader is the encoded header of every token that a key signs for this issuer: go-jose writes alg, kid and typ in
-// this order. A kid that JSON would escape gives a header that no token has.
-func usualHeader(k *key, typ string) string {
-	header := fmt.Sprintf(`{"alg":"%s","kid":"%s","typ":"%s"}`, k.algorithm, k.id, typ)
-	return base64.RawURLEncoding.EncodeToString([]byte(header))
+// this order. A name that JSON has to escape has none: written as it is, it could bring members of its own.
+func usualHeader(k *key, typ string) (encoded string, ok bool) {
+	escaped := func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
+	if strings.ContainsFunc(k.id+typ, escaped) {
+		return "", false
+	}
+	header := `{"alg":"` + string(k.algorithm) + `","kid":"` + k.id + `","typ":"` + typ + `"}`
+	return base64.RawURLEncoding.EncodeToString([]byte(header)), true
 }
 
 // verify gives the same answer as KeySet.verify, sooner where the header is a usual one: what is equal to a header that
 // was checked need not be decoded, parsed and checked again. FuzzFastPath compares the two.
 func (g *generation) verify(compact string) (signed, error) {
 	head, rest, _ := strings.Cut(compact, ".")
-	if k := g.headers[head]; k != nil && len(compact) <= largestToken {
-		claims, signature, _ := strings.Cut(rest, ".")
+	claims, signature, whole := strings.Cut(rest, ".")
+	if k := g.headers[head]; k != nil && whole && len(compact) <= largestToken {
 		return k.verify(compact[:len(head)+1+len(claims)], claims, signature, g.typ)
 	}
 	return g.set.verify(compact)

@@ -60,7 +60,7 @@ func appendSignature(into, signature []byte) []byte {
 	if len(numbers) > 127 {
 		into = append(into, 0x81)
 	}
-	return append(append(into, byte(len(numbers))), numbers...)
+	return append(append(into, byte(len(numbers)&0xff)), numbers...)
 }
 
 // appendInteger appends an unsigned number as an ASN.1 INTEGER: as short as can be, and with a zero before it if it
@@ -68,7 +68,7 @@ func appendSignature(into, signature []byte) []byte {
 func appendInteger(into, number []byte) []byte {
 	number = bytes.TrimLeft(number, "\x00")
 	if len(number) == 0 || number[0] > 127 {
-		return append(append(into, 2, byte(len(number)+1), 0), number...)
+		return append(append(into, 2, byte((len(number)+1)&0xff), 0), number...)
 	}
-	return append(append(into, 2, byte(len(number))), number...)
+	return append(append(into, 2, byte(len(number)&0xff)), number...)
 }
