@@ -84,7 +84,9 @@ func TestVerifyRefusesNestedTokens(t *testing.T) {
 	good, to := esKey().good(), ecRecipient()
 	stranger := ecRecipient()
 	stranger.public = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)).Public()
-	with := func(member jose.HeaderKey, value any) string { return to.encrypt(good, map[jose.HeaderKey]any{member: value}) }
+	with := func(member jose.HeaderKey, value any) string {
+		return to.encrypt(good, map[jose.HeaderKey]any{member: value})
+	}
 	nested := to.encrypt(good, nil)
 	segments := strings.Split(nested, ".")
 	replace := func(index int, segment string) string {
