@@ -24,4 +24,6 @@
 //
 // A token is checked in little more than the time of its signature, and in less than a microsecond when it comes again:
 // there is nothing to gain by remembering tokens oneself.
+//
+//go:generate go run ./internal/attacks
 package verifier
