@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo hack/bench
+MODULES := . verifier hack/controlplane hack/demo hack/bench hack/interop
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -27,6 +27,11 @@ test: controlplane ## Run every test: simulation, real API server, TLS, fuzz see
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
 	$(MAKE) demo ONCE=1
+
+.PHONY: interop
+interop: ## Run the examples of docs/verifying in their own languages and proxies, through a rotation (3 minutes).
+	@if command -v npm >/dev/null; then npm --prefix hack/interop install --silent; fi
+	$(GO) -C hack/interop test -parallel 8 ./...
 
 .PHONY: build
 build: ## Build the controller, the issuer and the kubectl plugin into bin/.
