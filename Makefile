@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo hack/bench hack/interop
+MODULES := . verifier hack/controlplane hack/demo hack/bench hack/interop hack/mutate
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -15,7 +15,7 @@ ONCE ?=
 
 .PHONY: help
 help: ## Show this help.
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by itself).
@@ -75,6 +75,10 @@ bench: ## Measure: a plan, the fan-out to TARGETS (1000) namespaces on a real AP
 .PHONY: bench-verifier
 bench-verifier: ## Measure the verifier: the bare signature, ours, other libraries, in one run (2 minutes).
 	$(GO) -C hack/bench run ./verifying
+
+.PHONY: mutate-verifier
+mutate-verifier: ## Take each check out of the verifier and see a test fail (15 minutes).
+	$(GO) -C hack/mutate run .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each.

@@ -58,17 +58,10 @@ const mounted = "/var/run/keywright/jwks/main.json"
 
 // Every example that a page marks as run has a test: each is named in a call of example or of a helper.
 func TestEveryMarkedExampleIsRun(t *testing.T) {
-	files, err := filepath.Glob("*_test.go")
-	check(t, err)
-	var tests strings.Builder
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		check(t, err)
-		tests.Write(text)
-	}
+	tests := sourceOf(t, "*_test.go")
 	all := examples(t)
 	for name := range all {
-		if !strings.Contains(tests.String(), `"`+name+`"`) {
+		if !strings.Contains(tests, `"`+name+`"`) {
 			t.Errorf("the example %s is marked as run, and no test runs it", name)
 		}
 	}

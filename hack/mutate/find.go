@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// mutant is a file with one check taken out.
+type mutant struct {
+	file, function, check string
+	line                  int
+	text                  []byte
+}
+
+// name tells mutants apart, and stays the same when lines move.
+func (m mutant) name() string {
+	return fmt.Sprintf("%s: %s: %s", filepath.Base(m.file), m.function, m.check)
+}
+
+// find returns all mutants of a package.
+func find(directory string) ([]mutant, error) {
+	files, err := filepath.Glob(filepath.Join(directory, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	var all []mutant
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		f := &finder{file: file, text: text, set: token.NewFileSet()}
+		tree, err := parser.ParseFile(f.set, file, text, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, declaration := range tree.Decls {
+			if function, ok := declaration.(*ast.FuncDecl); ok && function.Body != nil {
+				f.function = function.Name.Name
+				ast.Inspect(function.Body, f.visit)
+			}
+		}
+		all = append(all, f.found...)
+	}
+	return all, nil
+}
+
+// finder goes through one file.
+type finder struct {
+	file, function string
+	text           []byte
+	set            *token.FileSet
+	found          []mutant
+}
+
+func (f *finder) visit(node ast.Node) bool {
+	switch n := node.(type) {
+	case *ast.IfStmt:
+		if refuses(n.Body.List) {
+			f.each(n.Cond, token.LOR, "false && (", ")")
+		}
+	case *ast.SwitchStmt:
+		for _, statement := range n.Body.List {
+			if clause, ok := statement.(*ast.CaseClause); ok && n.Tag == nil && refuses(clause.Body) {
+				for _, condition := range clause.List {
+					f.each(condition, token.LOR, "false && (", ")")
+				}
+			}
+		}
+	case *ast.ReturnStmt:
+		for _, result := range n.Results {
+			if _, ok := result.(*ast.BinaryExpr); ok {
+				f.each(result, token.LAND, "true || (", ")")
+			}
+		}
+	case *ast.RangeStmt:
+		if list, ok := n.X.(*ast.CompositeLit); ok {
+			for _, element := range list.Elts {
+				if name, ok := element.(*ast.BasicLit); ok && name.Kind == token.STRING {
+					f.replace(name, `"`, `taken out"`, false)
+				}
+			}
+		}
+	}
+	return true
+}
+
+// refuses tells whether statements end in a return of an error or of false.
+func refuses(statements []ast.Stmt) bool {
+	if len(statements) == 0 {
+		return false
+	}
+	last, ok := statements[len(statements)-1].(*ast.ReturnStmt)
+	if !ok || len(last.Results) == 0 {
+		return false
+	}
+	name, isName := last.Results[len(last.Results)-1].(*ast.Ident)
+	return !isName || name.Name != "nil" && name.Name != "true"
+}
+
+// each takes out the operands of an expression one by one.
+func (f *finder) each(expression ast.Expr, operator token.Token, before, after string) {
+	if parenthesized, ok := expression.(*ast.ParenExpr); ok {
+		f.each(parenthesized.X, operator, before, after)
+		return
+	}
+	if binary, ok := expression.(*ast.BinaryExpr); ok && binary.Op == operator {
+		f.each(binary.X, operator, before, after)
+		f.each(binary.Y, operator, before, after)
+		return
+	}
+	switch binary, ok := expression.(*ast.BinaryExpr); {
+	case !ok:
+	case binary.Op == token.ADD || binary.Op == token.SUB || binary.Op == token.MUL || binary.Op == token.QUO:
+		return // a number or a text
+	}
+	f.replace(expression, before, after, true)
+}
+
+// replace adds a mutant in which the node stands between two texts, or is replaced by them.
+func (f *finder) replace(node ast.Node, before, after string, keep bool) {
+	from, to := f.set.Position(node.Pos()), f.set.Position(node.End())
+	check := string(f.text[from.Offset:to.Offset])
+	middle := check
+	if !keep {
+		middle = ""
+	}
+	changed := string(f.text[:from.Offset]) + "(" + before + middle + after + ")" + string(f.text[to.Offset:])
+	if !keep {
+		changed = string(f.text[:from.Offset]) + before + after + string(f.text[to.Offset:])
+	}
+	f.found = append(f.found, mutant{
+		file: f.file, function: f.function, check: strings.Join(strings.Fields(check), " "), line: from.Line, text: []byte(changed),
+	})
+}
+
+// read returns the reasons in a list of survivors: a name, then a tab and the reason.
+func read(file string) (map[string]string, error) {
+	list, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = list.Close() }()
+	known := map[string]string{}
+	for lines := bufio.NewScanner(list); lines.Scan(); {
+		if name, reason, found := strings.Cut(lines.Text(), "\t"); found {
+			known[name] = reason
+		}
+	}
+	return known, nil
+}

@@ -1,0 +1,111 @@
+// Command mutate takes the checks out of a package, one at a time, and runs its tests each time: a check that no test
+// misses is a survivor, and fails the run. `make mutate-verifier` runs it over the verifier.
+//
+// A check is a part of a condition that leads to a refusal, a part of a comparison that is returned, or a name in a list
+// of names to look for. Survivors that are meant to be are in equivalent.txt, each with its reason.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+func main() {
+	directory := flag.String("dir", "../../verifier", "package to mutate")
+	equivalent := flag.String("equivalent", "equivalent.txt", "survivors that are meant to be")
+	workers := flag.Int("workers", 2, "how many run at once")
+	flag.Parse()
+	if err := run(*directory, *equivalent, *workers); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(directory, equivalent string, workers int) error {
+	mutants, err := find(directory)
+	if err != nil {
+		return err
+	}
+	known, err := read(equivalent)
+	if err != nil {
+		return err
+	}
+	survived := try(directory, mutants, workers)
+	unexpected := 0
+	for i, m := range mutants {
+		if !survived[i] {
+			continue
+		}
+		if reason, found := known[m.name()]; found {
+			delete(known, m.name())
+			fmt.Printf("equivalent: %s (%s)\n", m.name(), reason)
+			continue
+		}
+		unexpected++
+		fmt.Printf("SURVIVED: line %d: %s\n", m.line, m.name())
+	}
+	for name := range known {
+		unexpected++
+		fmt.Printf("NO LONGER SURVIVES, take it out of the list: %s\n", name)
+	}
+	fmt.Printf("%d checks taken out, %d missed by no test\n", len(mutants), unexpected)
+	if unexpected > 0 {
+		return fmt.Errorf("%d checks are not held by any test, or listed in vain", unexpected)
+	}
+	return nil
+}
+
+// try runs the tests with each mutant, and tells which of them passed.
+func try(directory string, mutants []mutant, workers int) []bool {
+	survived := make([]bool, len(mutants))
+	queue := make(chan int)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for i := range queue {
+				survived[i] = passes(directory, mutants[i])
+			}
+		})
+	}
+	for i := range mutants {
+		queue <- i
+	}
+	close(queue)
+	group.Wait()
+	return survived
+}
+
+// passes runs the tests of the package with one of its files replaced.
+func passes(directory string, m mutant) bool {
+	temporary, err := os.MkdirTemp("", "keywright-mutant-")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(temporary) }()
+	file, err := filepath.Abs(m.file)
+	if err != nil {
+		panic(err)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: filepath.Join(temporary, "mutant.go")}})
+	if err != nil {
+		panic(err)
+	}
+	for name, content := range map[string][]byte{"mutant.go": m.text, "overlay.json": overlay} {
+		if err := os.WriteFile(filepath.Join(temporary, name), content, 0o600); err != nil {
+			panic(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, "go", "test", "-overlay", filepath.Join(temporary, "overlay.json"), "-vet=off", "-failfast",
+		"-count=1", "-timeout=1m", ".")
+	command.Dir = directory
+	return command.Run() == nil
+}
