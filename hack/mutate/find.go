@@ -68,13 +68,9 @@ func (f *finder) visit(node ast.Node) bool {
 		if refuses(n.Body.List) {
 			f.each(n.Cond, token.LOR, "false && (", ")")
 		}
-	case *ast.SwitchStmt:
-		for _, statement := range n.Body.List {
-			if clause, ok := statement.(*ast.CaseClause); ok && n.Tag == nil && refuses(clause.Body) {
-				for _, condition := range clause.List {
-					f.each(condition, token.LOR, "false && (", ")")
-				}
-			}
+	case *ast.CaseClause:
+		if refuses(n.Body) {
+			f.conditions(n)
 		}
 	case *ast.ReturnStmt:
 		for _, result := range n.Results {
@@ -84,14 +80,28 @@ func (f *finder) visit(node ast.Node) bool {
 		}
 	case *ast.RangeStmt:
 		if list, ok := n.X.(*ast.CompositeLit); ok {
-			for _, element := range list.Elts {
-				if name, ok := element.(*ast.BasicLit); ok && name.Kind == token.STRING {
-					f.replace(name, `"`, `taken out"`, false)
-				}
-			}
+			f.names(list)
 		}
 	}
 	return true
+}
+
+// conditions takes out those of a case, if its switch has no value to compare with.
+func (f *finder) conditions(clause *ast.CaseClause) {
+	for _, condition := range clause.List {
+		if _, ok := condition.(*ast.BinaryExpr); ok {
+			f.each(condition, token.LOR, "false && (", ")")
+		}
+	}
+}
+
+// names takes texts out of a list.
+func (f *finder) names(list *ast.CompositeLit) {
+	for _, element := range list.Elts {
+		if name, ok := element.(*ast.BasicLit); ok && name.Kind == token.STRING {
+			f.replace(name, `"`, `taken out"`, false)
+		}
+	}
 }
 
 // refuses tells whether statements end in a return of an error or of false.
