@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/base64"
 	"errors"
@@ -142,11 +143,15 @@ func octets(members object, name string) ([]byte, error) {
 	return data, nil
 }
 
-// decodeBase64 decodes base64url without padding, of which there is one text for each value. encoding/base64 skips line
-// breaks, also when strict.
-func decodeBase64(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") {
-		return nil, base64.CorruptInputError(strings.IndexAny(text, "\r\n"))
+// decodeBase64 decodes base64url without padding, of which there is one text for each value.
+func decodeBase64(text string) ([]byte, error) { return appendBase64(nil, []byte(text)) }
+
+// appendBase64 is decodeBase64 into a buffer. encoding/base64 skips line breaks, also when strict.
+func appendBase64(into, text []byte) ([]byte, error) {
+	for _, skipped := range [...]byte{'\r', '\n'} {
+		if at := bytes.IndexByte(text, skipped); at >= 0 {
+			return nil, base64.CorruptInputError(at)
+		}
 	}
-	return base64.RawURLEncoding.Strict().DecodeString(text)
+	return base64.RawURLEncoding.Strict().AppendDecode(into, text)
 }

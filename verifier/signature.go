@@ -96,8 +96,13 @@ func splitToken(compact string) (segments [3]string, err error) {
 // decodeSegment decodes a segment, which must be the one encoding of at least one byte: else one signed token would have
 // many texts.
 func decodeSegment(index int, segment string) ([]byte, error) {
-	data, err := decodeBase64(segment)
-	if err != nil || len(data) == 0 {
+	return appendSegment(nil, index, []byte(segment))
+}
+
+// appendSegment is decodeSegment into a buffer.
+func appendSegment(into []byte, index int, segment []byte) ([]byte, error) {
+	data, err := appendBase64(into, segment)
+	if err != nil || len(segment) == 0 {
 		return nil, fmt.Errorf("%w: segment %d is empty or not canonical base64url", ErrMalformed, index+1)
 	}
 	return data, nil
