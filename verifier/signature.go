@@ -119,7 +119,8 @@ func parseHeader(segment string) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	members, err := parseObject(string(data), nil)
+	var few [8]member
+	members, err := parseObject(string(data), few[:0])
 	if err != nil {
 		return header{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
 	}

@@ -33,17 +33,18 @@ func more(i *issuer, rounds int) error {
 		return err
 	}
 	fmt.Printf("\n| %s, this module | µs | allocations |\n|---|---|---|\n", i.algorithm)
-	for _, r := range rows {
-		var c cost
-		var times []float64
-		for range rounds {
-			took, err := r.measure(&c)
+	costs, times := make([]cost, len(rows)), make([][]float64, len(rows))
+	for range rounds {
+		for n, r := range rows {
+			took, err := r.measure(&costs[n])
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
-			times = append(times, took)
+			times[n] = append(times[n], took)
 		}
-		fmt.Printf("| %s | %.2f | %.0f |\n", r.name, median(times)/1000, c.allocations)
+	}
+	for n, r := range rows {
+		fmt.Printf("| %s | %.2f | %.0f |\n", r.name, median(times[n])/1000, costs[n].allocations)
 	}
 	return full(i)
 }
