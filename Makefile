@@ -77,7 +77,7 @@ bench-verifier: ## Measure the verifier: the bare signature, ours, other librari
 	$(GO) -C hack/bench run ./verifying
 
 .PHONY: mutate-verifier
-mutate-verifier: ## Take each check out of the verifier and see a test fail (15 minutes).
+mutate-verifier: ## Take each check out of the verifier and see a test fail (5 minutes).
 	$(GO) -C hack/mutate run .
 
 .PHONY: fuzz

@@ -115,8 +115,8 @@ func (t *Token) read(claims object) error {
 
 // nameOf reads a string that is not empty and has no control characters, which would end up in logs.
 func nameOf(value string) (string, bool) {
-	text, ok := textOf(value)
-	return text, ok && text != "" && !strings.ContainsFunc(text, unicode.IsControl)
+	text, _ := textOf(value)
+	return text, text != "" && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // audienceOf reads aud (RFC 7519 section 4.1.3), a string or a list of strings.

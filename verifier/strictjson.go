@@ -75,4 +75,3 @@ func listOf(value string) (elements []string, ok bool) {
 	elements, err := r.list(make([]string, 0, 4))
 	return elements, err == nil
 }
-

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// mutant is a file with one check taken out.
+// mutant is a check that can be taken out: what stands from one byte of a file to another.
 type mutant struct {
 	file, function, check string
-	line                  int
-	text                  []byte
+	line, from, to        int
+	before                string // goes before the check, with the number of the mutant in the place of %d
 }
 
 // name tells mutants apart, and stays the same when lines move.
@@ -66,7 +66,7 @@ func (f *finder) visit(node ast.Node) bool {
 	switch n := node.(type) {
 	case *ast.IfStmt:
 		if refuses(n.Body.List) {
-			f.each(n.Cond, token.LOR, "false && (", ")")
+			f.each(n.Cond, token.LOR, "(!mutantIs(%d) && (")
 		}
 	case *ast.CaseClause:
 		if refuses(n.Body) {
@@ -75,7 +75,7 @@ func (f *finder) visit(node ast.Node) bool {
 	case *ast.ReturnStmt:
 		for _, result := range n.Results {
 			if _, ok := result.(*ast.BinaryExpr); ok {
-				f.each(result, token.LAND, "true || (", ")")
+				f.each(result, token.LAND, "(mutantIs(%d) || (")
 			}
 		}
 	case *ast.RangeStmt:
@@ -90,7 +90,7 @@ func (f *finder) visit(node ast.Node) bool {
 func (f *finder) conditions(clause *ast.CaseClause) {
 	for _, condition := range clause.List {
 		if _, ok := condition.(*ast.BinaryExpr); ok {
-			f.each(condition, token.LOR, "false && (", ")")
+			f.each(condition, token.LOR, "(!mutantIs(%d) && (")
 		}
 	}
 }
@@ -99,7 +99,7 @@ func (f *finder) conditions(clause *ast.CaseClause) {
 func (f *finder) names(list *ast.CompositeLit) {
 	for _, element := range list.Elts {
 		if name, ok := element.(*ast.BasicLit); ok && name.Kind == token.STRING {
-			f.replace(name, `"`, `taken out"`, false)
+			f.add(name, "(mutantText(%d, ")
 		}
 	}
 }
@@ -118,38 +118,29 @@ func refuses(statements []ast.Stmt) bool {
 }
 
 // each takes out the operands of an expression one by one.
-func (f *finder) each(expression ast.Expr, operator token.Token, before, after string) {
+func (f *finder) each(expression ast.Expr, operator token.Token, before string) {
 	if parenthesized, ok := expression.(*ast.ParenExpr); ok {
-		f.each(parenthesized.X, operator, before, after)
+		f.each(parenthesized.X, operator, before)
 		return
 	}
-	if binary, ok := expression.(*ast.BinaryExpr); ok && binary.Op == operator {
-		f.each(binary.X, operator, before, after)
-		f.each(binary.Y, operator, before, after)
-		return
+	binary, ok := expression.(*ast.BinaryExpr)
+	switch {
+	case ok && binary.Op == operator:
+		f.each(binary.X, operator, before)
+		f.each(binary.Y, operator, before)
+	case ok && (binary.Op == token.ADD || binary.Op == token.SUB || binary.Op == token.MUL || binary.Op == token.QUO):
+		// a number or a text
+	default:
+		f.add(expression, before)
 	}
-	switch binary, ok := expression.(*ast.BinaryExpr); {
-	case !ok:
-	case binary.Op == token.ADD || binary.Op == token.SUB || binary.Op == token.MUL || binary.Op == token.QUO:
-		return // a number or a text
-	}
-	f.replace(expression, before, after, true)
 }
 
-// replace adds a mutant in which the node stands between two texts, or is replaced by them.
-func (f *finder) replace(node ast.Node, before, after string, keep bool) {
+// add adds a mutant of a node.
+func (f *finder) add(node ast.Node, before string) {
 	from, to := f.set.Position(node.Pos()), f.set.Position(node.End())
-	check := string(f.text[from.Offset:to.Offset])
-	middle := check
-	if !keep {
-		middle = ""
-	}
-	changed := string(f.text[:from.Offset]) + "(" + before + middle + after + ")" + string(f.text[to.Offset:])
-	if !keep {
-		changed = string(f.text[:from.Offset]) + before + after + string(f.text[to.Offset:])
-	}
 	f.found = append(f.found, mutant{
-		file: f.file, function: f.function, check: strings.Join(strings.Fields(check), " "), line: from.Line, text: []byte(changed),
+		file: f.file, function: f.function, check: strings.Join(strings.Fields(string(f.text[from.Offset:to.Offset])), " "),
+		line: from.Line, from: from.Offset, to: to.Offset, before: before,
 	})
 }
 
