@@ -124,6 +124,8 @@ func TestAcceptRefusesClaims(t *testing.T) {
 		{"exp before iat", change(`"exp":1800000600,"iat":1800000000`, `"exp":1799999999,"iat":1800000000`), ErrMalformed},
 		{"exp at iat", change(`"exp":1800000600`, `"exp":1800000000`), ErrMalformed},
 		{"iat a string", change(`"iat":1800000000`, `"iat":"now"`), ErrMalformed},
+		{"iat negative", change(`"iat":1800000000`, `"iat":-1`), ErrMalformed},
+		{"nbf negative", change(`"nbf":1800000000`, `"nbf":-1`), ErrMalformed},
 		{"iat null", change(`"iat":1800000000`, `"iat":null`), ErrMalformed},
 		{"nbf a fraction", change(`"nbf":1800000000`, `"nbf":1.5`), ErrMalformed},
 		{"nbf null", change(`"nbf":1800000000`, `"nbf":null`), ErrMalformed},
