@@ -56,8 +56,8 @@ func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
 
 func (d *DecryptionKeys) add(text string) error {
 	var jwk jose.JSONWebKey
-	if err := jwk.UnmarshalJSON([]byte(text)); err != nil || !jwk.Valid() || jwk.IsPublic() {
-		return errors.New("not a private key of a known type")
+	if err := jwk.UnmarshalJSON([]byte(text)); err != nil {
+		return errors.New("not a key of a known type")
 	}
 	if _, found := d.keys[jwk.KeyID]; found || jwk.KeyID == "" {
 		return errors.New("it has no kid, or that of another key")
@@ -76,7 +76,7 @@ func (d *DecryptionKeys) add(text string) error {
 			return fmt.Errorf("alg is not %s, which an RSA key needs, or it has under %d bits", jose.RSA_OAEP_256, minRSABits)
 		}
 	default:
-		return errors.New("neither an EC nor an RSA key")
+		return errors.New("neither an EC nor an RSA private key")
 	}
 	d.keys[jwk.KeyID] = decryptionKey{algorithm: algorithm, private: jwk.Key}
 	return nil

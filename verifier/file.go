@@ -87,7 +87,7 @@ func identify(path string) (identity, error) {
 
 // same reports whether both are the same version of the same file.
 func (i identity) same(other identity) bool {
-	return other.file != nil && i.path == other.path && os.SameFile(i.file, other.file) &&
+	return i.path == other.path && os.SameFile(i.file, other.file) &&
 		i.size == other.size && i.modified.Equal(other.modified)
 }
 

@@ -377,3 +377,31 @@ func TestFollowsSwapDuringRead(t *testing.T) {
 	f.poll()
 	f.wants("next poll", "other")
 }
+
+// What was not changed is not read, unless somebody asks for it.
+func TestUnchangedFileIsNotReadAgain(t *testing.T) {
+	f := follow(t, newVolume(t, setOf(esKey().jwk())).path())
+	if _, err := f.feed().content.read(t.Context(), f.clock.Now(), false); !errors.Is(err, errUnchanged) {
+		t.Errorf("a second look: %v", err)
+	}
+	if data, err := f.feed().content.read(t.Context(), f.clock.Now(), true); err != nil || len(data) == 0 {
+		t.Errorf("asked for: %d bytes, %v", len(data), err)
+	}
+}
+
+// A file system may give a new file the number of one that is gone: then the path tells them apart, size or time.
+func TestIdentity(t *testing.T) {
+	found := must(identify(newVolume(t, setOf(esKey().jwk())).path()))
+	path, size, modified := found, found, found
+	path.path += "2"
+	size.size++
+	modified.modified = modified.modified.Add(1)
+	for name, other := range map[string]identity{"path": path, "size": size, "time": modified, "nothing read yet": {}} {
+		if found.same(other) {
+			t.Errorf("another %s: taken for the same", name)
+		}
+	}
+	if !found.same(found) {
+		t.Error("not the same as itself")
+	}
+}

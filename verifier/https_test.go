@@ -56,6 +56,9 @@ func TestFollowsAnEndpoint(t *testing.T) {
 	if server.requests.Load() != 2 || server.full.Load() != 1 {
 		t.Errorf("%d requests, %d of them answered in full: the second was not conditional", server.requests.Load(), server.full.Load())
 	}
+	if status := f.KeySets()[0]; status.Failure != "" {
+		t.Errorf("unchanged is a failure: %s", status.Failure)
+	}
 	server.serve(setOf(other.jwk()))
 	f.verify("a new key, asked for at once", other.good(), nil)
 	f.verify("a key that is gone", es.good(), ErrUnknownKey)

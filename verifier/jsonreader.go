@@ -34,9 +34,9 @@ func (r *reader) peek() byte {
 	return 0
 }
 
-// skip steps over the byte if it is the next, and tells whether it was.
+// skip steps over the byte, which is not 0, if it is the next, and tells whether it was.
 func (r *reader) skip(c byte) bool {
-	if r.peek() != c || r.at == len(r.text) {
+	if r.peek() != c {
 		return false
 	}
 	r.at++
@@ -85,7 +85,7 @@ func (r *reader) object(into object) (object, error) {
 	var seen map[string]bool
 	for before := len(into); ; {
 		more, err := r.next('}', len(into) == before)
-		if err != nil || !more {
+		if !more {
 			return into, err
 		}
 		m, err := r.member()
@@ -125,9 +125,9 @@ func (r *reader) member() (member, error) {
 	if err := r.string(); err != nil {
 		return member{}, err
 	}
-	name, ok := textOf(r.text[start:r.at])
+	name, _ := textOf(r.text[start:r.at])
 	r.space()
-	if !ok || !r.skip(':') {
+	if !r.skip(':') {
 		return member{}, errSyntax
 	}
 	r.space()
@@ -143,7 +143,7 @@ func (r *reader) list(into []string) ([]string, error) {
 	}
 	for first := true; ; first = false {
 		more, err := r.next(']', first)
-		if err != nil || !more {
+		if !more {
 			return into, err
 		}
 		start := r.at
@@ -215,8 +215,8 @@ func (r *reader) escape() error {
 	if !utf16.IsSurrogate(first) {
 		return nil
 	}
-	second, ok := escapedUnit(rest[length:])
-	if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+	second, _ := escapedUnit(rest[length:]) // what is none is no second half
+	if utf16.DecodeRune(first, second) == utf8.RuneError {
 		return errors.New("an escape of half a surrogate pair")
 	}
 	r.at += length
