@@ -88,6 +88,8 @@ func TestParseKeySetRefusesKeys(t *testing.T) {
 		"key_ops no list":      ec.jwkWith(map[string]any{"key_ops": "verify"}),
 		"alg of another curve": ec.jwkWith(map[string]any{"alg": "ES384"}),
 		"alg of another kty":   ec.jwkWith(map[string]any{"alg": "RS256"}),
+		"kty does not fit alg": ec.jwkWith(map[string]any{"kty": "OKP"}),
+		"padded e":             rs.jwkWith(map[string]any{"e": "AQAB="}),
 		"crv does not fit alg": ec.jwkWith(map[string]any{"crv": "P-384"}),
 		"crv Ed448":            ed.jwkWith(map[string]any{"crv": "Ed448"}),
 		"crv X25519":           ed.jwkWith(map[string]any{"crv": "X25519"}),
