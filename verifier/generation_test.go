@@ -94,7 +94,9 @@ func TestFastPathRefusesWhatTheStrictPathRefuses(t *testing.T) {
 			head + "." + claims + "A." + signature, otherKey().good(),
 			head + "." + encode(strings.Repeat(" ", largestToken)) + "." + signature,
 		}
+		made := string(must(decodeBase64(signature)))
 		for _, made := range []string{
+			"\x00" + made[:size/2] + "\x00" + made[size/2:],
 			strings.Repeat("\x00", size), strings.Repeat("\xff", size), strings.Repeat("\x00", size-1) + "\x01", "\x01",
 			strings.Repeat("\x00", size/2-1) + "\x01" + strings.Repeat("\x00", size/2-1) + "\x01",
 			strings.Repeat("\x80", size), strings.Repeat("\x7f", size-1), strings.Repeat("\x7f", size+1), strings.Repeat("\x01", 200),

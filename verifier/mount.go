@@ -3,7 +3,6 @@ package verifier
 import (
 	"bufio"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -54,14 +53,13 @@ func frozenMount(table, path string) string {
 
 // holds reports whether path is directory or lies in it.
 func holds(directory, path string) bool {
-	relative, err := filepath.Rel(directory, path)
-	return err == nil && relative != ".." && !strings.HasPrefix(relative, "../")
+	return path == directory || strings.HasPrefix(path, strings.TrimSuffix(directory, "/")+"/")
 }
 
 // unescapeMount decodes the white space and backslashes of a path in the mount table, which are three octal digits each.
 func unescapeMount(path string) string {
-	before, after, found := strings.Cut(path, `\`)
-	if !found || len(after) < 3 {
+	before, after, _ := strings.Cut(path, `\`)
+	if len(after) < 3 {
 		return path
 	}
 	code, err := strconv.ParseUint(after[:3], 8, 8)
