@@ -43,10 +43,10 @@ func (s *KeySet) VerifySignature(compact string) (payload []byte, kid string, er
 
 // verify does the work of VerifySignature.
 func (s *KeySet) verify(compact string) (signed, error) {
-	segments, err := splitToken(compact)
-	if err != nil {
-		return signed{}, err
+	if len(compact) > largestToken {
+		return signed{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, largestToken)
 	}
+	segments := splitToken(compact)
 	parsed, err := parseHeader(segments[0])
 	if err != nil {
 		return signed{}, err
@@ -75,22 +75,13 @@ func (s *KeySet) verify(compact string) (signed, error) {
 	return signed{payload: string(payload), kid: signer.id, typ: parsed.typ}, nil
 }
 
-// splitToken checks that a token is three segments and returns them.
-func splitToken(compact string) (segments [3]string, err error) {
-	if len(compact) > largestToken {
-		return segments, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, largestToken)
-	}
-	rest, found := compact, true
-	for i := range segments {
-		if !found {
-			return segments, fmt.Errorf("%w: not three segments", ErrMalformed)
-		}
-		segments[i], rest, found = strings.Cut(rest, ".")
-	}
-	if found {
-		return segments, fmt.Errorf("%w: not three segments", ErrMalformed)
-	}
-	return segments, nil
+// splitToken cuts a token at its first two dots. A third one is in the last segment, which is then no base64url, and of
+// too few dots one segment is empty.
+func splitToken(compact string) (segments [3]string) {
+	rest := ""
+	segments[0], rest, _ = strings.Cut(compact, ".")
+	segments[1], segments[2], _ = strings.Cut(rest, ".")
+	return segments
 }
 
 // decodeSegment decodes a segment, which must be the one encoding of at least one byte: else one signed token would have

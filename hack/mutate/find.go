@@ -15,12 +15,13 @@ import (
 type mutant struct {
 	file, function, check string
 	line, from, to        int
+	copies                int    // of this check, before this one in the function
 	before                string // goes before the check, with the number of the mutant in the place of %d
 }
 
 // name tells mutants apart, and stays the same when lines move.
 func (m mutant) name() string {
-	return fmt.Sprintf("%s: %s: %s", filepath.Base(m.file), m.function, m.check)
+	return fmt.Sprintf("%s: %s: %s #%d", filepath.Base(m.file), m.function, m.check, m.copies+1)
 }
 
 // find returns all mutants of a package.
@@ -138,10 +139,16 @@ func (f *finder) each(expression ast.Expr, operator token.Token, before string) 
 // add adds a mutant of a node.
 func (f *finder) add(node ast.Node, before string) {
 	from, to := f.set.Position(node.Pos()), f.set.Position(node.End())
-	f.found = append(f.found, mutant{
+	m := mutant{
 		file: f.file, function: f.function, check: strings.Join(strings.Fields(string(f.text[from.Offset:to.Offset])), " "),
 		line: from.Line, from: from.Offset, to: to.Offset, before: before,
-	})
+	}
+	for _, other := range f.found {
+		if other.function == m.function && other.check == m.check {
+			m.copies++
+		}
+	}
+	f.found = append(f.found, m)
 }
 
 // read returns the reasons in a list of survivors: a name, then a tab and the reason.
