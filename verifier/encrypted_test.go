@@ -117,7 +117,7 @@ func TestVerifyRefusesNestedTokens(t *testing.T) {
 		{"p2c", with("p2c", 1000000), ErrMalformed},
 		{"a duplicate member", reheader(`"cty":"JWT"`, `"cty":"JWT","cty":"JWT"`), ErrMalformed},
 		{"crit", reheader(`"cty":"JWT"`, `"cty":"JWT","crit":["exp"]`), ErrMalformed},
-		{"jwk", reheader(`"cty":"JWT"`, `"cty":"JWT","jwk":{}`), ErrMalformed},
+		{"jwk", reheader(`"cty":"JWT"`, `"cty":"JWT","jwk":`+string(must(json.Marshal(otherKey().jwk())))), ErrMalformed},
 		{"x5c", reheader(`"cty":"JWT"`, `"cty":"JWT","x5c":[]`), ErrMalformed},
 		{"p2s", reheader(`"cty":"JWT"`, `"cty":"JWT","p2s":"AA"`), ErrMalformed},
 		{"compressed", must(must(deflated.Encrypt([]byte(good))).CompactSerialize()), ErrMalformed},
