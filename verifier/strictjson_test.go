@@ -103,7 +103,7 @@ func TestParseObjectRefuses(t *testing.T) {
 		"no colon":                     `{"a" 1}`,
 		"no value":                     `{"a":}`,
 		"a name that is no string":     `{1:1}`,
-		"a letter before a name":       `{x"a":1}`,
+		"a name that opens late":       `{x":1}`,
 		"the wrong bracket":            `{"a":[1}}`,
 		"a leading zero":               `{"a":01}`,
 		"a plus sign":                  `{"a":+1}`,
