@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo hack/images
+MODULES := . verifier hack/controlplane hack/demo hack/images hack/bench hack/interop hack/mutate
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -15,7 +15,7 @@ ONCE ?=
 
 .PHONY: help
 help: ## Show this help.
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by itself).
@@ -28,6 +28,11 @@ test: controlplane ## Run every test: simulation, real API server, TLS, fuzz see
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
 	$(GO) -C hack/images test ./...
 	$(MAKE) demo ONCE=1
+
+.PHONY: interop
+interop: ## Run the examples of docs/verifying in their own languages and proxies, through a rotation (3 minutes).
+	@if command -v npm >/dev/null; then npm --prefix hack/interop install --silent; fi
+	$(GO) -C hack/interop test -parallel 8 ./...
 
 .PHONY: build
 build: ## Build the controller, the issuer and the kubectl plugin into bin/.
@@ -68,7 +73,7 @@ simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
 
 .PHONY: bench
-bench: bench-plan bench-distribution ## Measure everything that has a figure in docs/benchmarks.md.
+bench: bench-plan bench-distribution bench-verifier ## Measure everything that has a figure in docs/benchmarks.md.
 
 .PHONY: bench-plan
 bench-plan: ## Measure a plan for a keyring of ten keys.
@@ -78,6 +83,14 @@ bench-plan: ## Measure a plan for a keyring of ten keys.
 bench-distribution: controlplane ## Measure the fan-out to TARGETS (1000) namespaces against a floor, on a real API server.
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -run '^$$' -bench Distribution -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
+
+.PHONY: bench-verifier
+bench-verifier: ## Measure the verifier: the bare signature, ours, other libraries, in one run (2 minutes).
+	$(GO) -C hack/bench run ./verifying
+
+.PHONY: mutate-verifier
+mutate-verifier: ## Take each check out of the verifier and see a test fail (5 minutes).
+	$(GO) -C hack/mutate run .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each.

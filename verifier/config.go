@@ -15,20 +15,21 @@ const (
 	defaultClockSkew     = time.Minute
 	maxClockSkew         = time.Hour
 	defaultMaxTokenBytes = 8 << 10
-	defaultPollInterval  = time.Second
 	maxPollInterval      = time.Minute
+	minStaleness         = time.Minute
 )
 
-// Config says which tokens a Verifier accepts. Issuer, Audience and KeySetFile have no default: a Verifier without them
-// would accept what it should not.
+// Config says which tokens a Verifier accepts. Issuers and Audience have no default: a Verifier without them would
+// accept what it should not.
 type Config struct {
-	// Issuer is the iss that tokens must have, exactly.
-	Issuer string
+	// Issuers binds each iss whose tokens are accepted, exactly, to the one key set that signs for it:
+	//
+	//	map[string]verifier.Source{"https://issuer.example.com": verifier.File("/var/run/keywright/jwks/main.json")}
+	//
+	// A key of one issuer never signs for another.
+	Issuers map[string]Source
 	// Audience is the name of this service, which must be in the aud of tokens, exactly.
 	Audience string
-	// KeySetFile is the file with the keys of Issuer, for example /var/run/keywright/jwks/main.json. It is one file:
-	// keys of a whole directory would let each of its owners sign for every issuer.
-	KeySetFile string
 	// Type is the typ that tokens must have, at+jwt (RFC 9068 section 2.1) if empty. Case does not count, and
 	// application/ may stand before it, here and there.
 	Type string
@@ -36,43 +37,44 @@ type Config struct {
 	ClockSkew time.Duration
 	// MaxTokenBytes is the longest token that is looked at, 8192 bytes if zero, at most 65536.
 	MaxTokenBytes int
-	// PollInterval is the time between two looks at KeySetFile, 1s if zero, at most 1m: so long may a revoked key be
-	// trusted after its file was replaced.
+	// DecryptionKeys opens nested tokens, which the issuer has encrypted for this service; nil refuses them. Signed tokens
+	// that are not encrypted are accepted as ever.
+	DecryptionKeys *DecryptionKeys
+	// PollInterval is the time between two looks at a source, at most 1m; if zero, 1s for a File and 30s for HTTPS. So long
+	// may a revoked key be trusted after its file was replaced.
 	PollInterval time.Duration
+	// MaxStaleness is for how long tokens are accepted while the source of their keys cannot be read, at least 1m; zero is
+	// for ever. Within it a revocation may go unheard; past it every token is refused with ErrStaleKeySet.
+	MaxStaleness time.Duration
 	// Now is the clock, time.Now if nil.
 	Now func() time.Time
-	// Logger hears of loaded key sets and of files that cannot be read, slog.Default() if nil. At debug level it hears
+	// Logger hears of loaded key sets and of sources that cannot be read, slog.Default() if nil. At debug level it hears
 	// why Middleware refused a token; no level hears any part of one.
 	Logger *slog.Logger
-	// Observer hears of each token and of each read of the file, for metrics. Nobody does if it is nil.
+	// Observer hears of each token and of each read of a source, for metrics. Nobody does if it is nil.
 	Observer Observer
 }
 
 // complete checks a Config and fills in its defaults.
 func (c Config) complete() (Config, error) {
-	for _, field := range []struct{ name, value string }{
-		{"Issuer", c.Issuer}, {"Audience", c.Audience}, {"KeySetFile", c.KeySetFile},
-	} {
-		if strings.TrimSpace(field.value) == "" {
-			return c, fmt.Errorf("config field %s is empty: it is mandatory", field.name)
-		}
+	if err := c.checkNames(); err != nil {
+		return c, err
 	}
 	if c.Type == "" {
 		c.Type = defaultType
 	}
-	// The letters are checked before they change: some outside ASCII are ASCII in lower case.
-	notInType := func(r rune) bool { return r <= ' ' || r > unicode.MaxASCII }
-	mediaType := strings.TrimPrefix(strings.ToLower(c.Type), "application/")
-	if strings.ContainsFunc(c.Type, notInType) || mediaType == "" || strings.Contains(mediaType, "/") {
+	if mediaType(c.Type) == "" {
 		return c, errors.New("config field Type is not a media type such as at+jwt")
 	}
-	c.Type = mediaType
 	var err error
 	if c.ClockSkew, err = bounded("ClockSkew", c.ClockSkew, defaultClockSkew, maxClockSkew); err != nil {
 		return c, err
 	}
-	if c.PollInterval, err = bounded("PollInterval", c.PollInterval, defaultPollInterval, maxPollInterval); err != nil {
+	if c.PollInterval, err = bounded("PollInterval", c.PollInterval, 0, maxPollInterval); err != nil {
 		return c, err
+	}
+	if c.MaxStaleness != 0 && c.MaxStaleness < minStaleness {
+		return c, fmt.Errorf("config field MaxStaleness is %v: it must be 0, which means for ever, or at least %v", c.MaxStaleness, minStaleness)
 	}
 	if c.MaxTokenBytes, err = bounded("MaxTokenBytes", c.MaxTokenBytes, defaultMaxTokenBytes, largestToken); err != nil {
 		return c, err
@@ -89,10 +91,39 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
+// checkNames checks what has no default.
+func (c Config) checkNames() error {
+	if len(c.Issuers) == 0 {
+		return errors.New("config field Issuers is empty: it is mandatory")
+	}
+	for issuer, source := range c.Issuers {
+		if strings.TrimSpace(issuer) == "" || source == nil {
+			return errors.New("config field Issuers has an empty name or no source for one")
+		}
+	}
+	if strings.TrimSpace(c.Audience) == "" {
+		return errors.New("config field Audience is empty: it is mandatory")
+	}
+	return nil
+}
+
+// mediaType returns a typ in lower case and without its application/ (RFC 7515 section 4.1.9), "" if it is none. The
+// letters are checked before they change: some outside ASCII are ASCII in lower case.
+func mediaType(typ string) string {
+	if strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r > unicode.MaxASCII }) {
+		return ""
+	}
+	short := strings.TrimPrefix(strings.ToLower(typ), "application/")
+	if strings.Contains(short, "/") {
+		return ""
+	}
+	return short
+}
+
 // bounded returns the value of a field, or its default if it is zero.
 func bounded[T int | time.Duration](name string, value, ifZero, most T) (T, error) {
 	if value < 0 || value > most {
-		return 0, fmt.Errorf("config field %s is %v: it must be from 0, which means %v, to %v", name, value, ifZero, most)
+		return 0, fmt.Errorf("config field %s is %v: it must be from 0, which means the default, to %v", name, value, most)
 	}
 	if value == 0 {
 		return ifZero, nil

@@ -1,11 +1,14 @@
 package verifier
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Why a token was refused, for errors.Is. The messages around them say what was wrong without a byte of the token, so
 // that they can be logged; a client should learn no more than that its token is invalid, as Middleware does.
 //
-// The first four are found before the signature is known to be good: the token may come from anybody. The others are
+// The first five are found before the signature is known to be good: the token may come from anybody. The others are
 // said only of tokens that a key of the set has signed.
 var (
 	// ErrMalformed: not a JWS in compact serialization, or its header or claims break the rules of RFC 7515, RFC 7519
@@ -15,12 +18,14 @@ var (
 	ErrWrongAlgorithm = errors.New("wrong algorithm")
 	// ErrUnknownKey: no key of the set has the token's kid. It was never there, or it was removed or revoked.
 	ErrUnknownKey = errors.New("unknown key")
+	// ErrNotDecrypted: the token is encrypted, and not for a key of Config.DecryptionKeys.
+	ErrNotDecrypted = errors.New("not decrypted")
 	// ErrBadSignature: the key that kid names did not sign this.
 	ErrBadSignature = errors.New("bad signature")
 
 	// ErrWrongType: typ is absent or another than Config.Type: an ID token, for example, is no access token.
 	ErrWrongType = errors.New("wrong token type")
-	// ErrWrongIssuer: iss is another than Config.Issuer.
+	// ErrWrongIssuer: iss is not one of Config.Issuers, or not the one whose key signed it.
 	ErrWrongIssuer = errors.New("wrong issuer")
 	// ErrWrongAudience: aud does not name Config.Audience: the token is for another service.
 	ErrWrongAudience = errors.New("wrong audience")
@@ -30,6 +35,16 @@ var (
 	ErrNotYetValid = errors.New("token not yet valid")
 )
 
+// ErrStaleKeySet is returned when the source of the keys could not be read for longer than Config.MaxStaleness. It says
+// nothing about the token: Middleware answers it with 503.
+var ErrStaleKeySet = errors.New("stale key set")
+
 // ErrClosed is returned by Verify after Close, and by a Verifier that New did not make. It says nothing about the
 // token: Middleware answers it with 503.
 var ErrClosed = errors.New("verifier is closed, or was not made by New")
+
+// What a flood of forged tokens gets, made once.
+var (
+	errUnknownKid = fmt.Errorf("%w: no key of the set has its kid", ErrUnknownKey)
+	errForged     = fmt.Errorf("%w: not made by the key that its kid names", ErrBadSignature)
+)

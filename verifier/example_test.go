@@ -26,10 +26,9 @@ func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
 func ExampleNew() {
 	file, issue := newIssuer() // in a cluster: /var/run/keywright/jwks/main.json
 	v, err := verifier.New(verifier.Config{
-		Issuer:     "https://issuer.example.com",
-		Audience:   "https://orders.example.com",
-		KeySetFile: file,
-		Now:        noon, // leave it out
+		Issuers:  map[string]verifier.Source{"https://issuer.example.com": verifier.File(file)},
+		Audience: "https://orders.example.com",
+		Now:      noon, // leave it out
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -59,10 +58,9 @@ func ExampleNew() {
 func ExampleVerifier_Verify() {
 	file, issue := newIssuer()
 	v, err := verifier.New(verifier.Config{
-		Issuer:     "https://issuer.example.com",
-		Audience:   "https://orders.example.com",
-		KeySetFile: file,
-		Now:        func() time.Time { return noon().Add(2 * time.Hour) },
+		Issuers:  map[string]verifier.Source{"https://issuer.example.com": verifier.File(file)},
+		Audience: "https://orders.example.com",
+		Now:      func() time.Time { return noon().Add(2 * time.Hour) },
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -79,7 +77,8 @@ func ExampleVerifier_Verify() {
 func ExampleToken_Claims() {
 	file, issue := newIssuer()
 	v, err := verifier.New(verifier.Config{
-		Issuer: "https://issuer.example.com", Audience: "https://orders.example.com", KeySetFile: file, Now: noon,
+		Issuers:  map[string]verifier.Source{"https://issuer.example.com": verifier.File(file)},
+		Audience: "https://orders.example.com", Now: noon,
 	})
 	if err != nil {
 		log.Fatal(err)

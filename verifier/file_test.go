@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -68,9 +70,14 @@ type follower struct {
 
 func follow(t *testing.T, path string) *follower {
 	t.Helper()
+	return followSource(t, File(path))
+}
+
+func followSource(t *testing.T, source Source) *follower {
+	t.Helper()
 	f := &follower{t: t, clock: &clock{now: testNow.Add(time.Minute)}, log: &log{}}
 	v, err := New(Config{
-		Issuer: testIssuer, Audience: testAudience, KeySetFile: path,
+		Issuers: map[string]Source{testIssuer: source}, Audience: testAudience,
 		PollInterval: time.Minute, Now: f.clock.Now, Logger: f.log.logger(),
 	})
 	if err != nil {
@@ -81,10 +88,16 @@ func follow(t *testing.T, path string) *follower {
 	return f
 }
 
+// feed is the one that is followed.
+func (f *follower) feed() *feed { return f.bindings[0].feed }
+
+// poll looks at the source as the Verifier does by itself.
+func (f *follower) poll() { f.feed().look(f.t.Context(), false) }
+
 // wants checks which keys the Verifier trusts after the moment that name describes.
 func (f *follower) wants(name string, ids ...string) {
 	f.t.Helper()
-	if diff := cmp.Diff(ids, f.KeyIDs()); diff != "" {
+	if diff := cmp.Diff(ids, f.KeySets()[0].KeyIDs); diff != "" {
 		f.t.Errorf("%s: key IDs (-want +got):\n%s", name, diff)
 	}
 }
@@ -103,17 +116,17 @@ func TestFollowsSwaps(t *testing.T) {
 	f.verify("at start", es.good(), nil)
 
 	mounted.update(setOf(es.jwk(), other.jwk()), testNow)
-	f.keys.poll()
+	f.poll()
 	f.wants("a key was added", "es", "other")
 	f.verify("the new key", other.good(), nil)
 
 	mounted.update(setOf(other.jwk()), testNow)
-	f.keys.poll()
+	f.poll()
 	f.wants("a key was removed", "other")
 	f.verify("the removed key", es.good(), ErrUnknownKey)
 
 	mounted.update([]byte(`{"keys":[]}`), testNow)
-	f.keys.poll()
+	f.poll()
 	f.verify("all keys removed", other.good(), ErrUnknownKey)
 	if f.log.count("every token is refused") != 1 {
 		t.Errorf("the empty set was not said: %s", f.log.text.String())
@@ -131,7 +144,7 @@ func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
 		mounted := newVolume(t, setOf(first.jwk()))
 		f := follow(t, mounted.path())
 		mounted.update(setOf(second.jwk()), testNow)
-		f.keys.poll()
+		f.poll()
 		f.wants("swapped", "k2")
 	})
 	t.Run("plain file renamed over", func(t *testing.T) {
@@ -140,7 +153,7 @@ func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
 		f := follow(t, path)
 		write(path+".new", setOf(second.jwk()))
 		must(0, os.Rename(path+".new", path))
-		f.keys.poll()
+		f.poll()
 		f.wants("renamed", "k2")
 	})
 	t.Run("plain file written again", func(t *testing.T) {
@@ -149,11 +162,11 @@ func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
 		f := follow(t, path)
 		write(path, setOf(second.jwk()))
 		must(0, os.Chtimes(path, testNow, testNow.Add(time.Second)))
-		f.keys.poll()
+		f.poll()
 		f.wants("written again", "k2")
 		write(path, setOf(second.jwk(), first.jwk()))
 		must(0, os.Chtimes(path, testNow, testNow.Add(time.Second)))
-		f.keys.poll()
+		f.poll()
 		f.wants("longer", "k1", "k2")
 	})
 	t.Run("plain file written again within one tick of its clock", func(t *testing.T) {
@@ -162,11 +175,11 @@ func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
 		f := follow(t, path)
 		write(path, setOf(second.jwk()))
 		must(0, os.Chtimes(path, testNow, f.clock.Now()))
-		f.keys.poll()
+		f.poll()
 		f.wants("first write", "k2")
 		write(path, setOf(first.jwk()))
 		must(0, os.Chtimes(path, testNow, f.clock.Now()))
-		f.keys.poll()
+		f.poll()
 		f.wants("second write", "k1")
 	})
 }
@@ -198,7 +211,7 @@ func TestKeepsTheLastGoodSet(t *testing.T) {
 			f := follow(t, mounted.path())
 			breakFile(mounted)
 			for range 3 {
-				f.keys.poll()
+				f.poll()
 				f.clock.advance(time.Second)
 				f.verify("an unknown key", other.good(), ErrUnknownKey)
 			}
@@ -210,7 +223,7 @@ func TestKeepsTheLastGoodSet(t *testing.T) {
 				return
 			}
 			mounted.update(setOf(es.jwk(), other.jwk()), testNow)
-			f.keys.poll()
+			f.poll()
 			f.wants("whole again", "es", "other")
 			if got := f.log.count("readable again"); got != 1 {
 				t.Errorf("the end of the failure was logged %d times: %s", got, f.log.text.String())
@@ -224,15 +237,15 @@ func TestLogsEachDistinctFailure(t *testing.T) {
 	f := follow(t, mounted.path())
 	for i, content := range []string{"", "{", "", `{"keys":1}`} {
 		mounted.update([]byte(content), testNow)
-		f.keys.poll()
-		f.keys.poll()
+		f.poll()
+		f.poll()
 		if got := f.log.count("cannot be read"); got != i+1 {
 			t.Errorf("after failure %d: %d lines: %s", i+1, got, f.log.text.String())
 		}
 	}
 	mounted.update(setOf(esKey().jwk()), testNow)
-	f.keys.poll()
-	f.keys.poll()
+	f.poll()
+	f.poll()
 	if f.log.count("readable again") != 1 || f.log.count("key set loaded") != 1 {
 		t.Errorf("the same set again: %s", f.log.text.String())
 	}
@@ -250,7 +263,7 @@ func TestUnknownKeyReadsTheFileAtOnce(t *testing.T) {
 	mounted.update(setOf(es.jwk(), late.jwk()), testNow)
 	f.verify("known until the next look", other.good(), nil)
 	f.verify("second unknown kid within a second", late.good(), ErrUnknownKey)
-	f.clock.advance(rereadInterval - 1)
+	f.clock.advance(time.Second - 1)
 	f.verify("just under a second", late.good(), ErrUnknownKey)
 	f.clock.advance(1)
 	f.verify("after a second", late.good(), nil)
@@ -265,28 +278,41 @@ func TestUnknownKeyReadsTheFileAtOnce(t *testing.T) {
 func TestFloodOfUnknownKeysReadsOnceASecond(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
-	mounted.update(nil, testNow) // so that each read fails
-	reads := 0
+	counted := &gate{content: f.feed().content}
+	f.feed().content = counted
 	for range 1000 {
-		f.keys.failure = "" // a read would set it
 		f.verify("flood", otherKey().good(), ErrUnknownKey)
-		if f.keys.failure != "" {
-			reads++
-		}
 	}
-	if reads != 1 {
-		t.Errorf("1000 unknown kids caused %d reads", reads)
+	if counted.reads.Load() != 1 {
+		t.Errorf("1000 unknown kids caused %d reads", counted.reads.Load())
 	}
+}
+
+// gate counts the reads of what stands behind it, and lets each through when something comes out of open, if that is
+// not nil.
+type gate struct {
+	content
+	open  chan struct{}
+	reads atomic.Int32
+}
+
+func (g *gate) read(ctx context.Context, now time.Time, again bool) ([]byte, error) {
+	g.reads.Add(1)
+	if g.open != nil {
+		<-g.open
+	}
+	return g.content.read(ctx, now, again)
 }
 
 // Tokens that arrive while the file is read must not be refused for it: they wait, and share what was found.
 func TestUnknownKeysShareOneRead(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
+	gate := &gate{content: f.feed().content, open: make(chan struct{})}
+	f.feed().content = gate
 	mounted.update(setOf(otherKey().jwk()), testNow)
 	token := otherKey().good()
 
-	f.keys.reading <- struct{}{} // hold the lock until all have come
 	results := make(chan error)
 	const callers = 50
 	started := make(chan struct{})
@@ -300,26 +326,38 @@ func TestUnknownKeysShareOneRead(t *testing.T) {
 	for range callers {
 		<-started
 	}
-	<-f.keys.reading
+	gate.open <- struct{}{}
 	for range callers {
 		if err := <-results; err != nil {
 			t.Errorf("a caller got %v", err)
 		}
 	}
-	if got := f.log.count("key set loaded"); got != 2 {
-		t.Errorf("loaded %d times", got)
+	if got := gate.reads.Load(); got != 1 {
+		t.Errorf("read %d times", got)
 	}
 }
 
 func TestVerifyWaitsNoLongerThanItsContext(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
-	f.keys.reading <- struct{}{}
-	defer func() { <-f.keys.reading }()
+	gate := &gate{content: f.feed().content, open: make(chan struct{})}
+	f.feed().content = gate
+	defer close(gate.open)
 	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := f.Verify(ctx, otherKey().good())
+		ended <- err
+	}()
+	for gate.reads.Load() == 0 { // until the first is being answered
+		runtime.Gosched()
+	}
 	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("unknown kid, while the file is read: %v", err)
+	}
 	if _, err := f.Verify(ctx, otherKey().good()); !errors.Is(err, context.Canceled) {
-		t.Errorf("unknown kid: %v", err)
+		t.Errorf("unknown kid, behind another one: %v", err)
 	}
 	if _, err := f.Verify(ctx, esKey().good()); err != nil {
 		t.Errorf("known kid, which needs no waiting: %v", err)
@@ -333,9 +371,37 @@ func TestFollowsSwapDuringRead(t *testing.T) {
 	f := follow(t, mounted.path())
 	before := must(identify(mounted.path()))
 	mounted.update(setOf(other.jwk()), testNow)
-	if err := f.keys.load(before); err == nil {
+	if _, err := f.feed().content.(*file).readVersion(before, testNow); err == nil {
 		t.Error("the directory of the identity is gone, and could be read")
 	}
-	f.keys.poll()
+	f.poll()
 	f.wants("next poll", "other")
+}
+
+// What was not changed is not read, unless somebody asks for it.
+func TestUnchangedFileIsNotReadAgain(t *testing.T) {
+	f := follow(t, newVolume(t, setOf(esKey().jwk())).path())
+	if _, err := f.feed().content.read(t.Context(), f.clock.Now(), false); !errors.Is(err, errUnchanged) {
+		t.Errorf("a second look: %v", err)
+	}
+	if data, err := f.feed().content.read(t.Context(), f.clock.Now(), true); err != nil || len(data) == 0 {
+		t.Errorf("asked for: %d bytes, %v", len(data), err)
+	}
+}
+
+// A file system may give a new file the number of one that is gone: then the path tells them apart, size or time.
+func TestIdentity(t *testing.T) {
+	found := must(identify(newVolume(t, setOf(esKey().jwk())).path()))
+	path, size, modified := found, found, found
+	path.path += "2"
+	size.size++
+	modified.modified = modified.modified.Add(1)
+	for name, other := range map[string]identity{"path": path, "size": size, "time": modified, "nothing read yet": {}} {
+		if found.same(other) {
+			t.Errorf("another %s: taken for the same", name)
+		}
+	}
+	if !found.same(found) {
+		t.Error("not the same as itself")
+	}
 }

@@ -23,6 +23,9 @@ func FuzzVerify(f *testing.F) {
 	for _, key := range []testKey{esKey(), edwardsKey(), otherKey()} {
 		f.Add(key.good(), key.header(), goodClaims)
 	}
+	for _, attack := range readCorpus(f).Tokens {
+		f.Add(attack.Token, goodHeader, goodClaims)
+	}
 	f.Add("", `{"alg":"none","kid":"es"}`, `{"exp":1e9,"aud":[],"sub":"\ud800"}`)
 	f.Add("a.b.c", `{"alg":"EdDSA","kid":"ed","crit":["b64"],"b64":false}`, `{"iss":"","iss":"x"}`)
 	f.Add("..", `{"alg":"HS256","kid":"es","jwk":{"kty":"oct","k":"AA"}}`, strings.Repeat("[", 64))
@@ -45,7 +48,7 @@ func FuzzVerify(f *testing.F) {
 			if got := goJose(t, attempt.token); got != token.Subject() {
 				t.Errorf("go-jose reads the subject %q, we read %q", got, token.Subject())
 			}
-			if !attempt.signed && !bytes.Equal(token.payload, []byte(goodClaims)) {
+			if !attempt.signed && token.payload != goodClaims {
 				t.Errorf("accepted a token that the test did not sign: %s", attempt.token)
 			}
 		}

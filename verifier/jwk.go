@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/base64"
 	"errors"
@@ -27,7 +28,7 @@ var errUnsupported = errors.New("unsupported key")
 // parseKey makes a key of the members of a JWK (RFC 7517 section 4) that says all we need: kid, alg and use. It returns
 // errUnsupported for a kind that it does not know, and any other error for a key that must not be in a set of public
 // signature keys, or that is broken.
-func parseKey(jwk map[string]any) (*key, error) {
+func parseKey(jwk object) (*key, error) {
 	if err := refuseSecret(jwk); err != nil {
 		return nil, err
 	}
@@ -56,8 +57,8 @@ func parseKey(jwk map[string]any) (*key, error) {
 	if err := checkUse(jwk); err != nil {
 		return nil, err
 	}
-	crv, isText := jwk["crv"].(string)
-	if _, found := jwk["crv"]; kty != wantType || crv != wantCurve || found != isText {
+	crv, isText := textOf(jwk.find("crv"))
+	if kty != wantType || crv != wantCurve || isText != jwk.has("crv") {
 		return nil, fmt.Errorf("kty and crv do not fit alg %s", alg)
 	}
 	public, err := publicKey(kty, crv, jwk)
@@ -69,14 +70,15 @@ func parseKey(jwk map[string]any) (*key, error) {
 
 // refuseSecret returns an error for a key that holds, or is, a secret. Then the file is not what it should be: whoever
 // can read it could sign tokens.
-func refuseSecret(jwk map[string]any) error {
+func refuseSecret(jwk object) error {
 	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
-		if _, found := jwk[name]; found {
+		if jwk.has(name) {
 			return fmt.Errorf("it has the private member %q: only public keys belong in this file", name)
 		}
 	}
-	alg, _ := jwk["alg"].(string)
-	if jwk["kty"] == "oct" || strings.HasPrefix(alg, "HS") || strings.EqualFold(alg, "none") {
+	kty, _ := textOf(jwk.find("kty"))
+	alg, _ := textOf(jwk.find("alg"))
+	if kty == "oct" || strings.HasPrefix(alg, "HS") || strings.EqualFold(alg, "none") {
 		return errors.New("it is for a symmetric algorithm or none: only public keys belong in this file")
 	}
 	return nil
@@ -103,24 +105,25 @@ func keyTypeOf(alg jose.SignatureAlgorithm) (kty, crv string) {
 }
 
 // checkUse wants use to be sig, and key_ops, if there, to hold verify (RFC 7517 sections 4.2 and 4.3).
-func checkUse(jwk map[string]any) error {
-	if jwk["use"] != "sig" {
+func checkUse(jwk object) error {
+	if use, _ := textOf(jwk.find("use")); use != "sig" {
 		return errors.New(`use is not "sig"`)
 	}
-	value, found := jwk["key_ops"]
-	if !found {
+	if !jwk.has("key_ops") {
 		return nil
 	}
-	operations, _ := value.([]any)
-	if !slices.Contains(operations, any("verify")) {
-		return errors.New(`key_ops does not hold "verify"`)
+	operations, _ := listOf(jwk.find("key_ops"))
+	for _, operation := range operations {
+		if name, _ := textOf(operation); name == "verify" {
+			return nil
+		}
 	}
-	return nil
+	return errors.New(`key_ops does not hold "verify"`)
 }
 
 // text returns a member that must be a string that is not empty.
-func text(object map[string]any, name string) (string, error) {
-	value, _ := object[name].(string)
+func text(members object, name string) (string, error) {
+	value, _ := textOf(members.find(name))
 	if value == "" {
 		return "", fmt.Errorf("%s is missing, empty or not a string", name)
 	}
@@ -128,8 +131,8 @@ func text(object map[string]any, name string) (string, error) {
 }
 
 // octets returns a member that must be base64url (RFC 7515 section 2) of at least one byte.
-func octets(object map[string]any, name string) ([]byte, error) {
-	value, err := text(object, name)
+func octets(members object, name string) ([]byte, error) {
+	value, err := text(members, name)
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +143,15 @@ func octets(object map[string]any, name string) ([]byte, error) {
 	return data, nil
 }
 
-// decodeBase64 decodes base64url without padding, of which there is one text for each value. encoding/base64 skips line
-// breaks, also when strict.
-func decodeBase64(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") {
-		return nil, base64.CorruptInputError(strings.IndexAny(text, "\r\n"))
+// decodeBase64 decodes base64url without padding, of which there is one text for each value.
+func decodeBase64(text string) ([]byte, error) { return appendBase64(nil, []byte(text)) }
+
+// appendBase64 is decodeBase64 into a buffer. encoding/base64 skips line breaks, also when strict.
+func appendBase64(into, text []byte) ([]byte, error) {
+	for _, skipped := range [...]byte{'\r', '\n'} {
+		if at := bytes.IndexByte(text, skipped); at >= 0 {
+			return nil, base64.CorruptInputError(at)
+		}
 	}
-	return base64.RawURLEncoding.Strict().DecodeString(text)
+	return base64.RawURLEncoding.Strict().AppendDecode(into, text)
 }

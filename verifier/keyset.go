@@ -33,25 +33,25 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 	if len(data) > maxKeySetBytes {
 		return nil, fmt.Errorf("key set is longer than %d bytes", maxKeySetBytes)
 	}
-	object, err := decodeObject(data)
+	members, err := parseObject(string(data), nil)
 	if err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
-	members, ok := object["keys"].([]any)
+	keys, ok := listOf(members.find("keys"))
 	if !ok {
 		return nil, errors.New("key set: keys is missing or not a list")
 	}
-	if len(members) > maxKeys {
-		return nil, fmt.Errorf("key set has %d keys, more than %d", len(members), maxKeys)
+	if len(keys) > maxKeys {
+		return nil, fmt.Errorf("key set has %d keys, more than %d", len(keys), maxKeys)
 	}
-	set := &KeySet{keys: make(map[string]*key, len(members))}
-	seen := make(map[string]bool, len(members)) // also the kids of skipped keys: which one is meant must be certain
-	for i, member := range members {
-		jwk, ok := member.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("key set: key %d is not an object", i)
+	set := &KeySet{keys: make(map[string]*key, len(keys))}
+	seen := make(map[string]bool, len(keys)) // also the kids of skipped keys: which one is meant must be certain
+	for i, key := range keys {
+		jwk, err := parseObject(key, nil)
+		if err != nil {
+			return nil, fmt.Errorf("key set: key %d: %w", i, err)
 		}
-		if kid, ok := jwk["kid"].(string); ok {
+		if kid, ok := textOf(jwk.find("kid")); ok {
 			if seen[kid] {
 				return nil, fmt.Errorf("key set: key %d has the kid of another key", i)
 			}
@@ -65,7 +65,7 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 }
 
 // add puts the key into the set, or counts it as skipped.
-func (s *KeySet) add(jwk map[string]any) error {
+func (s *KeySet) add(jwk object) error {
 	parsed, err := parseKey(jwk)
 	if errors.Is(err, errUnsupported) {
 		s.skipped++

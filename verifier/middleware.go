@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ func FromContext(ctx context.Context) (*Token, bool) {
 // Middleware lets a request through to next if it has one valid token in its Authorization header (RFC 6750 section
 // 2.1), and only there: a token in a URL ends up in logs. FromContext then has it. All others get 401 with the challenge
 // of RFC 6750 section 3, which says error="invalid_token" if there was a token, but not what was wrong with it. After
-// Close, and if the context ends while waiting for the key set, the answer is 503.
+// Close, with a stale key set, and if the context ends while waiting for the key set, the answer is 503.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		credentials, found, err := bearerToken(r.Header)
@@ -35,7 +36,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 		switch {
 		case err == nil:
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
-		case errors.Is(err, ErrClosed), errors.Is(err, context.Cause(r.Context())):
+		case errors.Is(err, ErrClosed), errors.Is(err, ErrStaleKeySet), errors.Is(err, context.Cause(r.Context())):
 			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 		default:
 			v.logger.DebugContext(r.Context(), "token refused", "error", err)
@@ -67,15 +68,37 @@ func bearerToken(header http.Header) (token string, found bool, err error) {
 func RequireScope(scope string, more ...string) func(http.Handler) http.Handler {
 	scopes := append([]string{scope}, more...)
 	refusal := fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, strings.Join(scopes, " "))
+	return require(scopes, (*Token).Scopes, refusal)
+}
+
+// RequirePermission is RequireScope for the claim permissions, a list of strings: what the user may do, where scopes say
+// what the client was given.
+func RequirePermission(permission string, more ...string) func(http.Handler) http.Handler {
+	return requireMember("permissions", append([]string{permission}, more...))
+}
+
+// RequireGroup is RequireScope for the claim groups, a list of strings (RFC 9068 section 2.2.3.1).
+func RequireGroup(group string, more ...string) func(http.Handler) http.Handler {
+	return requireMember("groups", append([]string{group}, more...))
+}
+
+func requireMember(claim string, wanted []string) func(http.Handler) http.Handler {
+	list := func(token *Token) []string { return token.List(claim) }
+	return require(wanted, list, `Bearer error="insufficient_scope"`)
+}
+
+// require asks for all that is wanted to be in a list of the token.
+func require(wanted []string, list func(*Token) []string, refusal string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			token, ok := FromContext(r.Context())
 			if !ok {
-				http.Error(w, "RequireScope without Middleware", http.StatusInternalServerError)
+				http.Error(w, "no Middleware before a requirement", http.StatusInternalServerError)
 				return
 			}
-			for _, wanted := range scopes {
-				if !token.HasScope(wanted) {
+			has := list(token)
+			for _, one := range wanted {
+				if !slices.Contains(has, one) {
 					challenge(w, http.StatusForbidden, refusal)
 					return
 				}

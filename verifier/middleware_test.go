@@ -96,14 +96,15 @@ func TestMiddlewareWithoutAnAnswer(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
 
-	f.keys.reading <- struct{}{}
+	gate := &gate{content: f.feed().content, open: make(chan struct{})}
+	f.feed().content = gate
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the client is gone"))
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	request.Header.Set("Authorization", "Bearer "+otherKey().good())
 	recorder := httptest.NewRecorder()
 	f.Middleware(http.HandlerFunc(whoami)).ServeHTTP(recorder, request)
-	<-f.keys.reading
+	close(gate.open)
 	if recorder.Code != http.StatusServiceUnavailable {
 		t.Errorf("ended context: %d", recorder.Code)
 	}
@@ -114,5 +115,48 @@ func TestMiddlewareWithoutAnAnswer(t *testing.T) {
 	}
 	if got := recordRequest(f.Verifier).StatusCode; got != http.StatusUnauthorized {
 		t.Errorf("closed, no token: %d", got)
+	}
+}
+
+// A permission is an entry of a list of strings, and nothing that looks like one.
+func TestRequirePermission(t *testing.T) {
+	v := newVerifier(t, testConfig(t))
+	whoever := http.HandlerFunc(whoami)
+	read, both := RequirePermission("orders:read")(whoever), RequirePermission("orders:read", "orders:write")(whoever)
+	staff := RequireGroup("staff", "oncall")(whoever)
+	for _, row := range []struct {
+		name, claims string
+		guarded      http.Handler
+		status       int
+	}{
+		{"a permission", `"permissions":["a","orders:read"]`, read, 200},
+		{"both", `"permissions":["orders:write","orders:read"]`, both, 200},
+		{"one of two", `"permissions":["orders:read"]`, both, 403},
+		{"none", `"permissions":[]`, read, 403},
+		{"no claim", `"x":1`, read, 403},
+		{"a string", `"permissions":"orders:read"`, read, 403},
+		{"a string of several", `"permissions":"orders:read orders:write"`, read, 403},
+		{"an object", `"permissions":{"orders:read":true}`, read, 403},
+		{"a list with something else", `"permissions":["orders:read",1]`, read, 403},
+		{"a longer one", `"permissions":["orders:reads"]`, read, 403},
+		{"a scope is no permission", `"x":1`, RequirePermission("orders:write")(whoever), 403},
+		{"groups", `"groups":["oncall","staff"]`, staff, 200},
+		{"a group of two", `"groups":["staff"]`, staff, 403},
+		{"a permission is no group", `"permissions":["staff","oncall"]`, staff, 403},
+	} {
+		claims := replaced(t, goodClaims, `"groups":["a","b"]`, row.claims)
+		request := httptest.NewRequest(http.MethodGet, "/", nil)
+		request.Header.Set("Authorization", "Bearer "+esKey().sign(goodHeader, claims))
+		recorder := httptest.NewRecorder()
+		v.Middleware(row.guarded).ServeHTTP(recorder, request)
+		challenge := recorder.Header().Get("WWW-Authenticate")
+		if recorder.Code != row.status || (row.status == 403) != (challenge == `Bearer error="insufficient_scope"`) {
+			t.Errorf("%s: status %d, challenge %q", row.name, recorder.Code, challenge)
+		}
+	}
+	recorder := httptest.NewRecorder()
+	read.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	if recorder.Code != 500 {
+		t.Errorf("without Middleware: status %d", recorder.Code)
 	}
 }

@@ -1,27 +1,24 @@
 package verifier
 
-import (
-	"encoding/hex"
-	"errors"
-)
+import "errors"
 
 // Observer hears what a Verifier does, for metrics: with it this module needs no library of metrics. Its methods are
 // called while tokens are verified, by many goroutines at once, so they must be quick.
 type Observer interface {
 	// TokenVerified is called for each token. reason is one of a few words: ok, malformed, wrong_algorithm, unknown_key,
-	// bad_signature, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid, or other if the context ended.
+	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid, stale_key_set, or
+	// other if the context ended.
 	TokenVerified(reason string)
-	// KeySetRead is called after each read of the file, whether its content changed or not. digest is that of the set in
-	// use: the first 64 bits of the SHA-256 of its file in hexadecimal, as the controller's metric keywright_keyset_info
-	// has it. failed tells that this is an older one, since the file cannot be read now.
-	KeySetRead(digest string, keys int, failed bool)
+	// KeySetRead is called after each read of a source, whether its content changed or not. A look at a file that has
+	// not changed is no read.
+	KeySetRead(status KeySetStatus)
 }
 
 // nobody observes nothing.
 type nobody struct{}
 
-func (nobody) TokenVerified(string)         {}
-func (nobody) KeySetRead(string, int, bool) {}
+func (nobody) TokenVerified(string)    {}
+func (nobody) KeySetRead(KeySetStatus) {}
 
 // reasonOf names the result of a verification for an Observer.
 func reasonOf(err error) string {
@@ -41,15 +38,12 @@ func reasonOf(err error) string {
 		{ErrWrongIssuer, "wrong_issuer"},
 		{ErrWrongAudience, "wrong_audience"},
 		{ErrNotYetValid, "not_yet_valid"},
+		{ErrNotDecrypted, "not_decrypted"},
+		{ErrStaleKeySet, "stale_key_set"},
 	} {
 		if errors.Is(err, known.err) {
 			return known.name
 		}
 	}
 	return "other"
-}
-
-// observeRead tells the observer which set is in use after a read of the file.
-func (f *keyFile) observeRead() {
-	f.observer.KeySetRead(hex.EncodeToString(f.digest[:8]), len(f.current.Load().keys), f.failure != "")
 }

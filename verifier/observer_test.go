@@ -18,8 +18,8 @@ type observations struct {
 
 func (o *observations) TokenVerified(reason string) { o.note("token %s", reason) }
 
-func (o *observations) KeySetRead(digest string, keys int, failed bool) {
-	o.note("set %d bits, %d keys, failed %v", 4*len(digest), keys, failed)
+func (o *observations) KeySetRead(status KeySetStatus) {
+	o.note("set %d bits, %d keys, failed %v", 4*len(status.Digest), len(status.KeyIDs), status.Failure != "")
 }
 
 func (o *observations) note(format string, args ...any) {
@@ -33,7 +33,7 @@ func TestObserverHearsOfTokensAndReads(t *testing.T) {
 	volume := newVolume(t, setOf(es.jwk()))
 	var heard observations
 	v, err := New(Config{
-		Issuer: testIssuer, Audience: testAudience, KeySetFile: volume.path(), PollInterval: time.Minute,
+		Issuers: map[string]Source{testIssuer: File(volume.path())}, Audience: testAudience, PollInterval: time.Minute,
 		Now: func() time.Time { return testNow }, Observer: &heard, Logger: (&log{}).logger(),
 	})
 	if err != nil {
@@ -45,11 +45,13 @@ func TestObserverHearsOfTokensAndReads(t *testing.T) {
 	_, _ = v.Verify(t.Context(), es.good())
 	_, _ = v.Verify(t.Context(), "x")
 	volume.update([]byte("broken"), testNow)
-	v.keys.poll()
+	v.bindings[0].feed.look(t.Context(), false)
 	_, _ = v.Verify(t.Context(), es.sign(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, goodClaims))
-	v.keys.reading <- struct{}{}
+	v.bindings[0].feed.askedAt.Store(0)
+	gate := &gate{content: v.bindings[0].feed.content, open: make(chan struct{})}
+	v.bindings[0].feed.content = gate
 	_, _ = v.Verify(ended, es.sign(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, goodClaims))
-	<-v.keys.reading
+	close(gate.open)
 	want := []string{
 		"set 64 bits, 1 keys, failed false", "token ok", "token malformed", "set 64 bits, 1 keys, failed true",
 		"set 64 bits, 1 keys, failed true", "token unknown_key", "token other",
@@ -64,7 +66,7 @@ func TestEveryReasonIsNamed(t *testing.T) {
 	named := map[string]bool{"ok": true, "other": true}
 	for _, err := range []error{
 		ErrMalformed, ErrWrongAlgorithm, ErrUnknownKey, ErrBadSignature, ErrWrongType, ErrWrongIssuer, ErrWrongAudience,
-		ErrExpired, ErrNotYetValid,
+		ErrExpired, ErrNotYetValid, ErrNotDecrypted, ErrStaleKeySet,
 	} {
 		reason := reasonOf(fmt.Errorf("wrapped: %w", err))
 		if named[reason] {

@@ -21,7 +21,7 @@ const (
 )
 
 // publicKey makes the key of the kty and crv given, one of those that keyTypeOf returns, and checks its numbers.
-func publicKey(kty, crv string, jwk map[string]any) (crypto.PublicKey, error) {
+func publicKey(kty, crv string, jwk object) (crypto.PublicKey, error) {
 	switch {
 	case kty == "EC" && crv == "P-256":
 		return ecKey(elliptic.P256(), jwk)
@@ -39,7 +39,7 @@ func publicKey(kty, crv string, jwk map[string]any) (crypto.PublicKey, error) {
 }
 
 // ecKey follows RFC 7518 section 6.2.1: both coordinates at their full length, and the point on the curve.
-func ecKey(curve elliptic.Curve, jwk map[string]any) (*ecdsa.PublicKey, error) {
+func ecKey(curve elliptic.Curve, jwk object) (*ecdsa.PublicKey, error) {
 	size := (curve.Params().BitSize + 7) / 8
 	point := []byte{4} // uncompressed, SEC 1 section 2.3.3
 	for _, name := range []string{"x", "y"} {
@@ -60,7 +60,7 @@ func ecKey(curve elliptic.Curve, jwk map[string]any) (*ecdsa.PublicKey, error) {
 }
 
 // edKey follows RFC 8037 section 2.
-func edKey(jwk map[string]any) (ed25519.PublicKey, error) {
+func edKey(jwk object) (ed25519.PublicKey, error) {
 	x, err := octets(jwk, "x")
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func edKey(jwk map[string]any) (ed25519.PublicKey, error) {
 }
 
 // rsaKey follows RFC 7518 section 6.3.1: both numbers without leading zeros.
-func rsaKey(jwk map[string]any) (*rsa.PublicKey, error) {
+func rsaKey(jwk object) (*rsa.PublicKey, error) {
 	n, err := unsigned(jwk, "n")
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func rsaKey(jwk map[string]any) (*rsa.PublicKey, error) {
 }
 
 // unsigned returns a Base64urlUInt member (RFC 7518 section 2).
-func unsigned(jwk map[string]any, name string) (*big.Int, error) {
+func unsigned(jwk object, name string) (*big.Int, error) {
 	data, err := octets(jwk, name)
 	if err != nil {
 		return nil, err

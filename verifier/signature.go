@@ -7,12 +7,16 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// largestToken bounds MaxTokenBytes, and what VerifySignature reads, in bytes.
-const largestToken = 64 << 10
+// The bounds, in bytes, of MaxTokenBytes and of what VerifySignature reads, and of an encoded header, which has about 150:
+// what is longer is refused before anything is done with it.
+const (
+	largestToken   = 64 << 10
+	maxHeaderBytes = 2 << 10
+)
 
 // signed is what a good signature vouches for.
 type signed struct {
-	payload []byte
+	payload string
 	kid     string
 	typ     string // as the header has it, "" if it has none
 }
@@ -34,85 +38,98 @@ func (s *KeySet) VerifySignature(compact string) (payload []byte, kid string, er
 	if err != nil {
 		return nil, "", err
 	}
-	return verified.payload, verified.kid, nil
+	return []byte(verified.payload), verified.kid, nil
 }
 
 // verify does the work of VerifySignature.
-func (s *KeySet) verify(compact string) (*signed, error) {
-	head, err := splitToken(compact)
-	if err != nil {
-		return nil, err
+func (s *KeySet) verify(compact string) (signed, error) {
+	if len(compact) > largestToken {
+		return signed{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, largestToken)
 	}
-	parsed, err := parseHeader(head)
+	segments := splitToken(compact)
+	parsed, err := parseHeader(segments[0])
 	if err != nil {
-		return nil, err
+		return signed{}, err
 	}
 	signer, found := s.keys[parsed.kid]
 	if !found {
-		return nil, fmt.Errorf("%w: no key of the set has its kid", ErrUnknownKey)
+		return signed{}, errUnknownKid
 	}
 	if parsed.alg != signer.algorithm {
-		return nil, fmt.Errorf("%w: not the one of the key that its kid names", ErrWrongAlgorithm)
+		return signed{}, fmt.Errorf("%w: not the one of the key that its kid names", ErrWrongAlgorithm)
+	}
+	for i, segment := range segments {
+		if _, err := decodeSegment(i, segment); err != nil {
+			return signed{}, err
+		}
 	}
 	jws, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{signer.algorithm})
 	if err != nil {
 		// The cause is left out, here and below: it may quote the token.
-		return nil, fmt.Errorf("%w: not a JWS", ErrMalformed)
+		return signed{}, fmt.Errorf("%w: not a JWS", ErrMalformed)
 	}
 	payload, err := jws.Verify(signer.public)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not made by the key that its kid names", ErrBadSignature)
+		return signed{}, errForged
 	}
-	return &signed{payload: payload, kid: signer.id, typ: parsed.typ}, nil
+	return signed{payload: string(payload), kid: signer.id, typ: parsed.typ}, nil
 }
 
-// splitToken checks that a token is three segments of base64url and returns the bytes of the first, the header. Each
-// segment must be the one encoding of its bytes: else one signed token would have many texts.
-func splitToken(compact string) ([]byte, error) {
-	if len(compact) > largestToken {
-		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, largestToken)
+// splitToken cuts a token at its first two dots. A third one is in the last segment, which is then no base64url, and of
+// too few dots one segment is empty.
+func splitToken(compact string) (segments [3]string) {
+	rest := ""
+	segments[0], rest, _ = strings.Cut(compact, ".")
+	segments[1], segments[2], _ = strings.Cut(rest, ".")
+	return segments
+}
+
+// decodeSegment decodes a segment, which must be the one encoding of at least one byte: else one signed token would have
+// many texts.
+func decodeSegment(index int, segment string) ([]byte, error) {
+	return appendSegment(nil, index, []byte(segment))
+}
+
+// appendSegment is decodeSegment into a buffer.
+func appendSegment(into []byte, index int, segment []byte) ([]byte, error) {
+	data, err := appendBase64(into, segment)
+	if err != nil || len(segment) == 0 {
+		return nil, fmt.Errorf("%w: segment %d is empty or not canonical base64url", ErrMalformed, index+1)
 	}
-	// One more than is right, so that a flood of dots is not split to its end.
-	segments := strings.SplitN(compact, ".", 4)
-	if len(segments) != 3 {
-		return nil, fmt.Errorf("%w: not three segments", ErrMalformed)
-	}
-	var head []byte
-	for i, segment := range segments {
-		data, err := decodeBase64(segment)
-		if err != nil || len(data) == 0 {
-			return nil, fmt.Errorf("%w: segment %d is empty or not canonical base64url", ErrMalformed, i+1)
-		}
-		if i == 0 {
-			head = data
-		}
-	}
-	return head, nil
+	return data, nil
 }
 
 // parseHeader reads the JOSE header (RFC 7515 section 4). It refuses every parameter that would bring its own key,
 // change what is signed, or demand an extension: we know no extension, and the key comes from the set alone. Other
 // parameters are ignored, as the RFC asks.
-func parseHeader(data []byte) (header, error) {
-	object, err := decodeObject(data)
+func parseHeader(segment string) (header, error) {
+	if len(segment) > maxHeaderBytes {
+		return header{}, fmt.Errorf("%w: its header is longer than %d bytes", ErrMalformed, maxHeaderBytes)
+	}
+	data, err := decodeSegment(0, segment)
+	if err != nil {
+		return header{}, err
+	}
+	var few [8]member
+	members, err := parseObject(string(data), few[:0])
 	if err != nil {
 		return header{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
 	}
 	for _, name := range []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "epk", "p2c"} {
-		if _, found := object[name]; found {
+		if members.has(name) {
 			return header{}, fmt.Errorf("%w: its header has %s", ErrMalformed, name)
 		}
 	}
-	alg, _ := object["alg"].(string)
+	alg, _ := textOf(members.find("alg"))
 	if kty, _ := keyTypeOf(jose.SignatureAlgorithm(alg)); kty == "" {
 		return header{}, fmt.Errorf("%w: none, symmetric, unknown or missing", ErrWrongAlgorithm)
 	}
-	kid, _ := object["kid"].(string)
+	kid, _ := textOf(members.find("kid"))
 	if kid == "" || len(kid) > maxKeyIDBytes {
 		return header{}, fmt.Errorf("%w: its kid is missing, not a string or too long", ErrMalformed)
 	}
-	typ, ok := object["typ"].(string)
-	if _, found := object["typ"]; found && !ok {
+	typ, ok := textOf(members.find("typ"))
+	if members.has("typ") && !ok {
 		return header{}, fmt.Errorf("%w: its typ is not a string", ErrMalformed)
 	}
 	return header{alg: jose.SignatureAlgorithm(alg), kid: kid, typ: typ}, nil

@@ -165,14 +165,15 @@ func TestVerifySignatureRefusesSignatures(t *testing.T) {
 		input, signature := good[:cut-1], must(base64.RawURLEncoding.DecodeString(good[cut:]))
 		size := len(signature)
 		forgeries := map[string][]byte{
-			"zeros":           make([]byte, size),
-			"one byte":        {0},
-			"a byte more":     append([]byte{0}, signature...),
-			"a byte behind":   append(append([]byte{}, signature...), 0),
-			"a byte less":     signature[:size-1],
-			"halves swapped":  append(append([]byte{}, signature[size/2:]...), signature[:size/2]...),
-			"of another text": key.signature([]byte(input + " ")),
-			"of another key":  otherKey().signature([]byte(input)),
+			"zeros":                   make([]byte, size),
+			"one byte":                {0},
+			"a byte more":             append([]byte{0}, signature...),
+			"a byte behind":           append(append([]byte{}, signature...), 0),
+			"a byte less":             signature[:size-1],
+			"a zero before each half": append(append(append([]byte{0}, signature[:size/2]...), 0), signature[size/2:]...),
+			"halves swapped":          append(append([]byte{}, signature[size/2:]...), signature[:size/2]...),
+			"of another text":         key.signature([]byte(input + " ")),
+			"of another key":          otherKey().signature([]byte(input)),
 		}
 		if private, ok := key.private.(*ecdsa.PrivateKey); ok {
 			order := private.Params().N

@@ -10,7 +10,7 @@ import (
 
 // Token is a token that was verified. It never changes, and may be shared by goroutines: its methods return copies.
 type Token struct {
-	payload   []byte
+	payload   string // the other strings are parts of it
 	keyID     string
 	issuer    string
 	subject   string
@@ -29,7 +29,7 @@ func (t *Token) Subject() string { return t.subject }
 // ClientID returns client_id (RFC 9068 section 2.2): the client that the token was issued to, "" if it does not say.
 func (t *Token) ClientID() string { return t.clientID }
 
-// Issuer returns iss, which is Config.Issuer.
+// Issuer returns iss, one of Config.Issuers.
 func (t *Token) Issuer() string { return t.issuer }
 
 // Audience returns aud, in which Config.Audience is.
@@ -40,6 +40,14 @@ func (t *Token) Scopes() []string { return slices.Clone(t.scopes) }
 
 // HasScope reports whether scope holds exactly this value.
 func (t *Token) HasScope(scope string) bool { return slices.Contains(t.scopes, scope) }
+
+// List returns a claim that is a list of strings, such as groups or permissions, in its order; nil if there is no such
+// claim, or if it is anything else: a string that holds the name of a permission gives none.
+func (t *Token) List(claim string) []string {
+	claims, _ := parseObject(t.payload, nil)
+	texts, _ := textsOf(claims.find(claim))
+	return texts
+}
 
 // ID returns jti, "" if there is none.
 func (t *Token) ID() string { return t.id }
@@ -59,7 +67,7 @@ func (t *Token) NotBefore() time.Time { return t.notBefore }
 // Claims decodes all claims into v, a pointer, as encoding/json would into a struct with json tags, but that member
 // names match in their exact case only. The claims have been checked: UTF-8, no duplicate members.
 func (t *Token) Claims(v any) error {
-	if err := json.Unmarshal(t.payload, v); err != nil {
+	if err := json.Unmarshal([]byte(t.payload), v); err != nil {
 		return fmt.Errorf("claims do not fit %T: %w", v, err)
 	}
 	return nil

@@ -2,63 +2,62 @@ package verifier
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Verifier checks tokens against the key set of one issuer. Its methods may be called by any number of goroutines.
+// Verifier checks tokens against the key sets of its issuers. Its methods may be called by any number of goroutines.
 type Verifier struct {
-	policy policy
-	keys   *keyFile
-	now    func() time.Time
-	logger *slog.Logger
-	// observer hears of each token.
+	bindings []binding // by issuer
+	private  *DecryptionKeys
+	maxBytes int
+	now      func() time.Time
+	logger   *slog.Logger
 	observer Observer
 
-	closing sync.Once
-	stop    chan struct{}
-	stopped chan struct{}
+	done    <-chan struct{} // closed by cancel
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 }
 
-// New reads the key set and begins to follow its file; Close ends that. It fails if the Config lacks something or has
-// something out of bounds, or if the file is not there or holds no key set: a service that starts without keys would
-// refuse every token, and its deployment should stop instead.
+// New reads the key sets and begins to follow them; Close ends that. It fails if the Config lacks something or has
+// something out of bounds, or if a source is not there or holds no key set: a service that starts without keys would
+// refuse every token, and its deployment should stop instead. An HTTPS source is waited for up to 5 seconds.
 func New(config Config) (*Verifier, error) {
 	config, err := config.complete()
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}
-	keys, err := openKeyFile(config.KeySetFile, config.Now, config.Logger, config.Observer)
-	if err != nil {
-		return nil, fmt.Errorf("verifier: %w", err)
-	}
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // its end is Close, whoever calls that
 	v := &Verifier{
-		policy: policy{
-			issuer:    config.Issuer,
-			audience:  config.Audience,
-			mediaType: config.Type,
-			skew:      config.ClockSkew,
-			maxBytes:  config.MaxTokenBytes,
-		},
-		keys:     keys,
+		private:  config.DecryptionKeys,
+		maxBytes: config.MaxTokenBytes,
 		now:      config.Now,
 		logger:   config.Logger,
 		observer: config.Observer,
-		stop:     make(chan struct{}),
-		stopped:  make(chan struct{}),
+		done:     ctx.Done(),
+		cancel:   cancel,
 	}
-	go func() {
-		defer close(v.stopped)
-		keys.follow(config.PollInterval, v.stop)
-	}()
+	for _, issuer := range slices.Sorted(maps.Keys(config.Issuers)) {
+		keys, err := openFeed(ctx, issuer, config.Issuers[issuer], config)
+		if err != nil {
+			v.Close()
+			return nil, fmt.Errorf("verifier: %w", err)
+		}
+		v.running.Go(func() { keys.follow(ctx) })
+		v.bindings = append(v.bindings, newBinding(issuer, keys, config))
+	}
 	return v, nil
 }
 
 // Verify returns the token if it is valid now. Otherwise the error is one of those in this package, for errors.Is, or
-// that of ctx, which bounds the wait for a read of the file when the token's kid is unknown.
+// that of ctx, which bounds the wait for a look at the source when the token's kid is unknown.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if v.closed() {
 		return nil, ErrClosed
@@ -69,58 +68,81 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
-	if len(token) > v.policy.maxBytes {
-		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, v.policy.maxBytes)
+	if len(token) > v.maxBytes {
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, v.maxBytes)
 	}
-	verified, err := v.verifySignature(ctx, token)
+	var buffer [2 << 10]byte // spares most tokens a copy on the heap
+	digest := sha256.Sum256(append(buffer[:0], token...))
+	now := v.now()
+	for i := range v.bindings {
+		if known, err := v.bindings[i].recall(&digest, now); known != nil || err != nil {
+			return known, err
+		}
+	}
+	inner, err := v.private.open(token)
 	if err != nil {
 		return nil, err
 	}
-	return v.policy.accept(verified, v.now())
+	return v.judge(ctx, inner, &digest, now)
 }
 
-// verifySignature looks once more at the file if the kid is unknown: the key may have been published since.
-func (v *Verifier) verifySignature(ctx context.Context, token string) (*signed, error) {
-	set := v.keys.current.Load()
-	verified, err := set.verify(token)
-	if !errors.Is(err, ErrUnknownKey) {
-		return verified, err
+// judge asks each binding whether it accepts the token, and if none knows its key, once more after a look at the
+// sources: the key may have been published since.
+func (v *Verifier) judge(ctx context.Context, token string, digest *[sha256.Size]byte, now time.Time) (*Token, error) {
+	var refusal error
+	unknown := make([]*generation, len(v.bindings))
+	for i := range v.bindings {
+		keys := v.bindings[i].feed.current.Load()
+		accepted, err := v.bindings[i].verify(keys, token, digest, now)
+		if err == nil {
+			return accepted, nil
+		}
+		if errors.Is(err, ErrUnknownKey) {
+			unknown[i] = keys
+		}
+		if refusal == nil || errors.Is(refusal, ErrUnknownKey) {
+			refusal = err // a binding that has the key says more than one that has not
+		}
 	}
-	newer, waitErr := v.keys.reread(ctx, set)
-	if waitErr != nil {
-		return nil, fmt.Errorf("waiting for the key set: %w", waitErr)
+	if !errors.Is(refusal, ErrUnknownKey) {
+		return nil, refusal
 	}
-	if newer == set {
-		return nil, err
+	for i := range v.bindings {
+		newer, err := v.bindings[i].feed.ask(ctx, unknown[i])
+		if err != nil {
+			return nil, fmt.Errorf("waiting for the key set: %w", err)
+		}
+		if newer == unknown[i] {
+			continue
+		}
+		accepted, err := v.bindings[i].verify(newer, token, digest, now)
+		if err == nil {
+			return accepted, nil
+		}
+		if !errors.Is(err, ErrUnknownKey) {
+			refusal = err
+		}
 	}
-	return newer.verify(token)
+	return nil, refusal
 }
 
-// KeyIDs returns the kids of the keys in use now, sorted.
-func (v *Verifier) KeyIDs() []string {
-	if v.keys == nil {
-		return nil
-	}
-	return v.keys.current.Load().KeyIDs()
-}
-
-// Close stops following the file, and returns when no goroutine is left. Close a server before its Verifier: from here
-// on Verify returns ErrClosed, since it would no longer learn of a revocation.
+// Close stops following the sources, and returns when no goroutine is left. Close a server before its Verifier: from
+// here on Verify returns ErrClosed, since it would no longer learn of a revocation.
 func (v *Verifier) Close() {
-	if v.keys == nil {
+	if v.cancel == nil {
 		return
 	}
-	v.closing.Do(func() { close(v.stop) })
-	<-v.stopped
+	v.cancel()
+	v.running.Wait()
 }
 
 // closed also holds for a Verifier that New did not make.
 func (v *Verifier) closed() bool {
-	if v.keys == nil {
+	if v.cancel == nil {
 		return true
 	}
 	select {
-	case <-v.stop:
+	case <-v.done:
 		return true
 	default:
 		return false

@@ -12,12 +12,18 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
+// writeSet writes a key set to a file and returns its Source.
+func writeSet(t testing.TB, keys ...map[string]any) Source {
+	path := filepath.Join(t.TempDir(), "main.json")
+	must(0, os.WriteFile(path, setOf(keys...), 0o644))
+	return File(path)
+}
+
 // testConfig is a Config that works, for a file with all three types of key.
 func testConfig(t testing.TB) Config {
-	path := filepath.Join(t.TempDir(), "main.json")
-	must(0, os.WriteFile(path, setOf(esKey().jwk(), edwardsKey().jwk(), rsaTestKey().jwk()), 0o644))
+	keys := writeSet(t, esKey().jwk(), edwardsKey().jwk(), rsaTestKey().jwk())
 	return Config{
-		Issuer: testIssuer, Audience: testAudience, KeySetFile: path,
+		Issuers: map[string]Source{testIssuer: keys}, Audience: testAudience,
 		Now: func() time.Time { return testNow }, Logger: (&log{}).logger(),
 	}
 }
@@ -35,14 +41,13 @@ func newVerifier(t testing.TB, config Config) *Verifier {
 func TestNewRefusesConfigs(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"zero":                    func(c *Config) { *c = Config{} },
-		"Issuer":                  func(c *Config) { c.Issuer = "" },
-		"Issuer of spaces":        func(c *Config) { c.Issuer = " " },
+		"Issuers":                 func(c *Config) { c.Issuers = nil },
+		"Issuers without a name":  func(c *Config) { c.Issuers[" "] = c.Issuers[testIssuer] },
+		"Issuers without source":  func(c *Config) { c.Issuers[testIssuer] = nil },
 		"Audience":                func(c *Config) { c.Audience = "" },
-		"KeySetFile":              func(c *Config) { c.KeySetFile = "" },
-		"KeySetFile not there":    func(c *Config) { c.KeySetFile += ".gone" },
-		"KeySetFile a directory":  func(c *Config) { c.KeySetFile = filepath.Dir(c.KeySetFile) },
-		"KeySetFile no key set":   func(c *Config) { must(0, os.WriteFile(c.KeySetFile, []byte("{}"), 0o644)) },
-		"KeySetFile empty":        func(c *Config) { must(0, os.WriteFile(c.KeySetFile, nil, 0o644)) },
+		"Audience of spaces":      func(c *Config) { c.Audience = " " },
+		"MaxStaleness a second":   func(c *Config) { c.MaxStaleness = time.Second },
+		"MaxStaleness negative":   func(c *Config) { c.MaxStaleness = -1 },
 		"Type a list":             func(c *Config) { c.Type = "at+jwt, jwt" },
 		"Type of another tree":    func(c *Config) { c.Type = "text/plain" },
 		"Type application/":       func(c *Config) { c.Type = "application/" },
@@ -62,12 +67,36 @@ func TestNewRefusesConfigs(t *testing.T) {
 			t.Errorf("%s: no error", name)
 			continue
 		}
-		if field, _, _ := strings.Cut(name, " "); name != "zero" && field != "KeySetFile" && !strings.Contains(err.Error(), field) {
+		if field, _, _ := strings.Cut(name, " "); name != "zero" && !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: the error does not name the field: %v", name, err)
 		}
-		if strings.HasPrefix(name, "KeySetFile ") && !strings.Contains(err.Error(), config.KeySetFile) {
-			t.Errorf("%s: the error does not name the file: %v", name, err)
+	}
+}
+
+func TestNewRefusesFiles(t *testing.T) {
+	directory := t.TempDir()
+	for name, content := range map[string]string{"gone.json": "", "empty.json": "", "object.json": "{}"} {
+		path := filepath.Join(directory, name)
+		if name != "gone.json" {
+			must(0, os.WriteFile(path, []byte(content), 0o644))
 		}
+		newFails(t, File(path), path)
+	}
+	newFails(t, File(directory), "not its directory")
+	newFails(t, File(""), "path")
+}
+
+// newFails checks that New refuses a source, and says what is wrong, and for which issuer.
+func newFails(t *testing.T, source Source, says string) {
+	t.Helper()
+	config := testConfig(t)
+	config.Issuers["https://other.example.com"] = source
+	v, err := New(config)
+	if err == nil {
+		v.Close()
+		t.Errorf("%s: no error", source)
+	} else if !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "https://other.example.com") {
+		t.Errorf("%s: the error does not say %q: %v", source, says, err)
 	}
 }
 
@@ -89,7 +118,7 @@ func TestVerifyAppliesItsConfig(t *testing.T) {
 		want           error
 	}{
 		{"defaults", nil, goodHeader, goodClaims, nil},
-		{"issuer", func(c *Config) { c.Issuer += "/" }, goodHeader, goodClaims, ErrWrongIssuer},
+		{"issuer", func(c *Config) { c.Issuers = map[string]Source{testIssuer + "/": c.Issuers[testIssuer]} }, goodHeader, goodClaims, ErrWrongIssuer},
 		{"audience", func(c *Config) { c.Audience = "c" }, goodHeader, goodClaims, ErrWrongAudience},
 		{"second audience", func(c *Config) { c.Audience = "b" }, goodHeader, goodClaims, nil},
 		{"default type", nil, `{"alg":"ES256","kid":"es","typ":"JWT"}`, goodClaims, ErrWrongType},
@@ -144,7 +173,7 @@ func TestClosedAndZeroVerifier(t *testing.T) {
 	for name, v := range map[string]*Verifier{"closed": closed, "zero": {}} {
 		_, err := v.Verify(t.Context(), esKey().good())
 		wantError(t, name, err, ErrClosed, "")
-		v.KeyIDs()
+		v.KeySets()
 		v.Close()
 	}
 }
@@ -154,7 +183,7 @@ func TestClosedAndZeroVerifier(t *testing.T) {
 func TestFollowsByItselfUntilClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mounted := newVolume(t, setOf(esKey().jwk()))
-		v, err := New(Config{Issuer: testIssuer, Audience: testAudience, KeySetFile: mounted.path(), Logger: (&log{}).logger()})
+		v, err := New(Config{Issuers: map[string]Source{testIssuer: File(mounted.path())}, Audience: testAudience, Logger: (&log{}).logger()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,15 +191,10 @@ func TestFollowsByItselfUntilClosed(t *testing.T) {
 		second := time.NewTimer(time.Second)
 		<-second.C
 		synctest.Wait()
-		if got := v.KeyIDs(); len(got) != 1 || got[0] != "other" {
+		if got := v.KeySets()[0].KeyIDs; len(got) != 1 || got[0] != "other" {
 			t.Errorf("after a second the keys are %v", got)
 		}
 		v.Close()
-		select {
-		case <-v.stopped:
-		default:
-			t.Error("Close returned before its goroutine had ended")
-		}
 	})
 }
 
@@ -200,7 +224,7 @@ func TestVerifyWhileTheFileChanges(t *testing.T) {
 	}
 	for i := range 60 {
 		mounted.update(sets[i%len(sets)], testNow)
-		f.keys.poll()
+		f.poll()
 	}
 	close(done)
 	for range cap(results) {

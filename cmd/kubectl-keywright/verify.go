@@ -19,7 +19,7 @@ import (
 )
 
 func (c *cli) verifyCommand() *cobra.Command {
-	var file, name string
+	var file, name, issuer string
 	var config verifier.Config
 	cmd := &cobra.Command{
 		Use:   "verify TOKEN|-",
@@ -30,7 +30,7 @@ The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in t
 from standard input, which keeps it out of the shell's history. Exit code 1 and the reason if the token is not valid.`,
 		Args: exactly("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if config.Issuer == "" || config.Audience == "" || (file == "") == (name == "") {
+			if issuer == "" || config.Audience == "" || (file == "") == (name == "") {
 				return usage("verify needs --issuer, --audience, and either --jwks or --signing-key")
 			}
 			token, err := c.readToken(args[0])
@@ -48,13 +48,13 @@ from standard input, which keeps it out of the shell's history. Exit code 1 and 
 					return err
 				}
 			}
-			config.KeySetFile, config.Now = file, c.now
+			config.Issuers, config.Now = map[string]verifier.Source{issuer: verifier.File(file)}, c.now
 			return c.verify(cmd.Context(), config, token)
 		},
 	}
 	cmd.Flags().StringVar(&file, "jwks", "", "key set `FILE`")
 	cmd.Flags().StringVar(&name, "signing-key", "", "`NAME` of the SigningKey whose file in the cluster is used")
-	cmd.Flags().StringVar(&config.Issuer, "issuer", "", "iss that the token must have")
+	cmd.Flags().StringVar(&issuer, "issuer", "", "iss that the token must have")
 	cmd.Flags().StringVar(&config.Audience, "audience", "", "audience that the token must have")
 	cmd.Flags().StringVar(&config.Type, "type", "", "typ that the token must have (default at+jwt)")
 	return cmd

@@ -38,7 +38,7 @@ func TestClocksDiffer(t *testing.T) {
 			w.must(os.WriteFile(file, []byte(w.jwks), 0o600))
 			at := func(shift time.Duration) error {
 				v, err := verifier.New(verifier.Config{
-					Issuer: issuerURL, Audience: audience, KeySetFile: file,
+					Issuers: map[string]verifier.Source{issuerURL: verifier.File(file)}, Audience: audience,
 					Now: func() time.Time { return time.Now().Add(shift) },
 				})
 				w.must(err)

@@ -331,7 +331,9 @@ func (w *world) verify(compact, audience string) *verifier.Token {
 	w.Helper()
 	file := filepath.Join(w.TempDir(), "platform.json")
 	w.must(os.WriteFile(file, []byte(w.jwks), 0o600))
-	v, err := verifier.New(verifier.Config{Issuer: issuerURL, Audience: audience, KeySetFile: file})
+	v, err := verifier.New(verifier.Config{
+		Issuers: map[string]verifier.Source{issuerURL: verifier.File(file)}, Audience: audience,
+	})
 	w.must(err)
 	w.Cleanup(v.Close)
 	token, err := v.Verify(w.Context(), compact)

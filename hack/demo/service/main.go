@@ -29,7 +29,8 @@ func main() {
 
 func serve(address, name, issuer, keys, cert, key string) error {
 	v, err := verifier.New(verifier.Config{
-		Issuer: issuer, Audience: "https://" + name + ".example.com", KeySetFile: keys,
+		Issuers:   map[string]verifier.Source{issuer: verifier.File(keys)},
+		Audience:  "https://" + name + ".example.com",
 		ClockSkew: time.Second, PollInterval: 100 * time.Millisecond,
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

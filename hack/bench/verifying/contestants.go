@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/coreos/go-oidc/v3/oidc"
+	jose "github.com/go-jose/go-jose/v4"
+	josejwt "github.com/go-jose/go-jose/v4/jwt"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
+
+	"github.com/keywright/keywright/verifier"
+)
+
+// claims is what every library decodes.
+type claims struct {
+	Subject string   `json:"sub"`
+	Scope   string   `json:"scope"`
+	Groups  []string `json:"groups"`
+}
+
+// contestant verifies one token after another. prepare, which is not measured, takes a token apart for the bare check.
+type contestant struct {
+	name    string
+	prepare func(token string) (prepared, error)
+	verify  func(prepared) error
+}
+
+// prepared is a token, and for the bare check its parts.
+type prepared struct {
+	token            string
+	input, signature []byte
+}
+
+func asToken(token string) (prepared, error) { return prepared{token: token}, nil }
+
+type field struct {
+	list    []contestant
+	closers []func()
+}
+
+func (f *field) close() {
+	for _, c := range f.closers {
+		c()
+	}
+}
+
+// contestants are the bare check, which is the floor, this module, and the others.
+func contestants(i *issuer) (*field, error) {
+	v, remove, err := ours(i)
+	if err != nil {
+		return nil, err
+	}
+	f := &field{closers: []func(){remove}}
+	f.list = []contestant{
+		{"the bare signature check", takeApart(i), bare(i)},
+		{"this module", asToken, func(p prepared) error {
+			_, err := v.Verify(context.Background(), p.token)
+			return err
+		}},
+	}
+	for _, other := range []func(*issuer, *field) (contestant, error){golangJWT, goJose, goOIDC, jwx} {
+		c, err := other(i, f)
+		if err != nil {
+			return nil, err
+		}
+		f.list = append(f.list, c)
+	}
+	return f, nil
+}
+
+// ours is a Verifier over a file with the issuer's set.
+func ours(i *issuer) (*verifier.Verifier, func(), error) {
+	directory, err := os.MkdirTemp("", "keywright-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	file := filepath.Join(directory, "main.json")
+	if err := os.WriteFile(file, i.jwks, 0o600); err != nil {
+		return nil, nil, err
+	}
+	v, err := verifier.New(verifier.Config{
+		Issuers: map[string]verifier.Source{issuerName: verifier.File(file)}, Audience: audience,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return v, func() { v.Close(); _ = os.RemoveAll(directory) }, nil
+}
+
+// takeApart decodes the signature into the form that the standard library takes.
+func takeApart(i *issuer) func(string) (prepared, error) {
+	return func(token string) (prepared, error) {
+		cut := strings.LastIndexByte(token, '.')
+		signature, err := base64.RawURLEncoding.DecodeString(token[cut+1:])
+		if err == nil && i.algorithm == jose.ES256 {
+			r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+			signature, err = asn1.Marshal([]*big.Int{r, s})
+		}
+		return prepared{token: token, input: []byte(token[:cut]), signature: signature}, err
+	}
+}
+
+// bare hashes and checks a signature, and does nothing else.
+func bare(i *issuer) func(prepared) error {
+	public := i.active.Public().Key
+	return func(p prepared) error {
+		ok := false
+		switch key := public.(type) {
+		case ed25519.PublicKey:
+			ok = ed25519.Verify(key, p.input, p.signature)
+		case *ecdsa.PublicKey:
+			digest := sha256.Sum256(p.input)
+			ok = ecdsa.VerifyASN1(key, digest[:], p.signature)
+		case *rsa.PublicKey:
+			digest := sha256.Sum256(p.input)
+			ok = rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], p.signature) == nil
+		}
+		if !ok {
+			return errors.New("bad signature")
+		}
+		return nil
+	}
+}
+
+func golangJWT(i *issuer, _ *field) (contestant, error) {
+	keys, err := keyfunc.NewJWKSetJSON(i.jwks)
+	if err != nil {
+		return contestant{}, err
+	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{string(i.algorithm)}), jwt.WithIssuer(issuerName),
+		jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt())
+	type all struct {
+		jwt.RegisteredClaims
+		Scope  string   `json:"scope"`
+		Groups []string `json:"groups"`
+	}
+	return contestant{"golang-jwt + keyfunc", asToken, func(p prepared) error {
+		_, err := parser.ParseWithClaims(p.token, &all{}, keys.Keyfunc)
+		return err
+	}}, nil
+}
+
+func goJose(i *issuer, _ *field) (contestant, error) {
+	var set jose.JSONWebKeySet
+	if err := unmarshal(i.jwks, &set); err != nil {
+		return contestant{}, err
+	}
+	expected := josejwt.Expected{Issuer: issuerName, AnyAudience: josejwt.Audience{audience}}
+	return contestant{"go-jose with a key set", asToken, func(p prepared) error {
+		parsed, err := josejwt.ParseSigned(p.token, []jose.SignatureAlgorithm{i.algorithm})
+		if err != nil {
+			return err
+		}
+		var registered josejwt.Claims
+		var own claims
+		if err := parsed.Claims(set, &registered, &own); err != nil {
+			return err
+		}
+		return registered.ValidateWithLeeway(expected, time.Minute)
+	}}, nil
+}
+
+func goOIDC(i *issuer, f *field) (contestant, error) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(i.jwks) }))
+	f.closers = append(f.closers, server.Close)
+	v := oidc.NewVerifier(issuerName, oidc.NewRemoteKeySet(context.Background(), server.URL),
+		&oidc.Config{ClientID: audience, SupportedSigningAlgs: []string{string(i.algorithm)}})
+	return contestant{"go-oidc", asToken, func(p prepared) error {
+		token, err := v.Verify(context.Background(), p.token)
+		if err != nil {
+			return err
+		}
+		var own claims
+		return token.Claims(&own)
+	}}, nil
+}
+
+func jwx(i *issuer, _ *field) (contestant, error) {
+	set, err := jwk.Parse(i.jwks)
+	return contestant{"jwx v3", asToken, func(p prepared) error {
+		_, err := jwxjwt.Parse([]byte(p.token), jwxjwt.WithKeySet(set), jwxjwt.WithIssuer(issuerName),
+			jwxjwt.WithAudience(audience), jwxjwt.WithRequiredClaim("exp"))
+		return err
+	}}, err
+}

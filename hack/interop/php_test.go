@@ -1,0 +1,27 @@
+package interop
+
+import (
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/hack/interop/rotated"
+)
+
+const phpDriver = `<?php
+require 'example.php';
+while (($token = fgets(STDIN)) !== false) {
+    try {
+        $subject = verify(rtrim($token, "\n"))['sub'];
+        echo 'ok ', $subject, "\n";
+    } catch (Throwable $error) {
+        echo 'no ', strtok($error->getMessage(), "\n"), "\n";
+    }
+}
+`
+
+func TestPHP(t *testing.T) {
+	php := runtime(t, "php", "php-cli")
+	w := rotated.New(t, "ES256")
+	directory := write(t, map[string]string{"example.php": example(t, "php", mounted, w.Volume.File()), "main.php": phpDriver})
+	w.Tell(t, start(t, directory, php, "main.php"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+}

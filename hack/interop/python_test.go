@@ -1,0 +1,36 @@
+package interop
+
+import (
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/hack/interop/rotated"
+)
+
+const pythonDriver = `
+import sys
+from example import verify
+for token in sys.stdin:
+    try:
+        print("ok", verify(token.rstrip("\n"))["sub"], flush=True)
+    except Exception as error:
+        print("no", repr(error), flush=True)
+`
+
+// Debian's packages are for Debian's Python, which need not be the first on the path.
+const debianPython = "/usr/bin/python3"
+
+func TestPython(t *testing.T) {
+	for name, module := range map[string]string{"python-pyjwt": "jwt", "python-authlib": "authlib", "python-jwcrypto": "jwcrypto"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := exec.Command(debianPython, "-c", "import cryptography, "+module).Run(); err != nil {
+				missing(t, "Python's module "+module, "python3-jwt, python3-authlib, python3-jwcrypto and python3-cryptography")
+			}
+			w := rotated.New(t, "ES256")
+			directory := write(t, map[string]string{"example.py": example(t, name, mounted, w.Volume.File()), "main.py": pythonDriver})
+			w.Tell(t, start(t, directory, debianPython, "main.py"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+		})
+	}
+}

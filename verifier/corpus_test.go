@@ -1,0 +1,56 @@
+package verifier
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// attackCorpus is testdata/attacks.json, which internal/attacks describes and writes.
+type attackCorpus struct {
+	Issuer, Audience string
+	Now              int64
+	JWKS             json.RawMessage
+	Tokens           []struct{ Class, Name, Token, Want string }
+	KeySets          []struct{ Class, Name, Text string }
+}
+
+func readCorpus(t testing.TB) attackCorpus {
+	var corpus attackCorpus
+	must(0, json.Unmarshal(must(os.ReadFile(filepath.Join("testdata", "attacks.json"))), &corpus))
+	return corpus
+}
+
+// Every attack of the corpus is refused for the reason that it gives, however often it comes, and with the strict path
+// alone; and what is valid is accepted.
+func TestCorpus(t *testing.T) {
+	corpus := readCorpus(t)
+	path := filepath.Join(t.TempDir(), "main.json")
+	must(0, os.WriteFile(path, corpus.JWKS, 0o644))
+	config := Config{
+		Issuers: map[string]Source{corpus.Issuer: File(path)}, Audience: corpus.Audience,
+		Now: func() time.Time { return time.Unix(corpus.Now, 0) }, Logger: (&log{}).logger(),
+	}
+	v, strict := newVerifier(t, config), newVerifier(t, config)
+	for range 2 {
+		for _, attack := range corpus.Tokens {
+			for _, one := range []*Verifier{v, strict} {
+				clear(strict.current().headers) // so that it knows no usual header
+				_, err := one.Verify(t.Context(), attack.Token)
+				if got := reasonOf(err); got != attack.Want {
+					t.Errorf("%s: %s: got %s (%v), want %s", attack.Class, attack.Name, got, err, attack.Want)
+				}
+			}
+		}
+	}
+	for _, attack := range corpus.KeySets {
+		if _, err := ParseKeySet([]byte(attack.Text)); err == nil {
+			t.Errorf("%s: %s: accepted", attack.Class, attack.Name)
+		}
+	}
+	if len(corpus.Tokens) < 250 || len(corpus.KeySets) < 25 {
+		t.Errorf("the corpus has %d tokens and %d key sets only", len(corpus.Tokens), len(corpus.KeySets))
+	}
+}

@@ -1,0 +1,148 @@
+package verifier
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"strings"
+
+	jose "github.com/go-jose/go-jose/v4"
+)
+
+// DecryptionKeys are the private keys of a service whose tokens are encrypted for it: nested JWTs, signed and then
+// encrypted (RFC 7519 section 5.2, RFC 7516). Encryption hides what a token says; it does not show who wrote it, so what
+// comes out is verified like any other token.
+type DecryptionKeys struct {
+	keys map[string]decryptionKey
+}
+
+type decryptionKey struct {
+	algorithm jose.KeyAlgorithm
+	private   any // *ecdsa.PrivateKey or *rsa.PrivateKey
+}
+
+// What nested tokens are encrypted with. Each algorithm left out has a history of attacks, or a secret that two sides
+// share: RSA1_5, RSA-OAEP with SHA-1, passwords, the CBC modes.
+const (
+	contentEncryption = jose.A256GCM
+	ivBytes           = 12
+	tagBytes          = 16
+)
+
+// ParseDecryptionKeys reads a JWK Set of private keys, of at most 1 MiB. Each needs a kid of its own, use "enc" and an
+// alg: ECDH-ES+A256KW with an EC key of P-256, P-384 or P-521, or RSA-OAEP-256 with an RSA key of 2048 bits or more. No
+// error quotes a key.
+func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
+	if len(data) > maxKeySetBytes {
+		return nil, fmt.Errorf("decryption keys: longer than %d bytes", maxKeySetBytes)
+	}
+	members, err := parseObject(string(data), nil)
+	if err != nil {
+		return nil, fmt.Errorf("decryption keys: %w", err)
+	}
+	list, _ := listOf(members.find("keys"))
+	if len(list) == 0 {
+		return nil, errors.New("decryption keys: keys is missing, empty or not a list")
+	}
+	parsed := &DecryptionKeys{keys: make(map[string]decryptionKey, len(list))}
+	for i, jwk := range list {
+		if err := parsed.add(jwk); err != nil {
+			return nil, fmt.Errorf("decryption keys: key %d: %w", i, err)
+		}
+	}
+	return parsed, nil
+}
+
+func (d *DecryptionKeys) add(text string) error {
+	var jwk jose.JSONWebKey
+	if err := jwk.UnmarshalJSON([]byte(text)); err != nil {
+		return errors.New("not a key of a known type")
+	}
+	if _, found := d.keys[jwk.KeyID]; found || jwk.KeyID == "" {
+		return errors.New("it has no kid, or that of another key")
+	}
+	if jwk.Use != "enc" {
+		return errors.New(`use is not "enc"`)
+	}
+	algorithm := jose.KeyAlgorithm(jwk.Algorithm)
+	switch private := jwk.Key.(type) {
+	case *ecdsa.PrivateKey:
+		if algorithm != jose.ECDH_ES_A256KW {
+			return fmt.Errorf("alg is not %s, which an EC key needs", jose.ECDH_ES_A256KW)
+		}
+	case *rsa.PrivateKey:
+		if algorithm != jose.RSA_OAEP_256 || private.N.BitLen() < minRSABits {
+			return fmt.Errorf("alg is not %s, which an RSA key needs, or it has under %d bits", jose.RSA_OAEP_256, minRSABits)
+		}
+	default:
+		return errors.New("neither an EC nor an RSA private key")
+	}
+	d.keys[jwk.KeyID] = decryptionKey{algorithm: algorithm, private: jwk.Key}
+	return nil
+}
+
+// open returns the token inside an encrypted one, and any other text as it is. Without keys everything is another text:
+// it is refused as no JWS.
+func (d *DecryptionKeys) open(token string) (string, error) {
+	if d == nil || strings.Count(token, ".") != 4 {
+		return token, nil
+	}
+	segments := strings.Split(token, ".")
+	if len(segments[0]) > maxHeaderBytes {
+		return "", fmt.Errorf("%w: its header is longer than %d bytes", ErrMalformed, maxHeaderBytes)
+	}
+	var decoded [5][]byte
+	for i, segment := range segments {
+		data, err := decodeSegment(i, segment)
+		if err != nil {
+			return "", err
+		}
+		decoded[i] = data
+	}
+	if len(decoded[2]) != ivBytes || len(decoded[4]) != tagBytes {
+		return "", fmt.Errorf("%w: its initialization vector or tag is not of the length of %s", ErrMalformed, contentEncryption)
+	}
+	key, err := d.keyOf(decoded[0])
+	if err != nil {
+		return "", err
+	}
+	jwe, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{key.algorithm}, []jose.ContentEncryption{contentEncryption})
+	if err != nil {
+		// The cause is left out, here and below: it may quote the token, or tell a sender what to try next.
+		return "", fmt.Errorf("%w: not a JWE", ErrMalformed)
+	}
+	inner, err := jwe.Decrypt(key.private)
+	if err != nil {
+		return "", fmt.Errorf("%w: not encrypted for the key that its kid names, or changed since", ErrNotDecrypted)
+	}
+	return string(inner), nil
+}
+
+// keyOf reads the header of an encrypted token (RFC 7516 section 4) and returns the key that it names.
+func (d *DecryptionKeys) keyOf(header []byte) (decryptionKey, error) {
+	members, err := parseObject(string(header), nil)
+	if err != nil {
+		return decryptionKey{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
+	}
+	for _, name := range [...]string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "p2c", "p2s"} {
+		if members.has(name) {
+			return decryptionKey{}, fmt.Errorf("%w: its header has %s", ErrMalformed, name)
+		}
+	}
+	if cty, _ := textOf(members.find("cty")); !strings.EqualFold(cty, "JWT") {
+		return decryptionKey{}, fmt.Errorf("%w: its cty is not JWT", ErrMalformed)
+	}
+	kid, _ := textOf(members.find("kid"))
+	key, found := d.keys[kid]
+	if !found {
+		return decryptionKey{}, fmt.Errorf("%w: it is encrypted for a key that this service does not have", ErrNotDecrypted)
+	}
+	alg, _ := textOf(members.find("alg"))
+	enc, _ := textOf(members.find("enc"))
+	if alg != string(key.algorithm) || enc != string(contentEncryption) {
+		return decryptionKey{}, fmt.Errorf("%w: alg is not that of the key that its kid names, or enc not %s",
+			ErrWrongAlgorithm, contentEncryption)
+	}
+	return key, nil
+}

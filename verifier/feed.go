@@ -1,0 +1,196 @@
+package verifier
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// feed keeps the last good key set of one issuer. One goroutine, follow, reads the source and owns all fields but those
+// that are atomic.
+type feed struct {
+	issuer   string
+	source   Source
+	content  content
+	config   Config
+	interval time.Duration // between two looks
+	floor    time.Duration // between two looks that unknown kids cause
+
+	current atomic.Pointer[generation]
+	status  atomic.Pointer[KeySetStatus]
+	done    <-chan struct{}    // closed when nobody follows any more
+	asked   chan chan struct{} // who misses a key sends what is closed after the next look
+	askedAt atomic.Int64       // when an unknown kid last caused a look, in nanoseconds since 1970
+}
+
+func newFeed(issuer string, source Source, config Config, done <-chan struct{}) *feed {
+	f := &feed{issuer: issuer, source: source, config: config, done: done, asked: make(chan chan struct{})}
+	f.interval, f.floor = source.pace()
+	if config.PollInterval > 0 {
+		f.interval = config.PollInterval
+	}
+	return f
+}
+
+// openFeed reads the key set for the first time, and fails if there is no good one.
+func openFeed(ctx context.Context, issuer string, source Source, config Config) (*feed, error) {
+	f := newFeed(issuer, source, config, ctx.Done())
+	opened, err := source.open()
+	if err != nil {
+		return nil, fmt.Errorf("key set %s of %s: %w", source, issuer, err)
+	}
+	f.content = opened
+	data, err := opened.read(ctx, config.Now(), true)
+	if err == nil {
+		err = f.take(data)
+	}
+	if err != nil {
+		opened.close()
+		return nil, fmt.Errorf("reading the key set %s of %s: %w (a file comes from the ConfigMap keywright-jwks: mount it "+
+			"with optional: false, and check that its namespace is a target of the SigningKey)", source, issuer, err)
+	}
+	if reason := opened.frozen(); reason != "" {
+		f.logger().Error("the key set will never change: "+reason, "consequence",
+			"valid tokens will be refused after the next rotation, and revoked keys trusted")
+	}
+	f.report(nil)
+	return f, nil
+}
+
+// follow looks at the source once an interval, and when somebody misses a key, until ctx ends.
+func (f *feed) follow(ctx context.Context) {
+	defer f.content.close()
+	ticker := time.NewTicker(f.interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			f.look(ctx, false)
+		case answered := <-f.asked:
+			if now := f.config.Now(); f.mayAsk(now) {
+				f.look(ctx, true)
+				f.askedAt.Store(now.UnixNano())
+			}
+			close(answered)
+		}
+	}
+}
+
+// look reads the source if it may have changed, and always if again is set or the last look failed.
+func (f *feed) look(ctx context.Context, again bool) {
+	data, err := f.content.read(ctx, f.config.Now(), again || f.status.Load().Failure != "")
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		err = f.take(data)
+	}
+	if errors.Is(err, errUnchanged) {
+		f.confirm("")
+		return
+	}
+	f.report(err)
+}
+
+// ask returns the keys to try again with after a kid was not among those tried. It has the source read, whatever its
+// identity, unless an unknown kid did so less than f.floor ago; then it returns the current keys, which may be those
+// tried. Callers wait for a look that is going on and share what it found. The error is that of ctx, or
+// ErrClosed.
+func (f *feed) ask(ctx context.Context, tried *generation) (*generation, error) {
+	if current := f.current.Load(); current != tried || !f.mayAsk(f.config.Now()) {
+		return current, nil
+	}
+	answered := make(chan struct{})
+	select {
+	case f.asked <- answered:
+	case <-f.done:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-answered:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	return f.current.Load(), nil
+}
+
+// mayAsk reports whether an unknown kid may cause a look now. A clock that was set back allows it.
+func (f *feed) mayAsk(now time.Time) bool {
+	since := now.UnixNano() - f.askedAt.Load()
+	return since < 0 || since >= int64(f.floor)
+}
+
+// take puts a new generation in the place of the current one if the bytes are others than those it was made of.
+func (f *feed) take(data []byte) error {
+	digest := sha256.Sum256(data)
+	if current := f.current.Load(); current != nil && current.digest == digest {
+		return nil
+	}
+	set, err := ParseKeySet(data)
+	if err != nil {
+		return err
+	}
+	f.current.Store(newGeneration(set, digest, f.config))
+	f.logger().Info("key set loaded", "keyIDs", set.KeyIDs(), "skippedKeys", set.skipped)
+	if len(set.keys) == 0 {
+		f.logger().Warn("the key set has no usable key: every token is refused")
+	}
+	return nil
+}
+
+// report logs a failure when it begins or becomes another one, and its end, so that a broken file does not fill the log.
+func (f *feed) report(err error) {
+	failure, before := "", ""
+	if err != nil {
+		failure = err.Error()
+	}
+	if status := f.status.Load(); status != nil {
+		before = status.Failure
+	}
+	switch failure {
+	case before:
+	case "":
+		f.logger().Info("key set readable again")
+	default:
+		f.logger().Error("key set cannot be read; the last good one stays in use", "error", failure)
+	}
+	f.confirm(failure)
+	f.config.Observer.KeySetRead(f.status.Load().clone())
+}
+
+// confirm notes the result of a look.
+func (f *feed) confirm(failure string) {
+	now, current := f.config.Now(), f.current.Load()
+	status := KeySetStatus{
+		Issuer: f.issuer, Source: f.source.String(), Failure: failure, Checked: now, Loaded: now,
+		KeyIDs: current.keyIDs, Digest: hex.EncodeToString(current.digest[:8]),
+	}
+	if before := f.status.Load(); before != nil {
+		if before.Digest == status.Digest {
+			status.Loaded = before.Loaded
+		}
+		if failure != "" {
+			status.Checked = before.Checked
+		}
+	}
+	f.status.Store(&status)
+}
+
+// stale reports whether the last good look is longer ago than the Config allows.
+func (f *feed) stale(now time.Time) bool {
+	limit := f.config.MaxStaleness
+	return limit > 0 && now.Sub(f.status.Load().Checked) > limit
+}
+
+func (f *feed) logger() *slog.Logger {
+	return f.config.Logger.With("issuer", f.issuer, "source", f.source.String())
+}

@@ -1,0 +1,91 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// fetchTimeout bounds a whole request, since tokens with an unknown kid wait for it.
+const fetchTimeout = 5 * time.Second
+
+// HTTPS is the Source of a service outside the cluster: the JWKS endpoint of the issuer (jwks_uri in its metadata). It
+// is asked every 30 seconds, with If-None-Match, and for unknown kids at most every 5 seconds, by one request at a time
+// that ends after 5 seconds. Redirects are not followed. client may be nil; give one for other certificates than those of
+// the system, or a proxy other than that of the environment.
+//
+// A service that has the file should not ask the endpoint: it would then depend on the network, and what has dropped a
+// revoked key first is the file.
+func HTTPS(address string, client *http.Client) Source {
+	return endpoint{address: address, client: client}
+}
+
+// endpoint is the Source that HTTPS makes.
+type endpoint struct {
+	address string
+	client  *http.Client
+}
+
+func (e endpoint) String() string { return e.address }
+
+func (e endpoint) pace() (look, unknown time.Duration) { return 30 * time.Second, 5 * time.Second }
+
+func (e endpoint) open() (content, error) {
+	parsed, err := url.Parse(e.address)
+	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || parsed.Fragment != "" {
+		return nil, errors.New("not a URL of the form https://host/path: what changes it on the way signs for the issuer")
+	}
+	client := http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}}
+	if e.client != nil {
+		client = *e.client
+	}
+	if client.Timeout <= 0 || client.Timeout > fetchTimeout {
+		client.Timeout = fetchTimeout
+	}
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &fetched{address: e.address, client: client}, nil
+}
+
+// fetched follows one endpoint.
+type fetched struct {
+	address string
+	client  http.Client
+	etag    string // of what was read last, "" if it had none
+}
+
+func (f *fetched) read(ctx context.Context, _ time.Time, again bool) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.address, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	if f.etag != "" && !again {
+		request.Header.Set("If-None-Match", f.etag)
+	}
+	response, err := f.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	// One byte more than a key set may have, so that ParseKeySet refuses what is longer.
+	data, err := io.ReadAll(io.LimitReader(response.Body, maxKeySetBytes+1))
+	_ = response.Body.Close()
+	switch {
+	case err != nil:
+		return nil, err
+	case response.StatusCode == http.StatusNotModified && request.Header.Get("If-None-Match") != "":
+		return nil, errUnchanged
+	case response.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("the answer is %s", response.Status)
+	}
+	f.etag = response.Header.Get("ETag")
+	return data, nil
+}
+
+func (f *fetched) frozen() string { return "" }
+
+func (f *fetched) close() { f.client.CloseIdleConnections() }

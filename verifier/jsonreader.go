@@ -1,0 +1,262 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxDepth bounds the nesting of a header, of claims and of a key set. Three levels are in use; a reader that recurses
+// for each of thousands is a way to spend our memory.
+const maxDepth = 32
+
+// reader reads JSON text, of which it has seen what is before at.
+type reader struct {
+	text  string
+	at    int
+	depth int
+}
+
+// Errors say no more than this: they must not quote a token.
+var (
+	errSyntax  = errors.New("not JSON")
+	errTooDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
+)
+
+// peek returns the next byte, or 0 at the end.
+func (r *reader) peek() byte {
+	if r.at < len(r.text) {
+		return r.text[r.at]
+	}
+	return 0
+}
+
+// skip steps over the byte, which is not 0, if it is the next, and tells whether it was.
+func (r *reader) skip(c byte) bool {
+	if r.peek() != c {
+		return false
+	}
+	r.at++
+	return true
+}
+
+// space steps over white space (RFC 8259 section 2).
+func (r *reader) space() {
+	for r.at < len(r.text) && strings.IndexByte(" \t\r\n", r.text[r.at]) >= 0 {
+		r.at++
+	}
+}
+
+// value steps over a value.
+func (r *reader) value() error {
+	switch c := r.peek(); {
+	case c == '{':
+		_, err := r.object(nil)
+		return err
+	case c == '[':
+		_, err := r.list(nil)
+		return err
+	case c == '"':
+		return r.string()
+	case c == '-' || '0' <= c && c <= '9':
+		return r.number()
+	default:
+		for _, word := range [...]string{"true", "false", "null"} {
+			if strings.HasPrefix(r.text[r.at:], word) {
+				r.at += len(word)
+				return nil
+			}
+		}
+		return errSyntax
+	}
+}
+
+// fewMembers is up to how many members of an object it is faster to look at each for a duplicate than to keep a map.
+const fewMembers = 16
+
+// object steps over an object and appends its members to into.
+func (r *reader) object(into object) (object, error) {
+	if err := r.enter(); err != nil {
+		return nil, err
+	}
+	var seen map[string]bool
+	for before := len(into); ; {
+		more, err := r.next('}', len(into) == before)
+		if !more {
+			return into, err
+		}
+		m, err := r.member()
+		if err != nil {
+			return nil, err
+		}
+		known := false
+		if seen == nil {
+			known = into[before:].has(m.name)
+		} else {
+			known, seen[m.name] = seen[m.name], true
+		}
+		if known {
+			return nil, errors.New("a member is there twice")
+		}
+		if into = append(into, m); seen == nil && len(into)-before == fewMembers {
+			seen = into[before:].names()
+		}
+	}
+}
+
+// names returns the set of the names.
+func (o object) names() map[string]bool {
+	set := make(map[string]bool, 2*len(o))
+	for _, m := range o {
+		set[m.name] = true
+	}
+	return set
+}
+
+// member steps over a name, a colon and a value.
+func (r *reader) member() (member, error) {
+	start := r.at
+	if r.peek() != '"' {
+		return member{}, errSyntax
+	}
+	if err := r.string(); err != nil {
+		return member{}, err
+	}
+	name, _ := textOf(r.text[start:r.at])
+	r.space()
+	if !r.skip(':') {
+		return member{}, errSyntax
+	}
+	r.space()
+	start = r.at
+	err := r.value()
+	return member{name, r.text[start:r.at]}, err
+}
+
+// list steps over a list and appends its elements to into.
+func (r *reader) list(into []string) ([]string, error) {
+	if err := r.enter(); err != nil {
+		return nil, err
+	}
+	for first := true; ; first = false {
+		more, err := r.next(']', first)
+		if !more {
+			return into, err
+		}
+		start := r.at
+		if err := r.value(); err != nil {
+			return nil, err
+		}
+		into = append(into, r.text[start:r.at])
+	}
+}
+
+// enter steps over the bracket that opens an object or a list.
+func (r *reader) enter() error {
+	r.at++
+	if r.depth++; r.depth > maxDepth {
+		return errTooDeep
+	}
+	return nil
+}
+
+// next steps to the next member or element, or over the closing bracket, where it returns false.
+func (r *reader) next(closing byte, first bool) (bool, error) {
+	r.space()
+	if r.skip(closing) {
+		r.depth--
+		return false, nil
+	}
+	if !first && !r.skip(',') {
+		return false, errSyntax
+	}
+	r.space()
+	return true, nil
+}
+
+// string steps over a string (RFC 8259 section 7).
+func (r *reader) string() error {
+	for r.at++; r.at < len(r.text); r.at++ {
+		switch c := r.text[r.at]; {
+		case c == '"':
+			r.at++
+			return nil
+		case c < ' ':
+			return errSyntax
+		case c == '\\':
+			if err := r.escape(); err != nil {
+				return err
+			}
+		}
+	}
+	return errSyntax
+}
+
+// escape steps from a backslash to the last byte of its escape, or of both escapes of a surrogate pair. Half a pair
+// (RFC 8259 section 8.2) is refused: decoders put U+FFFD in its place, and so make one string of many.
+func (r *reader) escape() error {
+	rest := r.text[r.at:]
+	if len(rest) < 2 || strings.IndexByte(`"\/bfnrtu`, rest[1]) < 0 {
+		return errSyntax
+	}
+	if rest[1] != 'u' {
+		r.at++
+		return nil
+	}
+	const length = len(`\u0000`)
+	first, ok := escapedUnit(rest)
+	if !ok {
+		return errSyntax
+	}
+	r.at += length - 1
+	if !utf16.IsSurrogate(first) {
+		return nil
+	}
+	second, _ := escapedUnit(rest[length:]) // what is none is no second half
+	if utf16.DecodeRune(first, second) == utf8.RuneError {
+		return errors.New("an escape of half a surrogate pair")
+	}
+	r.at += length
+	return nil
+}
+
+// escapedUnit returns the UTF-16 code unit that text begins with when it begins like \u0041.
+func escapedUnit(text string) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(text[2:6], 16, 16)
+	return rune(unit), err == nil
+}
+
+// number steps over a number (RFC 8259 section 6).
+func (r *reader) number() error {
+	r.skip('-')
+	if !r.skip('0') && !r.digits() {
+		return errSyntax
+	}
+	if r.skip('.') && !r.digits() {
+		return errSyntax
+	}
+	if r.skip('e') || r.skip('E') {
+		if !r.skip('+') {
+			r.skip('-')
+		}
+		if !r.digits() {
+			return errSyntax
+		}
+	}
+	return nil
+}
+
+// digits steps over digits, and tells whether there was one.
+func (r *reader) digits() bool {
+	start := r.at
+	for '0' <= r.peek() && r.peek() <= '9' {
+		r.at++
+	}
+	return r.at > start
+}

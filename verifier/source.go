@@ -1,0 +1,33 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Source says where the key set of an issuer is. File and HTTPS make one; there are no others. Any number of Verifiers
+// may have the same Source.
+type Source interface {
+	// String is the path or the URL, for logs.
+	fmt.Stringer
+	// open checks the Source and begins to read it for one Verifier.
+	open() (content, error)
+	// pace is the default time between two looks, and the least time between two that unknown kids cause.
+	pace() (look, unknown time.Duration)
+}
+
+// content is what a Source holds, read by one goroutine.
+type content interface {
+	// read returns the bytes, or errUnchanged if they are known to be those of the last read. If again is set they are
+	// read in any case. now is the time.
+	read(ctx context.Context, now time.Time, again bool) ([]byte, error)
+	// frozen says why the content can never change, "" if it can.
+	frozen() string
+	// close lets go of what read left open.
+	close()
+}
+
+// errUnchanged is returned by content.read.
+var errUnchanged = errors.New("unchanged")
