@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/login"
@@ -32,7 +31,8 @@ func TestDocumentedFilesAreRight(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s\n%v", text, err)
 			}
-			if _, err := login.NewChecker(1, time.Second).Check(t.Context(), users, "alice", "wonderland"); err != nil {
+			if _, err := login.NewList(func() (*login.Users, bool) { return users, true }, login.NewHasher(1, 1<<30)).
+				Authenticate(t.Context(), "alice", "wonderland"); err != nil {
 				t.Errorf("alice: %v", err)
 			}
 		}
