@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo
+MODULES := . verifier hack/controlplane hack/demo hack/issuerbench
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -15,7 +15,7 @@ ONCE ?=
 
 .PHONY: help
 help: ## Show this help.
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by itself).
@@ -66,6 +66,11 @@ simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 bench: ## Measure: a plan, the fan-out to TARGETS (1000) namespaces on a real API server.
 	$(GO) test -run '^$$' -bench . ./controllers/rotation
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -run '^$$' -bench FanOut -benchtime 3x ./cmd/controller -targets $(TARGETS)
+
+.PHONY: bench-issuer
+bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000).
+	$(GO) -C hack/issuerbench build -o $(CURDIR)/bin/issuerbench .
+	cd hack/issuerbench && taskset -c 0 $(CURDIR)/bin/issuerbench
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each.
