@@ -34,6 +34,12 @@ func (c *Config) check(f *findings) {
 	if c.SigningKey.Directory == "" {
 		f.add("signingKey.directory", "is where the Secret <name>-signing-key is mounted, and must be set")
 	}
+	if c.Users.LDAP != nil {
+		c.Users.LDAP.check(f)
+		if c.Users.File != "" {
+			f.add("users", "come from one place: file or ldap")
+		}
+	}
 	checkLimit(f, "login.failuresPerUser", c.Login.FailuresPerUser)
 	checkLimit(f, "login.failuresPerNetwork", c.Login.FailuresPerNetwork)
 	c.checkToken(f)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -60,10 +61,11 @@ type SigningKey struct {
 	Directory string `yaml:"directory"`
 }
 
-// Users says where users come from. Without any, nobody can log in with a password.
+// Users says where users come from: a file or a directory. Without any, nobody can log in with a password.
 type Users struct {
 	// File is where the list of users is mounted.
 	File string `yaml:"file"`
+	LDAP *LDAP  `yaml:"ldap"`
 }
 
 // Login bounds how fast passwords can be guessed, on each replica.
@@ -165,7 +167,7 @@ func (c *Config) NeedsRestart(next *Config) string {
 		return "server.pprof"
 	case c.SigningKey != next.SigningKey:
 		return "signingKey.directory"
-	case c.Users != next.Users:
+	case !reflect.DeepEqual(c.Users, next.Users):
 		return "users"
 	case c.Login != next.Login:
 		return "login"

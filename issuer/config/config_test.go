@@ -50,6 +50,18 @@ func TestKeysAndIndex(t *testing.T) {
 	}
 }
 
+const ldap = `{url: 'ldaps://dc', bindDN: cn=s, bindPasswordFile: /x, users: {baseDN: x, filter: '(uid={name})', subject: entryUUID, attributes: {email: mail}}}`
+
+func TestDefaultsOfLDAP(t *testing.T) {
+	c, err := config.Parse([]byte(strings.Replace(right, "{file: /users/users.yaml}", "{ldap: "+ldap+"}", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := c.Users.LDAP; time.Duration(l.Timeout) != 5*time.Second || l.Connections != 8 || l.Groups.Name != "cn" {
+		t.Errorf("%+v", l)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c, err := config.Parse([]byte(right))
 	if err != nil {
@@ -112,6 +124,16 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"key twice":         {"public: true", "publicKeys: [" + jwk + ", " + jwk + "]", "two keys have the kid"},
 		"two documents":     {"clients:", "---\nclients:", "one YAML document"},
 		"not YAML":          {"kind:", "\tkind:", "is not YAML"},
+		"ldap and file":     {"{file: /users/users.yaml}", "{file: /x, ldap: " + ldap + "}", "users: come from one place"},
+		"ldap in the clear": {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "ldaps://", "ldap://", 1) + "}", "users.ldap.url: must be"},
+		"ldap: two TLS":     {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{startTLS: true, ", 1) + "}", "users.ldap.url: must be"},
+		"ldap: no searcher": {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "bindDN: cn=s,", "", 1) + "}", "users.ldap.bindDN: and"},
+		"ldap: timeout":     {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{timeout: 2m, ", 1) + "}", "users.ldap.timeout"},
+		"ldap: connections": {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{connections: -1, ", 1) + "}", "users.ldap.connections"},
+		"ldap: no base":     {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "baseDN: x,", "", 1) + "}", "users.ldap.users: needs"},
+		"ldap: any user":    {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{name}", "*", 1) + "}", "users.ldap.users.filter: must"},
+		"ldap: groups":      {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{groups: {baseDN: x}, ", 1) + "}", "users.ldap.groups: needs"},
+		"ldap: password":    {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "email: mail", "x: userPassword", 1) + "}", "users.ldap.users.attributes.x"},
 		"public client":     {"[password]", "[client_credentials]", "a public client cannot use"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -66,8 +66,11 @@ func withoutValues(text string) string {
 	return regexp.MustCompile(` in type config\.\w+$`).ReplaceAllString(text, "")
 }
 
-// inherit gives every client what it does not name.
+// inherit gives everything what it does not name.
 func (c *Config) inherit() {
+	if c.Users.LDAP != nil {
+		c.Users.LDAP.inherit()
+	}
 	for i := range c.Clients {
 		client := &c.Clients[i]
 		if len(client.Audiences) == 0 {

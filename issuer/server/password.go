@@ -28,6 +28,7 @@ func (s *Server) logIn(ctx context.Context, req *tokenRequest, g *grant, e *even
 	case errors.Is(err, login.ErrBusy):
 		return unavailable("too many logins at once", 1)
 	case err != nil:
+		s.log.Error("Nobody can log in", "error", err.Error())
 		return unavailable("the users cannot be asked for now", 30)
 	}
 	g.subject, g.claims = user.Subject, mapped(user.Attributes, g.client.Claims)

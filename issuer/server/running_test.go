@@ -65,3 +65,22 @@ func TestProfilesOnRequestOnly(t *testing.T) {
 		t.Errorf("on the public listener: %d", r.status)
 	}
 }
+
+func TestOtherGrantsGoOnWhileTheDirectoryIsDown(t *testing.T) {
+	w := prepare(t)
+	w.users.write(map[string]string{"password": "x"})
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.path+"/users.yaml}",
+		"{ldap: {url: 'ldaps://127.0.0.1:1', bindDN: cn=x, bindPasswordFile: "+w.users.path+"/password, users: {baseDN: x, filter: '(uid={name})', subject: entryUUID}}}", 1)})
+	w.useKey("ES256", newKey(t))
+	w.start()
+	r := w.post(alice())
+	if r.status != http.StatusServiceUnavailable || r.fields["error"] != "temporarily_unavailable" || r.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s %v", r.status, r.body, r.header)
+	}
+	if r := w.post(form("grant_type", "client_credentials", "client_id", "batch", "client_secret", secret)); r.status != http.StatusOK {
+		t.Errorf("another grant: %d %s", r.status, r.body)
+	}
+	if r := w.get(w.probes + "/readyz"); r.status != http.StatusOK {
+		t.Errorf("/readyz: %d", r.status)
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/mount"
 )
 
@@ -74,6 +75,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.failures = limit.NewFailures(limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)},
 		limit.Rate{Burst: perNetwork.Burst, Every: time.Duration(perNetwork.Every)})
 	s.directory = login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
+	if settings.Users.LDAP != nil {
+		s.directory = ldap.New(settings.Users.LDAP)
+	}
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
 	}
