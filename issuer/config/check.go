@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// The grant types (RFC 6749 sections 4.3 and 4.4).
+// The grant types (RFC 6749 sections 4.3 and 4.4, RFC 8693 section 2.1).
 const (
 	Password          = "password"
 	ClientCredentials = "client_credentials"
+	Exchange          = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
 // Grants are the grant types that there are.
-func Grants() []string { return []string{Password, ClientCredentials} }
+func Grants() []string { return []string{Password, ClientCredentials, Exchange} }
 
 // check finds all that is wrong.
 func (c *Config) check(f *findings) {
@@ -43,6 +44,7 @@ func (c *Config) check(f *findings) {
 	checkLimit(f, "login.failuresPerUser", c.Login.FailuresPerUser)
 	checkLimit(f, "login.failuresPerNetwork", c.Login.FailuresPerNetwork)
 	c.checkToken(f)
+	c.checkExchange(f)
 	for i := range c.Clients {
 		c.checkClient(i, f)
 	}

@@ -35,8 +35,15 @@ func (c *Config) checkClient(i int, f *findings) {
 			f.add(at+".grantTypes", "%q is not one of %v", grant, Grants())
 		case grant == Password && c.Users == (Users{}):
 			f.add("users", "must be set: %s may use the grant password", at)
+		case grant == Exchange && len(client.SubjectIssuers) == 0:
+			f.add(at+".subjectIssuers", "must name whose tokens the client can exchange")
 		case grant == ClientCredentials && client.Public:
 			f.add(at+".grantTypes", "a public client cannot use %s (RFC 6749 section 4.4)", ClientCredentials)
+		}
+	}
+	for _, name := range client.SubjectIssuers {
+		if !slices.ContainsFunc(c.TokenExchange, func(t TrustedIssuer) bool { return t.Name == name }) {
+			f.add(at+".subjectIssuers", "%q is not a name in tokenExchange", name)
 		}
 	}
 	checkAudiences(f, at+".audiences", client.Audiences)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -25,7 +26,9 @@ type Config struct {
 	Users      Users      `yaml:"users"`
 	Login      Login      `yaml:"login"`
 	Token      Token      `yaml:"token"`
-	Clients    []Client   `yaml:"clients"`
+	// TokenExchange names whose tokens clients can exchange for ours.
+	TokenExchange []TrustedIssuer `yaml:"tokenExchange"`
+	Clients       []Client        `yaml:"clients"`
 
 	byID map[string]*Client
 }
@@ -109,6 +112,8 @@ type Client struct {
 	PublicKeys []PublicKey `yaml:"publicKeys"`
 	// GrantTypes are what the client may use.
 	GrantTypes []string `yaml:"grantTypes"`
+	// SubjectIssuers are the names of the trusted issuers whose tokens the client can exchange.
+	SubjectIssuers []string `yaml:"subjectIssuers"`
 	// Audiences, Scopes and Claims replace those of Token.
 	Audiences []string `yaml:"audiences"`
 	Scopes    []string `yaml:"scopes"`
@@ -171,8 +176,14 @@ func (c *Config) NeedsRestart(next *Config) string {
 		return "users"
 	case c.Login != next.Login:
 		return "login"
+	case !slices.EqualFunc(c.TokenExchange, next.TokenExchange, sameKeys):
+		return "tokenExchange[].name, issuer or keys"
 	}
 	return ""
+}
+
+func sameKeys(a, b TrustedIssuer) bool {
+	return a.Name == b.Name && a.Issuer == b.Issuer && a.Keys == b.Keys
 }
 
 // defaults are what a file need not say.

@@ -50,6 +50,8 @@ func TestKeysAndIndex(t *testing.T) {
 	}
 }
 
+func exchange(fields string) string { return "tokenExchange:\n- {" + fields + "}\nclients:" }
+
 const ldap = `{url: 'ldaps://dc', bindDN: cn=s, bindPasswordFile: /x, users: {baseDN: x, filter: '(uid={name})', subject: entryUUID, attributes: {email: mail}}}`
 
 func TestDefaultsOfLDAP(t *testing.T) {
@@ -134,6 +136,17 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"ldap: any user":    {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{name}", "*", 1) + "}", "users.ldap.users.filter: must"},
 		"ldap: groups":      {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{groups: {baseDN: x}, ", 1) + "}", "users.ldap.groups: needs"},
 		"ldap: password":    {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "email: mail", "x: userPassword", 1) + "}", "users.ldap.users.attributes.x"},
+		"exchange: nobody":  {"[password]", "['urn:ietf:params:oauth:grant-type:token-exchange']", "line 12: clients[0].subjectIssuers: must name"},
+		"exchange: unknown": {"[password]", "[password], subjectIssuers: [x]", "is not a name in tokenExchange"},
+		"exchange: name":    {"clients:", exchange("issuer: 'https://x'"), "line 12: tokenExchange[0].name: must"},
+		"exchange: clients": {"clients:", exchange("name: client, issuer: 'https://x'"), "tokenExchange[0].name: is that of clients"},
+		"exchange: http":    {"clients:", exchange("name: x, issuer: 'http://x'"), "tokenExchange[0].issuer: must be"},
+		"exchange: self":    {"clients:", exchange("name: x, issuer: 'https://issuer.example.com'"), "tokenExchange[0].issuer: must be"},
+		"exchange: keys":    {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'http://x'}"), "tokenExchange[0].keys: must be"},
+		"exchange: two":     {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'https://x', file: /x}"), "tokenExchange[0].keys: must be"},
+		"exchange: allow":   {"clients:", exchange("name: x, issuer: 'https://x', allow: '1'"), "tokenExchange[0].allow: is not a CEL"},
+		"exchange: subject": {"clients:", exchange("name: x, issuer: 'https://x', subject: 'claim.sub'"), "tokenExchange[0].subject: is not a CEL"},
+		"exchange: claim":   {"clients:", exchange("name: x, issuer: 'https://x', claims: {sub: claims.sub}"), "tokenExchange[0].claims.sub: is reserved"},
 		"public client":     {"[password]", "[client_credentials]", "a public client cannot use"},
 	} {
 		t.Run(name, func(t *testing.T) {

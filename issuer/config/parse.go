@@ -71,6 +71,11 @@ func (c *Config) inherit() {
 	if c.Users.LDAP != nil {
 		c.Users.LDAP.inherit()
 	}
+	for i := range c.TokenExchange {
+		if c.TokenExchange[i].Audience == "" {
+			c.TokenExchange[i].Audience = c.Issuer
+		}
+	}
 	for i := range c.Clients {
 		client := &c.Clients[i]
 		if len(client.Audiences) == 0 {

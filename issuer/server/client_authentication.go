@@ -71,19 +71,21 @@ func (s *Server) byAssertion(issuer string, client *config.Client, assertion str
 	return client, nil
 }
 
-// unverifiedSubject reads the sub of a JWT, to know whose keys verify it.
-func unverifiedSubject(compact string) string {
+// claimed is what a JWT says before anything was checked: good for finding out whose keys verify it, and for nothing else.
+type claimed struct {
+	Issuer  string `json:"iss"`
+	Subject string `json:"sub"`
+}
+
+func unverified(compact string) (c claimed) {
 	parts := strings.Split(compact, ".")
 	if len(parts) != 3 {
-		return ""
+		return c
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return ""
+		return c
 	}
-	var claims struct {
-		Subject string `json:"sub"`
-	}
-	_ = json.Unmarshal(payload, &claims) // then it is empty
-	return claims.Subject
+	_ = json.Unmarshal(payload, &c) // then it is empty
+	return c
 }

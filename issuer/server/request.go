@@ -32,6 +32,7 @@ type tokenRequest struct {
 	scopes             []string
 	// resources and audiences are what the token is for (RFC 8707 section 2, RFC 8693 section 2.1).
 	resources, audiences []string
+	subject              subjectToken
 }
 
 // readRequest reads the parameters of a token request from its body alone (RFC 6749 section 3.2): parameters of the URL
@@ -72,6 +73,10 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *refusal)
 		grant: form.Get("grant_type"), clientID: form.Get("client_id"), secret: form.Get("client_secret"),
 		username: form.Get("username"), password: form.Get("password"), scopes: strings.Fields(form.Get("scope")),
 		resources: form["resource"], audiences: form["audience"],
+		subject: subjectToken{
+			token: form.Get("subject_token"), kind: form.Get("subject_token_type"),
+			requested: form.Get("requested_token_type"), actor: form.Get("actor_token"),
+		},
 	}
 	if req.grant == "" {
 		return nil, invalidRequest("grant_type is missing")
@@ -134,7 +139,7 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *ref
 	}
 	req.assertion = assertion
 	if req.clientID == "" { // RFC 7521 section 4.2: it may be left out
-		req.clientID = unverifiedSubject(assertion)
+		req.clientID = unverified(assertion).Subject
 		if req.clientID == "" {
 			return invalidClient("the assertion has no sub")
 		}

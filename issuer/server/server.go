@@ -57,6 +57,8 @@ type Server struct {
 	directory login.Directory
 	failures  *limit.Failures
 	replays   *foreign.Replays
+	// foreign has the keys of the trusted issuers, by name.
+	foreign map[string]*foreign.KeySet
 
 	public, probes net.Listener
 	stopping       atomic.Bool
@@ -77,6 +79,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.directory = login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
 	if settings.Users.LDAP != nil {
 		s.directory = ldap.New(settings.Users.LDAP)
+	}
+	s.foreign = map[string]*foreign.KeySet{}
+	for i := range settings.TokenExchange {
+		trusted := &settings.TokenExchange[i]
+		s.foreign[trusted.Name] = foreign.NewKeySet(trusted.Issuer, trusted.Keys, func(err error) { s.report("keys of "+trusted.Name, err) })
 	}
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
@@ -109,6 +116,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow, s.watchAge,
 	} {
 		go follow(ctx, pollEvery)
+	}
+	for _, keys := range s.foreign {
+		go keys.Follow(ctx)
 	}
 	public, probes := bounded(routes, s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)
 	public.TLSConfig = &tls.Config{

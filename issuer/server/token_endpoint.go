@@ -28,9 +28,11 @@ type grant struct {
 // issued is a successful answer (RFC 6749 section 5.1).
 type issued struct {
 	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"`
-	Scope       string `json:"scope,omitempty"`
+	// IssuedType is there after an exchange (RFC 8693 section 2.2.1).
+	IssuedType string `json:"issued_token_type,omitempty"`
+	TokenType  string `json:"token_type"`
+	ExpiresIn  int64  `json:"expires_in"`
+	Scope      string `json:"scope,omitempty"`
 }
 
 // token is the token endpoint (RFC 6749 section 3.2).
@@ -80,19 +82,26 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 	if refused := g.narrowAudience(req); refused != nil {
 		return nil, refused
 	}
-	if refused := s.identify(r.Context(), req, g, e); refused != nil {
+	if refused := s.identify(r.Context(), settings, req, g, e); refused != nil {
 		return nil, refused
 	}
 	if refused := g.narrowScope(req); refused != nil {
 		return nil, refused
 	}
-	return s.sign(settings, key, g, e)
+	answer, refused := s.sign(settings, key, g, e)
+	if refused == nil && req.grant == config.Exchange {
+		answer.IssuedType = typeAccessToken
+	}
+	return answer, refused
 }
 
 // identify decides who the token is about.
-func (s *Server) identify(ctx context.Context, req *tokenRequest, g *grant, e *event) *refusal {
-	if req.grant == config.Password {
+func (s *Server) identify(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
+	switch req.grant {
+	case config.Password:
 		return s.logIn(ctx, req, g, e)
+	case config.Exchange:
+		return s.exchange(ctx, settings, req, g, e)
 	}
 	return nil // client_credentials: the client itself
 }
