@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo hack/issuerbench
+MODULES := . verifier hack/controlplane hack/demo hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -8,6 +8,7 @@ TOOLS := bin/controller-gen bin/golangci-lint
 PARALLEL ?= 2
 SCHEDULES ?= 1000000
 FUZZTIME ?= 1m
+MINUTES ?= 30
 TARGETS ?= 1000
 ONCE ?=
 
@@ -26,6 +27,7 @@ test: controlplane ## Run every test: simulation, real API server, TLS, fuzz see
 	$(GO) -C verifier test ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/clients test ./...
 	$(MAKE) demo ONCE=1
 
 .PHONY: build
@@ -71,6 +73,10 @@ bench: ## Measure: a plan, the fan-out to TARGETS (1000) namespaces on a real AP
 bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000).
 	$(GO) -C hack/issuerbench build -o $(CURDIR)/bin/issuerbench .
 	cd hack/issuerbench && taskset -c 0 $(CURDIR)/bin/issuerbench
+
+.PHONY: soak
+soak: ## Load three issuers for MINUTES (30), with rotations, reloads and kills.
+	SOAK_MINUTES=$(MINUTES) $(GO) -C hack/clients test -count=1 -timeout 0 -v -run TestSoak .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each.

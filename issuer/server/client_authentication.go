@@ -12,8 +12,9 @@ import (
 	"github.com/keywright/keywright/issuer/foreign"
 )
 
-// maxAssertionLifetime bounds how long the assertion of a client may live, and so how long its jti is remembered.
-const maxAssertionLifetime = 5 * time.Minute
+// maxAssertionLifetime bounds how long the assertion of a client may live, and so how long its jti is remembered. Some
+// libraries make them an hour long and cannot be told otherwise.
+const maxAssertionLifetime = time.Hour
 
 // authenticate returns the client, once it has proved who it is. An unknown client costs what a known one does.
 func (s *Server) authenticate(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
