@@ -11,13 +11,8 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// capacity tells how many passwords this process should hash at a time, and gives the Go scheduler one thread more for
-// each, so that the kernel, which knows their low priority, decides who runs.
-func capacity() (slots int, memory int64) {
-	slots, memory = login.Slots(runtime.GOMAXPROCS(0), memoryLimit())
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + slots)
-	return slots, memory
-}
+// capacity tells how many passwords this process should hash at a time, and in how much memory.
+func capacity() (slots int, memory int64) { return login.Slots(runtime.GOMAXPROCS(0), memoryLimit()) }
 
 // memoryLimit is that of GOMEMLIMIT or of the container (cgroup v2), in bytes, 0 for none.
 func memoryLimit() int64 {

@@ -174,7 +174,9 @@ func TestSoak(t *testing.T) {
 			victim := f.replicas[1+round%2] // the first one is measured
 			kills = append(kills, time.Now())
 			victim.kill()
-			_ = <-victim.exited // it was killed
+			if err := <-victim.exited; err == nil {
+				t.Error("a killed issuer ended well")
+			}
 			victim.start()
 		}
 		f.pause(10 * time.Second)

@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/keywright/keywright/issuer/mapping"
 	"github.com/keywright/keywright/issuer/token"
@@ -78,11 +80,10 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 	return m, nil
 }
 
-// usableSubject leaves out what logs and terminals would take for something else, and the sub of clients.
-var usableSubject = regexp.MustCompile(`^[^\pC]{1,255}$`)
-
+// isSubject leaves out what logs and terminals would take for something else, and the sub of clients.
 func isSubject(text string) bool {
-	return usableSubject.MatchString(text) && len(text) <= 255 && (len(text) < len(token.ClientPrefix) || text[:len(token.ClientPrefix)] != token.ClientPrefix)
+	return text != "" && len(text) <= 255 && utf8.ValidString(text) && !strings.HasPrefix(text, token.ClientPrefix) &&
+		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func (c *Config) checkExchange(f *findings) {

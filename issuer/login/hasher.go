@@ -21,6 +21,7 @@ type Hasher struct {
 	bound   int64
 	waiting atomic.Int64
 	wait    time.Duration
+	threads threads
 }
 
 // NewHasher lets at most slots passwords be hashed at a time, as long as they take at most budget bytes together.
@@ -28,7 +29,7 @@ func NewHasher(slots int, budget int64) *Hasher {
 	slots = max(slots, 1)
 	return &Hasher{
 		slots: semaphore.NewWeighted(int64(slots)), memory: semaphore.NewWeighted(budget), budget: budget,
-		bound: int64(slots) * waitersPerSlot, wait: waitForSlot,
+		bound: int64(slots) * waitersPerSlot, wait: waitForSlot, threads: threads{slots: slots},
 	}
 }
 
@@ -53,9 +54,11 @@ func (h *Hasher) matches(ctx context.Context, hash Hash, password string) (bool,
 	if err != nil {
 		return false, err
 	}
+	h.threads.begin()
 	result := make(chan bool, 1)
 	go func() {
 		defer release()
+		defer h.threads.end()
 		// The goroutine ends without unlocking, and its thread with it: no other work runs at this priority.
 		runtime.LockOSThread()
 		lowerPriority()

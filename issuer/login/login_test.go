@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,25 @@ func TestMemoryBoundsHashes(t *testing.T) {
 		if slots, budget := Slots(c.cores, c.limit); slots != c.slots || budget <= 0 {
 			t.Errorf("%d cores and %d bytes: %d slots in %d bytes", c.cores, c.limit, slots, budget)
 		}
+	}
+}
+
+// While passwords are hashed the scheduler has more threads, and afterwards as many as before.
+func TestThreadsComeAndGo(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	h := NewHasher(3, 1<<30)
+	h.threads.begin()
+	h.threads.begin()
+	h.threads.end()
+	h.threads.lower()
+	if now := runtime.GOMAXPROCS(0); now != before+3 {
+		t.Errorf("%d threads while one is hashed, %d before", now, before)
+	}
+	h.threads.end()
+	h.threads.lower()
+	h.threads.lower()
+	if now := runtime.GOMAXPROCS(0); now != before {
+		t.Errorf("%d threads afterwards, %d before", now, before)
 	}
 }
 

@@ -1,0 +1,51 @@
+package login
+
+import (
+	"runtime"
+	"sync"
+	"time"
+)
+
+// calmFor is how long no password must be hashed before the scheduler has no more threads than cores again.
+const calmFor = time.Second
+
+// threads gives the Go scheduler a thread more for each slot while passwords are hashed. Then a hash never keeps a request
+// from running: the kernel decides between their threads, and knows their priorities. At other times more threads than
+// cores would only wake each other up.
+type threads struct {
+	slots int
+
+	mu     sync.Mutex
+	busy   int
+	raised bool
+	calm   *time.Timer
+}
+
+func (t *threads) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy++; t.calm != nil {
+		t.calm.Stop()
+	}
+	if !t.raised {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + t.slots)
+		t.raised = true
+	}
+}
+
+func (t *threads) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy--; t.busy == 0 {
+		t.calm = time.AfterFunc(calmFor, t.lower)
+	}
+}
+
+func (t *threads) lower() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy == 0 && t.raised {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - t.slots)
+		t.raised = false
+	}
+}
