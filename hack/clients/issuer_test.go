@@ -161,6 +161,8 @@ var binary = sync.OnceValues(func() (string, error) {
 type options struct {
 	// issuer is the iss, by default where it listens.
 	issuer string
+	// lifetime is that of tokens, by default 5m.
+	lifetime string
 	// server, clients and rest are more YAML.
 	server, clients, rest string
 }
@@ -171,6 +173,9 @@ func startIssuer(t testing.TB, a *authority, k *keyring, o options) *replica {
 	r := &replica{TB: t, url: "https://" + address, probes: "http://" + probes, directory: t.TempDir()}
 	if o.issuer == "" {
 		o.issuer = r.url
+	}
+	if o.lifetime == "" {
+		o.lifetime = "5m"
 	}
 	digest := sha256.Sum256([]byte(secret))
 	must(t, os.WriteFile(filepath.Join(r.directory, "issuer.yaml"), fmt.Appendf(nil, `apiVersion: issuer.keywright.dev/v1alpha1
@@ -184,13 +189,13 @@ server:
 %s
 signingKey: {directory: %s}
 users: {file: %s/users.yaml}
-token: {lifetime: 5m, audiences: [%s], scopes: [read, write]}
+token: {lifetime: %s, audiences: [%s], scopes: [read, write]}
 clients:
 - {id: web, public: true, grantTypes: [password]}
 - {id: batch, secretSHA256: %x, grantTypes: [client_credentials]}
 %s
 %s
-`, o.issuer, address, probes, a.crt(), a.key(), o.server, k.directory, r.directory, audience, digest, o.clients, o.rest), 0o600))
+`, o.issuer, address, probes, a.crt(), a.key(), o.server, k.directory, r.directory, o.lifetime, audience, digest, o.clients, o.rest), 0o600))
 	must(t, os.WriteFile(filepath.Join(r.directory, "users.yaml"), fmt.Appendf(nil, `apiVersion: issuer.keywright.dev/v1alpha1
 kind: UserList
 users:
