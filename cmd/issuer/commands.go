@@ -40,15 +40,22 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	} else if err != nil {
 		return err
 	}
+	tracer, flush, err := tracing(ctx)
+	if err != nil {
+		return err
+	}
 	slots, memory := capacity()
 	s, err := server.New(ctx, server.Options{
-		ConfigFile: *path, Now: time.Now, HashSlots: slots, HashMemory: memory,
+		ConfigFile: *path, Now: time.Now, HashSlots: slots, HashMemory: memory, Tracer: tracer,
 		Log: slog.New(slog.NewJSONHandler(log, nil)), Audit: slog.New(slog.NewJSONHandler(out, nil)),
 	})
 	if err != nil {
 		return err
 	}
-	return s.Run(ctx)
+	err = s.Run(ctx)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, flush(last))
 }
 
 // checkConfig reads everything that serve would read, and says all that is wrong with it.

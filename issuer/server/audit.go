@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // event is what the audit log says of one request: nothing that a person may have typed by mistake.
@@ -14,7 +16,7 @@ type event struct {
 }
 
 func (e *event) log(ctx context.Context, log *slog.Logger) {
-	attributes := [8]slog.Attr{
+	attributes := [9]slog.Attr{
 		slog.String("grant", e.grant), slog.String("client", e.client), slog.String("result", e.result), slog.String("remote", e.remote.String()),
 	}
 	n := 4
@@ -25,6 +27,10 @@ func (e *event) log(ctx context.Context, log *slog.Logger) {
 			attributes[n] = more
 			n++
 		}
+	}
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		attributes[n] = slog.String("trace", span.TraceID().String())
+		n++
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "Token request", attributes[:n]...)
 }

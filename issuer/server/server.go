@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -41,12 +42,15 @@ type Options struct {
 	// HashSlots is how many passwords are hashed at a time, and HashMemory the bytes they may take together.
 	HashSlots  int
 	HashMemory int64
+	// Tracer makes a span a request, nil for none.
+	Tracer trace.TracerProvider
 }
 
 // Server is an issuer.
 type Server struct {
 	now        func() time.Time
 	log, audit *slog.Logger
+	tracer     trace.TracerProvider
 	metrics    *metrics
 
 	config      *mount.Source[*config.Config]
@@ -71,7 +75,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{now: o.Now, log: o.Log, audit: o.Audit, metrics: newMetrics(), replays: foreign.NewReplays()}
+	s := &Server{now: o.Now, log: o.Log, audit: o.Audit, tracer: o.Tracer, metrics: newMetrics(), replays: foreign.NewReplays()}
 	s.follow(o.ConfigFile, settings)
 	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork
 	s.failures = limit.NewFailures(limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)},
@@ -120,7 +124,7 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, keys := range s.foreign {
 		go keys.Follow(ctx)
 	}
-	public, probes := bounded(routes, s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)
+	public, probes := bounded(s.traced(routes), s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)
 	public.TLSConfig = &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {

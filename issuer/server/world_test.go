@@ -30,6 +30,7 @@ import (
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/issuer/login"
@@ -104,6 +105,7 @@ type world struct {
 	log, audit *logbook
 	jwks       string
 	stop       func() error
+	tracer     trace.TracerProvider
 	// ahead is by how much the issuer's clock is ahead.
 	ahead time.Duration
 }
@@ -260,7 +262,7 @@ func (w *world) start() {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
 	s, err := server.New(ctx, server.Options{
-		ConfigFile: filepath.Join(w.settings.path, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30,
+		ConfigFile: filepath.Join(w.settings.path, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30, Tracer: w.tracer,
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Audit: slog.New(slog.NewJSONHandler(w.audit, nil)),
 	})
 	w.must(err)
