@@ -44,6 +44,9 @@ token: {lifetime: 5m, audiences: [%[5]s], scopes: [read]}
 clients:
 - {id: batch, secretSHA256: %[6]x, grantTypes: [client_credentials]}
 - {id: web, public: true, grantTypes: [password]}
+- {id: pods, public: true, grantTypes: ["urn:ietf:params:oauth:grant-type:token-exchange"], subjectIssuers: [cluster]}
+tokenExchange:
+- {name: cluster, issuer: "https://cluster.example.com", keys: {file: %[4]s/cluster.json}, subject: claims.sub}
 `, issuerURL, address, metrics, directory, audience, digest)),
 		write("users.yaml", "apiVersion: issuer.keywright.dev/v1alpha1\nkind: UserList\nusers:\n"+users),
 	)
