@@ -72,7 +72,7 @@ bench: ## Measure: a plan, the fan-out to TARGETS (1000) namespaces on a real AP
 .PHONY: bench-issuer
 bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000).
 	$(GO) -C hack/issuerbench build -o $(CURDIR)/bin/issuerbench .
-	cd hack/issuerbench && taskset -c 0 $(CURDIR)/bin/issuerbench
+	cd hack/issuerbench && setsid -w taskset -c 0 $(CURDIR)/bin/issuerbench
 
 .PHONY: soak
 soak: ## Load three issuers for MINUTES (30), with rotations, reloads and kills.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +46,8 @@ func start(ctx context.Context, log, address string, command ...string) (*proces
 	defer func() { _ = f.Close() }()
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", serverCore}, command...)...)
 	cmd.Stdout, cmd.Stderr = f, f
+	// A session of its own is scheduled as one group (sched_autogroup), as a pod is.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, err

@@ -126,3 +126,24 @@ func TestSlowAndLargeRequestsAreCutOff(t *testing.T) {
 		t.Error("a client that never ends its headers is not cut off")
 	}
 }
+
+// The connections that are open at once are bounded: more wait, and are served when one closes.
+func TestConnectionsAreBounded(t *testing.T) {
+	w := prepare(t)
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  maxConnections: 1", 1)})
+	w.useKey("ES256", newKey(t))
+	w.start()
+	held, err := tls.Dial("tcp", strings.TrimPrefix(w.base, "https://"), w.client.Transport.(*http.Transport).TLSClientConfig)
+	w.must(err)
+	answered := make(chan int, 1)
+	go func() { answered <- w.post(alice()).status }()
+	select {
+	case status := <-answered:
+		t.Errorf("a second connection was served: %d", status)
+	case <-time.After(300 * time.Millisecond):
+	}
+	w.must(held.Close())
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("after the first was closed: %d", status)
+	}
+}
