@@ -87,6 +87,7 @@ func (c *Config) checkToken(f *findings) {
 	checkAudiences(f, "token.audiences", c.Token.Audiences)
 	checkScopes(f, "token.scopes", c.Token.Scopes)
 	checkClaims(f, "token.claims", c.Token.Claims)
+	c.checkEncryption(f)
 }
 
 func checkAudiences(f *findings, field string, audiences []string) {

@@ -96,6 +96,8 @@ type Token struct {
 	Scopes []string `yaml:"scopes"`
 	// Claims are those of clients that name none.
 	Claims Claims `yaml:"claims"`
+	// Encryption names the audiences whose tokens are encrypted for them (RFC 7516).
+	Encryption []Encryption `yaml:"encryption"`
 }
 
 // Claims map a claim of the token to the attribute of the user that it shows.

@@ -52,6 +52,8 @@ func TestKeysAndIndex(t *testing.T) {
 
 func exchange(fields string) string { return "tokenExchange:\n- {" + fields + "}\nclients:" }
 
+var enc = strings.Replace(jwk, "{", "{alg: ECDH-ES+A256KW, kid: k, use: enc, ", 1)
+
 const ldap = `{url: 'ldaps://dc', bindDN: cn=s, bindPasswordFile: /x, users: {baseDN: x, filter: '(uid={name})', subject: entryUUID, attributes: {email: mail}}}`
 
 func TestDefaultsOfLDAP(t *testing.T) {
@@ -147,6 +149,12 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"exchange: allow":   {"clients:", exchange("name: x, issuer: 'https://x', allow: '1'"), "tokenExchange[0].allow: is not a CEL"},
 		"exchange: subject": {"clients:", exchange("name: x, issuer: 'https://x', subject: 'claim.sub'"), "tokenExchange[0].subject: is not a CEL"},
 		"exchange: claim":   {"clients:", exchange("name: x, issuer: 'https://x', claims: {sub: claims.sub}"), "tokenExchange[0].claims.sub: is reserved"},
+		"encrypt: nobody":   {"token:", "token:\n  encryption: [{key: " + enc + "}]", "token.encryption[0].audience: must be"},
+		"encrypt: twice":    {"token:", "token:\n  encryption: [{audience: a, key: " + enc + "}, {audience: a, key: " + enc + "}]", "token.encryption[1].audience: is also"},
+		"encrypt: no key":   {"token:", "token:\n  encryption: [{audience: a}]", "token.encryption[0].key: needs"},
+		"encrypt: use sig":  {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "enc", "sig", 1) + "}]", "token.encryption[0].key: needs"},
+		"encrypt: alg":      {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "ECDH-ES+A256KW", "ECDH-ES", 1) + "}]", "token.encryption[0].key: needs"},
+		"encrypt: no kid":   {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "kid: k, ", "", 1) + "}]", "token.encryption[0].key: needs"},
 		"public client":     {"[password]", "[client_credentials]", "a public client cannot use"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
+
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/token"
@@ -23,6 +25,8 @@ type grant struct {
 	scopes    []string
 	claims    map[string]any
 	lifetime  time.Duration
+	// reader is the key that the token is encrypted for, nil if it is not.
+	reader *jose.JSONWebKey
 }
 
 // issued is a successful answer (RFC 6749 section 5.1).
@@ -82,6 +86,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 	if refused := g.narrowAudience(req); refused != nil {
 		return nil, refused
 	}
+	if refused := g.encryptFor(settings); refused != nil {
+		return nil, refused
+	}
 	if refused := s.identify(r.Context(), settings, req, g, e); refused != nil {
 		return nil, refused
 	}
@@ -127,6 +134,16 @@ func (g *grant) narrowAudience(req *tokenRequest) *refusal {
 	return nil
 }
 
+// encryptFor finds the key of the one audience that can read the token.
+func (g *grant) encryptFor(settings *config.Config) *refusal {
+	for _, audience := range g.audiences {
+		if g.reader = settings.EncryptionKey(audience); g.reader != nil && len(g.audiences) > 1 {
+			return badRequest("invalid_target", "name one resource: tokens for one of these are encrypted for it alone")
+		}
+	}
+	return nil
+}
+
 // narrowScope leaves the scopes that are asked for (RFC 6749 section 3.3). Each must be one that client and user may have.
 func (g *grant) narrowScope(req *tokenRequest) *refusal {
 	for _, scope := range req.scopes {
@@ -146,7 +163,7 @@ func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *
 		Issuer: settings.Issuer, Subject: g.subject, Audience: g.audiences, ClientID: g.client.ID, Scopes: g.scopes,
 		ID: rand.Text(), IssuedAt: s.now(), Lifetime: g.lifetime, Extra: g.claims,
 	}
-	compact, err := signed(key, &claims)
+	compact, err := signed(key, &claims, g.reader)
 	var tooLarge *token.TooLargeError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -162,12 +179,16 @@ func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *
 	}, nil
 }
 
-func signed(key *keys.Snapshot, claims *token.Claims) (string, error) {
+// signed returns the token, encrypted if a reader is named.
+func signed(key *keys.Snapshot, claims *token.Claims, reader *jose.JSONWebKey) (string, error) {
 	payload, err := claims.Marshal()
 	if err != nil {
 		return "", err
 	}
 	compact, err := key.Sign(payload)
+	if err == nil && reader != nil {
+		compact, err = token.Encrypt(compact, reader)
+	}
 	if err != nil {
 		return "", err
 	}
