@@ -29,7 +29,7 @@ func NewHasher(slots int, budget int64) *Hasher {
 	slots = max(slots, 1)
 	return &Hasher{
 		slots: semaphore.NewWeighted(int64(slots)), memory: semaphore.NewWeighted(budget), budget: budget,
-		bound: int64(slots) * waitersPerSlot, wait: waitForSlot, threads: threads{slots: slots},
+		bound: int64(slots) * waitersPerSlot, wait: waitForSlot, threads: threads{slots: slots, add: addThreads},
 	}
 }
 

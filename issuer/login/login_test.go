@@ -2,7 +2,6 @@ package login
 
 import (
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -106,20 +105,21 @@ func TestMemoryBoundsHashes(t *testing.T) {
 
 // While passwords are hashed the scheduler has more threads, and afterwards as many as before.
 func TestThreadsComeAndGo(t *testing.T) {
-	before := runtime.GOMAXPROCS(0)
-	h := NewHasher(3, 1<<30)
-	h.threads.begin()
-	h.threads.begin()
-	h.threads.end()
-	h.threads.lower()
-	if now := runtime.GOMAXPROCS(0); now != before+3 {
-		t.Errorf("%d threads while one is hashed, %d before", now, before)
+	more := 0
+	th := threads{slots: 3, add: func(n int) { more += n }}
+	th.begin()
+	th.begin()
+	th.end()
+	th.lower() // as the timer does
+	if more != 3 {
+		t.Errorf("%d threads more while one is hashed", more)
 	}
-	h.threads.end()
-	h.threads.lower()
-	h.threads.lower()
-	if now := runtime.GOMAXPROCS(0); now != before {
-		t.Errorf("%d threads afterwards, %d before", now, before)
+	th.end()
+	th.calm.Stop()
+	th.lower()
+	th.lower()
+	if more != 0 {
+		t.Errorf("%d threads more afterwards", more)
 	}
 }
 

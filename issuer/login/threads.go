@@ -14,12 +14,16 @@ const calmFor = time.Second
 // cores would only wake each other up.
 type threads struct {
 	slots int
+	// add gives the scheduler more threads, or takes some away.
+	add func(threads int)
 
 	mu     sync.Mutex
 	busy   int
 	raised bool
 	calm   *time.Timer
 }
+
+func addThreads(threads int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + threads) }
 
 func (t *threads) begin() {
 	t.mu.Lock()
@@ -28,7 +32,7 @@ func (t *threads) begin() {
 		t.calm.Stop()
 	}
 	if !t.raised {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + t.slots)
+		t.add(t.slots)
 		t.raised = true
 	}
 }
@@ -45,7 +49,7 @@ func (t *threads) lower() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.busy == 0 && t.raised {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - t.slots)
+		t.add(-t.slots)
 		t.raised = false
 	}
 }

@@ -36,6 +36,9 @@ func newPool(settings *config.LDAP) *pool {
 
 // get returns a connection, one that was used before unless it must be fresh. ErrBusy is that all are in use.
 func (p *pool) get(ctx context.Context, fresh bool) (c *ldap.Conn, reused bool, err error) {
+	if ctx.Err() != nil { // select would choose at random
+		return nil, false, login.ErrBusy
+	}
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
