@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo hack/images hack/bench hack/interop hack/mutate
+MODULES := . verifier hack/controlplane hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -8,6 +8,7 @@ TOOLS := bin/controller-gen bin/golangci-lint
 PARALLEL ?= 2
 SCHEDULES ?= 1000000
 FUZZTIME ?= 1m
+MINUTES ?= 30
 TARGETS ?= 1000
 ONCE ?=
 
@@ -27,6 +28,7 @@ test: controlplane ## Run every test: simulation, real API server, TLS, fuzz see
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
 	$(GO) -C hack/images test ./...
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/clients test ./...
 	$(MAKE) demo ONCE=1
 
 .PHONY: interop
@@ -73,7 +75,7 @@ simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
 
 .PHONY: bench
-bench: bench-plan bench-distribution bench-verifier ## Measure everything that has a figure in docs/benchmarks.md.
+bench: bench-plan bench-distribution bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.
 
 .PHONY: bench-plan
 bench-plan: ## Measure a plan for a keyring of ten keys.
@@ -91,6 +93,15 @@ bench-verifier: ## Measure the verifier: the bare signature, ours, other librari
 .PHONY: mutate-verifier
 mutate-verifier: ## Take each check out of the verifier and see a test fail (5 minutes).
 	$(GO) -C hack/mutate run .
+
+.PHONY: bench-issuer
+bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000).
+	$(GO) -C hack/issuerbench build -o $(CURDIR)/bin/issuerbench .
+	cd hack/issuerbench && setsid -w taskset -c 0 $(CURDIR)/bin/issuerbench
+
+.PHONY: soak
+soak: ## Load three issuers for MINUTES (30), with rotations, reloads and kills.
+	SOAK_MINUTES=$(MINUTES) $(GO) -C hack/clients test -count=1 -timeout 0 -v -run TestSoak .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each.

@@ -20,42 +20,53 @@ import (
 	"github.com/keywright/keywright/issuer/server"
 )
 
-// configFlag reads the one flag of serve and check.
-func configFlag(command string, args []string, out io.Writer) (string, error) {
-	flags := flag.NewFlagSet("issuer "+command, flag.ContinueOnError)
+// parse reads the flags of a command, and returns its arguments, of which there are between least and most.
+func parse(flags *flag.FlagSet, args []string, out io.Writer, least, most int) ([]string, error) {
 	flags.SetOutput(out)
-	path := flags.String("config", "/etc/keywright/issuer.yaml", "configuration `FILE`")
 	if err := flags.Parse(args); err != nil {
-		return "", err
+		return nil, err
 	}
-	if flags.NArg() > 0 {
-		return "", fmt.Errorf("%s takes no arguments, only --config FILE", command)
+	if n := flags.NArg(); n < least || n > most {
+		return nil, fmt.Errorf("%s does not take %d arguments", flags.Name(), n)
 	}
-	return *path, nil
+	return flags.Args(), nil
 }
 
-func serve(ctx context.Context, args []string, out io.Writer) error {
-	path, err := configFlag("serve", args, out)
-	if errors.Is(err, flag.ErrHelp) {
+func serve(ctx context.Context, args []string, out, log io.Writer) error {
+	flags := flag.NewFlagSet("issuer serve", flag.ContinueOnError)
+	path := flags.String("config", "/etc/keywright/issuer.yaml", "configuration `FILE`")
+	if _, err := parse(flags, args, log, 0, 0); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	s, err := server.New(ctx, path, time.Now, slog.New(slog.NewJSONHandler(out, nil)))
+	tracer, flush, err := tracing(ctx)
 	if err != nil {
 		return err
 	}
-	return s.Run(ctx)
+	slots, memory := capacity()
+	s, err := server.New(ctx, server.Options{
+		ConfigFile: *path, Now: time.Now, HashSlots: slots, HashMemory: memory, Tracer: tracer,
+		Log: slog.New(slog.NewJSONHandler(log, nil)), Audit: slog.New(slog.NewJSONHandler(out, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	err = s.Run(ctx)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, flush(last))
 }
 
-// check reads everything that serve would read, and says all that is wrong with it.
-func check(args []string, out, log io.Writer) error {
-	path, err := configFlag("check", args, log)
+// checkConfig reads everything that serve would read, and says all that is wrong with it.
+func checkConfig(args []string, out, log io.Writer) error {
+	args, err := parse(flag.NewFlagSet("issuer check-config", flag.ContinueOnError), args, log, 1, 1)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
 		return err
 	}
+	path := args[0]
 	settings, err := server.ReadConfig(path)
 	if err != nil {
 		return err
@@ -75,16 +86,30 @@ func check(args []string, out, log io.Writer) error {
 	return err
 }
 
-func hashPassword(in io.Reader, out io.Writer) error {
+// hash makes an entry of users.yaml for a name, or, without one, the hash alone.
+func hash(args []string, in io.Reader, out, log io.Writer) error {
+	args, err := parse(flag.NewFlagSet("issuer hash", flag.ContinueOnError), args, log, 0, 1)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
 	password, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	password = strings.TrimRight(password, "\r\n")
 	if password == "" || login.TooLong("", password) {
-		return errors.New("hash-password reads a password of 1 to 1024 bytes from standard input")
+		return errors.New("hash reads a password of 1 to 1024 bytes from standard input")
 	}
-	_, err = fmt.Fprintln(out, login.HashPassword(password))
+	if len(args) == 0 {
+		_, err = fmt.Fprintln(out, login.HashPassword(password))
+		return err
+	}
+	if args[0] == "" || login.TooLong(args[0], "") {
+		return errors.New("a name has 1 to 256 bytes")
+	}
+	_, err = fmt.Fprintf(out, "- name: %q\n  subject: %s\n  passwordHash: %q\n", args[0], strings.ToLower(rand.Text()), login.HashPassword(password))
 	return err
 }
 

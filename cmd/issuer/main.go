@@ -13,8 +13,8 @@ import (
 const usage = `issuer authenticates clients and signs tokens with the key that Keywright mounts.
 
   issuer serve --config FILE    serve until SIGTERM
-  issuer check --config FILE    say all that is wrong with a configuration and what it names
-  issuer hash-password          make an argon2id hash of the password on standard input, for users.yaml
+  issuer check-config FILE      say all that is wrong with a configuration and what it names
+  issuer hash [NAME]            make an entry of users.yaml for the password on standard input, or its hash alone
   issuer new-secret             make a client secret, and the secretSHA256 of it
   issuer version                print the version
 `
@@ -36,11 +36,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) e
 	}
 	switch command {
 	case "serve":
-		return serve(ctx, args, log)
-	case "check":
-		return check(args, out, log)
-	case "hash-password":
-		return hashPassword(in, out)
+		return serve(ctx, args, out, log)
+	case "check-config":
+		return checkConfig(args, out, log)
+	case "hash":
+		return hash(args, in, out, log)
 	case "new-secret":
 		return newSecret(out)
 	case "version", "--version":

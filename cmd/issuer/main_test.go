@@ -19,16 +19,24 @@ func try(t *testing.T, in string, args ...string) (string, error) {
 	return out.String() + log.String(), err
 }
 
-func TestHashPassword(t *testing.T) {
-	out, err := try(t, "correct horse\n", "hash-password")
+func TestHash(t *testing.T) {
+	out, err := try(t, "correct horse\n", "hash")
 	if err != nil || strings.Contains(out, "horse") {
 		t.Fatalf("%s %v", out, err)
 	}
 	if _, err := login.ParseHash(strings.TrimSpace(out)); err != nil {
 		t.Errorf("%s: %v", out, err)
 	}
+	entry, err := try(t, "correct horse", "hash", "alice: x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := "apiVersion: issuer.keywright.dev/v1alpha1\nkind: UserList\nusers:\n" + entry
+	if users, err := login.ParseUsers([]byte(list)); err != nil || users.Len() != 1 {
+		t.Errorf("%s: %v", list, err)
+	}
 	for _, bad := range []string{"", "\n", strings.Repeat("x", 1025)} {
-		if _, err := try(t, bad, "hash-password"); err == nil {
+		if _, err := try(t, bad, "hash"); err == nil {
 			t.Errorf("a password of %d bytes was hashed", len(bad))
 		}
 	}
@@ -60,13 +68,16 @@ func TestCommands(t *testing.T) {
 		{"--help", ""},
 		{"version", ""},
 		{"serve --help", ""},
-		{"check -h", ""},
+		{"check-config -h", ""},
+		{"hash -h", ""},
 		{"sreve", `there is no command "sreve"`},
-		{"check --config " + broken, "kind: must be IssuerConfiguration"},
+		{"check-config " + broken, "line 1: kind: must be IssuerConfiguration"},
 		{"serve --config " + broken, "kind: must be IssuerConfiguration"},
 		{"serve --config /nowhere", "no such file"},
 		{"serve --verbose", "flag provided but not defined"},
-		{"serve " + broken, "takes no arguments"},
+		{"serve " + broken, "does not take 1 arguments"},
+		{"check-config", "does not take 0 arguments"},
+		{"check-config " + filepath.Join(filepath.Dir(broken), "none.yaml"), "no such file"},
 	} {
 		out, err := try(t, "", strings.Fields(c.args)...)
 		if (err == nil) != (c.fails == "") || (err != nil && !strings.Contains(err.Error(), c.fails)) {

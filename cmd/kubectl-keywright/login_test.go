@@ -62,7 +62,10 @@ token: {audiences: [https://shop.example.com]}
 clients: [{id: web, public: true, grantTypes: [password]}]
 `, directory, issuerURL))
 	ctx, stop := context.WithCancel(t.Context())
-	s, err := server.New(ctx, config, time.Now, slog.New(slog.DiscardHandler))
+	silent := slog.New(slog.DiscardHandler)
+	s, err := server.New(ctx, server.Options{
+		ConfigFile: config, Now: time.Now, Log: silent, Audit: silent, HashSlots: 1, HashMemory: 64 << 20,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (s *stage) describe(bin string) error {
 
 // hashOf hashes the password as an operator would.
 func hashOf(issuer string) (string, error) {
-	cmd := exec.Command(issuer, "hash-password")
+	cmd := exec.Command(issuer, "hash")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	out, err := cmd.Output()
 	return string(bytes.TrimSpace(out)), err

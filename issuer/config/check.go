@@ -1,63 +1,82 @@
 package config
 
 import (
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
-// The grant types (RFC 6749 sections 4.3 and 4.4).
+// The grant types (RFC 6749 sections 4.3 and 4.4, RFC 8693 section 2.1).
 const (
 	Password          = "password"
 	ClientCredentials = "client_credentials"
+	Exchange          = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
-// findings collects all that is wrong with a configuration.
-type findings []error
+// Grants are the grant types that there are.
+func Grants() []string { return []string{Password, ClientCredentials, Exchange} }
 
-func (f *findings) add(field, format string, args ...any) {
-	*f = append(*f, fmt.Errorf(field+": "+format, args...))
-}
-
-// check returns all that is wrong, nil if nothing is.
-func (c *Config) check() error {
-	var f findings
+// check finds all that is wrong.
+func (c *Config) check(f *findings) {
 	if c.APIVersion != APIVersion {
-		f.add("apiVersion", "must be %s, not %q", APIVersion, c.APIVersion)
+		f.add("apiVersion", "must be %s", APIVersion)
 	}
 	if c.Kind != Kind {
-		f.add("kind", "must be %s, not %q", Kind, c.Kind)
+		f.add("kind", "must be %s", Kind)
 	}
 	if u, err := url.Parse(c.Issuer); err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
 		u.User != nil || len(c.Issuer) > 512 {
 		f.add("issuer", "must be an https URL without query and fragment, like https://issuer.example.com")
 	}
-	c.checkServer(&f)
+	c.checkServer(f)
 	if c.SigningKey.Directory == "" {
 		f.add("signingKey.directory", "is where the Secret <name>-signing-key is mounted, and must be set")
 	}
-	c.checkToken(&f)
-	for i := range c.Clients {
-		c.checkClient(i, &f)
+	if c.Users.LDAP != nil {
+		c.Users.LDAP.check(f)
+		if c.Users.File != "" {
+			f.add("users", "come from one place: file or ldap")
+		}
 	}
-	return errors.Join(f...)
+	checkLimit(f, "login.failuresPerUser", c.Login.FailuresPerUser)
+	checkLimit(f, "login.failuresPerNetwork", c.Login.FailuresPerNetwork)
+	c.checkToken(f)
+	c.checkExchange(f)
+	for i := range c.Clients {
+		c.checkClient(i, f)
+	}
 }
 
 func (c *Config) checkServer(f *findings) {
-	for field, address := range map[string]string{
-		"server.address": c.Server.Address, "server.metricsAddress": c.Server.MetricsAddress,
-	} {
+	s := &c.Server
+	for field, address := range map[string]string{"server.address": s.Address, "server.metricsAddress": s.MetricsAddress} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			f.add(field, "must be host:port or :port, not %q", address)
 		}
 	}
-	if c.Server.TLS.CertFile == "" || c.Server.TLS.KeyFile == "" {
+	if s.TLS.CertFile == "" || s.TLS.KeyFile == "" {
 		f.add("server.tls", "certFile and keyFile must be set: tokens and passwords travel over TLS only")
+	}
+	if s.MaxConnections < 1 || s.MaxConnections > 1<<20 {
+		f.add("server.maxConnections", "must be between 1 and 1048576")
+	}
+	if d := time.Duration(s.DrainFor); d < 0 || d > time.Minute {
+		f.add("server.drainFor", "must be between 0s and 1m")
+	}
+	for _, origin := range s.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Contains(origin, "*") || origin != u.Scheme+"://"+u.Host {
+			f.add("server.allowedOrigins", "%q is not an origin like https://app.example.com", origin)
+		}
+	}
+}
+
+func checkLimit(f *findings, field string, limit Limit) {
+	if every := time.Duration(limit.Every); limit.Burst < 1 || limit.Burst > 1_000_000 || every < time.Millisecond || every > time.Hour {
+		f.add(field, "needs a burst between 1 and 1000000, and every between 1ms and 1h")
 	}
 }
 
@@ -67,40 +86,8 @@ func (c *Config) checkToken(f *findings) {
 	}
 	checkAudiences(f, "token.audiences", c.Token.Audiences)
 	checkScopes(f, "token.scopes", c.Token.Scopes)
-}
-
-func (c *Config) checkClient(i int, f *findings) {
-	client := &c.Clients[i]
-	at := fmt.Sprintf("clients[%d]", i)
-	if !regexp.MustCompile(`^[\x21-\x39\x3b-\x7e]{1,128}$`).MatchString(client.ID) {
-		f.add(at+".id", "must be 1 to 128 visible ASCII characters without a colon")
-	}
-	for j := range i {
-		if c.Clients[j].ID == client.ID {
-			f.add(at+".id", "%q is also the id of clients[%d]", client.ID, j)
-		}
-	}
-	if digest, err := hex.DecodeString(client.SecretSHA256); err != nil || (len(digest) != 32) != (client.SecretSHA256 == "") {
-		f.add(at+".secretSHA256", "must be 64 hex digits: make a secret with `issuer new-secret`")
-	}
-	if client.Public == (client.SecretSHA256 != "") {
-		f.add(at, "needs either public: true or a secretSHA256")
-	}
-	if len(client.GrantTypes) == 0 {
-		f.add(at+".grantTypes", "must name at least one of %s, %s", Password, ClientCredentials)
-	}
-	for _, grant := range client.GrantTypes {
-		switch {
-		case grant != Password && grant != ClientCredentials:
-			f.add(at+".grantTypes", "%q is not one of %s, %s", grant, Password, ClientCredentials)
-		case grant == Password && c.Users.File == "":
-			f.add("users.file", "must be set: clients[%d] may use the grant password", i)
-		case grant == ClientCredentials && client.Public:
-			f.add(at+".grantTypes", "a public client cannot use %s (RFC 6749 section 4.4)", ClientCredentials)
-		}
-	}
-	checkAudiences(f, at+".audiences", client.Audiences)
-	checkScopes(f, at+".scopes", client.Scopes)
+	checkClaims(f, "token.claims", c.Token.Claims)
+	c.checkEncryption(f)
 }
 
 func checkAudiences(f *findings, field string, audiences []string) {

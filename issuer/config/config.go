@@ -1,11 +1,11 @@
 package config
 
 import (
-	"encoding/json"
-	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
-	"sigs.k8s.io/yaml"
+	jose "github.com/go-jose/go-jose/v4"
 )
 
 // The version and kind that a configuration file must name.
@@ -14,141 +14,188 @@ const (
 	Kind       = "IssuerConfiguration"
 )
 
-// MaxBytes bounds a configuration file.
-const MaxBytes = 1 << 20
-
 // Config is the checked configuration of an issuer.
 type Config struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string `yaml:"kind"`
 	// Issuer is the iss of every token, and the base of the endpoints: an https URL without query or fragment (RFC 8414
 	// section 2).
-	Issuer     string     `json:"issuer"`
-	Server     Server     `json:"server"`
-	SigningKey SigningKey `json:"signingKey"`
-	Users      Users      `json:"users"`
-	Token      Token      `json:"token"`
-	Clients    []Client   `json:"clients"`
+	Issuer     string     `yaml:"issuer"`
+	Server     Server     `yaml:"server"`
+	SigningKey SigningKey `yaml:"signingKey"`
+	Users      Users      `yaml:"users"`
+	Login      Login      `yaml:"login"`
+	Token      Token      `yaml:"token"`
+	// TokenExchange names whose tokens clients can exchange for ours.
+	TokenExchange []TrustedIssuer `yaml:"tokenExchange"`
+	Clients       []Client        `yaml:"clients"`
+
+	byID map[string]*Client
 }
 
-// Server says where the issuer listens.
+// Server says where the issuer listens, and whom it believes.
 type Server struct {
 	// Address of the HTTPS listener, by default ":8443".
-	Address string `json:"address"`
+	Address string `yaml:"address"`
 	// MetricsAddress of the one plaintext listener, for /metrics, /healthz and /readyz; by default ":8081".
-	MetricsAddress string `json:"metricsAddress"`
-	TLS            TLS    `json:"tls"`
+	MetricsAddress string `yaml:"metricsAddress"`
+	TLS            TLS    `yaml:"tls"`
+	// MaxConnections bounds the connections that are open at once, by default 4096. More wait in the kernel's queue.
+	MaxConnections int `yaml:"maxConnections"`
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []Network `yaml:"trustedProxies"`
+	// AllowedOrigins are the origins (RFC 6454) whose scripts may ask for tokens.
+	AllowedOrigins []string `yaml:"allowedOrigins"`
+	// DrainFor is how long a stopping issuer says that it is not ready and still answers, so that nobody sends requests
+	// here any more when it closes.
+	DrainFor Duration `yaml:"drainFor"`
+	// Pprof serves /debug/pprof on MetricsAddress.
+	Pprof bool `yaml:"pprof"`
 }
 
 // TLS names the files of the certificate, PEM, as in a kubernetes.io/tls Secret.
 type TLS struct {
-	CertFile string `json:"certFile"`
-	KeyFile  string `json:"keyFile"`
+	CertFile string `yaml:"certFile"`
+	KeyFile  string `yaml:"keyFile"`
 }
 
 // SigningKey says where the signing-key Secret is mounted.
 type SigningKey struct {
-	Directory string `json:"directory"`
+	Directory string `yaml:"directory"`
 }
 
-// Users says where the list of users is mounted. Without a file nobody can log in with a password.
+// Users says where users come from: a file or a directory. Without any, nobody can log in with a password.
 type Users struct {
-	File string `json:"file"`
+	// File is where the list of users is mounted.
+	File string `yaml:"file"`
+	LDAP *LDAP  `yaml:"ldap"`
+}
+
+// Login bounds how fast passwords can be guessed, on each replica.
+type Login struct {
+	// FailuresPerUser bounds failed logins of one name from one network, by default 5 and then one in 10 s.
+	FailuresPerUser Limit `yaml:"failuresPerUser"`
+	// FailuresPerNetwork bounds failed logins from one network (an IPv4 address, an IPv6 /64), by default 50 and then one a
+	// second.
+	FailuresPerNetwork Limit `yaml:"failuresPerNetwork"`
+}
+
+// Limit allows Burst at once, and one more each Every.
+type Limit struct {
+	Burst int      `yaml:"burst"`
+	Every Duration `yaml:"every"`
 }
 
 // Token says what tokens are like.
 type Token struct {
 	// Lifetime is exp - iat, by default 15 minutes. A shorter maximum in the signing key's policy wins.
-	Lifetime Duration `json:"lifetime"`
+	Lifetime Duration `yaml:"lifetime"`
 	// Audiences are the aud of tokens for clients that name none.
-	Audiences []string `json:"audiences"`
+	Audiences []string `yaml:"audiences"`
 	// Scopes are what clients that name none may ask for.
-	Scopes []string `json:"scopes"`
+	Scopes []string `yaml:"scopes"`
+	// Claims are those of clients that name none.
+	Claims Claims `yaml:"claims"`
+	// Encryption names the audiences whose tokens are encrypted for them (RFC 7516).
+	Encryption []Encryption `yaml:"encryption"`
 }
+
+// Claims map a claim of the token to the attribute of the user that it shows.
+type Claims map[string]string
 
 // Client is an OAuth client (RFC 6749 section 2).
 type Client struct {
-	ID string `json:"id"`
+	ID string `yaml:"id"`
 	// Public marks a client that cannot keep a secret (RFC 6749 section 2.1).
-	Public bool `json:"public"`
+	Public bool `yaml:"public"`
 	// SecretSHA256 is the SHA-256 of the client's secret, in hex. A secret is random, so a slow hash would protect nothing.
-	SecretSHA256 string `json:"secretSHA256"`
-	// GrantTypes are what the client may use: password, client_credentials.
-	GrantTypes []string `json:"grantTypes"`
-	// Audiences and Scopes replace those of Token.
-	Audiences []string `json:"audiences"`
-	Scopes    []string `json:"scopes"`
+	SecretSHA256 string `yaml:"secretSHA256"`
+	// PublicKeys verify the assertions of a client that authenticates with private_key_jwt (RFC 7523 section 2.2).
+	PublicKeys []PublicKey `yaml:"publicKeys"`
+	// GrantTypes are what the client may use.
+	GrantTypes []string `yaml:"grantTypes"`
+	// SubjectIssuers are the names of the trusted issuers whose tokens the client can exchange.
+	SubjectIssuers []string `yaml:"subjectIssuers"`
+	// Audiences, Scopes and Claims replace those of Token.
+	Audiences []string `yaml:"audiences"`
+	Scopes    []string `yaml:"scopes"`
+	Claims    Claims   `yaml:"claims"`
+
+	digest []byte
 }
 
-// Duration is a time.Duration that is written like 15m.
-type Duration time.Duration
+// SecretDigest is the SHA-256 of the client's secret, nil if it has none.
+func (c *Client) SecretDigest() []byte { return c.digest }
 
-// UnmarshalJSON reads a string that time.ParseDuration understands.
-func (d *Duration) UnmarshalJSON(b []byte) error {
-	var text string
-	if err := json.Unmarshal(b, &text); err != nil {
-		return fmt.Errorf("a duration is a string like 15m, not %s", b)
+// KeySet is PublicKeys as a set.
+func (c *Client) KeySet() *jose.JSONWebKeySet {
+	set := &jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(c.PublicKeys))}
+	for i := range c.PublicKeys {
+		set.Keys[i] = c.PublicKeys[i].JSONWebKey
 	}
-	parsed, err := time.ParseDuration(text)
-	*d = Duration(parsed)
-	return err
-}
-
-// Parse reads a configuration, YAML or JSON. A field that is unknown, repeated or of the wrong type is an error, and so is
-// every value that cannot work: the error names all of them.
-func Parse(b []byte) (*Config, error) {
-	if len(b) > MaxBytes {
-		return nil, fmt.Errorf("the configuration is longer than %d bytes", MaxBytes)
-	}
-	c := Config{
-		Server: Server{Address: ":8443", MetricsAddress: ":8081"},
-		Token:  Token{Lifetime: Duration(15 * time.Minute)},
-	}
-	if err := yaml.UnmarshalStrict(b, &c); err != nil {
-		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
-	}
-	c.inherit()
-	return &c, c.check()
-}
-
-// inherit gives every client the audiences and scopes that it does not name.
-func (c *Config) inherit() {
-	for i := range c.Clients {
-		client := &c.Clients[i]
-		if len(client.Audiences) == 0 {
-			client.Audiences = c.Token.Audiences
-		}
-		if len(client.Scopes) == 0 {
-			client.Scopes = c.Token.Scopes
-		}
-	}
+	return set
 }
 
 // Client returns a client by its ID.
-func (c *Config) Client(id string) (Client, bool) {
-	for i := range c.Clients {
-		if c.Clients[i].ID == id {
-			return c.Clients[i], true
+func (c *Config) Client(id string) (*Client, bool) {
+	client, ok := c.byID[id]
+	return client, ok
+}
+
+// GrantTypes are those that at least one client may use, in the order of Grants.
+func (c *Config) GrantTypes() []string {
+	var used []string
+	for _, grant := range Grants() {
+		for i := range c.Clients {
+			if c.Clients[i].may(grant) {
+				used = append(used, grant)
+				break
+			}
 		}
 	}
-	return Client{}, false
+	return used
 }
 
 // NeedsRestart names the first setting of next that a running issuer cannot take over, empty if there is none.
 func (c *Config) NeedsRestart(next *Config) string {
+	a, b := &c.Server, &next.Server
 	switch {
 	case c.Issuer != next.Issuer:
 		return "issuer"
-	case c.Server.Address != next.Server.Address:
+	case a.Address != b.Address:
 		return "server.address"
-	case c.Server.MetricsAddress != next.Server.MetricsAddress:
+	case a.MetricsAddress != b.MetricsAddress:
 		return "server.metricsAddress"
-	case c.Server.TLS != next.Server.TLS:
+	case a.TLS != b.TLS:
 		return "server.tls"
+	case a.MaxConnections != b.MaxConnections:
+		return "server.maxConnections"
+	case a.Pprof != b.Pprof:
+		return "server.pprof"
 	case c.SigningKey != next.SigningKey:
 		return "signingKey.directory"
-	case c.Users != next.Users:
-		return "users.file"
+	case !reflect.DeepEqual(c.Users, next.Users):
+		return "users"
+	case c.Login != next.Login:
+		return "login"
+	case !slices.EqualFunc(c.TokenExchange, next.TokenExchange, sameKeys):
+		return "tokenExchange[].name, issuer or keys"
 	}
 	return ""
+}
+
+func sameKeys(a, b TrustedIssuer) bool {
+	return a.Name == b.Name && a.Issuer == b.Issuer && a.Keys == b.Keys
+}
+
+// defaults are what a file need not say.
+func defaults() *Config {
+	return &Config{
+		Server: Server{Address: ":8443", MetricsAddress: ":8081", MaxConnections: 4096},
+		Login: Login{
+			FailuresPerUser:    Limit{Burst: 5, Every: Duration(10 * time.Second)},
+			FailuresPerNetwork: Limit{Burst: 50, Every: Duration(time.Second)},
+		},
+		Token: Token{Lifetime: Duration(15 * time.Minute)},
+	}
 }

@@ -24,6 +24,48 @@ clients:
 - {id: web, public: true, grantTypes: [password]}
 `
 
+const jwk = `{kty: EC, crv: P-256, x: MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4, y: 4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM}`
+
+// What stands in the wrong place may be a secret: no error quotes it.
+func TestNoErrorQuotesAValue(t *testing.T) {
+	for _, bad := range []string{"users: canary", "server: {maxConnections: canary}", "clients: canary", "clients: [canary]", "token: {lifetime: canary}", "a: `canary`"} {
+		if _, err := config.Parse([]byte(bad)); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestKeysAndIndex(t *testing.T) {
+	with := strings.Replace(jwk, "{", "{alg: ES256, kid: one, ", 1)
+	c, err := config.Parse([]byte(strings.Replace(right, "public: true, grantTypes: [password]", "publicKeys: ["+with+"], grantTypes: [client_credentials]", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, ok := c.Client("web")
+	if set := client.KeySet(); !ok || len(set.Keys) != 1 || set.Keys[0].KeyID != "one" {
+		t.Errorf("keys %+v", set)
+	}
+	if _, ok := c.Client("other"); ok || len(c.GrantTypes()) != 1 || c.GrantTypes()[0] != "client_credentials" {
+		t.Errorf("grant types %v", c.GrantTypes())
+	}
+}
+
+func exchange(fields string) string { return "tokenExchange:\n- {" + fields + "}\nclients:" }
+
+var enc = strings.Replace(jwk, "{", "{alg: ECDH-ES+A256KW, kid: k, use: enc, ", 1)
+
+const ldap = `{url: 'ldaps://dc', bindDN: cn=s, bindPasswordFile: /x, users: {baseDN: x, filter: '(uid={name})', subject: entryUUID, attributes: {email: mail}}}`
+
+func TestDefaultsOfLDAP(t *testing.T) {
+	c, err := config.Parse([]byte(strings.Replace(right, "{file: /users/users.yaml}", "{ldap: "+ldap+"}", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := c.Users.LDAP; time.Duration(l.Timeout) != 5*time.Second || l.Connections != 8 || l.Groups.Name != "cn" {
+		t.Errorf("%+v", l)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c, err := config.Parse([]byte(right))
 	if err != nil {
@@ -43,17 +85,17 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 	for name, c := range map[string]struct{ was, is, says string }{
 		"version":           {"v1alpha1", "v1", "apiVersion: must be"},
 		"kind":              {"IssuerConfiguration", "Config", "kind: must be"},
-		"unknown field":     {"issuer:", "isuer: x\nissuer:", `unknown field "isuer"`},
-		"repeated field":    {"users:", "issuer: x\nusers:", `key "issuer" already set`},
+		"unknown field":     {"issuer:", "isuer: x\nissuer:", "line 3: field isuer not found"},
+		"repeated field":    {"users:", "issuer: x\nusers:", `line 7: mapping key "issuer" already defined at line 3`},
 		"issuer by http":    {"https://issuer", "http://issuer", "issuer: must be an https URL"},
 		"issuer with query": {"issuer.example.com", "issuer.example.com/?x=1", "issuer: must be an https URL"},
 		"no certificate":    {"certFile: /tls/tls.crt, ", "", "server.tls: certFile and keyFile"},
 		"address":           {"server:", "server:\n  address: nowhere", "server.address: must be host:port"},
 		"metrics address":   {"server:", "server:\n  metricsAddress: \"1\"", "server.metricsAddress: must be host:port"},
 		"no key":            {"/signing-key", "", "signingKey.directory"},
-		"no users":          {"/users/users.yaml", "", "users.file: must be set"},
-		"lifetime no text":  {"token:", "token:\n  lifetime: 15", "a string like 15m"},
-		"lifetime in days":  {"token:", "token:\n  lifetime: 1d", "unknown unit"},
+		"no users":          {"/users/users.yaml", "", "users: must be set"},
+		"lifetime no text":  {"token:", "token:\n  lifetime: 15", "line 9: a duration is written like 15m"},
+		"lifetime in days":  {"token:", "token:\n  lifetime: 1d", "line 9: a duration is written like 15m"},
 		"lifetime too long": {"token:", "token:\n  lifetime: 25h", "token.lifetime: must be between"},
 		"lifetime zero":     {"token:", "token:\n  lifetime: 0s", "token.lifetime: must be between"},
 		"no audience":       {"[https://shop.example.com]", "[]", "token.audiences: must name"},
@@ -62,12 +104,57 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"client without ID": {"id: web, ", "", "clients[0].id: must be"},
 		"client with colon": {"id: web", "id: 'a:b'", "clients[0].id: must be"},
 		"client twice":      {"- {id", "- {id: web, public: true, grantTypes: [password]}\n- {id", "is also the id of clients[0]"},
-		"client neither":    {"public: true, ", "", "needs either public: true or a secretSHA256"},
-		"client both":       {"public: true", "public: true, secretSHA256: '" + digest + "'", "needs either public: true or a secretSHA256"},
+		"client neither":    {"public: true, ", "", "needs one of public: true, a secretSHA256, and publicKeys"},
+		"client both":       {"public: true", "public: true, secretSHA256: '" + digest + "'", "needs one of public: true, a secretSHA256, and publicKeys"},
 		"secret too short":  {"public: true", "secretSHA256: abcd", "must be 64 hex digits"},
 		"secret no hex":     {"public: true", "secretSHA256: " + strings.Repeat("g", 64), "must be 64 hex digits"},
 		"no grant":          {"[password]", "[]", "must name at least one of"},
 		"unknown grant":     {"[password]", "[refresh_token]", "is not one of"},
+		"proxy":             {"server:", "server:\n  trustedProxies: [10.0.0.0]", "line 5: a network is written like"},
+		"connections":       {"server:", "server:\n  maxConnections: 0", "line 5: server.maxConnections: must be"},
+		"drain":             {"server:", "server:\n  drainFor: 2m", "server.drainFor: must be"},
+		"origin with path":  {"server:", "server:\n  allowedOrigins: ['https://a/']", "server.allowedOrigins"},
+		"any origin":        {"server:", "server:\n  allowedOrigins: ['*']", "server.allowedOrigins"},
+		"origins by star":   {"server:", "server:\n  allowedOrigins: ['https://*.example.com']", "server.allowedOrigins"},
+		"limit":             {"token:", "login: {failuresPerUser: {burst: 0}}\ntoken:", "line 8: login.failuresPerUser: needs"},
+		"reserved claim":    {"token:", "token:\n  claims: {sub: email}", "line 9: token.claims.sub: is reserved"},
+		"claim of a secret": {"[password]}", "[password], claims: {x: passwordHash}}", "line 12: clients[0].claims.x: must never leave"},
+		"secret claim":      {"[password]}", "[password], claims: {secret: x}}", "clients[0].claims.secret: must never leave"},
+		"empty claim":       {"[password]}", "[password], claims: {x: ''}}", "clients[0].claims: must map"},
+		"no public JWK":     {"public: true", "publicKeys: [{kty: oct, k: AAAA}]", "line 12: this is not a public JWK"},
+		"key no mapping":    {"public: true", "publicKeys: [x]", "line 12: this is not a public JWK"},
+		"key without alg":   {"public: true", "publicKeys: [" + jwk + "]", "clients[0].publicKeys[0]: needs an alg"},
+		"key for use enc":   {"public: true", "publicKeys: [" + strings.Replace(jwk, "{", "{alg: ES256, use: enc, ", 1) + "]", "clients[0].publicKeys[0]: needs an alg"},
+		"key twice":         {"public: true", "publicKeys: [" + jwk + ", " + jwk + "]", "two keys have the kid"},
+		"two documents":     {"clients:", "---\nclients:", "one YAML document"},
+		"not YAML":          {"kind:", "\tkind:", "is not YAML"},
+		"ldap and file":     {"{file: /users/users.yaml}", "{file: /x, ldap: " + ldap + "}", "users: come from one place"},
+		"ldap in the clear": {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "ldaps://", "ldap://", 1) + "}", "users.ldap.url: must be"},
+		"ldap: two TLS":     {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{startTLS: true, ", 1) + "}", "users.ldap.url: must be"},
+		"ldap: no searcher": {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "bindDN: cn=s,", "", 1) + "}", "users.ldap.bindDN: and"},
+		"ldap: timeout":     {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{timeout: 2m, ", 1) + "}", "users.ldap.timeout"},
+		"ldap: connections": {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{connections: -1, ", 1) + "}", "users.ldap.connections"},
+		"ldap: no base":     {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "baseDN: x,", "", 1) + "}", "users.ldap.users: needs"},
+		"ldap: any user":    {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{name}", "*", 1) + "}", "users.ldap.users.filter: must"},
+		"ldap: groups":      {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{groups: {baseDN: x}, ", 1) + "}", "users.ldap.groups: needs"},
+		"ldap: password":    {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "email: mail", "x: userPassword", 1) + "}", "users.ldap.users.attributes.x"},
+		"exchange: nobody":  {"[password]", "['urn:ietf:params:oauth:grant-type:token-exchange']", "line 12: clients[0].subjectIssuers: must name"},
+		"exchange: unknown": {"[password]", "[password], subjectIssuers: [x]", "is not a name in tokenExchange"},
+		"exchange: name":    {"clients:", exchange("issuer: 'https://x'"), "line 12: tokenExchange[0].name: must"},
+		"exchange: clients": {"clients:", exchange("name: client, issuer: 'https://x'"), "tokenExchange[0].name: is that of clients"},
+		"exchange: http":    {"clients:", exchange("name: x, issuer: 'http://x'"), "tokenExchange[0].issuer: must be"},
+		"exchange: self":    {"clients:", exchange("name: x, issuer: 'https://issuer.example.com'"), "tokenExchange[0].issuer: must be"},
+		"exchange: keys":    {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'http://x'}"), "tokenExchange[0].keys: must be"},
+		"exchange: two":     {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'https://x', file: /x}"), "tokenExchange[0].keys: must be"},
+		"exchange: allow":   {"clients:", exchange("name: x, issuer: 'https://x', allow: '1'"), "tokenExchange[0].allow: is not a CEL"},
+		"exchange: subject": {"clients:", exchange("name: x, issuer: 'https://x', subject: 'claim.sub'"), "tokenExchange[0].subject: is not a CEL"},
+		"exchange: claim":   {"clients:", exchange("name: x, issuer: 'https://x', claims: {sub: claims.sub}"), "tokenExchange[0].claims.sub: is reserved"},
+		"encrypt: nobody":   {"token:", "token:\n  encryption: [{key: " + enc + "}]", "token.encryption[0].audience: must be"},
+		"encrypt: twice":    {"token:", "token:\n  encryption: [{audience: a, key: " + enc + "}, {audience: a, key: " + enc + "}]", "token.encryption[1].audience: is also"},
+		"encrypt: no key":   {"token:", "token:\n  encryption: [{audience: a}]", "token.encryption[0].key: needs"},
+		"encrypt: use sig":  {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "enc", "sig", 1) + "}]", "token.encryption[0].key: needs"},
+		"encrypt: alg":      {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "ECDH-ES+A256KW", "ECDH-ES", 1) + "}]", "token.encryption[0].key: needs"},
+		"encrypt: no kid":   {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "kid: k, ", "", 1) + "}]", "token.encryption[0].key: needs"},
 		"public client":     {"[password]", "[client_credentials]", "a public client cannot use"},
 	} {
 		t.Run(name, func(t *testing.T) {

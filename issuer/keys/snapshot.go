@@ -20,9 +20,6 @@ import (
 // maxBytes bounds each file: a Secret holds at most 1 MiB.
 const maxBytes = 1 << 20
 
-// TokenType is the typ of every token (RFC 9068 section 2.1).
-const TokenType = "at+jwt"
-
 // Snapshot is one state of the signing-key Secret. It never changes: kid, algorithm and signer belong together.
 type Snapshot struct {
 	// SigningKey is the name of the SigningKey.
@@ -39,7 +36,7 @@ type Snapshot struct {
 	JWKS []byte
 	ETag string
 
-	signer jose.Signer
+	signer *signer
 }
 
 // Draining tells that there is no key to sign with: the SigningKey was deleted, and its tokens run out.
@@ -47,11 +44,11 @@ func (s *Snapshot) Draining() bool { return s.signer == nil }
 
 // Sign returns a payload as a JWS in compact form (RFC 7515 section 7.1).
 func (s *Snapshot) Sign(payload []byte) (string, error) {
-	signed, err := s.signer.Sign(payload)
+	compact, err := s.signer.sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("sign with key %s: %w", s.KeyID, err)
 	}
-	return signed.CompactSerialize()
+	return compact, nil
 }
 
 // Paths are the files that a Snapshot is read from.
@@ -168,9 +165,8 @@ func (s *Snapshot) arm(active []byte, public *jose.JSONWebKeySet) error {
 	if id, err := thumbprint(&published[0]); err != nil || id != key.KeyID {
 		return fmt.Errorf("the public key %s is another key", key.KeyID)
 	}
-	signing := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: key}
-	if s.signer, err = jose.NewSigner(signing, (&jose.SignerOptions{}).WithType(TokenType)); err != nil {
-		return fmt.Errorf("key %s cannot sign with %s", key.KeyID, key.Algorithm)
+	if s.signer, err = newSigner(&key); err != nil {
+		return fmt.Errorf("key %s cannot sign: %w", key.KeyID, err)
 	}
 	s.KeyID = key.KeyID
 	return s.tryOut(&published[0])

@@ -8,11 +8,51 @@ import (
 
 // The outcomes of a login that failed.
 var (
-	// ErrDenied is that the password is not that of an enabled user of this name. It does not say which of these it is.
+	// ErrDenied is that the password is not that of an enabled user of this name. A *Denied tells more, for the audit log
+	// alone: clients must not learn it.
 	ErrDenied = errors.New("denied")
-	// ErrBusy is that too many passwords are being hashed.
+	// ErrBusy is that too many passwords are being checked.
 	ErrBusy = errors.New("busy")
+	// ErrDown is that the users cannot be asked for now.
+	ErrDown = errors.New("the user directory is down")
 )
+
+// Denied is an ErrDenied with the reason of it.
+type Denied struct {
+	// Subject is that of the user, empty if there is none of this name.
+	Subject string
+	// Reason is one of a few fixed texts.
+	Reason string
+}
+
+func (d *Denied) Error() string { return ErrDenied.Error() + ": " + d.Reason }
+
+// Is makes a *Denied an ErrDenied.
+func (d *Denied) Is(target error) bool { return target == ErrDenied }
+
+// The reasons of a Denied.
+const (
+	UnknownUser   = "unknown user"
+	WrongPassword = "wrong password"
+	DisabledUser  = "disabled user"
+)
+
+// User is somebody who has logged in.
+type User struct {
+	// Subject is the sub of the user's tokens: stable, whatever the name becomes.
+	Subject string
+	// Scopes, if not nil, are the only ones that the user can have.
+	Scopes []string
+	// Attributes are what claims are made of, as encoding/json reads them. They must not be changed.
+	Attributes map[string]any
+}
+
+// Directory knows users and their passwords.
+type Directory interface {
+	// Authenticate returns the user of a name that is not empty, whose password is not empty. The errors are ErrDenied,
+	// ErrBusy and ErrDown. A name that nobody has takes as long as a wrong password.
+	Authenticate(ctx context.Context, name, password string) (*User, error)
+}
 
 // The bounds of what a person types, in bytes.
 const (
@@ -23,37 +63,42 @@ const (
 // TooLong tells whether a name or a password can be nobody's.
 func TooLong(name, password string) bool { return len(name) > maxName || len(password) > maxPassword }
 
-// Checker checks passwords, a bounded number at a time: each takes a core and tens of MiB.
-type Checker struct {
-	slots chan struct{}
-	wait  time.Duration
+// List is a Directory that compares hashes. Its users may change from one login to the next.
+type List struct {
+	users  func() (*Users, bool)
+	hasher *Hasher
 }
 
-// NewChecker lets at most slots passwords be hashed at a time, and others wait for at most wait.
-func NewChecker(slots int, wait time.Duration) *Checker {
-	return &Checker{slots: make(chan struct{}, slots), wait: wait}
+// NewList returns a Directory of the users that a function returns.
+func NewList(users func() (*Users, bool), hasher *Hasher) *List {
+	return &List{users: users, hasher: hasher}
 }
 
-// Check returns the user whose name and password these are. An unknown name, a wrong password and a disabled user cost the
-// same time and give the same error.
-func (c *Checker) Check(ctx context.Context, users *Users, name, password string) (*User, error) {
-	timeout := time.NewTimer(c.wait)
-	defer timeout.Stop()
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-timeout.C:
-		return nil, ErrBusy
-	case <-ctx.Done():
-		return nil, ErrBusy
+// Authenticate compares a password with the hash of a user. An unknown name, a wrong password and a disabled user cost
+// the same time and give the same error.
+func (l *List) Authenticate(ctx context.Context, name, password string) (*User, error) {
+	users, ok := l.users()
+	if !ok {
+		return nil, ErrDown
 	}
-	user, known := users.byName[name]
+	entry, known := users.byName[name]
 	hash := users.nobody
 	if known {
-		hash = user.hash
+		hash = entry.hash
 	}
-	if matches := hash.matches(password); !matches || !known || user.Disabled {
-		return nil, ErrDenied
+	matches, err := l.hasher.matches(ctx, hash, password)
+	switch {
+	case err != nil:
+		return nil, err
+	case !known:
+		return nil, &Denied{Reason: UnknownUser}
+	case !matches:
+		return nil, &Denied{Subject: entry.Subject, Reason: WrongPassword}
+	case entry.Disabled:
+		return nil, &Denied{Subject: entry.Subject, Reason: DisabledUser}
 	}
-	return user, nil
+	return &User{Subject: entry.Subject, Scopes: entry.Scopes, Attributes: entry.Claims}, nil
 }
+
+// waitForSlot is how long a login waits until it may hash.
+const waitForSlot = 2 * time.Second

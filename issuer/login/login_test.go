@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 func listOf(users string) []byte {
@@ -20,18 +22,24 @@ func parsed(t *testing.T, users string) *Users {
 	return u
 }
 
-func TestCheck(t *testing.T) {
+func listing(u *Users, h *Hasher) *List {
+	return NewList(func() (*Users, bool) { return u, u != nil }, h)
+}
+
+func TestReasonsAreForTheAuditLog(t *testing.T) {
 	hash := HashPassword("secret")
 	u := parsed(t, "- {name: alice, subject: a, passwordHash: '"+hash+"'}\n- {name: bob, subject: b, passwordHash: '"+hash+"', disabled: true}\n")
-	c := NewChecker(1, time.Second)
-	user, err := c.Check(t.Context(), u, "alice", "secret")
-	if err != nil || user.Subject != "a" {
-		t.Errorf("alice: %v %v", user, err)
-	}
-	for _, try := range [][2]string{{"alice", "Secret"}, {"alice", ""}, {"bob", "secret"}, {"mallory", "secret"}, {"", ""}} {
-		if _, err := c.Check(t.Context(), u, try[0], try[1]); !errors.Is(err, ErrDenied) {
-			t.Errorf("%q: %v", try, err)
+	l := listing(u, NewHasher(1, 1<<30))
+	for _, c := range [][4]string{
+		{"alice", "Secret", "a", WrongPassword}, {"bob", "secret", "b", DisabledUser}, {"bob", "x", "b", WrongPassword}, {"mallory", "secret", "", UnknownUser},
+	} {
+		var denied *Denied
+		if _, err := l.Authenticate(t.Context(), c[0], c[1]); !errors.As(err, &denied) || denied.Subject != c[2] || denied.Reason != c[3] {
+			t.Errorf("%q: %v", c, err)
 		}
+	}
+	if _, err := listing(nil, NewHasher(1, 1)).Authenticate(t.Context(), "a", "b"); !errors.Is(err, ErrDown) {
+		t.Errorf("without a list: %v", err)
 	}
 }
 
@@ -48,14 +56,101 @@ func TestNobodyCostsAsMuchAsAnybody(t *testing.T) {
 }
 
 func TestBusy(t *testing.T) {
-	c := NewChecker(1, time.Millisecond)
-	c.slots <- struct{}{}
-	if _, err := c.Check(t.Context(), parsed(t, ""), "a", "b"); !errors.Is(err, ErrBusy) {
+	h := NewHasher(1, 100<<20)
+	l := listing(parsed(t, ""), h)
+	h.wait = time.Millisecond
+	release, err := h.acquire(t.Context(), standard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Authenticate(t.Context(), "a", "b"); !errors.Is(err, ErrBusy) {
 		t.Errorf("with no slot free: %v", err)
 	}
-	<-c.slots
-	if _, err := c.Check(t.Context(), parsed(t, ""), "a", "b"); !errors.Is(err, ErrDenied) {
+	release()
+	h.wait = time.Minute
+	if _, err := l.Authenticate(t.Context(), "a", "b"); !errors.Is(err, ErrDenied) {
 		t.Errorf("with a slot free: %v", err)
+	}
+	h.waiting.Store(h.bound)
+	if _, err := l.Authenticate(t.Context(), "a", "b"); !errors.Is(err, ErrBusy) {
+		t.Errorf("with a full queue: %v", err)
+	}
+}
+
+// The memory of the hashes bounds them too: one that alone takes more than there is goes alone.
+func TestMemoryBoundsHashes(t *testing.T) {
+	h := NewHasher(8, 2*standard().memoryBytes())
+	h.wait = time.Millisecond
+	huge := Hash{memory: maxMemory}
+	for _, hash := range []Hash{standard(), huge} {
+		release, err := h.acquire(t.Context(), hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.acquire(t.Context(), standard()); !errors.Is(err, ErrBusy) {
+			t.Errorf("another hash beside one of %d KiB: %v", hash.memory, err)
+		}
+		release()
+	}
+	for _, c := range []struct {
+		cores int
+		limit int64
+		slots int
+	}{{4, 0, 4}, {2, 1 << 50, 2}, {8, 256 << 20, 3}, {1, 256 << 20, 1}, {4, 1 << 20, 1}} {
+		if slots, budget := Slots(c.cores, c.limit); slots != c.slots || budget <= 0 {
+			t.Errorf("%d cores and %d bytes: %d slots in %d bytes", c.cores, c.limit, slots, budget)
+		}
+	}
+}
+
+// While passwords are hashed the scheduler has more threads, and afterwards as many as before.
+func TestThreadsComeAndGo(t *testing.T) {
+	more := 0
+	th := threads{slots: 3, add: func(n int) { more += n }}
+	th.begin()
+	th.begin()
+	th.end()
+	th.lower() // as the timer does
+	if more != 3 {
+		t.Errorf("%d threads more while one is hashed", more)
+	}
+	th.end()
+	th.calm.Stop()
+	th.lower()
+	th.lower()
+	if more != 0 {
+		t.Errorf("%d threads more afterwards", more)
+	}
+}
+
+func TestBcrypt(t *testing.T) {
+	hashOf := func(password string) string {
+		b, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	full := strings.Repeat("x", 72)
+	h, err := ParseHash(hashOf(full))
+	if err != nil || !h.matches(full) || h.matches(full[1:]) {
+		t.Fatalf("72 bytes: %v", err)
+	}
+	if h.matches(full + "y") {
+		t.Error("what follows 72 bytes was ignored")
+	}
+	htpasswd := strings.Replace(hashOf("x"), "$2a$", "$2y$", 1)
+	if h, err := ParseHash(htpasswd); err != nil || !h.matches("x") || h.String() != htpasswd {
+		t.Errorf("%s: %v", htpasswd, err)
+	}
+	nobody := h.like()
+	if again, err := ParseHash(nobody.String()); err != nil || again.matches(full) || again.cost() != h.cost() {
+		t.Errorf("nobody is %s: %v", nobody, err)
+	}
+	for _, bad := range []string{strings.Replace(htpasswd, "$10$", "$09$", 1), strings.Replace(htpasswd, "$10$", "$16$", 1), htpasswd + "x", "$2", "$2y$10$"} {
+		if _, err := ParseHash(bad); err == nil {
+			t.Errorf("accepted %s", bad)
+		}
 	}
 }
 
@@ -91,6 +186,7 @@ func TestUserListsThatAreRefused(t *testing.T) {
 		"no subject":       {"- {name: a, passwordHash: '" + hash + "'}", "needs a subject"},
 		"subject a client": {"- {name: a, subject: 'client:x', passwordHash: '" + hash + "'}", "does not begin with client:"},
 		"no hash":          {"- {name: a, subject: s}", "passwordHash: not an argon2id hash"},
+		"a secret":         {strings.Replace(ok, "}", ", claims: {a: {apiKey: x}}}", 1), "apiKey must never leave"},
 		"name twice":       {ok + strings.Replace(ok, "subject: s", "subject: t", 1), `there are two users "a"`},
 		"subject twice":    {ok + strings.Replace(ok, "name: a", "name: b", 1), "is that of another user"},
 		"reserved claim":   {strings.Replace(ok, "}", ", claims: {iss: x}}", 1), "iss is reserved"},
@@ -114,10 +210,11 @@ func TestUserListsThatAreRefused(t *testing.T) {
 
 func FuzzParseHash(f *testing.F) {
 	f.Add(HashPassword("x"))
+	f.Add("$2y$10$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	f.Add("$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := ParseHash(text)
-		if err == nil && h.memory <= 64 && h.passes == 1 {
+		if err == nil && h.bcrypt == "" && h.memory <= 64 && h.passes == 1 {
 			h.matches("x") // must not panic
 		}
 		if err == nil && h.String() != text {
@@ -132,7 +229,7 @@ func FuzzParseUsers(f *testing.F) {
 		u, err := ParseUsers(b)
 		if err == nil {
 			for name, user := range u.byName {
-				if name == "" || user.Subject == "" || len(user.hash.key) == 0 {
+				if name == "" || user.Subject == "" || user.hash.String() == "" {
 					t.Errorf("accepted %+v", user)
 				}
 			}

@@ -19,19 +19,19 @@ const Kind = "UserList"
 // MaxBytes bounds a list of users: a Secret holds at most 1 MiB.
 const MaxBytes = 1 << 20
 
-// User is somebody who can log in.
-type User struct {
+// entry is somebody who can log in.
+type entry struct {
 	// Name is what a person types.
 	Name string `json:"name"`
 	// Subject is the sub of the user's tokens: stable, whatever the name becomes.
 	Subject string `json:"subject"`
-	// PasswordHash is an argon2id hash in the PHC string format.
+	// PasswordHash is what ParseHash reads.
 	PasswordHash string `json:"passwordHash"`
 	// Disabled users cannot log in. Tokens that they have live until they expire.
 	Disabled bool `json:"disabled"`
 	// Scopes, if set, are the only ones that the user can have.
 	Scopes []string `json:"scopes"`
-	// Claims are added to the user's tokens.
+	// Claims are the user's attributes.
 	Claims map[string]any `json:"claims"`
 
 	hash Hash
@@ -39,7 +39,7 @@ type User struct {
 
 // Users is a checked list of users.
 type Users struct {
-	byName map[string]*User
+	byName map[string]*entry
 	// nobody is what the password of an unknown user is compared with: it costs as much as the costliest.
 	nobody Hash
 }
@@ -54,9 +54,9 @@ func ParseUsers(b []byte) (*Users, error) {
 		return nil, fmt.Errorf("the list is longer than %d bytes", MaxBytes)
 	}
 	var list struct {
-		APIVersion string  `json:"apiVersion"`
-		Kind       string  `json:"kind"`
-		Users      []*User `json:"users"`
+		APIVersion string   `json:"apiVersion"`
+		Kind       string   `json:"kind"`
+		Users      []*entry `json:"users"`
 	}
 	if err := yaml.UnmarshalStrict(b, &list); err != nil {
 		return nil, errors.New("not a list of users: " + shape(err))
@@ -64,7 +64,7 @@ func ParseUsers(b []byte) (*Users, error) {
 	if list.APIVersion != config.APIVersion || list.Kind != Kind {
 		return nil, fmt.Errorf("needs apiVersion %s and kind %s", config.APIVersion, Kind)
 	}
-	u := &Users{byName: make(map[string]*User, len(list.Users))}
+	u := &Users{byName: make(map[string]*entry, len(list.Users))}
 	var findings []error
 	costliest := standard()
 	subjects := map[string]bool{}
@@ -101,7 +101,7 @@ func shape(err error) string {
 	return "the YAML does not parse"
 }
 
-func (u *User) check(i int) (findings []error) {
+func (u *entry) check(i int) (findings []error) {
 	add := func(format string, args ...any) {
 		findings = append(findings, fmt.Errorf("users[%d] (%.64q): "+format, append([]any{i, u.Name}, args...)...))
 	}
@@ -119,6 +119,9 @@ func (u *User) check(i int) (findings []error) {
 		if token.Reserved(claim) {
 			add("claims: %s is reserved", claim)
 		}
+	}
+	if name, ok := token.Hidden(u.Claims); ok {
+		add("claims: %s must never leave: tokens are signed, not hidden", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {
 		add("scopes: not all are scopes (RFC 6749 section 3.3)")

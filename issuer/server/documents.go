@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/issuer/config"
+	"github.com/rs/cors"
+
+	"github.com/keywright/keywright/issuer/token"
 )
 
 // jwksMaxAge is how long a reader of /jwks may go on with what it has. A key is published for longer before it signs.
@@ -64,10 +66,11 @@ func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) {
 		"jwks_uri":                              base + "/jwks",
 		"scopes_supported":                      settings.Token.Scopes,
 		"response_types_supported":              []string{"none"},
-		"grant_types_supported":                 []string{config.Password, config.ClientCredentials},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
-		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": []string{key.Algorithm},
+		"grant_types_supported":                 settings.GrantTypes(),
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+		"token_endpoint_auth_signing_alg_values_supported": token.Algorithms(),
+		"subject_types_supported":                          []string{"public"},
+		"id_token_signing_alg_values_supported":            []string{key.Algorithm},
 	})
 }
 
@@ -80,21 +83,48 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 	}
 	path := strings.TrimSuffix(u.Path, "/")
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+path+"/token", s.token)
+	scripts := s.crossOrigin()
+	mux.Handle("POST "+path+"/token", scripts.Handler(http.HandlerFunc(s.token)))
+	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(http.HandlerFunc(options)))
 	mux.HandleFunc("GET "+path+"/jwks", s.jwks)
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server"+path, s.metadata)
 	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", s.metadata)
-	return secured(mux), nil
+	return s.secured(mux), nil
 }
 
-// secured sets the headers that keep a browser from taking any answer for something else.
-func secured(next http.Handler) http.Handler {
+// crossOrigin lets scripts of the allowed origins ask for tokens (the Fetch standard's CORS protocol), without credentials:
+// no cookie means anything here.
+func (s *Server) crossOrigin() *cors.Cors {
+	return cors.New(cors.Options{
+		AllowOriginFunc: func(origin string) bool {
+			settings, _ := s.config.Get()
+			return slices.Contains(settings.Server.AllowedOrigins, origin)
+		},
+		AllowedMethods: []string{http.MethodPost},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Traceparent"},
+		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate"},
+		MaxAge:         600,
+	})
+}
+
+// options answers what is no preflight request.
+func options(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", "POST, OPTIONS")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// secured sets the headers that keep a browser from taking any answer for something else. While the issuer stops, each
+// answer also asks the client to connect anew, elsewhere.
+func (s *Server) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Strict-Transport-Security", "max-age=31536000")
+		if s.stopping.Load() {
+			h.Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

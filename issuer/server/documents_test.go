@@ -110,7 +110,7 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 	if r := w.post(alice()); r.status != http.StatusOK {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	out = append(out, w.log.String(), w.get(w.probes+"/metrics").body)
+	out = append(out, w.log.String(), w.audit.String(), w.get(w.probes+"/metrics").body)
 	var active struct{ D string }
 	w.must(json.Unmarshal([]byte(key["active.jwk"]), &active))
 	for _, text := range out {

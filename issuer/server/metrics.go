@@ -56,6 +56,18 @@ func newMetrics() *metrics {
 	return m
 }
 
+// watchAge adds a metric that tells whether the signing key is overdue.
+func (m *metrics) watchAge(overdue func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the signing key is older than its policy expects.",
+	}, func() float64 {
+		if overdue() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 func (m *metrics) answered(grant, result string, took time.Duration) {
 	m.requests.WithLabelValues(grant, result).Inc()
 	m.duration.WithLabelValues(grant).Observe(took.Seconds())

@@ -12,7 +12,9 @@ import (
 // Alerts, dashboard and documents name metrics of the issuer that exist.
 func TestMonitoringNamesWhatExists(t *testing.T) {
 	descriptions := make(chan *prometheus.Desc, 200)
-	newMetrics().registry.Describe(descriptions)
+	m := newMetrics()
+	m.watchAge(func() bool { return false })
+	m.registry.Describe(descriptions)
 	close(descriptions)
 	exists := map[string]bool{}
 	for d := range descriptions {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // refusal is an error of the token endpoint (RFC 6749 section 5.2).
@@ -11,11 +12,20 @@ type refusal struct {
 	status      int
 	code        string
 	description string
+	// reason is for the audit log, where the client must not learn it. Empty: the description.
+	reason string
 	// retryAfter is in seconds, 0 for none.
 	retryAfter int
 }
 
 func (r *refusal) Error() string { return r.code + ": " + r.description }
+
+func (r *refusal) why() string {
+	if r.reason != "" {
+		return r.reason
+	}
+	return r.description
+}
 
 func invalidRequest(description string) *refusal {
 	return &refusal{status: http.StatusBadRequest, code: "invalid_request", description: description}
@@ -26,8 +36,13 @@ func badRequest(code, description string) *refusal {
 }
 
 // invalidClient is the one answer to a client that is unknown, and to one that did not prove who it is.
-func invalidClient() *refusal {
-	return &refusal{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed"}
+func invalidClient(reason string) *refusal {
+	return &refusal{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed", reason: reason}
+}
+
+// invalidGrant is the one answer to everybody who is not let in.
+func invalidGrant(description, reason string) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: "invalid_grant", description: description, reason: reason}
 }
 
 // unavailable says that the mistake is not the client's. RFC 6749 has no code for it in section 5.2; the one of section
@@ -36,6 +51,18 @@ func unavailable(description string, retryAfter int) *refusal {
 	return &refusal{
 		status: http.StatusServiceUnavailable, code: "temporarily_unavailable", description: description, retryAfter: retryAfter,
 	}
+}
+
+// tooManyFailures slows down whoever fails too often (RFC 6585 section 4).
+func tooManyFailures(wait time.Duration) *refusal {
+	return &refusal{
+		status: http.StatusTooManyRequests, code: "temporarily_unavailable", description: "too many failed logins",
+		retryAfter: int((wait + time.Second - 1) / time.Second),
+	}
+}
+
+func serverError(description, reason string) *refusal {
+	return &refusal{status: http.StatusInternalServerError, code: "server_error", description: description, reason: reason}
 }
 
 func (r *refusal) write(w http.ResponseWriter) {

@@ -12,17 +12,27 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 )
 
-// maxForm bounds the body of a token request, in bytes.
-const maxForm = 16 << 10
+const (
+	// maxForm bounds the body of a token request, in bytes.
+	maxForm = 16 << 10
+	// maxParameters bounds the parameters of a token request.
+	maxParameters = 32
+)
 
-// tokenRequest is a well-formed request to the token endpoint.
+// assertionType is the client_assertion_type of private_key_jwt (RFC 7523 section 2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// tokenRequest is a well-formed request to the token endpoint. What was not sent, or sent without a value, is empty.
 type tokenRequest struct {
-	grant              string
-	clientID           string
-	secret             string
-	hasSecret          bool
+	grant    string
+	clientID string
+	// One of secret and assertion, or neither.
+	secret, assertion  string
 	username, password string
 	scopes             []string
+	// resources and audiences are what the token is for (RFC 8707 section 2, RFC 8693 section 2.1).
+	resources, audiences []string
+	subject              subjectToken
 }
 
 // readRequest reads the parameters of a token request from its body alone (RFC 6749 section 3.2): parameters of the URL
@@ -31,7 +41,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *refusa
 	if r.URL.RawQuery != "" {
 		return nil, invalidRequest("parameters belong into the body, not into the URL")
 	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+	if !isForm(r.Header.Get("Content-Type")) {
 		return nil, invalidRequest("the body must be application/x-www-form-urlencoded")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
@@ -44,29 +54,34 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *refusa
 	return parseRequest(string(body), r.Header.Values("Authorization"))
 }
 
+func isForm(contentType string) bool {
+	const form = "application/x-www-form-urlencoded"
+	if contentType == form { // what nearly every client sends
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == form
+}
+
 // parseRequest makes sense of a form and of the Authorization headers.
 func parseRequest(body string, authorization []string) (*tokenRequest, *refusal) {
-	form, err := url.ParseQuery(body)
-	if err != nil || !utf8.ValidString(body) {
-		return nil, invalidRequest("the body is not a form")
-	}
-	for name, values := range form {
-		if len(values) > 1 {
-			return nil, invalidRequest("a parameter is repeated") // its name could be anything
-		}
-		if !utf8.ValidString(name) || !utf8.ValidString(values[0]) {
-			return nil, invalidRequest("the body is not UTF-8")
-		}
+	form, refused := parseForm(body)
+	if refused != nil {
+		return nil, refused
 	}
 	req := &tokenRequest{
 		grant: form.Get("grant_type"), clientID: form.Get("client_id"), secret: form.Get("client_secret"),
-		hasSecret: form.Has("client_secret"), username: form.Get("username"), password: form.Get("password"),
-		scopes: strings.Fields(form.Get("scope")),
+		username: form.Get("username"), password: form.Get("password"), scopes: strings.Fields(form.Get("scope")),
+		resources: form["resource"], audiences: form["audience"],
+		subject: subjectToken{
+			token: form.Get("subject_token"), kind: form.Get("subject_token_type"),
+			requested: form.Get("requested_token_type"), actor: form.Get("actor_token"),
+		},
 	}
 	if req.grant == "" {
 		return nil, invalidRequest("grant_type is missing")
 	}
-	if refused := req.authorize(authorization); refused != nil {
+	if refused := req.authorize(form, authorization); refused != nil {
 		return nil, refused
 	}
 	if req.clientID == "" {
@@ -78,28 +93,75 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *refusal)
 	return req, nil
 }
 
-// authorize takes client_secret_basic (RFC 6749 section 2.3.1): the user ID and the password are form-encoded first. A
-// client must not use two methods at once (section 2.3).
-func (req *tokenRequest) authorize(authorization []string) *refusal {
-	if len(authorization) == 0 {
-		return nil
+// parseForm reads a form. A parameter without a value counts as not sent, and none may be there twice (RFC 6749 section
+// 3.2), but for those whose RFCs allow it.
+func parseForm(body string) (url.Values, *refusal) {
+	if strings.Count(body, "&") >= maxParameters {
+		return nil, invalidRequest("there are too many parameters")
 	}
-	if len(authorization) > 1 || req.hasSecret {
+	form, err := url.ParseQuery(body)
+	if err != nil {
+		return nil, invalidRequest("the body is not a form")
+	}
+	for name, values := range form {
+		if len(values) > 1 && name != "resource" && name != "audience" {
+			return nil, invalidRequest("a parameter is repeated") // its name could be anything
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(strings.Join(values, "")) {
+			return nil, invalidRequest("the body is not UTF-8")
+		}
+		if len(values) == 1 && values[0] == "" {
+			delete(form, name)
+		}
+	}
+	return form, nil
+}
+
+// authorize takes what the client authenticates with. It must not use two methods at once (RFC 6749 section 2.3).
+func (req *tokenRequest) authorize(form url.Values, authorization []string) *refusal {
+	assertion, kind := form.Get("client_assertion"), form.Get("client_assertion_type")
+	methods := len(authorization)
+	if req.secret != "" {
+		methods++
+	}
+	if assertion != "" || kind != "" {
+		methods++
+	}
+	switch {
+	case methods > 1:
 		return invalidRequest("use one method of client authentication")
+	case len(authorization) == 1:
+		return req.basic(authorization[0])
+	case assertion == "" && kind == "":
+		return nil
+	case assertion == "" || kind != assertionType:
+		return invalidRequest("client_assertion needs the client_assertion_type " + assertionType)
 	}
-	probe := http.Request{Header: http.Header{"Authorization": authorization}}
+	req.assertion = assertion
+	if req.clientID == "" { // RFC 7521 section 4.2: it may be left out
+		req.clientID = unverified(assertion).Subject
+		if req.clientID == "" {
+			return invalidClient("the assertion has no sub")
+		}
+	}
+	return nil
+}
+
+// basic takes client_secret_basic (RFC 6749 section 2.3.1): the user ID and the password are form-encoded first.
+func (req *tokenRequest) basic(authorization string) *refusal {
+	probe := http.Request{Header: http.Header{"Authorization": {authorization}}}
 	user, password, ok := probe.BasicAuth()
 	if !ok {
-		return invalidClient()
+		return invalidClient("the Authorization header is not Basic")
 	}
 	id, err := url.QueryUnescape(user)
 	secret, err2 := url.QueryUnescape(password)
-	if err != nil || err2 != nil {
-		return invalidClient()
+	if err != nil || err2 != nil || !utf8.ValidString(id) || id == "" {
+		return invalidClient("the Authorization header is not form-encoded")
 	}
 	if req.clientID != "" && req.clientID != id {
 		return invalidRequest("client_id differs from the authenticated client")
 	}
-	req.clientID, req.secret, req.hasSecret = id, secret, true
+	req.clientID, req.secret = id, secret
 	return nil
 }

@@ -8,62 +8,97 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
+	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/net/netutil"
 
 	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/foreign"
 	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/mount"
 )
 
 const (
 	// pollEvery is how soon a swapped file is seen.
 	pollEvery = 250 * time.Millisecond
-	// hashWait is how long a login waits for a core.
-	hashWait = time.Second
 	// shutdownWithin is how long requests in flight may take when the issuer stops.
 	shutdownWithin = 10 * time.Second
 )
 
+// Options are what a server needs to know beside its configuration.
+type Options struct {
+	// ConfigFile is read again when it changes.
+	ConfigFile string
+	Now        func() time.Time
+	// Log is for the person on call, Audit for one line a token request.
+	Log, Audit *slog.Logger
+	// HashSlots is how many passwords are hashed at a time, and HashMemory the bytes they may take together.
+	HashSlots  int
+	HashMemory int64
+	// Tracer makes a span a request, nil for none.
+	Tracer trace.TracerProvider
+}
+
 // Server is an issuer.
 type Server struct {
-	now     func() time.Time
-	log     *slog.Logger
-	metrics *metrics
+	now        func() time.Time
+	log, audit *slog.Logger
+	tracer     trace.TracerProvider
+	metrics    *metrics
 
 	config      *mount.Source[*config.Config]
 	keys        *mount.Source[*keys.Snapshot]
 	users       *mount.Source[*login.Users]
 	certificate *mount.Source[*tls.Certificate]
-	passwords   *login.Checker
+
+	directory login.Directory
+	failures  *limit.Failures
+	replays   *foreign.Replays
+	// foreign has the keys of the trusted issuers, by name.
+	foreign map[string]*foreign.KeySet
 
 	public, probes net.Listener
 	stopping       atomic.Bool
 }
 
-// New returns a server for the configuration file at path, and listens at its addresses. The signing key may come later;
-// everything else must be there and right.
-func New(ctx context.Context, path string, now func() time.Time, log *slog.Logger) (*Server, error) {
-	settings, err := ReadConfig(path)
+// New returns a server, and listens at the addresses of its configuration. The signing key may come later; everything else
+// must be there and right.
+func New(ctx context.Context, o Options) (*Server, error) {
+	settings, err := ReadConfig(o.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		now: now, log: log, metrics: newMetrics(), passwords: login.NewChecker(runtime.GOMAXPROCS(0), hashWait),
+	s := &Server{now: o.Now, log: o.Log, audit: o.Audit, tracer: o.Tracer, metrics: newMetrics(), replays: foreign.NewReplays()}
+	s.follow(o.ConfigFile, settings)
+	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork
+	s.failures = limit.NewFailures(limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)},
+		limit.Rate{Burst: perNetwork.Burst, Every: time.Duration(perNetwork.Every)})
+	s.directory = login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
+	if settings.Users.LDAP != nil {
+		s.directory = ldap.New(settings.Users.LDAP)
 	}
-	s.follow(path, settings)
+	s.foreign = map[string]*foreign.KeySet{}
+	for i := range settings.TokenExchange {
+		trusted := &settings.TokenExchange[i]
+		s.foreign[trusted.Name] = foreign.NewKeySet(trusted.Issuer, trusted.Keys, func(err error) { s.report("keys of "+trusted.Name, err) })
+	}
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
 	}
 	_ = s.keys.Poll() // reported; /readyz says that it is missing
+	s.metrics.watchAge(s.overdue)
 	var listen net.ListenConfig
 	if s.public, err = listen.Listen(ctx, "tcp", settings.Server.Address); err != nil {
 		return nil, fmt.Errorf("server.address: %w", err)
 	}
+	s.public = netutil.LimitListener(s.public, settings.Server.MaxConnections)
 	if s.probes, err = listen.Listen(ctx, "tcp", settings.Server.MetricsAddress); err != nil {
 		_ = s.public.Close()
 		return nil, fmt.Errorf("server.metricsAddress: %w", err)
@@ -82,11 +117,14 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	for _, follow := range []func(context.Context, time.Duration){
-		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow,
+		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow, s.watchAge,
 	} {
 		go follow(ctx, pollEvery)
 	}
-	public, probes := bounded(routes, s.log), bounded(s.probeRoutes(), s.log)
+	for _, keys := range s.foreign {
+		go keys.Follow(ctx)
+	}
+	public, probes := bounded(s.traced(routes), s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)
 	public.TLSConfig = &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -103,10 +141,19 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		s.log.Info("Stopping")
 	}
-	s.stopping.Store(true)
+	s.drain(err)
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
 	return errors.Join(err, public.Shutdown(finish), probes.Shutdown(finish))
+}
+
+// drain makes the issuer not ready while it still answers, and asks those who are connected to go elsewhere.
+func (s *Server) drain(failed error) {
+	s.stopping.Store(true)
+	settings, _ := s.config.Get()
+	if failed == nil {
+		<-time.After(time.Duration(settings.Server.DrainFor))
+	}
 }
 
 // bounded is an HTTP server that no slow or large request can hold.
@@ -118,8 +165,13 @@ func bounded(handler http.Handler, log *slog.Logger) *http.Server {
 }
 
 // probeRoutes are for the kubelet and Prometheus.
-func (s *Server) probeRoutes() http.Handler {
+func (s *Server) probeRoutes(profile bool) http.Handler {
 	mux := http.NewServeMux()
+	if profile {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {

@@ -1,70 +1,77 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
-	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
+
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/keys"
-	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/token"
 )
 
 // grant is what a request is about to get.
 type grant struct {
-	client  config.Client
-	subject string
-	scopes  []string
-	claims  map[string]any
+	client    *config.Client
+	subject   string
+	audiences []string
+	scopes    []string
+	claims    map[string]any
+	lifetime  time.Duration
+	// reader is the key that the token is encrypted for, nil if it is not.
+	reader *jose.JSONWebKey
 }
 
 // issued is a successful answer (RFC 6749 section 5.1).
 type issued struct {
 	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"`
-	Scope       string `json:"scope,omitempty"`
+	// IssuedType is there after an exchange (RFC 8693 section 2.2.1).
+	IssuedType string `json:"issued_token_type,omitempty"`
+	TokenType  string `json:"token_type"`
+	ExpiresIn  int64  `json:"expires_in"`
+	Scope      string `json:"scope,omitempty"`
 }
 
 // token is the token endpoint (RFC 6749 section 3.2).
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	began := s.now()
-	line := audit{grant: "other", remote: r.RemoteAddr}
-	answer, refused := s.answer(w, r, &line)
+	settings, _ := s.config.Get()
+	e := event{grant: "other", remote: remoteAddress(r, settings.Server.TrustedProxies)}
+	answer, refused := s.answer(w, r, settings, &e)
 	if refused != nil {
-		line.result = refused.code
+		e.result, e.reason = refused.code, refused.why()
 		refused.write(w)
 	} else {
-		line.result = "issued"
+		e.result = "issued"
 		writeJSON(w, http.StatusOK, answer)
 	}
-	s.metrics.answered(line.grant, line.result, s.now().Sub(began))
-	line.log(r, s.log)
+	s.metrics.answered(e.grant, e.result, s.now().Sub(began))
+	e.log(r.Context(), s.audit)
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, line *audit) (*issued, *refusal) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config.Config, e *event) (*issued, *refusal) {
 	req, refused := readRequest(w, r)
 	if refused != nil {
 		return nil, refused
 	}
-	if req.grant != config.Password && req.grant != config.ClientCredentials {
-		return nil, badRequest("unsupported_grant_type", "the grant types are password and client_credentials")
+	if !slices.Contains(config.Grants(), req.grant) {
+		return nil, badRequest("unsupported_grant_type", "the grant types are "+strings.Join(settings.GrantTypes(), ", "))
 	}
-	line.grant = req.grant
-	settings, _ := s.config.Get()
-	client, refused := authenticate(settings, req)
+	e.grant = req.grant
+	if client, ok := settings.Client(req.clientID); ok {
+		e.client = client.ID // also when it is not the one it says
+	}
+	client, refused := s.authenticate(settings, req)
 	if refused != nil {
 		return nil, refused
 	}
-	line.client = client.ID
 	if !slices.Contains(client.GrantTypes, req.grant) {
 		return nil, badRequest("unauthorized_client", "this client may not use this grant type")
 	}
@@ -72,107 +79,140 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, line *audit) (*i
 	if !ok || key.Draining() {
 		return nil, unavailable("there is no key to sign with", 30)
 	}
-	g, refused := s.grant(r, req, client)
-	if refused != nil {
+	g := &grant{
+		client: client, subject: token.ClientPrefix + client.ID, scopes: client.Scopes,
+		lifetime: min(time.Duration(settings.Token.Lifetime), key.MaxLifetime),
+	}
+	if refused := g.narrowAudience(req); refused != nil {
 		return nil, refused
 	}
-	return s.sign(settings, key, g, line)
+	if refused := g.encryptFor(settings); refused != nil {
+		return nil, refused
+	}
+	if refused := s.identify(r.Context(), settings, req, g, e); refused != nil {
+		return nil, refused
+	}
+	if refused := g.narrowScope(req); refused != nil {
+		return nil, refused
+	}
+	answer, refused := s.sign(settings, key, g, e)
+	if refused == nil && req.grant == config.Exchange {
+		answer.IssuedType = typeAccessToken
+	}
+	return answer, refused
 }
 
-// authenticate returns the client, once it has proved who it is. An unknown client costs what a known one does.
-func authenticate(settings *config.Config, req *tokenRequest) (config.Client, *refusal) {
-	client, known := settings.Client(req.clientID)
-	if known && client.Public {
-		if req.hasSecret {
-			return client, invalidClient()
-		}
-		return client, nil
+// identify decides who the token is about.
+func (s *Server) identify(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
+	switch req.grant {
+	case config.Password:
+		return s.logIn(ctx, req, g, e)
+	case config.Exchange:
+		return s.exchange(ctx, settings, req, g, e)
 	}
-	want, err := hex.DecodeString(client.SecretSHA256)
-	if err != nil || len(want) != sha256.Size {
-		want = make([]byte, sha256.Size)
-	}
-	got := sha256.Sum256([]byte(req.secret))
-	if subtle.ConstantTimeCompare(got[:], want) != 1 || !known || !req.hasSecret {
-		return client, invalidClient()
-	}
-	return client, nil
+	return nil // client_credentials: the client itself
 }
 
-// grant decides who the token is for and what it allows.
-func (s *Server) grant(r *http.Request, req *tokenRequest, client config.Client) (*grant, *refusal) {
-	g := &grant{client: client, subject: token.ClientPrefix + client.ID, scopes: client.Scopes}
-	if req.grant == config.Password {
-		user, refused := s.logIn(r, req)
-		if refused != nil {
-			return nil, refused
-		}
-		g.subject, g.claims = user.Subject, user.Claims
-		if user.Scopes != nil {
-			g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(scope string) bool { return !slices.Contains(user.Scopes, scope) })
+// narrowAudience leaves the audiences that are asked for (RFC 8707 section 2). Each must be one of the client's.
+func (g *grant) narrowAudience(req *tokenRequest) *refusal {
+	g.audiences = g.client.Audiences
+	wanted := slices.Concat(req.resources, req.audiences)
+	if len(wanted) == 0 {
+		return nil
+	}
+	for _, resource := range req.resources {
+		if !isResource(resource) {
+			return badRequest("invalid_target", "a resource is an absolute URI without a fragment (RFC 8707 section 2)")
 		}
 	}
+	for _, audience := range wanted {
+		if !slices.Contains(g.client.Audiences, audience) {
+			return badRequest("invalid_target", "a resource or an audience is not allowed to this client")
+		}
+	}
+	g.audiences = slices.Compact(slices.Sorted(slices.Values(wanted)))
+	return nil
+}
+
+// encryptFor finds the key of the one audience that can read the token.
+func (g *grant) encryptFor(settings *config.Config) *refusal {
+	for _, audience := range g.audiences {
+		if g.reader = settings.EncryptionKey(audience); g.reader != nil && len(g.audiences) > 1 {
+			return badRequest("invalid_target", "name one resource: tokens for one of these are encrypted for it alone")
+		}
+	}
+	return nil
+}
+
+// narrowScope leaves the scopes that are asked for (RFC 6749 section 3.3). Each must be one that client and user may have.
+func (g *grant) narrowScope(req *tokenRequest) *refusal {
 	for _, scope := range req.scopes {
 		if !slices.Contains(g.scopes, scope) {
-			return nil, badRequest("invalid_scope", "a scope is not allowed to this client and user")
+			return badRequest("invalid_scope", "a scope is not allowed to this client and user")
 		}
 	}
 	if len(req.scopes) > 0 {
 		g.scopes = slices.Compact(slices.Sorted(slices.Values(req.scopes)))
 	}
-	return g, nil
-}
-
-func (s *Server) logIn(r *http.Request, req *tokenRequest) (*login.User, *refusal) {
-	if login.TooLong(req.username, req.password) {
-		return nil, invalidRequest("username or password is too long")
-	}
-	users, ok := s.users.Get()
-	if !ok {
-		return nil, unavailable("the users cannot be read", 30)
-	}
-	user, err := s.passwords.Check(r.Context(), users, req.username, req.password)
-	switch {
-	case errors.Is(err, login.ErrBusy):
-		return nil, unavailable("too many logins at once", 1)
-	case err != nil:
-		return nil, badRequest("invalid_grant", "the user name or the password is wrong")
-	}
-	return user, nil
+	return nil
 }
 
 // sign makes the token with one snapshot of the key. It never lives longer than the key's policy allows.
-func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, line *audit) (*issued, *refusal) {
+func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *event) (*issued, *refusal) {
 	claims := token.Claims{
-		Issuer: settings.Issuer, Subject: g.subject, Audience: g.client.Audiences, ClientID: g.client.ID, Scopes: g.scopes,
-		ID: rand.Text(), IssuedAt: s.now(), Lifetime: min(time.Duration(settings.Token.Lifetime), key.MaxLifetime), Extra: g.claims,
+		Issuer: settings.Issuer, Subject: g.subject, Audience: g.audiences, ClientID: g.client.ID, Scopes: g.scopes,
+		ID: rand.Text(), IssuedAt: s.now(), Lifetime: g.lifetime, Extra: g.claims,
 	}
+	compact, err := signed(key, &claims, g.reader)
+	var tooLarge *token.TooLargeError
+	switch {
+	case errors.As(err, &tooLarge):
+		s.log.Error("A token would be too large", "client", g.client.ID, "subject", g.subject, "error", err.Error())
+		return nil, serverError(tooLarge.Error(), "")
+	case err != nil:
+		s.log.Error("A token could not be made", "client", g.client.ID, "subject", g.subject, "error", err.Error())
+		return nil, serverError("the token could not be made", "")
+	}
+	e.subject, e.id, e.kid = g.subject, claims.ID, key.KeyID
+	return &issued{
+		AccessToken: compact, TokenType: "Bearer", ExpiresIn: int64(g.lifetime / time.Second), Scope: strings.Join(g.scopes, " "),
+	}, nil
+}
+
+// signed returns the token, encrypted if a reader is named.
+func signed(key *keys.Snapshot, claims *token.Claims, reader *jose.JSONWebKey) (string, error) {
 	payload, err := claims.Marshal()
-	if err == nil {
-		var compact string
-		if compact, err = key.Sign(payload); err == nil {
-			line.subject, line.id, line.kid = g.subject, claims.ID, key.KeyID
-			return &issued{
-				AccessToken: compact, TokenType: "Bearer", ExpiresIn: int64(claims.Lifetime / time.Second), Scope: strings.Join(g.scopes, " "),
-			}, nil
+	if err != nil {
+		return "", err
+	}
+	compact, err := key.Sign(payload)
+	if err == nil && reader != nil {
+		compact, err = token.Encrypt(compact, reader)
+	}
+	if err != nil {
+		return "", err
+	}
+	return compact, claims.Fits(len(compact))
+}
+
+// remoteAddress is who sent a request: the peer, or what the proxies that are trusted say, read from the right. An address
+// further left could have been written by anybody.
+func remoteAddress(r *http.Request, trusted []config.Network) netip.Addr {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // net/http wrote it
+	address := peer.Addr().Unmap()
+	if len(trusted) == 0 {
+		return address
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !slices.ContainsFunc(trusted, func(n config.Network) bool { return n.Contains(address) }) {
+			return address
 		}
+		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			return address
+		}
+		address = next.Unmap().WithZone("")
 	}
-	s.log.Error("A token could not be made", "client", g.client.ID, "error", err.Error())
-	return nil, &refusal{status: http.StatusInternalServerError, code: "server_error", description: "the token could not be made"}
-}
-
-// audit is what is logged of one request: nothing that a person may have typed by mistake.
-type audit struct {
-	grant, client, result, remote string
-	subject, id, kid              string
-}
-
-func (a *audit) log(r *http.Request, log *slog.Logger) {
-	attributes := []slog.Attr{
-		slog.String("grant", a.grant), slog.String("client", a.client), slog.String("result", a.result), slog.String("remote", a.remote),
-	}
-	if a.id != "" {
-		attributes = append(attributes, slog.String("subject", a.subject), slog.String("jti", a.id), slog.String("kid", a.kid))
-	}
-	log.LogAttrs(r.Context(), slog.LevelInfo, "Token request", attributes...)
+	return address
 }

@@ -30,6 +30,7 @@ import (
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/issuer/login"
@@ -100,9 +101,11 @@ type world struct {
 	client                      *http.Client
 	base, probes                string
 	settings, keys, users, cert *volume
-	log                         *logbook
-	jwks                        string
-	stop                        func() error
+	// log is for the person on call, audit has one line a token request.
+	log, audit *logbook
+	jwks       string
+	stop       func() error
+	tracer     trace.TracerProvider
 	// ahead is by how much the issuer's clock is ahead.
 	ahead time.Duration
 }
@@ -118,7 +121,7 @@ func newWorld(t *testing.T) *world {
 
 func prepare(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, log: &logbook{}}
+	w := &world{T: t, log: &logbook{}, audit: &logbook{}}
 	for _, v := range []**volume{&w.settings, &w.keys, &w.users, &w.cert} {
 		*v = &volume{T: t, path: t.TempDir()}
 	}
@@ -258,7 +261,10 @@ func (w *world) now() time.Time { return time.Now().Add(w.ahead) }
 func (w *world) start() {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
-	s, err := server.New(ctx, filepath.Join(w.settings.path, "issuer.yaml"), w.now, slog.New(slog.NewJSONHandler(w.log, nil)))
+	s, err := server.New(ctx, server.Options{
+		ConfigFile: filepath.Join(w.settings.path, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30, Tracer: w.tracer,
+		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Audit: slog.New(slog.NewJSONHandler(w.audit, nil)),
+	})
 	w.must(err)
 	public, probes := s.Addresses()
 	w.base, w.probes = "https://"+public.String(), "http://"+probes.String()
@@ -278,6 +284,8 @@ type reply struct {
 	header http.Header
 	body   string
 	fields map[string]any
+	// closes tells that the server asks to connect anew.
+	closes bool
 }
 
 func (w *world) send(req *http.Request) reply {
@@ -287,7 +295,7 @@ func (w *world) send(req *http.Request) reply {
 	defer func() { _ = response.Body.Close() }()
 	b, err := io.ReadAll(response.Body)
 	w.must(err)
-	r := reply{status: response.StatusCode, header: response.Header, body: string(b)}
+	r := reply{status: response.StatusCode, header: response.Header, body: string(b), closes: response.Close}
 	_ = json.Unmarshal(b, &r.fields)
 	return r
 }

@@ -12,17 +12,8 @@ import (
 // section 4.15).
 const ClientPrefix = "client:"
 
-// MaxBytes bounds the claims of a token: what is longer does not fit the headers that some servers accept.
+// MaxBytes bounds a token in compact form: what is longer does not fit the headers that some servers accept.
 const MaxBytes = 4 << 10
-
-// Reserved tells whether a claim is the issuer's own (RFC 7519, RFC 9068, RFC 8693, RFC 7800).
-func Reserved(claim string) bool {
-	switch claim {
-	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "cnf", "act", "may_act", "typ", "azp", "nonce", "sid":
-		return true
-	}
-	return false
-}
 
 // Claims are what a token says.
 type Claims struct {
@@ -40,34 +31,76 @@ type Claims struct {
 	Extra map[string]any
 }
 
-// Marshal returns the claims as JSON, of at most MaxBytes. aud is always an array.
+// registered are the claims of RFC 9068 section 2.2. aud is always an array.
+type registered struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience []string `json:"aud"`
+	ClientID string   `json:"client_id"`
+	Expiry   int64    `json:"exp"`
+	IssuedAt int64    `json:"iat"`
+	Before   int64    `json:"nbf"`
+	ID       string   `json:"jti"`
+	Scope    string   `json:"scope,omitempty"`
+}
+
+// Marshal returns the claims as JSON. A claim that must never leave is an error.
 func (c *Claims) Marshal() ([]byte, error) {
-	all := make(map[string]any, len(c.Extra)+9)
-	maps.Copy(all, c.Extra)
-	maps.DeleteFunc(all, func(claim string, _ any) bool { return Reserved(claim) })
-	all["iss"], all["sub"], all["aud"] = c.Issuer, c.Subject, c.Audience
-	all["client_id"], all["jti"] = c.ClientID, c.ID
 	issued := c.IssuedAt.Unix()
-	all["iat"], all["nbf"], all["exp"] = issued, issued, issued+int64(c.Lifetime/time.Second)
-	if len(c.Scopes) > 0 {
-		all["scope"] = strings.Join(c.Scopes, " ")
-	}
-	b, err := json.Marshal(all)
+	own, err := json.Marshal(registered{
+		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: strings.Join(c.Scopes, " "),
+		IssuedAt: issued, Before: issued, Expiry: issued + int64(c.Lifetime/time.Second),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the claims: %w", err)
 	}
-	if len(b) > MaxBytes {
-		name, size := largest(c.Extra)
-		return nil, fmt.Errorf("the claims take %d bytes, more than %d: the largest is %q with %d", len(b), MaxBytes, name, size)
+	if len(c.Extra) == 0 {
+		return own, nil
 	}
-	return b, nil
+	if name, ok := hidden(c.Extra); ok {
+		return nil, fmt.Errorf("the claim %q must never leave", name)
+	}
+	extra := maps.Clone(c.Extra)
+	maps.DeleteFunc(extra, func(claim string, _ any) bool { return Reserved(claim) })
+	if len(extra) == 0 {
+		return own, nil
+	}
+	more, err := json.Marshal(extra)
+	if err != nil {
+		return nil, fmt.Errorf("encode the claims: %w", err)
+	}
+	own[len(own)-1] = ','
+	return append(own, more[1:]...), nil
 }
 
-func largest(claims map[string]any) (name string, size int) {
-	for claim, value := range claims {
-		if b, err := json.Marshal(value); err == nil && len(b) > size {
-			name, size = claim, len(b)
+// TooLargeError is that a token would be longer than MaxBytes.
+type TooLargeError struct {
+	// Bytes is how long it would be, and Claim the largest of the claims.
+	Bytes int
+	Claim string
+	// ClaimBytes is the size of that claim, as JSON.
+	ClaimBytes int
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the token would have %d bytes, more than %d: the largest claim is %s, with %d", e.Bytes, MaxBytes, e.Claim, e.ClaimBytes)
+}
+
+// Fits returns a *TooLargeError if a token of so many bytes with these claims is too large.
+func (c *Claims) Fits(bytes int) error {
+	if bytes <= MaxBytes {
+		return nil
+	}
+	e := &TooLargeError{Bytes: bytes}
+	sizes := maps.Clone(c.Extra)
+	if sizes == nil {
+		sizes = map[string]any{}
+	}
+	sizes["aud"], sizes["scope"], sizes["sub"] = c.Audience, strings.Join(c.Scopes, " "), c.Subject
+	for claim, value := range sizes {
+		if b, err := json.Marshal(value); err == nil && (len(b) > e.ClaimBytes || (len(b) == e.ClaimBytes && claim < e.Claim)) {
+			e.Claim, e.ClaimBytes = claim, len(b)
 		}
 	}
-	return name, size
+	return e
 }

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -34,9 +35,36 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-func TestLargeClaimsAreRefusedByName(t *testing.T) {
+func TestLargeClaimsAreNamed(t *testing.T) {
 	c := token.Claims{Extra: map[string]any{"small": "x", "photo": strings.Repeat("x", 5000)}}
-	if _, err := c.Marshal(); err == nil || !strings.Contains(err.Error(), `"photo"`) || strings.Contains(err.Error(), "xxx") {
+	if err := c.Fits(token.MaxBytes); err != nil {
+		t.Errorf("the largest that fits: %v", err)
+	}
+	err := c.Fits(token.MaxBytes + 1)
+	var tooLarge *token.TooLargeError
+	if !errors.As(err, &tooLarge) || tooLarge.Claim != "photo" || strings.Contains(err.Error(), "xxx") {
 		t.Errorf("%v", err)
+	}
+	many := token.Claims{Audience: []string{strings.Repeat("x", 5000)}}
+	if err := many.Fits(5000); !errors.As(err, &tooLarge) || tooLarge.Claim != "aud" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWhatMustNeverLeave(t *testing.T) {
+	for _, name := range []string{"password", "Password", "user_password", "passwordHash", "client-secret", "unicodePwd", "api_key", "private.key"} {
+		if !token.NeverLeaves(name) {
+			t.Errorf("%s may leave", name)
+		}
+		for _, claims := range []map[string]any{{name: "x"}, {"a": map[string]any{name: 1}}, {"a": []any{map[string]any{name: 1}}}} {
+			if _, err := (&token.Claims{Extra: claims}).Marshal(); err == nil || !strings.Contains(err.Error(), "must never leave") {
+				t.Errorf("%v: %v", claims, err)
+			}
+		}
+	}
+	for _, name := range []string{"email", "groups", "permissions", "passport_number", "given_name"} {
+		if token.NeverLeaves(name) {
+			t.Errorf("%s may not leave", name)
+		}
 	}
 }

@@ -9,10 +9,14 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
 )
 
-// Hash is a checked argon2id hash (RFC 9106).
+// Hash is a checked hash of a password: argon2id (RFC 9106), or bcrypt.
 type Hash struct {
+	// bcrypt is the text of a bcrypt hash. Then all below is zero.
+	bcrypt string
+
 	memory      uint32 // KiB
 	passes      uint32
 	parallelism uint8
@@ -25,16 +29,22 @@ const (
 	maxMemory      = 256 * 1024 // KiB
 	maxPasses      = 10
 	maxParallelism = 16
+	maxBcryptCost  = 15
+	// maxBcryptBytes is all of a password that bcrypt looks at: longer ones are refused, or any end of them would do.
+	maxBcryptBytes = 72
 )
 
 // errHash is what is said of every text that is not a hash: it must not quote it.
-var errHash = errors.New("not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>: " +
-	"make one with `issuer hash-password`")
+var errHash = errors.New("not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>, nor a bcrypt hash: " +
+	"make one with `issuer hash`")
 
-// ParseHash reads a hash in the PHC string format. Memory is at most 256 MiB, with at most 10 passes and 16 lanes; salt and
-// key have 8 to 64 and 16 to 64 bytes.
+// ParseHash reads an argon2id hash in the PHC string format, or a bcrypt hash ($2a$, $2b$ or $2y$). Memory is at most 256
+// MiB, with at most 10 passes and 16 lanes; salt and key have 8 to 64 and 16 to 64 bytes. The cost of bcrypt is 10 to 15.
 func ParseHash(text string) (Hash, error) {
 	var h Hash
+	if strings.HasPrefix(text, "$2") {
+		return parseBcrypt(text)
+	}
 	parts := strings.Split(text, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v=19" {
 		return h, errHash
@@ -61,6 +71,17 @@ func ParseHash(text string) (Hash, error) {
 	return h, nil
 }
 
+func parseBcrypt(text string) (Hash, error) {
+	cost, err := bcrypt.Cost([]byte(text))
+	if err != nil || len(text) != 60 {
+		return Hash{}, errHash
+	}
+	if cost < bcrypt.DefaultCost || cost > maxBcryptCost {
+		return Hash{}, fmt.Errorf("the cost of the bcrypt hash is out of bounds: it must be between %d and %d", bcrypt.DefaultCost, maxBcryptCost)
+	}
+	return Hash{bcrypt: text}, nil
+}
+
 // standard has the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane.
 func standard() Hash {
 	return Hash{memory: 19 * 1024, passes: 2, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 32)}
@@ -74,8 +95,11 @@ func HashPassword(password string) string {
 	return h.String()
 }
 
-// String is the PHC string format.
+// String is the PHC string format, or that of bcrypt.
 func (h Hash) String() string {
+	if h.bcrypt != "" {
+		return h.bcrypt
+	}
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", h.memory, h.passes, h.parallelism,
 		b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
@@ -88,14 +112,33 @@ func (h Hash) derive(password string) []byte {
 
 // matches tells in constant time whether a password is the hashed one.
 func (h Hash) matches(password string) bool {
+	if h.bcrypt != "" {
+		cut := password[:min(len(password), maxBcryptBytes)] // hashed all the same: a refusal must not be quicker
+		return bcrypt.CompareHashAndPassword([]byte(h.bcrypt), []byte(cut)) == nil && len(password) <= maxBcryptBytes
+	}
 	return subtle.ConstantTimeCompare(h.derive(password), h.key) == 1
 }
 
-// cost orders hashes by the work they take.
-func (h Hash) cost() uint64 { return uint64(h.memory) * uint64(h.passes) }
+// cost orders hashes by the time they take. A pass of argon2id over 19 MiB takes about as long as bcrypt at cost 8.
+func (h Hash) cost() uint64 {
+	if h.bcrypt != "" {
+		cost, _ := bcrypt.Cost([]byte(h.bcrypt)) // checked
+		return 19 * 1024 << max(cost-8, 0)
+	}
+	return uint64(h.memory) * uint64(h.passes)
+}
+
+// memoryBytes is how much memory it takes.
+func (h Hash) memoryBytes() int64 { return int64(h.memory)<<10 + 8<<10 }
 
 // like returns a hash of the same cost that no password matches.
 func (h Hash) like() Hash {
+	if h.bcrypt != "" {
+		digest := []byte(h.bcrypt)
+		random := rand.Text() + rand.Text()
+		copy(digest[7+22:], random[:30]) // the hash behind $2b$10$ and the salt; base32 is within its alphabet
+		return Hash{bcrypt: string(digest)}
+	}
 	nobody := Hash{memory: h.memory, passes: h.passes, parallelism: h.parallelism, salt: make([]byte, len(h.salt)), key: make([]byte, len(h.key))}
 	_, _ = rand.Read(nobody.salt)
 	_, _ = rand.Read(nobody.key)

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/keywright/keywright/issuer/login"
+)
+
+// capacity tells how many passwords this process should hash at a time, and in how much memory.
+func capacity() (slots int, memory int64) { return login.Slots(runtime.GOMAXPROCS(0), memoryLimit()) }
+
+// memoryLimit is that of GOMEMLIMIT or of the container (cgroup v2), in bytes, 0 for none.
+func memoryLimit() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		return limit
+	}
+	text, err := os.ReadFile("/sys/fs/cgroup/memory.max")
+	if err != nil {
+		return 0
+	}
+	limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil { // "max"
+		return 0
+	}
+	return limit
+}

@@ -1,0 +1,56 @@
+// Command issuerbench measures the issuer against two floors in one run: A answers with a constant, B does the least that
+// issuing an ES256 token takes. Each server has one core, the load has another; what counts is the CPU time that the kernel
+// says a server took for a request, in medians of interleaved rounds.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "issuerbench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 4 && args[0] == "floor" { // started by a run of itself
+		return serveFloor(args[1], args[2], args[3])
+	}
+	rounds, tokens := number("ROUNDS", 5), number("TOKENS", 200_000)
+	b, err := newBench(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	fmt.Printf("medians of %d interleaved rounds; each server on core %s, the load on core %s\n\n", rounds, serverCore, loadCore)
+	for _, step := range []func() error{
+		func() error { return b.requests(rounds) },
+		func() error { return b.starts(rounds) },
+		func() error { return b.memory(tokens) },
+		func() error { return b.storms(rounds) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if os.Getenv("DEX") == "" {
+		fmt.Println("\nPeers are left out: no build of one was named.")
+	}
+	return nil
+}
+
+func number(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
+}

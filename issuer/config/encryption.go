@@ -1,0 +1,55 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"fmt"
+
+	jose "github.com/go-jose/go-jose/v4"
+)
+
+// Encryption names a service whose tokens are encrypted for it.
+type Encryption struct {
+	Audience string    `yaml:"audience"`
+	Key      PublicKey `yaml:"key"`
+}
+
+// EncryptionKey is the key that the tokens for an audience are encrypted for, nil if they are not.
+func (c *Config) EncryptionKey(audience string) *jose.JSONWebKey {
+	for i := range c.Token.Encryption {
+		if c.Token.Encryption[i].Audience == audience {
+			return &c.Token.Encryption[i].Key.JSONWebKey
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkEncryption(f *findings) {
+	for i := range c.Token.Encryption {
+		e := &c.Token.Encryption[i]
+		at := fmt.Sprintf("token.encryption[%d]", i)
+		for j := range i {
+			if c.Token.Encryption[j].Audience == e.Audience {
+				f.add(at+".audience", "is also that of token.encryption[%d]", j)
+			}
+		}
+		if e.Audience == "" {
+			f.add(at+".audience", "must be set")
+		}
+		checkEncryptionKey(f, at+".key", &e.Key)
+	}
+}
+
+// checkEncryptionKey wants what the verifier can open. The other algorithms have a history of attacks, or a shared secret.
+func checkEncryptionKey(f *findings, field string, key *PublicKey) {
+	fits := false
+	switch public := key.Key.(type) {
+	case *ecdsa.PublicKey:
+		fits = key.Algorithm == string(jose.ECDH_ES_A256KW)
+	case *rsa.PublicKey:
+		fits = key.Algorithm == string(jose.RSA_OAEP_256) && public.N.BitLen() >= 2048
+	}
+	if !fits || key.Use != "enc" || key.KeyID == "" {
+		f.add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of 2048 bits or more)", jose.ECDH_ES_A256KW, jose.RSA_OAEP_256)
+	}
+}

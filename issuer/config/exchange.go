@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/keywright/keywright/issuer/mapping"
+	"github.com/keywright/keywright/issuer/token"
+)
+
+// TrustedIssuer is an issuer whose tokens can be exchanged (RFC 8693): an API server, or an OpenID provider.
+type TrustedIssuer struct {
+	// Name is what clients refer to.
+	Name string `yaml:"name"`
+	// Issuer is the iss of its tokens.
+	Issuer string `yaml:"issuer"`
+	// Audience must be among the aud of its tokens, by default this issuer.
+	Audience string    `yaml:"audience"`
+	Keys     KeySource `yaml:"keys"`
+	// Allow is a CEL expression over claims that says which tokens may be exchanged, by default all.
+	Allow string `yaml:"allow"`
+	// Subject is a CEL expression that gives the sub of ours, by default the name, a colon and theirs.
+	Subject string `yaml:"subject"`
+	// Claims are CEL expressions that give claims of ours.
+	Claims map[string]string `yaml:"claims"`
+
+	allow, subject *mapping.Expression
+	claims         map[string]*mapping.Expression
+}
+
+// KeySource says where the public keys of an issuer are. Without File and URL they are discovered (OpenID Connect Discovery).
+type KeySource struct {
+	File string `yaml:"file"`
+	URL  string `yaml:"url"`
+	// CAFile has the certificates that the server's is checked against, PEM; by default those of the system.
+	CAFile string `yaml:"caFile"`
+	// TokenFile has a token to read the keys with.
+	TokenFile string `yaml:"tokenFile"`
+}
+
+// Mapped is what a mapping makes of the claims of a token.
+type Mapped struct {
+	Subject string
+	Claims  map[string]any
+}
+
+// Map evaluates the expressions. The error says which has no value, or that the token is not allowed.
+func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
+	if t.allow != nil {
+		if allowed, err := t.allow.Evaluate(claims); err != nil || allowed != true {
+			return nil, fmt.Errorf("allow of %s does not allow it", t.Name)
+		}
+	}
+	m := &Mapped{Claims: make(map[string]any, len(t.claims))}
+	m.Subject, _ = claims["sub"].(string)
+	m.Subject = t.Name + ":" + m.Subject
+	if t.subject != nil {
+		value, err := t.subject.Evaluate(claims)
+		if err != nil {
+			return nil, fmt.Errorf("subject of %s: %w", t.Name, err)
+		}
+		m.Subject, _ = value.(string)
+	}
+	if !isSubject(m.Subject) {
+		return nil, fmt.Errorf("subject of %s gives no usable sub", t.Name)
+	}
+	for claim, expression := range t.claims {
+		value, err := expression.Evaluate(claims)
+		if err != nil {
+			return nil, fmt.Errorf("claim %s of %s: %w", claim, t.Name, err)
+		}
+		if value != nil {
+			m.Claims[claim] = value
+		}
+	}
+	return m, nil
+}
+
+// isSubject leaves out what logs and terminals would take for something else, and the sub of clients.
+func isSubject(text string) bool {
+	return text != "" && len(text) <= 255 && utf8.ValidString(text) && !strings.HasPrefix(text, token.ClientPrefix) &&
+		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+func (c *Config) checkExchange(f *findings) {
+	for i := range c.TokenExchange {
+		t := &c.TokenExchange[i]
+		at := fmt.Sprintf("tokenExchange[%d]", i)
+		if !clientID.MatchString(t.Name) || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Name == t.Name }) {
+			f.add(at+".name", "must be 1 to 128 visible ASCII characters without a colon, and no other's")
+		}
+		if t.Name+":" == token.ClientPrefix {
+			f.add(at+".name", "is that of clients")
+		}
+		if u, err := url.Parse(t.Issuer); err != nil || u.Scheme != "https" || t.Issuer == c.Issuer ||
+			slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Issuer == t.Issuer }) {
+			f.add(at+".issuer", "must be an https URL, and not that of this issuer or of another")
+		}
+		if u, err := url.Parse(t.Keys.URL); t.Keys.URL != "" && (err != nil || u.Scheme != "https" || t.Keys.File != "") {
+			f.add(at+".keys", "must be a file or an https URL")
+		}
+		t.compile(at, f)
+	}
+}
+
+func (t *TrustedIssuer) compile(at string, f *findings) {
+	compile := func(field, text, kind string) *mapping.Expression {
+		if text == "" {
+			return nil
+		}
+		e, err := mapping.Compile(text, kind)
+		if err != nil {
+			f.add(at+field, "is not a CEL expression that works: %v", err)
+		}
+		return e
+	}
+	t.allow, t.subject = compile(".allow", t.Allow, "bool"), compile(".subject", t.Subject, "string")
+	t.claims = make(map[string]*mapping.Expression, len(t.Claims))
+	for claim, text := range t.Claims {
+		switch {
+		case token.Reserved(claim) || token.NeverLeaves(claim) || claim == "" || text == "":
+			f.add(at+".claims."+claim, "is reserved, must never leave, or has no expression")
+		default:
+			t.claims[claim] = compile(".claims."+claim, text, "")
+		}
+	}
+}
+
+// Trusted returns the trusted issuer of an iss that a client may use.
+func (c *Config) Trusted(client *Client, iss string) (*TrustedIssuer, bool) {
+	for i := range c.TokenExchange {
+		t := &c.TokenExchange[i]
+		if t.Issuer == iss && slices.Contains(client.SubjectIssuers, t.Name) {
+			return t, true
+		}
+	}
+	return nil, false
+}

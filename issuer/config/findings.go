@@ -1,0 +1,87 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// findings collects all that is wrong with a document, in the order of its lines.
+type findings struct {
+	document *yaml.Node
+	found    []finding
+}
+
+type finding struct {
+	line int
+	text string
+}
+
+// add says what is wrong with a field, which is named like clients[0].grantTypes.
+func (f *findings) add(field, format string, args ...any) {
+	line := lineOf(f.document, field)
+	f.found = append(f.found, finding{line, fmt.Sprintf("line %d: %s: %s", line, field, fmt.Sprintf(format, args...))})
+}
+
+var lineNumber = regexp.MustCompile(`^line (\d+):`)
+
+// problem takes what the YAML library found, which begins with a line.
+func (f *findings) problem(text string) {
+	line := 0
+	if match := lineNumber.FindStringSubmatch(text); match != nil {
+		line, _ = strconv.Atoi(match[1])
+	}
+	f.found = append(f.found, finding{line, text})
+}
+
+func (f *findings) err() error {
+	slices.SortStableFunc(f.found, func(a, b finding) int { return a.line - b.line })
+	errs := make([]error, len(f.found))
+	for i, found := range f.found {
+		errs[i] = errors.New(found.text)
+	}
+	return errors.Join(errs...)
+}
+
+// lineOf is the line of a field, or of the nearest one around it that the document has.
+func lineOf(document *yaml.Node, field string) int {
+	node := document
+	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
+		node = node.Content[0]
+	}
+	line := max(node.Line, 1)
+	for _, step := range strings.FieldsFunc(field, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		key, next := child(node, step)
+		if next == nil {
+			break
+		}
+		node, line = next, key.Line
+	}
+	return line
+}
+
+// child returns a member of a mapping with its key, or an element of a sequence twice.
+func child(node *yaml.Node, step string) (key, value *yaml.Node) {
+	for node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch node.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == step {
+				return node.Content[i], node.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(step); err == nil && i < len(node.Content) {
+			return node.Content[i], node.Content[i]
+		}
+	default:
+	}
+	return nil, nil
+}

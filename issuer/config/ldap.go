@@ -1,0 +1,90 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/issuer/token"
+)
+
+// LDAP says where users are looked up and bound (RFC 4511).
+type LDAP struct {
+	// URL is ldaps://host:port, or ldap://host:port with StartTLS (RFC 4513 section 3). Nothing is sent without TLS.
+	URL      string `yaml:"url"`
+	StartTLS bool   `yaml:"startTLS"`
+	// CAFile has the certificates that the server's is checked against, PEM; by default those of the system.
+	CAFile string `yaml:"caFile"`
+	// BindDN and the content of BindPasswordFile are those of an account that may search.
+	BindDN           string `yaml:"bindDN"`
+	BindPasswordFile string `yaml:"bindPasswordFile"`
+	// Timeout bounds each login, by default 5 s. Connections is how many are open at most, by default 8.
+	Timeout     Duration   `yaml:"timeout"`
+	Connections int        `yaml:"connections"`
+	Users       LDAPUsers  `yaml:"users"`
+	Groups      LDAPGroups `yaml:"groups"`
+}
+
+// LDAPUsers says how a user is found.
+type LDAPUsers struct {
+	BaseDN string `yaml:"baseDN"`
+	// Filter has {name} where the escaped name goes (RFC 4515), like (&(objectClass=person)(uid={name})).
+	Filter string `yaml:"filter"`
+	// Subject is the attribute that becomes sub: one that never changes, like entryUUID or objectGUID.
+	Subject string `yaml:"subject"`
+	// Attributes map an attribute of the user, as claims refer to it, to one of the directory.
+	Attributes map[string]string `yaml:"attributes"`
+}
+
+// LDAPGroups says how the groups of a user are found. Their names become the attribute groups. Without BaseDN there are none.
+type LDAPGroups struct {
+	BaseDN string `yaml:"baseDN"`
+	// Filter has {dn} where the escaped DN of the user goes, like (&(objectClass=groupOfNames)(member={dn})).
+	Filter string `yaml:"filter"`
+	// Name is the attribute that has the name, by default cn.
+	Name string `yaml:"name"`
+	// Nested also finds the groups that those groups are in.
+	Nested bool `yaml:"nested"`
+}
+
+func (l *LDAP) inherit() {
+	if l.Timeout == 0 {
+		l.Timeout = Duration(5 * time.Second)
+	}
+	if l.Connections == 0 {
+		l.Connections = 8
+	}
+	if l.Groups.Name == "" {
+		l.Groups.Name = "cn"
+	}
+}
+
+func (l *LDAP) check(f *findings) {
+	const at = "users.ldap."
+	if u, err := url.Parse(l.URL); err != nil || u.Host == "" || (u.Scheme != "ldaps" && u.Scheme != "ldap") || (u.Scheme == "ldaps") == l.StartTLS {
+		f.add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true: passwords travel over TLS only")
+	}
+	if l.BindDN == "" || l.BindPasswordFile == "" {
+		f.add(at+"bindDN", "and bindPasswordFile must be set: the account that searches")
+	}
+	if t := time.Duration(l.Timeout); t < time.Millisecond || t > time.Minute {
+		f.add(at+"timeout", "must be between 1ms and 1m")
+	}
+	if l.Connections < 1 || l.Connections > 1000 {
+		f.add(at+"connections", "must be between 1 and 1000")
+	}
+	if l.Users.BaseDN == "" || l.Users.Subject == "" {
+		f.add(at+"users", "needs baseDN and subject")
+	}
+	if !strings.Contains(l.Users.Filter, "={name})") {
+		f.add(at+"users.filter", "must compare an attribute with {name}, like (uid={name})")
+	}
+	if (l.Groups.BaseDN != "") != strings.Contains(l.Groups.Filter, "={dn})") {
+		f.add(at+"groups", "needs both baseDN and a filter that compares an attribute with {dn}, like (member={dn})")
+	}
+	for name, attribute := range l.Users.Attributes {
+		if token.NeverLeaves(name) || token.NeverLeaves(attribute) || token.Reserved(name) || name == "groups" || name == "" || attribute == "" {
+			f.add(at+"users.attributes."+name, "is reserved, or must never leave")
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package config
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+	"go.yaml.in/yaml/v3"
+)
+
+// MaxBytes bounds a configuration file.
+const MaxBytes = 1 << 20
+
+// Parse reads a configuration, YAML or JSON. A field that is unknown, repeated or of the wrong type is an error, and so is
+// every value that cannot work: the error names all of them, with their lines, and quotes no value that may be secret.
+func Parse(b []byte) (*Config, error) {
+	if len(b) > MaxBytes {
+		return nil, fmt.Errorf("the configuration is longer than %d bytes", MaxBytes)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(b, &document); err != nil {
+		return nil, fmt.Errorf("the configuration is not YAML: %s", withoutValues(err.Error()))
+	}
+	c := defaults()
+	f := findings{document: &document}
+	decoder := yaml.NewDecoder(bytes.NewReader(b))
+	decoder.KnownFields(true)
+	err := decoder.Decode(c)
+	var mistyped *yaml.TypeError
+	switch {
+	case errors.As(err, &mistyped):
+		for _, problem := range mistyped.Errors {
+			f.problem(withoutValues(problem))
+		}
+		if strings.Contains(err.Error(), "already defined") { // then the library has read none of that mapping
+			return nil, f.err()
+		}
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("the configuration is empty")
+	case err != nil:
+		return nil, fmt.Errorf("the configuration cannot be read: %s", withoutValues(err.Error()))
+	}
+	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the configuration must be one YAML document")
+	}
+	c.inherit()
+	c.check(&f)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	c.index()
+	return c, nil
+}
+
+// withoutValues leaves out what the YAML library quotes: it could be a secret in the wrong place.
+func withoutValues(text string) string {
+	text = regexp.MustCompile("(?s) ?`.*`").ReplaceAllString(text, "")
+	return regexp.MustCompile(` in type config\.\w+$`).ReplaceAllString(text, "")
+}
+
+// inherit gives everything what it does not name.
+func (c *Config) inherit() {
+	if c.Users.LDAP != nil {
+		c.Users.LDAP.inherit()
+	}
+	for i := range c.TokenExchange {
+		if c.TokenExchange[i].Audience == "" {
+			c.TokenExchange[i].Audience = c.Issuer
+		}
+	}
+	for i := range c.Clients {
+		client := &c.Clients[i]
+		if len(client.Audiences) == 0 {
+			client.Audiences = c.Token.Audiences
+		}
+		if len(client.Scopes) == 0 {
+			client.Scopes = c.Token.Scopes
+		}
+		if client.Claims == nil {
+			client.Claims = c.Token.Claims
+		}
+	}
+}
+
+func (c *Config) index() {
+	c.byID = make(map[string]*Client, len(c.Clients))
+	for i := range c.Clients {
+		client := &c.Clients[i]
+		client.digest, _ = hex.DecodeString(client.SecretSHA256) // checked
+		if len(client.digest) == 0 {
+			client.digest = nil
+		}
+		c.byID[client.ID] = client
+	}
+}
+
+// Duration is a time.Duration that is written like 15m.
+type Duration time.Duration
+
+// UnmarshalYAML reads a string that time.ParseDuration understands.
+func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
+	parsed, err := time.ParseDuration(node.Value)
+	if node.Kind != yaml.ScalarNode || err != nil {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: a duration is written like 15m", node.Line)}}
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// Network is a prefix of addresses, like 10.0.0.0/8.
+type Network struct{ netip.Prefix }
+
+// UnmarshalYAML reads a prefix.
+func (n *Network) UnmarshalYAML(node *yaml.Node) error {
+	parsed, err := netip.ParsePrefix(node.Value)
+	if err != nil {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: a network is written like 10.0.0.0/8", node.Line)}}
+	}
+	n.Prefix = parsed.Masked()
+	return nil
+}
+
+// PublicKey is a public JWK (RFC 7517) that is written as YAML or JSON.
+type PublicKey struct{ jose.JSONWebKey }
+
+// UnmarshalYAML reads a JWK.
+func (k *PublicKey) UnmarshalYAML(node *yaml.Node) error {
+	wrong := &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: this is not a public JWK (RFC 7517)", node.Line)}}
+	var members map[string]any
+	if node.Decode(&members) != nil {
+		return wrong
+	}
+	text, err := json.Marshal(members)
+	if err != nil {
+		return wrong
+	}
+	if err := k.UnmarshalJSON(text); err != nil || !k.Valid() || !k.IsPublic() {
+		return wrong
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package foreign_test
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/foreign"
+)
+
+func TestParseKeySet(t *testing.T) {
+	one := key(t, "ES256", "one")
+	public := one.Public()
+	member, err := json.Marshal(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := json.Marshal(key(t, "ES256", "two"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := foreign.ParseKeySet([]byte(`{"keys":[{"kty":"AKP","alg":"ML-DSA-44"},` + string(member) + `]}`)); err != nil || len(keys.Keys) != 1 {
+		t.Errorf("a key of an unknown type beside: %v %v", keys, err)
+	}
+	for _, bad := range []string{"", "[]", "{}", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[` + string(private) + `]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`} {
+		if _, err := foreign.ParseKeySet([]byte(bad)); err == nil {
+			t.Errorf("accepted %s", bad)
+		}
+	}
+}
+
+func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
+	k := key(t, "ES256", "one")
+	answer, err := json.Marshal(set(k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/moved":
+			http.Redirect(w, r, "/keys", http.StatusFound)
+		case r.Header.Get("Authorization") != "Bearer a-token":
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			_, _ = w.Write(answer)
+		}
+	}))
+	defer server.Close()
+	directory := t.TempDir()
+	write := func(name string, b []byte) string {
+		path := filepath.Join(directory, name)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	ca := write("ca.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	bearer, file := write("token", []byte("a-token\n")), write("keys.json", answer)
+	for name, c := range map[string]struct {
+		source config.KeySource
+		works  bool
+	}{
+		"a URL":               {config.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: bearer}, true},
+		"a file":              {config.KeySource{File: file}, true},
+		"no token":            {config.KeySource{URL: server.URL + "/keys", CAFile: ca}, false},
+		"no such token":       {config.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: "/nowhere"}, false},
+		"a redirect":          {config.KeySource{URL: server.URL + "/moved", CAFile: ca, TokenFile: bearer}, false},
+		"another certificate": {config.KeySource{URL: server.URL + "/keys", TokenFile: bearer}, false},
+		"a CA of nothing":     {config.KeySource{URL: server.URL + "/keys", CAFile: bearer, TokenFile: bearer}, false},
+		"metadata of nobody":  {config.KeySource{CAFile: ca, TokenFile: bearer}, false},
+	} {
+		var reported error
+		keys := foreign.NewKeySet(server.URL, c.source, func(err error) { reported = err })
+		_, err := keys.Verify(t.Context(), sign(t, k, claims(), nil), want, now)
+		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrNoKeys)) {
+			t.Errorf("%s: %v, reported %v", name, err, reported)
+		}
+	}
+}
+
+func FuzzParseKeySet(f *testing.F) {
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if keys, err := foreign.ParseKeySet(b); err == nil {
+			for i := range keys.Keys {
+				if !keys.Keys[i].IsPublic() {
+					t.Errorf("accepted %s", b)
+				}
+			}
+		}
+	})
+}

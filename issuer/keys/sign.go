@@ -1,0 +1,112 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	jose "github.com/go-jose/go-jose/v4"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// TokenType is the typ of every token (RFC 9068 section 2.1).
+const TokenType = "at+jwt"
+
+// signer signs in compact form (RFC 7515 section 7.1). The protected header is the same for every token of a key, so it
+// is encoded once: a JOSE library encodes it for each.
+type signer struct {
+	// header is the protected header in base64url, with the dot behind it.
+	header string
+	key    crypto.Signer
+	hash   crypto.Hash
+	// half is the length of r and of s of an ECDSA signature (RFC 7518 section 3.4), 0 for other algorithms.
+	half int
+}
+
+// newSigner checks that the key is of the type that its algorithm needs.
+func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
+	header, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		KeyID     string `json:"kid"`
+		Type      string `json:"typ"`
+	}{jwk.Algorithm, jwk.KeyID, TokenType})
+	if err != nil {
+		return nil, err
+	}
+	s := &signer{header: base64.RawURLEncoding.EncodeToString(header) + "."}
+	var size, bits int
+	switch key := jwk.Key.(type) {
+	case *ecdsa.PrivateKey:
+		s.key, bits = key, key.Curve.Params().BitSize
+	case *rsa.PrivateKey:
+		s.key = key
+	case ed25519.PrivateKey:
+		s.key = key
+	}
+	switch jose.SignatureAlgorithm(jwk.Algorithm) {
+	case jose.ES256:
+		s.hash, s.half, size = crypto.SHA256, 32, 256
+	case jose.ES384:
+		s.hash, s.half, size = crypto.SHA384, 48, 384
+	case jose.ES512:
+		s.hash, s.half, size = crypto.SHA512, 66, 521
+	case jose.RS256:
+		s.hash = crypto.SHA256
+	case jose.RS384:
+		s.hash = crypto.SHA384
+	case jose.RS512:
+		s.hash = crypto.SHA512
+	case jose.EdDSA:
+	default:
+		return nil, fmt.Errorf("no token is signed with %s", jwk.Algorithm)
+	}
+	_, isRSA := s.key.(*rsa.PrivateKey)
+	_, isEd := s.key.(ed25519.PrivateKey)
+	if bits != size || isRSA != (s.hash != 0 && s.half == 0) || isEd != (s.hash == 0) {
+		return nil, fmt.Errorf("a key of another type than %s needs", jwk.Algorithm)
+	}
+	return s, nil
+}
+
+func (s *signer) sign(payload []byte) (string, error) {
+	b64 := base64.RawURLEncoding
+	compact := make([]byte, 0, len(s.header)+b64.EncodedLen(len(payload))+1+b64.EncodedLen(512))
+	compact = append(compact, s.header...)
+	compact = b64.AppendEncode(compact, payload)
+	digest := compact
+	if s.hash != 0 {
+		h := s.hash.New()
+		h.Write(compact)
+		digest = h.Sum(nil)
+	}
+	signature, err := s.key.Sign(rand.Reader, digest, s.hash)
+	if err == nil && s.half > 0 {
+		signature, err = fixed(signature, s.half)
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(b64.AppendEncode(append(compact, '.'), signature)), nil
+}
+
+// fixed turns an ECDSA signature from ASN.1 into r and s of half bytes each.
+func fixed(der []byte, half int) ([]byte, error) {
+	out := make([]byte, 2*half)
+	input := cryptobyte.String(der)
+	var sequence cryptobyte.String
+	var r, s []byte
+	if !input.ReadASN1(&sequence, asn1.SEQUENCE) || !sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) ||
+		len(r) > half || len(s) > half {
+		return nil, errors.New("the signature is not one of ECDSA")
+	}
+	copy(out[half-len(r):], r)
+	copy(out[2*half-len(s):], s)
+	return out, nil
+}

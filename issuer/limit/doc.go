@@ -1,0 +1,2 @@
+// Package limit slows down whoever guesses passwords.
+package limit

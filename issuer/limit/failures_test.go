@@ -1,0 +1,83 @@
+package limit_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/issuer/limit"
+)
+
+var (
+	now     = time.Unix(1_800_000_000, 0)
+	here    = netip.MustParseAddr("192.0.2.1")
+	perUser = limit.Rate{Burst: 3, Every: 10 * time.Second}
+	perNet  = limit.Rate{Burst: 10, Every: time.Second}
+)
+
+func fails(f *limit.Failures, at time.Time, name string, from netip.Addr) time.Duration {
+	wait := f.Wait(at, name, from)
+	if wait == 0 {
+		f.Failed(at, name, from)
+	}
+	return wait.Round(time.Millisecond)
+}
+
+func TestOneUserIsSlowedDownWhereTheAttackerIs(t *testing.T) {
+	f := limit.NewFailures(perUser, perNet)
+	for i := range 3 {
+		if wait := fails(f, now, "alice", here); wait != 0 {
+			t.Fatalf("try %d waits %v", i, wait)
+		}
+	}
+	if wait := fails(f, now, "alice", here); wait != 10*time.Second {
+		t.Errorf("try 4 waits %v", wait)
+	}
+	if wait := fails(f, now.Add(10*time.Second), "alice", here); wait != 0 {
+		t.Errorf("after 10 s she waits %v: she is slowed down, not locked out", wait)
+	}
+	if wait := fails(f, now, "alice", netip.MustParseAddr("192.0.2.2")); wait != 0 {
+		t.Errorf("alice herself, elsewhere, waits %v", wait)
+	}
+	if wait := fails(f, now, "bob", here); wait != 0 {
+		t.Errorf("bob waits %v", wait)
+	}
+}
+
+func TestOneNetworkIsBounded(t *testing.T) {
+	f := limit.NewFailures(perUser, perNet)
+	for i := range 10 {
+		if wait := fails(f, now, fmt.Sprint(i), here); wait != 0 {
+			t.Fatalf("name %d waits %v", i, wait)
+		}
+	}
+	if wait := fails(f, now, "another", here); wait != time.Second {
+		t.Errorf("the 11th name waits %v", wait)
+	}
+}
+
+func TestIPv6NetworksAre64BitsLong(t *testing.T) {
+	f := limit.NewFailures(limit.Rate{Burst: 1, Every: time.Minute}, perNet)
+	if fails(f, now, "alice", netip.MustParseAddr("2001:db8::1")) != 0 || fails(f, now, "alice", netip.MustParseAddr("2001:db8::2")) == 0 {
+		t.Error("the other end of a /64 is the same network")
+	}
+	if fails(f, now, "alice", netip.MustParseAddr("2001:db8:0:1::1")) != 0 {
+		t.Error("another /64 is another network")
+	}
+	if fails(f, now, "alice", here) != 0 || fails(f, now, "alice", netip.MustParseAddr("::ffff:192.0.2.1")) == 0 {
+		t.Error("a mapped IPv4 address is that address")
+	}
+	fails(f, now, "nobody knows from where", netip.Addr{}) // must not panic
+}
+
+// Guesses that are made at the same time, before the first has failed, are paid for afterwards.
+func TestGuessesAtTheSameTimeArePaidFor(t *testing.T) {
+	f := limit.NewFailures(perUser, perNet)
+	for range 8 {
+		f.Failed(now, "alice", here)
+	}
+	if wait := fails(f, now, "alice", here); wait != 60*time.Second {
+		t.Errorf("after 8 guesses at once the next waits %v", wait)
+	}
+}

@@ -1,0 +1,157 @@
+package ldap
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/token"
+)
+
+// Refused is the reason of a login that the directory refused for another reason than the password, like an account that is
+// locked.
+const Refused = "refused by the directory"
+
+// Directory is a login.Directory: it searches for the user, and binds as them with the password (RFC 4513 section 5.1.3).
+type Directory struct {
+	settings *config.LDAP
+	pool     *pool
+}
+
+var _ login.Directory = (*Directory)(nil)
+
+// New returns a Directory. Nothing is connected before the first login.
+func New(settings *config.LDAP) *Directory {
+	return &Directory{settings: settings, pool: newPool(settings)}
+}
+
+// Close closes the connections that are not in use.
+func (d *Directory) Close() { d.pool.close() }
+
+// Authenticate finds the user of a name, tries the password, and reads attributes and groups. A name that nobody has costs
+// a bind too.
+func (d *Directory) Authenticate(ctx context.Context, name, password string) (*login.User, error) {
+	if name == "" || password == "" { // a bind without a password would succeed (RFC 4513 section 5.1.2)
+		return nil, &login.Denied{Reason: login.WrongPassword}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
+	defer cancel()
+	for fresh := false; ; fresh = true {
+		c, reused, err := d.pool.get(ctx, fresh)
+		if err != nil {
+			return nil, err
+		}
+		user, err := d.logIn(c, name, password)
+		broken := err != nil && !errors.Is(err, login.ErrDenied)
+		d.pool.put(c, broken)
+		if broken && reused && ctx.Err() == nil {
+			continue // the server had closed it: once more, on a new one
+		}
+		if broken {
+			return nil, fmt.Errorf("%w: %w", login.ErrDown, err)
+		}
+		return user, err
+	}
+}
+
+// logIn does all on one connection. It binds as the searching account first and last: whose connection it was is not
+// relied upon.
+func (d *Directory) logIn(c *ldap.Conn, name, password string) (*login.User, error) {
+	if err := d.bindAsSearcher(c); err != nil {
+		return nil, err
+	}
+	entry, err := d.find(c, name)
+	if err != nil {
+		return nil, err
+	}
+	dn := "cn=" + rand.Text() + "," + d.settings.Users.BaseDN // nobody
+	if entry != nil {
+		dn = entry.DN
+	}
+	err = c.Bind(dn, password)
+	var failed *ldap.Error
+	switch {
+	case entry == nil && (err == nil || !errors.As(err, &failed) || failed.ResultCode < ldap.ErrorNetwork):
+		return nil, &login.Denied{Reason: login.UnknownUser}
+	case ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials):
+		return nil, &login.Denied{Subject: d.subject(entry), Reason: login.WrongPassword}
+	case ldap.IsErrorAnyOf(err, ldap.LDAPResultUnwillingToPerform, ldap.LDAPResultConstraintViolation, ldap.LDAPResultInappropriateAuthentication,
+		ldap.LDAPResultInsufficientAccessRights):
+		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused}
+	case err != nil:
+		return nil, err
+	}
+	user := &login.User{Subject: d.subject(entry), Attributes: d.attributes(entry)}
+	if user.Subject == "" || strings.HasPrefix(user.Subject, token.ClientPrefix) {
+		return nil, &login.Denied{Reason: "the entry has no usable " + d.settings.Users.Subject}
+	}
+	if d.settings.Groups.BaseDN == "" {
+		return user, nil
+	}
+	if err := d.bindAsSearcher(c); err != nil {
+		return nil, err
+	}
+	groups, err := d.groups(c, entry.DN)
+	user.Attributes["groups"] = groups
+	return user, err
+}
+
+// find returns the one entry of a name, nil if there is none, or more than one.
+func (d *Directory) find(c *ldap.Conn, name string) (*ldap.Entry, error) {
+	users := &d.settings.Users
+	wanted := []string{users.Subject}
+	for _, attribute := range users.Attributes {
+		wanted = append(wanted, attribute)
+	}
+	filter := strings.ReplaceAll(users.Filter, "{name}", ldap.EscapeFilter(name))
+	result, err := c.Search(ldap.NewSearchRequest(users.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 2, d.seconds(), false, filter, wanted, nil))
+	if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(result.Entries) != 1 {
+		return nil, nil
+	}
+	return result.Entries[0], nil
+}
+
+// subject is text, or hex of what is none, like the objectGUID of Active Directory.
+func (d *Directory) subject(entry *ldap.Entry) string {
+	raw := entry.GetEqualFoldRawAttributeValue(d.settings.Users.Subject)
+	if len(raw) > 255 {
+		return ""
+	}
+	text := string(raw)
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
+		return hex.EncodeToString(raw)
+	}
+	return text
+}
+
+// attributes are texts, or lists of them where the entry has several.
+func (d *Directory) attributes(entry *ldap.Entry) map[string]any {
+	out := map[string]any{}
+	for name, attribute := range d.settings.Users.Attributes {
+		switch values := entry.GetEqualFoldAttributeValues(attribute); len(values) {
+		case 0:
+		case 1:
+			out[name] = values[0]
+		default:
+			out[name] = values
+		}
+	}
+	return out
+}
+
+func (d *Directory) seconds() int { return int(max(time.Duration(d.settings.Timeout)/time.Second, 1)) }

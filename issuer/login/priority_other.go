@@ -1,0 +1,6 @@
+//go:build !linux
+
+package login
+
+// lowerPriority does nothing: only Linux has a priority a thread.
+func lowerPriority() {}

@@ -1,0 +1,58 @@
+// Package mapping evaluates CEL expressions over the claims of a token that is exchanged, as the API server does with those
+// of its users (AuthenticationConfiguration).
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// maxCost bounds an evaluation, in units of CEL: what an operator writes takes tens.
+const maxCost = 100_000
+
+// Expression is a CEL expression over the variable claims.
+type Expression struct{ program cel.Program }
+
+// Compile checks an expression, which must give a value of a kind: "bool", "string", or "" for any.
+func Compile(text, kind string) (*Expression, error) {
+	env, err := cel.NewEnv(cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)), cel.OptionalTypes())
+	if err != nil {
+		return nil, err
+	}
+	ast, issues := env.Compile(text)
+	if issues.Err() != nil {
+		return nil, issues.Err()
+	}
+	if out := ast.OutputType().String(); kind != "" && out != kind && out != "dyn" {
+		return nil, fmt.Errorf("gives a %s, and not a %s", out, kind)
+	}
+	program, err := env.Program(ast, cel.CostLimit(maxCost))
+	if err != nil {
+		return nil, err
+	}
+	return &Expression{program}, nil
+}
+
+// Evaluate returns a value as encoding/json reads it, nil for null and for an optional without a value.
+func (e *Expression) Evaluate(claims map[string]any) (any, error) {
+	value, _, err := e.program.Eval(map[string]any{"claims": claims})
+	if err != nil {
+		return nil, errors.New("the expression has no value for this token") // the library's error quotes claims
+	}
+	if optional, ok := value.(*types.Optional); ok {
+		if !optional.HasValue() {
+			return nil, nil
+		}
+		value = optional.GetValue()
+	}
+	native, err := value.ConvertToNative(reflect.TypeFor[*structpb.Value]())
+	if err != nil {
+		return nil, errors.New("the value of the expression is no JSON")
+	}
+	return native.(*structpb.Value).AsInterface(), nil
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/foreign"
+)
+
+// maxAssertionLifetime bounds how long the assertion of a client may live, and so how long its jti is remembered. Some
+// libraries make them an hour long and cannot be told otherwise.
+const maxAssertionLifetime = time.Hour
+
+// authenticate returns the client, once it has proved who it is. An unknown client costs what a known one does.
+func (s *Server) authenticate(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
+	client, known := settings.Client(req.clientID)
+	switch {
+	case req.assertion != "":
+		return s.byAssertion(settings.Issuer, client, req.assertion)
+	case known && client.Public && req.secret == "":
+		return client, nil
+	case known && client.Public:
+		return nil, invalidClient("a public client with a secret")
+	}
+	var want [sha256.Size]byte
+	hasSecret := known && client.SecretDigest() != nil
+	if hasSecret {
+		copy(want[:], client.SecretDigest())
+	}
+	got := sha256.Sum256([]byte(req.secret))
+	right := subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	switch {
+	case !known:
+		return nil, invalidClient("unknown client")
+	case req.secret == "" || !hasSecret:
+		return nil, invalidClient("the client does not authenticate as it must")
+	case !right:
+		return nil, invalidClient("wrong client secret")
+	}
+	return client, nil
+}
+
+// byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone, and a jti
+// is good once.
+func (s *Server) byAssertion(issuer string, client *config.Client, assertion string) (*config.Client, *refusal) {
+	if client == nil {
+		return nil, invalidClient("unknown client")
+	}
+	if len(client.PublicKeys) == 0 {
+		return nil, invalidClient("the client does not authenticate as it must")
+	}
+	now := s.now()
+	proof, err := foreign.Verify(assertion, client.KeySet(), foreign.Expected{
+		Issuer: client.ID, Audience: issuer, OnlyAudience: true, MaxLifetime: maxAssertionLifetime,
+		Types: []string{"jwt", "client-authentication+jwt"},
+	}, now)
+	switch {
+	case err != nil:
+		return nil, invalidClient("the assertion is refused: " + err.Error())
+	case proof.Subject != client.ID:
+		return nil, invalidClient("the assertion is refused: its sub is not the client")
+	case proof.ID == "" || len(proof.ID) > 255:
+		return nil, invalidClient("the assertion is refused: it has no jti, or a long one")
+	case !s.replays.First(client.ID, proof.ID, proof.Expiry, now):
+		return nil, invalidClient("the assertion is refused: it was used before")
+	}
+	return client, nil
+}
+
+// claimed is what a JWT says before anything was checked: good for finding out whose keys verify it, and for nothing else.
+type claimed struct {
+	Issuer  string `json:"iss"`
+	Subject string `json:"sub"`
+}
+
+func unverified(compact string) (c claimed) {
+	parts := strings.Split(compact, ".")
+	if len(parts) != 3 {
+		return c
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return c
+	}
+	_ = json.Unmarshal(payload, &c) // then it is empty
+	return c
+}

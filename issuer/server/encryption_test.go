@@ -1,0 +1,58 @@
+package server_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"net/http"
+	"strings"
+	"testing"
+
+	jose "github.com/go-jose/go-jose/v4"
+)
+
+// An audience that registered a key gets its tokens signed, and then encrypted for it.
+func TestTokensAreEncryptedForTheirAudience(t *testing.T) {
+	large, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alg, private := range map[jose.KeyAlgorithm]crypto.Signer{jose.ECDH_ES_A256KW: newKey(t), jose.RSA_OAEP_256: large} {
+		t.Run(string(alg), func(t *testing.T) {
+			w := prepare(t)
+			public, err := (&jose.JSONWebKey{Key: private.Public(), Algorithm: string(alg), Use: "enc", KeyID: "shop-1"}).MarshalJSON()
+			w.must(err)
+			w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "  audiences: ["+audience+"]",
+				"  audiences: ["+audience+", https://open.example.com]\n  encryption: [{audience: \""+audience+"\", key: "+string(public)+"}]", 1)})
+			w.useKey("ES256", newKey(t))
+			w.start()
+			r := w.post(alice("resource", audience))
+			if r.status != http.StatusOK {
+				t.Fatalf("%d %s", r.status, r.body)
+			}
+			nested, _ := r.fields["access_token"].(string)
+			if strings.Count(nested, ".") != 4 {
+				t.Fatalf("it is not encrypted: %s", nested)
+			}
+			opened, err := jose.ParseEncryptedCompact(nested, []jose.KeyAlgorithm{alg}, []jose.ContentEncryption{jose.A256GCM})
+			w.must(err)
+			if opened.Header.KeyID != "shop-1" || opened.Header.ExtraHeaders["cty"] != "JWT" || opened.Header.ExtraHeaders["zip"] != nil {
+				t.Errorf("header %+v", opened.Header)
+			}
+			inner, err := opened.Decrypt(private)
+			w.must(err)
+			if token := w.verify(string(inner), audience); token.Subject() != "8a2f" || w.keyIDOf(string(inner)) == "" {
+				t.Errorf("inside is %s", inner)
+			}
+			if r := w.post(alice("resource", "https://open.example.com")); strings.Count(r.fields["access_token"].(string), ".") != 2 {
+				t.Errorf("a token for another audience: %s", r.body)
+			}
+			if r := w.post(alice()); r.fields["error"] != "invalid_target" {
+				t.Errorf("for both, of which one cannot read it: %d %s", r.status, r.body)
+			}
+			if r := w.post(form("grant_type", "client_credentials", "client_id", "batch", "client_secret", secret)); r.status != http.StatusOK {
+				t.Errorf("another client: %d %s", r.status, r.body)
+			}
+		})
+	}
+}

@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/foreign"
+)
+
+// The token types (RFC 8693 section 3).
+const (
+	typePrefix      = "urn:ietf:params:oauth:token-type:"
+	typeAccessToken = typePrefix + "access_token"
+	typeIDToken     = typePrefix + "id_token"
+	typeJWT         = typePrefix + "jwt"
+)
+
+// subjectToken is what a token exchange is about (RFC 8693 section 2.1).
+type subjectToken struct {
+	token, kind, requested, actor string
+}
+
+func (t *subjectToken) check() *refusal {
+	switch {
+	case t.token == "" || t.kind == "":
+		return invalidRequest("subject_token and subject_token_type are needed")
+	case !slices.Contains([]string{typeJWT, typeAccessToken, typeIDToken}, t.kind):
+		return invalidRequest("the subject_token_type must be that of a JWT, an access token or an ID token")
+	case t.requested != "" && t.requested != typeAccessToken && t.requested != typeJWT:
+		return invalidRequest("only access tokens are issued")
+	case t.actor != "":
+		return invalidRequest("there is no delegation: leave out the actor_token")
+	}
+	return nil
+}
+
+// exchange is token exchange (RFC 8693). What is wrong with the subject token is invalid_request (section 2.2.2). The new
+// token never outlives it.
+func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
+	if refused := req.subject.check(); refused != nil {
+		return refused
+	}
+	refuse := func(reason string) *refusal {
+		return &refusal{status: 400, code: "invalid_request", description: "the subject token is not accepted", reason: reason}
+	}
+	trusted, ok := settings.Trusted(g.client, unverified(req.subject.token).Issuer)
+	if !ok {
+		return refuse("the subject token is of an issuer that this client may not use")
+	}
+	now := s.now()
+	subject, err := s.foreign[trusted.Name].Verify(ctx, req.subject.token, foreign.Expected{
+		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
+	}, now)
+	if errors.Is(err, foreign.ErrNoKeys) {
+		return unavailable("the keys of the subject token's issuer cannot be read", 10)
+	}
+	if err != nil {
+		return refuse("the subject token is refused: " + err.Error())
+	}
+	g.lifetime = min(g.lifetime, subject.Expiry.Sub(now)).Truncate(time.Second)
+	if g.lifetime < time.Second {
+		return refuse("the subject token has expired")
+	}
+	mapped, err := trusted.Map(subject.Claims)
+	if err != nil {
+		return refuse(err.Error())
+	}
+	g.subject, g.claims, e.subject = mapped.Subject, mapped.Claims, mapped.Subject
+	return nil
+}

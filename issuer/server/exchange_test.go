@@ -1,0 +1,226 @@
+package server_test
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+)
+
+const exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+// provider is an OpenID provider whose tokens are exchanged.
+type provider struct {
+	*world
+	server *httptest.Server
+	key    jose.JSONWebKey
+	ca     string
+	// keys is what jwks_uri answers.
+	keys atomic.Pointer[string]
+	// asked counts the questions for keys.
+	asked atomic.Int64
+}
+
+func newProvider(w *world) *provider {
+	w.Helper()
+	p := &provider{world: w}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(answer http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(answer, `{"issuer":%q,"jwks_uri":%q}`, p.server.URL, p.server.URL+"/keys")
+	})
+	mux.HandleFunc("GET /keys", func(answer http.ResponseWriter, _ *http.Request) {
+		p.asked.Add(1)
+		_, _ = fmt.Fprint(answer, *p.keys.Load())
+	})
+	p.server = httptest.NewTLSServer(mux)
+	w.Cleanup(p.server.Close)
+	p.ca = filepath.Join(w.TempDir(), "ca.crt")
+	w.must(os.WriteFile(p.ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.server.Certificate().Raw}), 0o600))
+	p.rotate()
+	return p
+}
+
+// rotate makes a new key and publishes it alone.
+func (p *provider) rotate() {
+	p.Helper()
+	p.key = jwkOf(p.T, "ES256", newKey(p.T))
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{p.key.Public()}})
+	p.must(err)
+	text := string(set)
+	p.keys.Store(&text)
+}
+
+// config has a client "pods" that exchanges the provider's tokens.
+func (p *provider) config() string {
+	return p.world.config() + fmt.Sprintf(`- {id: pods, public: true, grantTypes: ["%s"], subjectIssuers: [them], scopes: [read]}
+- {id: none, public: true, grantTypes: ["%[1]s"], subjectIssuers: [other]}
+tokenExchange:
+- name: them
+  issuer: %s
+  keys: {caFile: %s}
+  allow: claims.?blocked.orValue(false) != true
+  subject: '"them/" + claims.sub'
+  claims: {team: 'claims.?team', roles: 'claims.?roles', all: 'claims.?nested'}
+- {name: other, issuer: "https://other.example.com", keys: {file: /nowhere}}
+`, exchangeGrant, p.server.URL, p.ca)
+}
+
+// token is a right one, but for the changes.
+func (p *provider) token(changes map[string]any) string {
+	p.Helper()
+	claims := map[string]any{"iss": p.server.URL, "sub": "cart", "aud": issuerURL, "exp": time.Now().Add(time.Hour).Unix(), "team": "shop", "roles": []string{"a", "b"}}
+	for claim, value := range changes {
+		claims[claim] = value
+		if value == nil {
+			delete(claims, claim)
+		}
+	}
+	text, err := json.Marshal(claims)
+	p.must(err)
+	return p.assertion(p.key, string(text))
+}
+
+func (p *provider) exchange(token string, more ...string) reply {
+	p.Helper()
+	return p.post(form(append([]string{
+		"grant_type", exchangeGrant, "client_id", "pods", "subject_token", token, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt",
+	}, more...)...))
+}
+
+func newExchange(t *testing.T) *provider {
+	t.Helper()
+	w := prepare(t)
+	p := newProvider(w)
+	w.settings.write(map[string]string{"issuer.yaml": p.config()})
+	w.useKey("ES256", newKey(t))
+	w.start()
+	return p
+}
+
+func TestTokenExchange(t *testing.T) {
+	p := newExchange(t)
+	r := p.exchange(p.token(nil))
+	if r.status != http.StatusOK || r.fields["issued_token_type"] != "urn:ietf:params:oauth:token-type:access_token" || r.fields["token_type"] != "Bearer" {
+		t.Fatalf("%d %s\n%s", r.status, r.body, p.audit)
+	}
+	token := p.verify(r.fields["access_token"].(string), audience)
+	var claims struct {
+		Team  string   `json:"team"`
+		Roles []string `json:"roles"`
+		All   any      `json:"all"`
+	}
+	p.must(token.Claims(&claims))
+	if token.Subject() != "them/cart" || token.ClientID() != "pods" || claims.Team != "shop" || !slices.Equal(claims.Roles, []string{"a", "b"}) || claims.All != nil {
+		t.Errorf("%s %+v", token.Subject(), claims)
+	}
+	if r.fields["expires_in"] != 300.0 || !slices.Equal(token.Scopes(), []string{"read"}) {
+		t.Errorf("%s", r.body)
+	}
+	short := p.exchange(p.token(map[string]any{"exp": time.Now().Add(90 * time.Second).Unix()}))
+	if lives, _ := short.fields["expires_in"].(float64); lives < 80 || lives > 90 {
+		t.Errorf("it outlives what came in: %s", short.body)
+	}
+	if again := p.exchange(p.token(nil), "requested_token_type", "urn:ietf:params:oauth:token-type:jwt", "resource", audience); again.status != http.StatusOK {
+		t.Errorf("with all that may be asked for: %s", again.body)
+	}
+}
+
+func TestTokenExchangeRefuses(t *testing.T) {
+	p := newExchange(t)
+	good := p.token(nil)
+	for name, c := range map[string]struct {
+		r            reply
+		code, reason string
+	}{
+		"another audience": {p.exchange(p.token(map[string]any{"aud": "x"})), "invalid_request", "its aud"},
+		"no audience":      {p.exchange(p.token(map[string]any{"aud": nil})), "invalid_request", "its aud"},
+		"expired":          {p.exchange(p.token(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()})), "invalid_request", "it has expired"},
+		"expired just now": {p.exchange(p.token(map[string]any{"exp": time.Now().Add(-time.Second).Unix()})), "invalid_request", "has expired"},
+		"no expiry":        {p.exchange(p.token(map[string]any{"exp": nil})), "invalid_request", "no exp"},
+		"not allowed":      {p.exchange(p.token(map[string]any{"blocked": true})), "invalid_request", "does not allow"},
+		"a hidden claim":   {p.exchange(p.token(map[string]any{"nested": map[string]any{"password": "canary"}})), "server_error", "could not be made"},
+		"a strange sub":    {p.exchange(p.token(map[string]any{"sub": "a\nb"})), "invalid_request", "no usable sub"},
+		"unknown issuer":   {p.exchange(p.token(map[string]any{"iss": "https://evil.example.com"})), "invalid_request", "may not use"},
+		"a forged one":     {p.exchange(good[:len(good)-6] + "AAAAAA"), "invalid_request", "signature"},
+		"no JWT":           {p.exchange("x"), "invalid_request", "may not use"},
+		"no token":         {p.exchange(""), "invalid_request", "are needed"},
+		"another type":     {p.post(form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:saml2")), "invalid_request", "subject_token_type"},
+		"no type":          {p.post(form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good)), "invalid_request", "are needed"},
+		"for a refresh":    {p.exchange(good, "requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request", "only access tokens"},
+		"with an actor":    {p.exchange(good, "actor_token", good), "invalid_request", "delegation"},
+		"another target":   {p.exchange(good, "audience", "x"), "invalid_target", "not allowed"},
+		"another scope":    {p.exchange(good, "scope", "write"), "invalid_scope", "not allowed"},
+		"another client":   {p.post(form("grant_type", exchangeGrant, "client_id", "web", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt")), "unauthorized_client", "may not use"},
+		"of other issuers": {p.post(form("grant_type", exchangeGrant, "client_id", "none", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt")), "invalid_request", "may not use"},
+	} {
+		if c.r.fields["error"] != c.code || strings.Contains(c.r.body, "canary") {
+			t.Errorf("%s: %d %s", name, c.r.status, c.r.body)
+		}
+		p.until(name+" in the audit log", func() bool { return strings.Contains(p.audit.String(), c.reason) })
+	}
+	if strings.Contains(p.audit.String()+p.log.String(), good) || strings.Contains(p.audit.String()+p.log.String(), "canary") {
+		t.Error("a token is in a log")
+	}
+}
+
+// Our own tokens are not exchanged: their lifetime would never end.
+func TestOwnTokensAreNotExchanged(t *testing.T) {
+	p := newExchange(t)
+	own, _ := p.post(alice()).fields["access_token"].(string)
+	if r := p.exchange(own); r.fields["error"] != "invalid_request" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+func TestTrustedKeysRotateAndTheLastGoodStay(t *testing.T) {
+	p := newExchange(t)
+	old := p.token(nil)
+	if r := p.exchange(old); r.status != http.StatusOK {
+		t.Fatal(r.body)
+	}
+	p.rotate()
+	if r := p.exchange(p.token(nil)); r.status != http.StatusOK {
+		t.Errorf("a new key: %s\n%s", r.body, p.audit)
+	}
+	if r := p.exchange(old); r.fields["error"] != "invalid_request" {
+		t.Errorf("the old key: %s", r.body)
+	}
+	p.keys.Store(new("not JSON"))
+	if r := p.exchange(p.token(nil)); r.status != http.StatusOK {
+		t.Errorf("the last good keys did not stay: %s", r.body)
+	}
+	asked := p.asked.Load()
+	stranger := jwkOf(t, "ES256", newKey(t))
+	for range 20 {
+		p.exchange(p.assertion(stranger, `{"iss":"`+p.server.URL+`"}`))
+	}
+	if more := p.asked.Load() - asked; more > 2 {
+		t.Errorf("unknown keys made us ask %d times", more)
+	}
+}
+
+func TestTrustedIssuerThatIsDown(t *testing.T) {
+	p := newExchange(t)
+	p.until("the keys read at the start", func() bool { return p.asked.Load() > 0 })
+	unreachable := p.post(form("grant_type", exchangeGrant, "client_id", "none", "subject_token", p.token(map[string]any{"iss": "https://other.example.com"}),
+		"subject_token_type", "urn:ietf:params:oauth:token-type:jwt"))
+	if unreachable.status != http.StatusServiceUnavailable || unreachable.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", unreachable.status, unreachable.body)
+	}
+	p.until("reported", func() bool {
+		return strings.Contains(p.get(p.probes+"/metrics").body, `keywright_issuer_source_failing{source="keys of other"} 1`)
+	})
+	if r := p.post(alice()); r.status != http.StatusOK {
+		t.Errorf("other grants: %s", r.body)
+	}
+}

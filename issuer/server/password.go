@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/login"
+)
+
+// logIn is the password grant (RFC 6749 section 4.3).
+func (s *Server) logIn(ctx context.Context, req *tokenRequest, g *grant, e *event) *refusal {
+	if login.TooLong(req.username, req.password) {
+		return invalidRequest("username or password is too long")
+	}
+	if wait := s.failures.Wait(s.now(), req.username, e.remote); wait > 0 {
+		return tooManyFailures(wait)
+	}
+	user, err := s.directory.Authenticate(ctx, req.username, req.password)
+	var denied *login.Denied
+	switch {
+	case errors.As(err, &denied):
+		s.failures.Failed(s.now(), req.username, e.remote)
+		e.subject = denied.Subject
+		return invalidGrant("the user name or the password is wrong", denied.Reason)
+	case errors.Is(err, login.ErrBusy):
+		return unavailable("too many logins at once", 1)
+	case err != nil:
+		s.log.Error("Nobody can log in", "error", err.Error())
+		return unavailable("the users cannot be asked for now", 30)
+	}
+	g.subject, g.claims = user.Subject, mapped(user.Attributes, g.client.Claims)
+	if user.Scopes != nil {
+		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(scope string) bool { return !slices.Contains(user.Scopes, scope) })
+	}
+	e.subject = user.Subject
+	return nil
+}
+
+// mapped makes claims of attributes. A client that names no claims gets them all.
+func mapped(attributes map[string]any, claims config.Claims) map[string]any {
+	if claims == nil {
+		return attributes
+	}
+	out := make(map[string]any, len(claims))
+	for claim, attribute := range claims {
+		if value, ok := attributes[attribute]; ok {
+			out[claim] = value
+		}
+	}
+	return out
+}
+
+// isResource tells whether a text is a resource indicator: an absolute URI without a fragment (RFC 8707 section 2).
+func isResource(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.IsAbs() && u.Fragment == "" && len(text) <= 512
+}
