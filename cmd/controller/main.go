@@ -29,8 +29,7 @@ func main() {
 			"rights of config/nudge")
 	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "work only while holding the Lease, so that several replicas can run")
 	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a Lease lasts unrenewed")
-	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second,
-		"how long the leader tries to renew before it stops")
+	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long the leader tries to renew before it stops")
 	flag.DurationVar(&opts.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "time between tries")
 	flag.Parse()
 	if err := run(opts, *verbose); err != nil {
