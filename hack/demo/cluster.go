@@ -87,7 +87,7 @@ func (c *cluster) kubeconfig(path, user string, groups ...string) error {
 func (c *cluster) install(ctx context.Context, root string, targets ...string) error {
 	for _, file := range []string{
 		"default/namespace.yaml", "rbac/service_account.yaml", "rbac/role.yaml", "rbac/role_binding.yaml", "rbac/signingkey_roles.yaml",
-		"policy/jwks.yaml", "policy/key_mounts.yaml", "policy/key_namespace.yaml", "policy/pod_touch.yaml",
+		"policy/controller_token.yaml", "policy/jwks.yaml", "policy/key_mounts.yaml", "policy/key_namespace.yaml", "policy/pod_touch.yaml",
 	} {
 		if err := c.apply(ctx, filepath.Join(root, "config", filepath.FromSlash(file))); err != nil {
 			return fmt.Errorf("apply %s: %w", file, err)
