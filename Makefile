@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
+MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -62,7 +62,7 @@ lint: $(TOOLS) ## Lint all Go code.
 
 .PHONY: tidy
 tidy: ## Tidy every module.
-	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes; do $(GO) -C $$m mod tidy || exit 1; done
+	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes hack/controlplane/containers; do $(GO) -C $$m mod tidy || exit 1; done
 
 .PHONY: verify
 verify: ## Fail if anything is not generated, formatted, tidy or lint-free.
