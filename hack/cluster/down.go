@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -79,24 +78,4 @@ func removeCgroup(path string) error {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return fmt.Errorf("%s is still in use", path)
-}
-
-// hold has the first process stop a component, and waits until it is gone.
-func (c *cluster) hold(ctx context.Context, name string) error {
-	if _, err := os.Stat(c.path("logs", name)); err != nil {
-		return fmt.Errorf("the cluster has no component %s: %w", name, err)
-	}
-	if err := os.WriteFile(c.path("hold", name), nil, 0o600); err != nil {
-		return err
-	}
-	for {
-		if _, err := os.Stat(c.path("running", name)); err != nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }

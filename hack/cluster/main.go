@@ -7,6 +7,7 @@
 //	cluster check     says why it cannot run here, if it cannot
 //	cluster hold C    stops the component C, like kube-apiserver, until
 //	cluster release C starts it again
+//	cluster sync 10s  starts the kubelet again, with that syncFrequency; 0 is its default
 package main
 
 import (
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&c.sync, "sync", 0, "syncFrequency of the kubelet; 0 is its default, a minute")
 	images := flags.String("images", "", "archives of images that pods may use, with commas between them")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: cluster [flags] up|down|check|hold COMPONENT|release COMPONENT")
+		fmt.Fprintln(flags.Output(), "usage: cluster [flags] up|down|check|hold COMPONENT|release COMPONENT|sync DURATION")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -59,7 +60,9 @@ func run(ctx context.Context, args []string) error {
 	case verb == "hold" && name != "":
 		return c.hold(ctx, name)
 	case verb == "release" && name != "":
-		return os.Remove(c.path("hold", name))
+		return c.release(name)
+	case verb == "sync" && name != "":
+		return c.resync(ctx, name)
 	case verb == inside:
 		return c.inside()
 	}

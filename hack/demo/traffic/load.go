@@ -28,6 +28,8 @@ type Load struct {
 	Ledger            *Ledger
 	// Logins and Calls are a second.
 	Logins, Calls int
+	// Took, if it is there, is told how long each login and each call took.
+	Took func(what string, took time.Duration)
 }
 
 // NewClient returns a client that trusts some CAs.
@@ -72,8 +74,10 @@ func Every(ctx context.Context, period time.Duration, do func(ctx context.Contex
 func (l *Load) logIn(ctx context.Context, n int) {
 	var problems []error
 	for i := range l.Issuers {
+		asked := time.Now()
 		t, err := LogIn(ctx, l.HTTP, l.Issuers[(n+i)%len(l.Issuers)], l.User)
 		if err == nil {
+			l.took("login", asked)
 			l.Ledger.given(t)
 			return
 		}
@@ -145,7 +149,14 @@ func (l *Load) call(ctx context.Context, n int) {
 	case forge:
 		l.Ledger.forged(status == http.StatusOK)
 	default:
+		l.took("call", sent)
 		l.Ledger.answered(t, sent, status == http.StatusOK, said)
+	}
+}
+
+func (l *Load) took(what string, since time.Time) {
+	if l.Took != nil {
+		l.Took(what, time.Since(since))
 	}
 }
 
