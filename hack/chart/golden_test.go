@@ -21,11 +21,12 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // cases are sets of values, in testdata/values, and where they are installed.
 var cases = map[string]struct{ namespace, release string }{
-	"default":      {keyNamespace, "keywright"},
-	"everything":   {"keys", "trust"},
-	"cert-manager": {keyNamespace, "keywright"},
-	"ldap":         {keyNamespace, "keywright"},
-	"least":        {keyNamespace, "keywright"},
+	"default":         {keyNamespace, "keywright"},
+	"everything":      {"keys", "trust"},
+	"cert-manager":    {keyNamespace, "keywright"},
+	"ldap":            {keyNamespace, "keywright"},
+	"least":           {keyNamespace, "keywright"},
+	"own-certificate": {keyNamespace, "keywright"},
 }
 
 func render(t *testing.T, version, name string) string {

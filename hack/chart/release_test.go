@@ -42,8 +42,7 @@ func TestRelease(t *testing.T) {
 	for _, version := range helms {
 		t.Run(version, func(t *testing.T) {
 			c := start(t)
-			notes := c.mustHelm(t, version, "install", chart, "-n", keys, "--create-namespace")
-			checkNotes(t, notes)
+			c.mustHelm(t, version, "install", chart, "-n", keys, "--create-namespace")
 			stop := c.runController(t, controller, keys)
 			c.label(t, "default", "keywright.dev/verify", "true")
 			c.wantTrust(t)
@@ -70,7 +69,7 @@ func TestRelease(t *testing.T) {
 				t.Error("the issuer is still there")
 			}
 
-			notes = c.mustHelm(t, version, "install", chart, "-n", keys)
+			notes := notesOf(t, c.mustHelm(t, version, "install", chart, "-n", keys))
 			if c.wantCertificate(t) != ca {
 				t.Error("installed again, it makes another CA")
 			}
@@ -81,22 +80,14 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// checkNotes wants each command of the notes to name what is there.
-func checkNotes(t *testing.T, out string) {
+// notesOf are the notes in what Helm prints.
+func notesOf(t *testing.T, out string) string {
 	t.Helper()
 	_, notes, ok := strings.Cut(out, "NOTES:\n")
 	if !ok {
 		t.Fatalf("no notes:\n%s", out)
 	}
-	for _, want := range []string{
-		"-n keys", "https://keywright-issuer.keys.svc", "--image=keywright-issuer:v0.1.0 -- hash alice", "create secret generic keywright-issuer-users",
-		"kubectl label namespace default keywright.dev/verify=true", "client_id=web", "--signing-key main", "--audience https://shop.example.com",
-		"helm uninstall keywright -n keys",
-	} {
-		if !strings.Contains(notes, want) {
-			t.Errorf("the notes do not say %q:\n%s", want, notes)
-		}
-	}
+	return strings.TrimSpace(notes) + "\n"
 }
 
 func (c *cluster) secret(t *testing.T, name string) map[string]string {
