@@ -57,7 +57,7 @@ generate: $(TOOLS) bin/helm-docs ## Generate the CRD, RBAC, deep copies, and wha
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	bin/controller-gen rbac:roleName=keywright-controller paths=./controllers/... output:rbac:dir=config/rbac
 	hack/chart/copy.sh
-	bin/helm-docs --log-level warning --chart-search-root charts
+	bin/helm-docs --log-level warning --sort-values-order file --chart-search-root charts
 
 .PHONY: format
 format: $(TOOLS) ## Format all Go code.

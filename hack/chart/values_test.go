@@ -1,6 +1,8 @@
 package chart
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -67,5 +69,24 @@ func TestInjectionNeedsKubernetes136(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "which Kubernetes has since 1.36, and this is v1.35.4") {
 			t.Errorf("%s: %v", version, err)
 		}
+	}
+}
+
+// README.md, which is made of values.yaml, says of each value what it does.
+func TestEveryValueIsDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(chart, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "|-----|")
+	rows := strings.Split(strings.TrimSpace(table), "\n")[1:]
+	for _, row := range rows {
+		cells := strings.Split(strings.Trim(row, "|"), " |")
+		if strings.TrimSpace(cells[len(cells)-1]) == "" {
+			t.Errorf("no comment: %s", row)
+		}
+	}
+	if len(rows) < 60 {
+		t.Errorf("only %d values", len(rows))
 	}
 }
