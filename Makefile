@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
+MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -23,18 +23,33 @@ demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by its
 	@ONCE=$(ONCE) $(GO) -C hack/demo run .
 
 .PHONY: test
-test: controlplane ## Run every test: simulation, real API server, TLS, fuzz seeds, the demo once.
+test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API server, TLS, fuzz seeds, the demo once.
 	$(GO) -C verifier test ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
 	$(GO) -C hack/images test ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/clients test ./...
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/chart test ./...
 	$(MAKE) demo ONCE=1
 
 .PHONY: interop
 interop: ## Run the examples of docs/verifying in their own languages and proxies, through a rotation (3 minutes).
 	@if command -v npm >/dev/null; then npm --prefix hack/interop install --silent; fi
 	$(GO) -C hack/interop test -parallel 8 ./...
+
+.PHONY: e2e
+e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
+	@npm --prefix hack/interop install --silent
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
+		$(GO) -C hack/e2e test -count=1 -timeout 30m -v .
+
+.PHONY: cluster
+cluster: controlplane ## Start a real node for trying things by hand; `make cluster-down` stops it.
+	@cd hack/cluster && $(GO) run . -controlplane $$($(GO) -C ../controlplane run .) -node $$($(GO) -C ../controlplane run . -node) up
+
+.PHONY: cluster-down
+cluster-down: ## Stop that node, and remove all it left.
+	@cd hack/cluster && $(GO) run . down
 
 .PHONY: build
 build: ## Build the controller, the issuer and the kubectl plugin into bin/.
@@ -44,13 +59,19 @@ build: ## Build the controller, the issuer and the kubectl plugin into bin/.
 images: ## Build the container images as OCI archives into bin/images, for amd64 and arm64, with bills of materials.
 	$(GO) -C hack/images run .
 
+.PHONY: chart
+chart: bin/helm3 ## Package the Helm chart into bin/.
+	bin/helm3 package charts/keywright --destination bin
+
 ##@ Before a commit
 
 .PHONY: generate
-generate: $(TOOLS) ## Generate the CRD, RBAC and deep copies.
+generate: $(TOOLS) bin/helm-docs ## Generate the CRD, RBAC, deep copies, and what the chart has of config/ and of its values.
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	bin/controller-gen rbac:roleName=keywright-controller paths=./controllers/... output:rbac:dir=config/rbac
+	hack/chart/copy.sh
+	bin/helm-docs --log-level warning --sort-values-order file --chart-search-root charts
 
 .PHONY: format
 format: $(TOOLS) ## Format all Go code.
@@ -123,3 +144,5 @@ bin/controller-gen: hack/tools/go.mod
 bin/golangci-lint: hack/tools/go.mod
 	@mkdir -p bin
 	$(GO) -C hack/tools build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+include hack/chart/helm.mk

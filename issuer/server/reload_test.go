@@ -4,13 +4,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptrace"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/issuer/server"
 )
 
 func TestNewKeySignsAfterTheSwap(t *testing.T) {
@@ -141,6 +145,47 @@ func TestKeyMayComeLater(t *testing.T) {
 	w.useKey("ES256", newKey(t))
 	w.until("ready", func() bool { return w.get(w.probes+"/readyz").status == http.StatusOK })
 	w.verify(w.post(alice()).fields["access_token"].(string), audience)
+}
+
+// An issuer is installed before its users are: it is ready without them, refuses logins like any other, and lets them in once the
+// Secret is there. A list that was there and is gone is not an empty list.
+func TestUsersMayComeLater(t *testing.T) {
+	w := prepare(t)
+	w.useKey("ES256", newKey(t))
+	w.users.write(map[string]string{})
+	w.start()
+	if r := w.get(w.probes + "/readyz"); r.status != http.StatusOK {
+		t.Errorf("/readyz: %d %s", r.status, r.body)
+	}
+	if r := w.post(alice()); r.status != http.StatusBadRequest || r.fields["error"] != "invalid_grant" {
+		t.Errorf("a login without users: %d %s", r.status, r.body)
+	}
+	if !strings.Contains(w.log.String(), "There is no list of users yet") ||
+		!strings.Contains(w.get(w.probes+"/metrics").body, `keywright_issuer_source_failing{source="users"} 0`) {
+		t.Errorf("the log does not say that there are no users, or it counts as a failure:\n%s", w.log)
+	}
+	w.users.write(map[string]string{"users.yaml": usersFile("")})
+	w.until("alice let in", func() bool { return w.post(alice()).status == http.StatusOK })
+	w.users.write(map[string]string{})
+	w.until("the missing list reported", func() bool {
+		return strings.Contains(w.get(w.probes+"/metrics").body, `failing{source="users"} 1`)
+	})
+	if r := w.post(alice()); r.status != http.StatusOK {
+		t.Errorf("the last good list did not stay: %d %s", r.status, r.body)
+	}
+}
+
+// A path with a typing error is not a list that comes later.
+func TestUsersInNoDirectoryAreAnError(t *testing.T) {
+	w := prepare(t)
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "/users.yaml", "/user/users.yaml", 1)})
+	_, err := server.New(t.Context(), server.Options{
+		ConfigFile: filepath.Join(w.settings.path, "issuer.yaml"), Now: time.Now, HashSlots: 1, HashMemory: 1 << 30,
+		Log: slog.New(slog.DiscardHandler), Audit: slog.New(slog.DiscardHandler),
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it starts: %v", err)
+	}
 }
 
 func TestDeletedMountKeepsTheLastGoodKey(t *testing.T) {

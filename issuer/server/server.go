@@ -68,8 +68,8 @@ type Server struct {
 	stopping       atomic.Bool
 }
 
-// New returns a server, and listens at the addresses of its configuration. The signing key may come later; everything else
-// must be there and right.
+// New returns a server, and listens at the addresses of its configuration. The signing key and the list of
+// users may come later; everything else must be there and right.
 func New(ctx context.Context, o Options) (*Server, error) {
 	settings, err := ReadConfig(o.ConfigFile)
 	if err != nil {

@@ -2,7 +2,11 @@ package server
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -29,9 +33,7 @@ func (s *Server) follow(path string, first *config.Config) {
 	s.keys = mount.New("signingKey", keys.Paths(first.SigningKey.Directory), func() (*keys.Snapshot, error) {
 		return s.loadKey(first.SigningKey.Directory)
 	}, s.report)
-	s.users = mount.New("users", []string{first.Users.File}, func() (*login.Users, error) {
-		return ReadUsers(first.Users.File)
-	}, s.report)
+	s.users = mount.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first.Users.File), s.report)
 	files := first.Server.TLS
 	s.certificate = mount.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
 		return s.loadCertificate(files)
@@ -64,7 +66,7 @@ func ReadConfig(path string) (*config.Config, error) {
 // ReadUsers reads a list of users. Without a file there are none.
 func ReadUsers(path string) (*login.Users, error) {
 	if path == "" {
-		return &login.Users{}, nil
+		return login.NoUsers(), nil
 	}
 	b, err := mount.Read(path, login.MaxBytes)
 	if err != nil {
@@ -75,6 +77,24 @@ func ReadUsers(path string) (*login.Users, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return users, nil
+}
+
+// usersThatMayComeLater loads a list of users. There are none until the file appears, for an issuer is installed before its users are.
+// A file that was there and is gone is an error, and so is a directory that does not exist: that is a path with a typing error.
+func (s *Server) usersThatMayComeLater(path string) func() (*login.Users, error) {
+	seen := false
+	return func() (*login.Users, error) {
+		users, err := ReadUsers(path)
+		if seen || !errors.Is(err, fs.ErrNotExist) {
+			seen = seen || err == nil
+			return users, err
+		}
+		if _, missing := os.Stat(filepath.Dir(path)); missing != nil {
+			return nil, err
+		}
+		s.log.Warn("There is no list of users yet: nobody can log in with a password", "file", path)
+		return login.NoUsers(), nil
+	}
 }
 
 func (s *Server) loadKey(directory string) (*keys.Snapshot, error) {

@@ -1,0 +1,146 @@
+package chart
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/issuer/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// cases are sets of values, in testdata/values, and where they are installed.
+var cases = map[string]struct{ namespace, release string }{
+	"default":         {keyNamespace, "keywright"},
+	"everything":      {"keys", "trust"},
+	"cert-manager":    {keyNamespace, "keywright"},
+	"ldap":            {keyNamespace, "keywright"},
+	"least":           {keyNamespace, "keywright"},
+	"own-certificate": {keyNamespace, "keywright"},
+}
+
+func render(t *testing.T, version, name string) string {
+	t.Helper()
+	where := cases[name]
+	text, err := helm(t, version, "template", where.release, chart, "--namespace", where.namespace, "--kube-version", "1.37.2",
+		"--values", filepath.Join("testdata", "values", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+var secret = regexp.MustCompile(`(?s)(tls\.(?:crt|key): )[A-Za-z0-9+/=]+|(    )-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----`)
+
+// golden is what is compared: without certificates, which differ each time, and without copies of config/, which TestChartEqualsConfig
+// compares, but for the case that shows how the namespace goes into them. Alerts and dashboard change often, and have no namespace.
+func golden(text, name string) string {
+	var kept []string
+	for i, document := range strings.Split(text, "---\n# Source: ") {
+		copied := strings.HasPrefix(document, "keywright/templates/guards.yaml")
+		for _, long := range []string{"\n  groups:\n  - name: keywright", "\n  dashboard.json: |"} {
+			document, _, _ = strings.Cut(document, long)
+		}
+		if i > 0 && (!copied || name == "everything") {
+			kept = append(kept, "---\n# Source: "+strings.TrimSpace(document)+"\n") // each Helm leaves other empty lines
+		}
+	}
+	return secret.ReplaceAllString(strings.Join(kept, ""), "${1}${2}(differs each time)")
+}
+
+// What the chart renders changes only where a reviewer sees it, and is the same with each version of Helm.
+func TestGolden(t *testing.T) {
+	for name := range cases {
+		path := filepath.Join("testdata", "golden", name+".yaml")
+		for _, version := range helms {
+			got := golden(render(t, version, name), name)
+			if *update && version == helms[0] {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s by %s differs (-update accepts it):\n%s", name, version, diff)
+			}
+		}
+	}
+}
+
+// foreign are kinds of other projects, which a bare API server does not know.
+var foreign = map[string]bool{"PodMonitor": true, "PrometheusRule": true, "Certificate": true}
+
+// A real API server takes every object, with no field that it does not know, and its pods pass the Pod Security Standard "restricted".
+func TestAPIServerTakesWhatIsRendered(t *testing.T) {
+	c := start(t, filepath.Join(chart, "crds"))
+	strict := client.WithFieldValidation(c.admin, metav1.FieldValidationStrict)
+	for _, where := range cases {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: where.namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
+		if err := c.admin.Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
+			t.Fatal(err)
+		}
+	}
+	for name := range cases {
+		pods, seen := 0, 0
+		for _, o := range objects(t, render(t, "helm4", name)) {
+			if foreign[o.GetKind()] {
+				continue
+			}
+			seen++
+			if err := strict.Create(t.Context(), o.DeepCopy(), client.DryRunAll); err != nil {
+				t.Errorf("%s: %s: %v", name, title(o), err)
+			}
+			if o.GetKind() == "Deployment" {
+				pods++
+				if err := strict.Create(t.Context(), podOf(t, o), client.DryRunAll); err != nil {
+					t.Errorf("%s: a pod of %s: %v", name, title(o), err)
+				}
+			}
+		}
+		if seen < 8 || pods == 0 {
+			t.Errorf("%s: only %d objects and %d pods", name, seen, pods)
+		}
+	}
+}
+
+// podOf is a pod as a Deployment would have one made. A Deployment itself is let in whatever its pods are.
+func podOf(t *testing.T, deployment *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	pod, ok, err := unstructured.NestedMap(deployment.Object, "spec", "template")
+	if err != nil || !ok {
+		t.Fatalf("%s has no template: %v", title(deployment), err)
+	}
+	pod["apiVersion"], pod["kind"] = "v1", "Pod"
+	u := &unstructured.Unstructured{Object: pod}
+	u.SetNamespace(deployment.GetNamespace())
+	u.SetName(deployment.GetName())
+	return u
+}
+
+// The issuer reads the configuration that the chart writes.
+func TestIssuerTakesItsConfiguration(t *testing.T) {
+	for name := range cases {
+		for _, o := range objects(t, render(t, "helm3", name)) {
+			text, ok, _ := unstructured.NestedString(o.Object, "data", "issuer.yaml")
+			if !ok {
+				continue
+			}
+			if _, err := config.Parse([]byte(text)); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, text)
+			}
+		}
+	}
+}

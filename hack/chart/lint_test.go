@@ -1,0 +1,68 @@
+package chart
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+func TestLint(t *testing.T) {
+	for _, version := range helms {
+		out, err := helm(t, version, "lint", "--strict", "--kube-version", "1.37.2", chart)
+		if err != nil || strings.Contains(out, "WARNING") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
+// Artifact Hub reads annotations, some of which are YAML in YAML. The example is the SigningKey that the chart makes, and the images
+// are those that it runs.
+func TestArtifactHubAnnotations(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(chart, "Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var about struct {
+		AppVersion  string
+		Annotations map[string]string
+	}
+	if err := yaml.Unmarshal(text, &about); err != nil {
+		t.Fatal(err)
+	}
+	var examples []*unstructured.Unstructured
+	var images []struct {
+		Name, Image string
+		Platforms   []string
+	}
+	var crds []struct{ Kind, Version, Name, DisplayName, Description string }
+	for name, into := range map[string]any{"crdsExamples": &examples, "images": &images, "crds": &crds} {
+		if err := yaml.UnmarshalStrict([]byte(about.Annotations["artifacthub.io/"+name]), into, yaml.DisallowUnknownFields); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	rendered, err := template(t, "helm3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range images {
+		if !strings.Contains(rendered, "image: "+image.Image+"\n") {
+			t.Errorf("the chart does not run %s", image.Image)
+		}
+	}
+	for _, o := range objects(t, rendered) {
+		if o.GetKind() != "SigningKey" {
+			continue
+		}
+		o.SetAnnotations(nil)
+		if len(examples) != 1 || !equal(o, examples[0]) {
+			t.Errorf("the example is not the SigningKey of the chart:\n%v\n%v", examples, o)
+		}
+	}
+	if len(images) != 2 || len(crds) != 1 || crds[0].Name != "signingkeys.keywright.dev" {
+		t.Errorf("%v\n%v", images, crds)
+	}
+}

@@ -1,0 +1,228 @@
+package chart
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// keys is a namespace other than the one in config/, so that a name that does not follow it shows.
+const keys = "keys"
+
+// helm runs a version of Helm against the cluster, with the chart where it needs one.
+func (c *cluster) helm(t *testing.T, version, command string, args ...string) (string, error) {
+	t.Helper()
+	args = append([]string{command, "keywright"}, args...)
+	return helm(t, version, append(args, "--kubeconfig", c.kubeconfig)...)
+}
+
+func (c *cluster) mustHelm(t *testing.T, version, command string, args ...string) string {
+	t.Helper()
+	out, err := c.helm(t, version, command, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A release lives: it is installed into a bare cluster, upgraded, uninstalled, installed again and removed for good. Meanwhile the real
+// controller works with the rights that the chart gave it, where the chart says.
+func TestRelease(t *testing.T) {
+	controller := filepath.Join(t.TempDir(), "controller")
+	if _, err := run(t.Context(), "go", "build", "-C", root, "-o", controller, "./cmd/controller"); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range helms {
+		t.Run(version, func(t *testing.T) {
+			c := start(t)
+			c.mustHelm(t, version, "install", chart, "-n", keys, "--create-namespace")
+			stop := c.runController(t, controller, keys)
+			c.label(t, "default", "keywright.dev/verify", "true")
+			c.wantTrust(t)
+			ca := c.wantCertificate(t)
+			served := c.secret(t, "keywright-issuer-tls")["tls.crt"]
+
+			c.mustHelm(t, version, "upgrade", chart, "-n", keys, "--set", "issuer.url=https://issuer.example.com:8443", "--set", "issuer.replicas=4")
+			if c.wantCertificate(t, "issuer.example.com") != ca {
+				t.Error("an upgrade makes another CA: every client would have to trust it")
+			}
+			if c.secret(t, "keywright-issuer-tls")["tls.crt"] == served {
+				t.Error("an upgrade does not renew the certificate")
+			}
+			if n, _, _ := unstructured.NestedInt64(c.get(t, "apps/v1", "Deployment", keys, "keywright-issuer").Object, "spec", "replicas"); n != 4 {
+				t.Errorf("an upgrade leaves %d replicas", n)
+			}
+			c.wantRefusedTwice(t, version)
+
+			stop()
+			c.mustHelm(t, version, "uninstall", "-n", keys)
+			c.wantTrust(t)
+			c.wantKept(t)
+			if d := c.get(t, "apps/v1", "Deployment", keys, "keywright-issuer"); d != nil {
+				t.Error("the issuer is still there")
+			}
+
+			notes := notesOf(t, c.mustHelm(t, version, "install", chart, "-n", keys))
+			if c.wantCertificate(t) != ca {
+				t.Error("installed again, it makes another CA")
+			}
+			stop = c.runController(t, controller, keys)
+			defer stop()
+			c.removeAll(t, version, notes)
+		})
+	}
+}
+
+// notesOf are the notes in what Helm prints.
+func notesOf(t *testing.T, out string) string {
+	t.Helper()
+	_, notes, ok := strings.Cut(out, "NOTES:\n")
+	if !ok {
+		t.Fatalf("no notes:\n%s", out)
+	}
+	return strings.TrimSpace(notes) + "\n"
+}
+
+func (c *cluster) secret(t *testing.T, name string) map[string]string {
+	t.Helper()
+	o := c.get(t, "v1", "Secret", keys, name)
+	if o == nil {
+		t.Fatalf("there is no Secret %s", name)
+	}
+	data, _, _ := unstructured.NestedStringMap(o.Object, "data")
+	for k, v := range data {
+		b, err := base64.StdEncoding.DecodeString(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[k] = string(b)
+	}
+	return data
+}
+
+// wantCertificate wants a certificate that a client who trusts the published CA accepts for each name of the issuer, and returns the CA.
+func (c *cluster) wantCertificate(t *testing.T, names ...string) string {
+	t.Helper()
+	files := c.secret(t, "keywright-issuer-tls")
+	certificate, err := tls.X509KeyPair([]byte(files["tls.crt"]), []byte(files["tls.key"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, _, _ := unstructured.NestedString(c.get(t, "v1", "ConfigMap", keys, "keywright-issuer-ca").Object, "data", "ca.crt")
+	if strings.TrimSpace(ca) != strings.TrimSpace(c.secret(t, "keywright-issuer-ca")["tls.crt"]) {
+		t.Error("the published CA is another")
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(ca)) {
+		t.Fatalf("no CA:\n%s", ca)
+	}
+	for _, name := range append(names, "localhost", "keywright-issuer", "keywright-issuer.keys", "keywright-issuer.keys.svc", "keywright-issuer.keys.svc.cluster.local") {
+		if _, err := certificate.Leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: name}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	return ca
+}
+
+// wantRefusedTwice wants a second release refused: its policies would keep the controller of the first from writing.
+func (c *cluster) wantRefusedTwice(t *testing.T, version string) {
+	t.Helper()
+	_, err := helm(t, version, "install", "second", chart, "-n", "second", "--create-namespace", "--kubeconfig", c.kubeconfig)
+	if err == nil || !strings.Contains(err.Error(), "cannot be imported into the current release") {
+		t.Errorf("a second release: %v", err)
+	}
+}
+
+// outlive are the objects that a release leaves behind, beside what the controller made.
+func outlive() []*unstructured.Unstructured {
+	of := func(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
+		o.SetNamespace(namespace)
+		o.SetName(name)
+		return o
+	}
+	all := []*unstructured.Unstructured{
+		of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "signingkeys.keywright.dev"),
+		of("keywright.dev/v1alpha1", "SigningKey", "", "main"),
+		of("v1", "Secret", keys, "main-keyring"), of("v1", "Secret", keys, "main-signing-key"), of("v1", "Secret", keys, "keywright-issuer-ca"),
+		of("v1", "ConfigMap", "default", "keywright-jwks"),
+	}
+	for _, name := range []string{"jwks", "key-mounts", "key-namespace", "controller-token", "controller-touches-pods"} {
+		for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
+			all = append(all, of("admissionregistration.k8s.io/v1", kind, "", "keywright-"+name))
+		}
+	}
+	return all
+}
+
+func (c *cluster) wantKept(t *testing.T) {
+	t.Helper()
+	for _, o := range outlive() {
+		if c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()) == nil {
+			t.Errorf("after helm uninstall there is no %s", title(o))
+		}
+	}
+}
+
+// removeAll does what the notes say, in their order, and wants nothing left.
+func (c *cluster) removeAll(t *testing.T, version, notes string) {
+	t.Helper()
+	_, removal, ok := strings.Cut(notes, "To\nremove all of it")
+	_, commands, _ := strings.Cut(removal, "\n\n")
+	if !ok || strings.Count(commands, "\n") < 7 {
+		t.Fatalf("the notes do not say how to remove all:\n%s", notes)
+	}
+	path := t.TempDir()
+	for name, program := range map[string]string{"helm": filepath.Join(root, "bin", version), "kubectl": filepath.Join(assets(), "kubectl")} {
+		program, err := filepath.Abs(program)
+		if err == nil {
+			err = os.Symlink(program, filepath.Join(path, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Nothing here empties a namespace that is deleted: to wait for its end is left out.
+	commands = strings.Replace(commands, "kubectl delete namespace", "kubectl delete --wait=false namespace", 1)
+	script := "set -ex\nPATH=" + path + ":$PATH\nexport KUBECONFIG=" + c.kubeconfig + "\n" + commands
+	if _, err := run(t.Context(), "timeout", "60", "sh", "-c", script); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range outlive() {
+		if o.GetNamespace() != keys && c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()) != nil {
+			t.Errorf("%s is left", title(o))
+		}
+	}
+	for _, kind := range []string{"clusterroles", "clusterrolebindings", "mutatingadmissionpolicies", "validatingadmissionpolicies"} {
+		if left := c.kubectl(t, "get", kind, "-l", "app.kubernetes.io/name=keywright", "-o", "name"); left != "" {
+			t.Errorf("left: %s", left)
+		}
+	}
+	if left := c.kubectl(t, "get", "secrets", "-n", keys, "-o", "name"); strings.Contains(left, "main-") {
+		t.Errorf("keys are left: %s", left)
+	}
+	if c.get(t, "v1", "Namespace", "", keys).GetDeletionTimestamp() == nil {
+		t.Error("the namespace is not deleted")
+	}
+}
+
+func (c *cluster) kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := run(t.Context(), filepath.Join(assets(), "kubectl"), append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (c *cluster) label(t *testing.T, namespace, label, value string) {
+	t.Helper()
+	c.kubectl(t, "label", "--overwrite", "namespace", namespace, fmt.Sprintf("%s=%s", label, value))
+}
