@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -16,27 +17,50 @@ func (s *story) upgrade(t *testing.T) {
 	s.rotate(t)
 }
 
-// uninstall takes the release away, and leaves what tokens are verified with.
+// uninstall takes the release away, and finds that tokens are still verified.
 func (s *story) uninstall(t *testing.T) {
 	_, s.removal = notes(t, s.shell)
-	before := reported(t, s.shell)
-	// Nobody can log in from now on: what the load says of that is no news.
-	s.run(t, "kubectl scale deployment load -n clients --replicas=0")
+	// Nobody can log in from now on.
+	s.run(t, "kubectl delete deployment load -n clients --wait")
+	token := strings.TrimSpace(s.feed(t, forward("keywright-system", "deployment/keywright-issuer", 8443)+
+		"kubectl keywright token --ca issuer-ca.crt --url https://localhost:8443 --client-id web --username alice", s.password))
 	t.Logf("%s", s.run(t, "helm uninstall keywright -n keywright-system --wait"))
 	for _, kept := range []string{
 		"secret/main-keyring secret/main-signing-key -n keywright-system", "configmap/keywright-jwks -n shop", "configmap/keywright-jwks -n orders",
-		"signingkey/main", "crd/signingkeys.keywright.dev", "validatingadmissionpolicy/keywright-key-namespace",
+		"signingkey/main", "crd/signingkeys.keywright.dev",
 	} {
 		s.run(t, "kubectl get "+kept)
 	}
-	if len(s.token) == 0 || before.Verified == 0 {
-		t.Fatal("there is no token to try")
-	}
 	for _, service := range []string{"shop", "orders"} {
-		out := s.feed(t, "kubectl run after-"+service+" -n clients --rm -qi --restart=Never --image="+registry()+"keywright-e2e:"+tag+
-			` --overrides="$(cat overrides.json)" --command -- /load`, "")
-		if !strings.Contains(out, "hello alice") {
-			t.Errorf("%s: %s", service, out)
+		out := s.feed(t, forward(service, "deployment/"+service, 9443)+fmt.Sprintf(
+			`curl -sS --cacert services-ca.crt --connect-to %[1]s.%[1]s.svc:443:localhost:9443 https://%[1]s.%[1]s.svc/ -H "Authorization: Bearer $(cat)"`, service), token)
+		if !strings.Contains(out, "hello ") {
+			t.Errorf("%s does not accept a token that an issuer gave before it was uninstalled: %s", service, out)
 		}
+	}
+}
+
+// forward has a port of a pod at localhost for the rest of the line.
+func forward(namespace, target string, port int) string {
+	return fmt.Sprintf(`kubectl port-forward -n %s %s %d >forwarded 2>&1 &
+trap 'kill $!' EXIT
+until grep -q Forwarding forwarded; do sleep 0.1; done
+`, namespace, target, port)
+}
+
+// remove installs the release again, which takes up what was left, and removes it all as the notes say.
+func (s *story) remove(t *testing.T) {
+	before := s.run(t, "kubectl get configmap keywright-jwks -n shop -o jsonpath='{.data}'")
+	s.run(t, helm("install"))
+	s.eventually(t, "kubectl get signingkey main -o jsonpath='{.status.conditions[?(@.type==\"Ready\")].status}'", func(out string) bool { return out == "True" })
+	if after := s.run(t, "kubectl get configmap keywright-jwks -n shop -o jsonpath='{.data}'"); after != before {
+		t.Error("the new installation took other keys")
+	}
+	t.Logf("%s", s.run(t, s.removal))
+	for _, gone := range []string{"signingkeys", "secrets -n keywright-system -l app.kubernetes.io/managed-by=keywright", "pods -n keywright-system"} {
+		s.eventually(t, "kubectl get --no-headers --ignore-not-found "+gone, func(out string) bool { return strings.TrimSpace(out) == "" || strings.Contains(out, "No resources") })
+	}
+	if out := s.run(t, "kubectl get configmap keywright-jwks -n shop -o jsonpath='{.data}'"); strings.Contains(out, "main.json") {
+		t.Errorf("the file is still there: %s", out)
 	}
 }
