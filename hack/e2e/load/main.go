@@ -58,12 +58,33 @@ func run(ctx context.Context) error {
 	})
 	http.HandleFunc("POST /revoke", func(_ http.ResponseWriter, r *http.Request) { l.Ledger.Revoke(r.FormValue("kid")) })
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: 5 * time.Second}
-	go l.Run(ctx)
+	go func() {
+		answering(ctx, l.HTTP, l.Services)
+		l.Run(ctx)
+	}()
 	go func() {
 		<-ctx.Done()
 		_ = server.Close()
 	}()
 	return server.ListenAndServe()
+}
+
+// answering waits until each service answers anything: a new Service takes the nodes a moment to know.
+func answering(ctx context.Context, client *http.Client, services []string) {
+	for _, service := range services {
+		for ctx.Err() == nil {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, service, nil)
+			if err != nil {
+				return
+			}
+			response, err := client.Do(request)
+			if err == nil {
+				_ = response.Body.Close()
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
 }
 
 // trusted reads all CAs.
