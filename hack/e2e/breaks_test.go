@@ -52,8 +52,6 @@ func (s *story) withoutAPIServer(t *testing.T) {
 	if issued, verified := after.Issued-before.Issued, after.Verified-before.Verified; issued < 100 || verified < 1000 {
 		t.Errorf("in that minute only %d tokens were issued and %d verified", issued, verified)
 	}
-	s.run(t, "kubectl wait --for=condition=Ready signingkey/main --timeout=2m")
-	s.rotate(t)
 }
 
 // inject tries pods with and without the label, and with init containers.

@@ -6,6 +6,7 @@ require (
 	github.com/keywright/keywright v0.0.0
 	github.com/keywright/keywright/hack/demo v0.0.0
 	github.com/keywright/keywright/hack/images v0.0.0-00010101000000-000000000000
+	sigs.k8s.io/yaml v1.6.0
 )
 
 require (

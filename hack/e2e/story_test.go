@@ -32,15 +32,16 @@ func TestEndToEnd(t *testing.T) {
 	s := &story{shell: newShell(t, n.kubeconfig), node: n, password: rand.Text()}
 	s.install(t)
 	s.step(t, "services start, and verify", s.serve)
+	s.startPrometheus(t)
 	s.step(t, "ten rotations, kubelets that look once a second", s.rotateTen)
 	s.step(t, "a revocation", s.revoke)
 	s.step(t, "the controllers are killed", s.killControllers)
 	s.step(t, "the issuers are killed, one after the other", s.killIssuers)
 	s.step(t, "a ConfigMap is deleted", s.deleteConfigMap)
 	s.step(t, "keys are mounted where a label asks for it", s.inject)
-	s.step(t, "the API server is away for a minute", s.withoutAPIServer)
-	s.step(t, "a rotation, kubelets that look once a minute", s.rotateByDefaults)
+	s.step(t, "a rotation, kubelets that look once a minute, and a minute without the API server", s.rotateByDefaults)
 	s.step(t, "the chart is upgraded", s.upgrade)
+	s.step(t, "Prometheus has all that the dashboard shows", s.watched)
 	s.step(t, "the release is uninstalled", s.uninstall)
 	s.step(t, "all is removed", s.remove)
 }

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+const prometheusAddress = "127.0.0.1:9390"
+
+// scrape is what the PodMonitor of config/monitoring says, for a Prometheus outside of the cluster.
+const scrape = `
+global: {scrape_interval: 1s}
+rule_files: [rules.yaml]
+scrape_configs:
+- job_name: keywright
+  kubernetes_sd_configs: [{role: pod, kubeconfig_file: KUBECONFIG, namespaces: {names: [keywright-system]}}]
+  relabel_configs:
+  - {source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_name], regex: keywright, action: keep}
+  - {source_labels: [__meta_kubernetes_pod_container_port_name], regex: metrics|probes, action: keep}
+  - {source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_component, __meta_kubernetes_pod_container_port_name], regex: controller;probes, action: drop}
+  - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+`
+
+// startPrometheus scrapes Keywright from now on, by a Prometheus of the host, which reaches the pods of a node of ours.
+func (s *story) startPrometheus(t *testing.T) {
+	if !s.node.ours() {
+		t.Log("left out: the pods of somebody else's cluster cannot be reached from here")
+		return
+	}
+	directory := t.TempDir()
+	config := strings.ReplaceAll(scrape, "KUBECONFIG", s.node.kubeconfig)
+	check(t, os.WriteFile(filepath.Join(directory, "prometheus.yml"), []byte(config), 0o600))
+	check(t, os.WriteFile(filepath.Join(directory, "rules.yaml"), alerts(t), 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	log, err := os.Create(filepath.Join(directory, "log"))
+	check(t, err)
+	cmd := exec.CommandContext(ctx, "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+prometheusAddress)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = directory, log, log
+	check(t, cmd.Start())
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait()
+		_ = log.Close()
+	})
+	s.until(t, "Prometheus scrapes five pods", func() bool { return len(query(t, `up{job="keywright"} == 1`)) == 5 })
+}
+
+// alerts are the rules of the PrometheusRule, as Prometheus itself reads them.
+func alerts(t *testing.T) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "config", "monitoring", "rules.yaml"))
+	check(t, err)
+	var rule struct{ Spec json.RawMessage }
+	check(t, yaml.Unmarshal(b, &rule))
+	spec, err := yaml.JSONToYAML(rule.Spec)
+	check(t, err)
+	return spec
+}
+
+// query asks Prometheus.
+func query(t *testing.T, expression string) []json.RawMessage {
+	t.Helper()
+	response, err := http.Get("http://" + prometheusAddress + "/api/v1/query?query=" + url.QueryEscape(expression))
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct {
+		Error string
+		Data  struct{ Result []json.RawMessage }
+	}
+	check(t, json.NewDecoder(response.Body).Decode(&answer))
+	if answer.Error != "" {
+		t.Fatalf("%s: %s", expression, answer.Error)
+	}
+	return answer.Data.Result
+}
+
+// watched asks all that the dashboard asks, after everything else has happened.
+func (s *story) watched(t *testing.T) {
+	if !s.node.ours() {
+		return
+	}
+	b, err := os.ReadFile(filepath.Join("..", "..", "config", "monitoring", "dashboard.json"))
+	check(t, err)
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	check(t, json.Unmarshal(b, &dashboard))
+	asked := 0
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			asked++
+			expression := strings.ReplaceAll(target.Expr, "$signingkey", ".*")
+			s.until(t, panel.Title+" shows something: "+expression, func() bool { return len(query(t, expression)) > 0 })
+		}
+	}
+	if asked < 10 {
+		t.Errorf("the dashboard asks only %d things", asked)
+	}
+	for _, alert := range query(t, `ALERTS{alertstate="firing"}`) {
+		t.Errorf("an alert fires: %s", alert)
+	}
+}
