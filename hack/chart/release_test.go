@@ -165,8 +165,8 @@ func outlive() []*unstructured.Unstructured {
 func (c *cluster) wantKept(t *testing.T) {
 	t.Helper()
 	for _, o := range outlive() {
-		if c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()) == nil {
-			t.Errorf("after helm uninstall there is no %s", title(o))
+		if kept := c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()); kept == nil || kept.GetDeletionTimestamp() != nil {
+			t.Errorf("helm uninstall deletes the %s", title(o))
 		}
 	}
 }
@@ -179,22 +179,7 @@ func (c *cluster) removeAll(t *testing.T, version, notes string) {
 	if !ok || strings.Count(commands, "\n") < 7 {
 		t.Fatalf("the notes do not say how to remove all:\n%s", notes)
 	}
-	path := t.TempDir()
-	for name, program := range map[string]string{"helm": filepath.Join(root, "bin", version), "kubectl": filepath.Join(assets(), "kubectl")} {
-		program, err := filepath.Abs(program)
-		if err == nil {
-			err = os.Symlink(program, filepath.Join(path, name))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	// Nothing here empties a namespace that is deleted: to wait for its end is left out.
-	commands = strings.Replace(commands, "kubectl delete namespace", "kubectl delete --wait=false namespace", 1)
-	script := "set -ex\nPATH=" + path + ":$PATH\nexport KUBECONFIG=" + c.kubeconfig + "\n" + commands
-	if _, err := run(t.Context(), "timeout", "60", "sh", "-c", script); err != nil {
-		t.Fatal(err)
-	}
+	c.shell(t, version, commands)
 	for _, o := range outlive() {
 		if o.GetNamespace() != keys && c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()) != nil {
 			t.Errorf("%s is left", title(o))
@@ -210,6 +195,27 @@ func (c *cluster) removeAll(t *testing.T, version, notes string) {
 	}
 	if c.get(t, "v1", "Namespace", "", keys).GetDeletionTimestamp() == nil {
 		t.Error("the namespace is not deleted")
+	}
+}
+
+// shell runs commands as a person would who has a version of Helm, from the root of the repository. Nothing here runs pods or empties a
+// namespace that is deleted, so what would wait for that does not wait.
+func (c *cluster) shell(t *testing.T, version, commands string) {
+	t.Helper()
+	path := t.TempDir()
+	for name, program := range map[string]string{"helm": filepath.Join(root, "bin", version), "kubectl": filepath.Join(assets(), "kubectl")} {
+		program, err := filepath.Abs(program)
+		if err == nil {
+			err = os.Symlink(program, filepath.Join(path, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	commands = strings.NewReplacer(" --wait", "", "kubectl delete namespace", "kubectl delete --wait=false namespace").Replace(commands)
+	script := "set -ex\ncd " + root + "\nPATH=" + path + ":$PATH\nexport KUBECONFIG=" + c.kubeconfig + "\n" + commands
+	if _, err := run(t.Context(), "timeout", "60", "sh", "-c", script); err != nil {
+		t.Fatal(err)
 	}
 }
 
