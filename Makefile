@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients hack/chart
+MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -37,6 +37,20 @@ interop: ## Run the examples of docs/verifying in their own languages and proxie
 	@if command -v npm >/dev/null; then npm --prefix hack/interop install --silent; fi
 	$(GO) -C hack/interop test -parallel 8 ./...
 
+.PHONY: e2e
+e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
+	@npm --prefix hack/interop install --silent
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
+		$(GO) -C hack/e2e test -count=1 -timeout 30m -v .
+
+.PHONY: cluster
+cluster: controlplane ## Start a real node for trying things by hand; `make cluster-down` stops it.
+	@cd hack/cluster && $(GO) run . -controlplane $$($(GO) -C ../controlplane run .) -node $$($(GO) -C ../controlplane run . -node) up
+
+.PHONY: cluster-down
+cluster-down: ## Stop that node, and remove all it left.
+	@cd hack/cluster && $(GO) run . down
+
 .PHONY: build
 build: ## Build the controller, the issuer and the kubectl plugin into bin/.
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
@@ -69,7 +83,7 @@ lint: $(TOOLS) ## Lint all Go code.
 
 .PHONY: tidy
 tidy: ## Tidy every module.
-	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes; do $(GO) -C $$m mod tidy || exit 1; done
+	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes hack/controlplane/containers; do $(GO) -C $$m mod tidy || exit 1; done
 
 .PHONY: verify
 verify: ## Fail if anything is not generated, formatted, tidy or lint-free.

@@ -115,6 +115,23 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// A second request within the second of the first one asks for a rotation of its own.
+func TestRotateAsksAnew(t *testing.T) {
+	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	var key keywrightv1alpha1.SigningKey
+	for _, c := range []struct{ handled, want time.Time }{
+		{time.Time{}, at}, {at.Add(-time.Second), at}, {at, at.Add(time.Second)}, {at.Add(time.Second), at.Add(2 * time.Second)},
+	} {
+		key.Status.HandledRotateRequest = nil
+		if !c.handled.IsZero() {
+			key.Status.HandledRotateRequest = &metav1.Time{Time: c.handled}
+		}
+		if got := newerThanHandled(at, &key); !got.Equal(c.want) {
+			t.Errorf("handled %v: asks for %v, want %v", c.handled, got, c.want)
+		}
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	key := signingKey(t, "revoke")
 	kid := key.Status.ActiveKeyID

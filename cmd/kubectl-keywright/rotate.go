@@ -26,7 +26,7 @@ func (c *cli) rotateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			asked := c.now().UTC().Truncate(time.Second)
+			asked := newerThanHandled(c.now().UTC().Truncate(time.Second), key)
 			before := key.DeepCopy()
 			if key.Annotations == nil {
 				key.Annotations = map[string]string{}
@@ -44,6 +44,14 @@ func (c *cli) rotateCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait")
 	return cmd
+}
+
+// newerThanHandled is the time of a request that asks for a rotation of its own, also within the second of the last one that was handled.
+func newerThanHandled(now time.Time, key *keywrightv1alpha1.SigningKey) time.Time {
+	if handled := key.Status.HandledRotateRequest; handled != nil && !now.After(handled.Time) {
+		return handled.UTC().Add(time.Second)
+	}
+	return now
 }
 
 // awaitRotation waits until the request was handled. It says what is awaited whenever that changes.

@@ -13,21 +13,8 @@ import (
 	"time"
 )
 
-// binary is one command to build.
-type binary struct {
-	name, pkg, ldflags string
-}
-
-const (
-	stripped  = "-s -w"
-	versioned = stripped +
-		" -X k8s.io/component-base/version.gitVersion=v" + version +
-		" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37" +
-		" -X k8s.io/client-go/pkg/version.gitVersion=v" + version
-)
-
-// build compiles the binaries from the module in source, and moves them to target when all are there.
-func build(ctx context.Context, source, target string) error {
+// build compiles a set from the modules in source, and moves it to target when all are there.
+func (s set) build(ctx context.Context, source, target string) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
@@ -37,12 +24,8 @@ func build(ctx context.Context, source, target string) error {
 	}
 	defer func() { _ = os.RemoveAll(unfinished) }()
 	began := time.Now()
-	say("building etcd, kube-apiserver and kubectl v%s from source, once: about 6 minutes on two cores", version)
-	for _, b := range []binary{
-		{"etcd", "go.etcd.io/etcd/server/v3", stripped},
-		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", versioned},
-		{"kubectl", "k8s.io/kubernetes/cmd/kubectl", versioned},
-	} {
+	say("building %s, Kubernetes v%s, from source, once: about %d minutes on two cores", s.name, version, s.minutes)
+	for _, b := range s.binaries {
 		if err := b.build(ctx, source, unfinished); err != nil {
 			return fmt.Errorf("build %s: %w", b.name, err)
 		}
@@ -61,7 +44,7 @@ func build(ctx context.Context, source, target string) error {
 func (b binary) build(ctx context.Context, source, target string) error {
 	began := time.Now()
 	say("%s: fetching modules", b.name)
-	listing := goCommand(ctx, source, "list", "-deps", b.pkg)
+	listing := b.command(ctx, source, "list", "-deps", "-tags", b.tags, b.pkg)
 	var complaints bytes.Buffer
 	listing.Stderr = &complaints
 	listed, err := listing.Output()
@@ -69,7 +52,7 @@ func (b binary) build(ctx context.Context, source, target string) error {
 		return errors.Join(err, errors.New(tail(complaints.String())))
 	}
 	all := bytes.Count(listed, []byte("\n"))
-	cmd := goCommand(ctx, source, "build", "-v", "-trimpath", "-ldflags", b.ldflags, "-o", filepath.Join(target, b.name), b.pkg)
+	cmd := b.command(ctx, source, "build", "-v", "-trimpath", "-tags", b.tags, "-ldflags", b.ldflags, "-o", filepath.Join(target, b.name), b.pkg)
 	output, err := cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -93,11 +76,15 @@ func (b binary) build(ctx context.Context, source, target string) error {
 	return nil
 }
 
-// goCommand runs go in a module, whatever the environment of the caller says about workspaces, flags and cgo.
-func goCommand(ctx context.Context, directory string, args ...string) *exec.Cmd {
+// command runs go in the module of a binary, whatever the environment of the caller says about workspaces, flags and cgo.
+func (b binary) command(ctx context.Context, source string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = directory
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
+	cmd.Dir = filepath.Join(source, b.module)
+	cgo := "0"
+	if b.cgo {
+		cgo = "1"
+	}
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED="+cgo)
 	return cmd
 }
 

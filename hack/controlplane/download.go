@@ -26,7 +26,7 @@ func download(ctx context.Context, root string) (string, bool) {
 	cmd.Dir, cmd.Stderr = filepath.Join(root, "hack", "tools"), os.Stderr
 	out, err := cmd.Output()
 	directory := strings.TrimSpace(string(out))
-	if err != nil || missing(directory) != "" {
+	if err != nil || controlPlane().missing(directory) != "" {
 		say("setup-envtest has no v%s: building instead", version)
 		return "", false
 	}

@@ -1,10 +1,12 @@
 // Command controlplane prints a directory that holds etcd, kube-apiserver and kubectl, the real ones, for tests and the
 // demo. It takes what KUBEBUILDER_ASSETS names, else what an earlier run left in bin/, else what setup-envtest can
-// download, else it builds them from the Go module proxy. What it does and how far it is goes to standard error.
+// download, else it builds them from the Go module proxy. With -node it prints where the other binaries of a whole cluster are,
+// which it builds if bin/ has none. What it does and how far it is goes to standard error.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,9 +19,11 @@ import (
 const version = "1.37.2"
 
 func main() {
+	ofNode := flag.Bool("node", false, "the binaries of a node: kubelet, containerd and the like")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	directory, err := find(ctx)
+	directory, err := find(ctx, *ofNode)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "controlplane:", err)
 		os.Exit(1)
@@ -27,10 +31,14 @@ func main() {
 	fmt.Println(directory)
 }
 
-// find returns the first directory that has all binaries.
-func find(ctx context.Context) (string, error) {
-	if assets := os.Getenv("KUBEBUILDER_ASSETS"); assets != "" {
-		if missing := missing(assets); missing != "" {
+// find returns the first directory that has all binaries of a set.
+func find(ctx context.Context, ofNode bool) (string, error) {
+	wanted, name := controlPlane(), "controlplane"
+	if ofNode {
+		wanted, name = node(), "node"
+	}
+	if assets := os.Getenv("KUBEBUILDER_ASSETS"); assets != "" && !ofNode {
+		if missing := wanted.missing(assets); missing != "" {
 			return "", fmt.Errorf("KUBEBUILDER_ASSETS is %s, which has no %s: correct it, or unset it to have one made", assets, missing)
 		}
 		return assets, nil
@@ -40,29 +48,31 @@ func find(ctx context.Context) (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(root, "bin")
-	cached := filepath.Join(bin, "controlplane", "v"+version)
-	if missing(cached) == "" {
+	cached := filepath.Join(bin, name, "v"+version)
+	if wanted.missing(cached) == "" {
 		return cached, nil
 	}
-	unlock, err := lock(filepath.Join(bin, "controlplane.lock"))
+	unlock, err := lock(filepath.Join(bin, name+".lock"))
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	if missing(cached) == "" {
+	if wanted.missing(cached) == "" {
 		return cached, nil // another run made it while this one waited
 	}
-	if directory, ok := download(ctx, root); ok {
-		return directory, nil
+	if !ofNode {
+		if directory, ok := download(ctx, root); ok {
+			return directory, nil
+		}
 	}
-	return cached, build(ctx, filepath.Join(root, "hack", "controlplane", "kubernetes"), cached)
+	return cached, wanted.build(ctx, filepath.Join(root, "hack", "controlplane"), cached)
 }
 
 // missing names the first binary that a directory lacks, empty if it has all.
-func missing(directory string) string {
-	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
-		if s, err := os.Stat(filepath.Join(directory, name)); err != nil || s.IsDir() || s.Mode()&0o111 == 0 {
-			return name
+func (s set) missing(directory string) string {
+	for _, b := range s.binaries {
+		if f, err := os.Stat(filepath.Join(directory, b.name)); err != nil || f.IsDir() || f.Mode()&0o111 == 0 {
+			return b.name
 		}
 	}
 	return ""

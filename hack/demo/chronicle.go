@@ -10,6 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+
+	"github.com/keywright/keywright/hack/demo/traffic"
 )
 
 const keyName = "demo"
@@ -32,7 +34,7 @@ type chronicle struct {
 
 // follow looks at the SigningKey five times a second.
 func (c *chronicle) follow(ctx context.Context) {
-	every(ctx, 200*time.Millisecond, func(ctx context.Context, _ int) {
+	traffic.Every(ctx, 200*time.Millisecond, func(ctx context.Context, _ int) {
 		var key keywrightv1alpha1.SigningKey
 		if c.admin.Get(ctx, client.ObjectKey{Name: keyName}, &key) == nil {
 			c.saw(key)

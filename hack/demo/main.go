@@ -59,7 +59,7 @@ func run(ctx context.Context, o options) error {
 	if err = interrupted(ctx, err); err != nil {
 		return err
 	}
-	if t, _ := s.ledger.snapshot(); t.broken() {
+	if t, _ := s.ledger.Snapshot(); t.Broken() {
 		return errors.New("the promise was broken: see above")
 	}
 	if _, rotations, _ := s.chronicle.state(); o.once && rotations < o.rotations {

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/keywright/keywright/hack/demo/traffic"
 )
 
 // describe says for each process what it is started with, and where it can be reached.
@@ -45,7 +47,7 @@ func (s *stage) describe(bin string) error {
 		if err := os.WriteFile(in(pod, "issuer.yaml"), []byte(config), 0o600); err != nil {
 			return err
 		}
-		if err := os.WriteFile(in(pod, "users.yaml"), fmt.Appendf(nil, usersFile, user, hash), 0o600); err != nil {
+		if err := os.WriteFile(in(pod, "users.yaml"), fmt.Appendf(nil, usersFile, alice().Name, hash), 0o600); err != nil {
 			return err
 		}
 		add(pod, filepath.Join(bin, "issuer"), "serve", "--config", in(pod, "issuer.yaml"))
@@ -53,10 +55,13 @@ func (s *stage) describe(bin string) error {
 	return nil
 }
 
+// alice is the one user there is.
+func alice() traffic.User { return traffic.User{Name: "alice", Password: "wonderland"} }
+
 // hashOf hashes the password as an operator would.
 func hashOf(issuer string) (string, error) {
 	cmd := exec.Command(issuer, "hash")
-	cmd.Stdin = strings.NewReader(password + "\n")
+	cmd.Stdin = strings.NewReader(alice().Password + "\n")
 	out, err := cmd.Output()
 	return string(bytes.TrimSpace(out)), err
 }

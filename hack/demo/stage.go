@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/keywright/keywright/hack/demo/traffic"
 )
 
 // stage is everything that runs: the control plane, the processes, the mounts and the load.
@@ -26,7 +28,7 @@ type stage struct {
 	background sync.WaitGroup
 	quit       context.CancelFunc
 
-	ledger    *ledger
+	ledger    *traffic.Ledger
 	chronicle *chronicle
 	view      *view
 }
@@ -78,7 +80,7 @@ func (s *stage) startAll(ctx context.Context, bin string) error {
 	if err != nil {
 		return err
 	}
-	s.http = newClient(pool)
+	s.http = traffic.NewClient(pool)
 	if err := s.describe(bin); err != nil {
 		return err
 	}
@@ -111,10 +113,10 @@ func (s *stage) start(name string) error {
 func (s *stage) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	l := &load{http: s.http}
+	l := &traffic.Load{HTTP: s.http}
 	for _, issuer := range []string{"issuer-1", "issuer-2"} {
 		for {
-			t, err := logIn(ctx, s.http, s.addresses[issuer])
+			t, err := traffic.LogIn(ctx, s.http, s.addresses[issuer], alice())
 			if err == nil {
 				if err = s.accepted(ctx, l, t); err == nil {
 					break
@@ -128,9 +130,9 @@ func (s *stage) ready(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) accepted(ctx context.Context, l *load, t token) error {
+func (s *stage) accepted(ctx context.Context, l *traffic.Load, t traffic.Token) error {
 	for _, service := range []string{"shop", "warehouse"} {
-		if status, said, err := l.show(ctx, s.addresses[service], t.compact); err != nil || status != http.StatusOK {
+		if status, said, err := l.Show(ctx, s.addresses[service], t.Compact); err != nil || status != http.StatusOK {
 			return errors.Join(err, errors.New(service+": "+said))
 		}
 	}
@@ -142,7 +144,7 @@ func (s *stage) play(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Files lag, the verifier looks at them ten times a second, and the controller and the load take their time.
-	s.ledger = newLedger(propagationDelay + time.Second)
+	s.ledger = traffic.NewLedger(propagationDelay + time.Second)
 	redraw := !s.options.plain && terminal(os.Stdout)
 	s.chronicle = &chronicle{admin: s.cluster.admin, began: time.Now(), lines: map[string][]byte{}, say: func(text string) {
 		if !redraw {
@@ -153,19 +155,19 @@ func (s *stage) play(ctx context.Context) error {
 	if !redraw {
 		fmt.Printf("\nTry in another terminal:\n  %s\n\n", strings.Join(s.view.hints, "\n  "))
 	}
-	load := &load{
-		http: s.http, ledger: s.ledger, logins: 4, calls: s.options.rate,
-		issuers:  []string{s.addresses["issuer-1"], s.addresses["issuer-2"]},
-		services: []string{s.addresses["shop"], s.addresses["warehouse"]},
+	load := &traffic.Load{
+		HTTP: s.http, User: alice(), Ledger: s.ledger, Logins: 4, Calls: s.options.rate,
+		Issuers:  []string{s.addresses["issuer-1"], s.addresses["issuer-2"]},
+		Services: []string{s.addresses["shop"], s.addresses["warehouse"]},
 	}
 	var all sync.WaitGroup
 	all.Go(func() { s.chronicle.follow(ctx) })
-	all.Go(func() { load.run(ctx) })
+	all.Go(func() { load.Run(ctx) })
 	period := 10 * time.Second
 	if redraw {
 		period = 500 * time.Millisecond
 	}
-	all.Go(func() { every(ctx, period, func(context.Context, int) { s.view.show() }) })
+	all.Go(func() { traffic.Every(ctx, period, func(context.Context, int) { s.view.show() }) })
 	story := &story{chronicle: s.chronicle, ledger: s.ledger, controller: s.processes["controller"], issuer: s.processes["issuer-1"]}
 	err := s.tell(ctx, story)
 	cancel()
@@ -215,7 +217,7 @@ func (s *stage) hints() []string {
 		"bin/demo/kubectl-keywright --kubeconfig .demo/kubeconfig status --watch",
 		kubectl + " get configmap -n shop keywright-jwks -o yaml",
 		fmt.Sprintf("TOKEN=$(curl -s --cacert %s %s/token -d grant_type=password -d client_id=web -d username=%s -d password=%s | cut -d'\"' -f4)",
-			ca, s.addresses["issuer-1"], user, password),
+			ca, s.addresses["issuer-1"], alice().Name, alice().Password),
 		fmt.Sprintf("curl --cacert %s %s -H \"Authorization: Bearer $TOKEN\"", ca, s.addresses["shop"]),
 	}
 }

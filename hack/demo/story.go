@@ -10,6 +10,8 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+
+	"github.com/keywright/keywright/hack/demo/traffic"
 )
 
 // The times of the demo: a rotation is fast enough to watch, and all the rules of the real thing hold.
@@ -39,7 +41,7 @@ func signingKey() *keywrightv1alpha1.SigningKey {
 // story is what happens to the system while tokens are issued and verified.
 type story struct {
 	*chronicle
-	ledger     *ledger
+	ledger     *traffic.Ledger
 	controller *process
 	issuer     *process
 }
@@ -89,7 +91,7 @@ func (s *story) revoke(ctx context.Context) error {
 	}
 	key, _, _ := s.state()
 	kid := key.Status.ActiveKeyID
-	s.ledger.revoke(kid)
+	s.ledger.Revoke(kid)
 	s.record("key %.8s is revoked: its tokens are rejected, the next key signs at once", kid)
 	return s.change(ctx, func(key *keywrightv1alpha1.SigningKey) { key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid) })
 }

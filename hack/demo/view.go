@@ -8,6 +8,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/keywright/keywright/hack/demo/traffic"
 )
 
 // view shows the chronicle and the ledger: redrawn in a terminal, line by line elsewhere.
@@ -15,7 +17,7 @@ type view struct {
 	out       io.Writer
 	redraw    bool
 	chronicle *chronicle
-	ledger    *ledger
+	ledger    *traffic.Ledger
 	// hints are the commands to try by hand.
 	hints []string
 }
@@ -60,14 +62,14 @@ func (v *view) screen() string {
 }
 
 func (v *view) tally(b io.Writer) {
-	t, broken := v.ledger.snapshot()
-	_, _ = fmt.Fprintf(b, "  issued                    %8d   (%d after trying another issuer first)\n", t.issued, t.failedOver)
-	_, _ = fmt.Fprintf(b, "  verified                  %8d\n", t.verified)
-	_, _ = fmt.Fprintf(b, "  valid, yet rejected       %8d   must stay 0\n", t.validRejected)
-	_, _ = fmt.Fprintf(b, "  of a revoked key, rejected%8d   and accepted %d while files lagged, %d after that: must stay 0\n", t.revokedRejected, t.revokedAccepted, t.revokedLate)
-	_, _ = fmt.Fprintf(b, "  forged, rejected          %8d   and accepted %d: must stay 0\n", t.forgedRejected, t.forgedAccepted)
-	if t.refusedLogins+t.unreachable > 0 {
-		_, _ = fmt.Fprintf(b, "  logins refused by all     %8d   services that did not answer %d: must stay 0\n", t.refusedLogins, t.unreachable)
+	t, broken := v.ledger.Snapshot()
+	_, _ = fmt.Fprintf(b, "  issued                    %8d   (%d after trying another issuer first)\n", t.Issued, t.FailedOver)
+	_, _ = fmt.Fprintf(b, "  verified                  %8d\n", t.Verified)
+	_, _ = fmt.Fprintf(b, "  valid, yet rejected       %8d   must stay 0\n", t.ValidRejected)
+	_, _ = fmt.Fprintf(b, "  of a revoked key, rejected%8d   and accepted %d while files lagged, %d after that: must stay 0\n", t.RevokedRejected, t.RevokedAccepted, t.RevokedLate)
+	_, _ = fmt.Fprintf(b, "  forged, rejected          %8d   and accepted %d: must stay 0\n", t.ForgedRejected, t.ForgedAccepted)
+	if t.RefusedLogins+t.Unreachable > 0 {
+		_, _ = fmt.Fprintf(b, "  logins refused by all     %8d   services that did not answer %d: must stay 0\n", t.RefusedLogins, t.Unreachable)
 	}
 	for _, problem := range broken {
 		_, _ = fmt.Fprintf(b, "  ! %s\n", problem)
@@ -80,10 +82,10 @@ func (v *view) show() {
 		_, _ = fmt.Fprint(v.out, "\x1b[H\x1b[2J"+v.screen())
 		return
 	}
-	t, _ := v.ledger.snapshot()
+	t, _ := v.ledger.Snapshot()
 	_, rotations, _ := v.chronicle.state()
 	_, _ = fmt.Fprintf(v.out, "%6.1fs  rotations %d, issued %d, verified %d, valid rejected %d, of revoked keys rejected %d\n",
-		time.Since(v.chronicle.began).Seconds(), rotations, t.issued, t.verified, t.validRejected, t.revokedRejected)
+		time.Since(v.chronicle.began).Seconds(), rotations, t.Issued, t.Verified, t.ValidRejected, t.RevokedRejected)
 }
 
 // summary is the last thing that is printed.

@@ -14,6 +14,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/keywright/keywright/hack/images/archive"
 )
 
 // The issuer compiles soonest. What holds for its image holds for all three, which differ by name.
@@ -59,10 +61,10 @@ func TestEqualSourcesGiveEqualBytes(t *testing.T) {
 }
 
 // open unpacks an OCI archive, as a registry client would, and returns its one image.
-func open(t *testing.T, archive string) v1.Image {
+func open(t *testing.T, path string) v1.Image {
 	t.Helper()
 	directory := t.TempDir()
-	f, err := os.Open(archive)
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +75,8 @@ func open(t *testing.T, archive string) v1.Image {
 			break
 		}
 		content, read := io.ReadAll(r)
-		path := filepath.Join(directory, filepath.FromSlash(h.Name))
-		if err != nil || read != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil || os.WriteFile(path, content, 0o600) != nil {
+		file := filepath.Join(directory, filepath.FromSlash(h.Name))
+		if err != nil || read != nil || os.MkdirAll(filepath.Dir(file), 0o700) != nil || os.WriteFile(file, content, 0o600) != nil {
 			t.Fatal(err, read)
 		}
 	}
@@ -175,13 +177,13 @@ func describesTheSame(t *testing.T, image v1.Image) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.Config.User != user || !slices.Equal(config.Config.Entrypoint, []string{"/" + tried.program}) {
+	if config.Config.User != archive.User || !slices.Equal(config.Config.Entrypoint, []string{"/" + tried.program}) {
 		t.Errorf("%+v", config.Config)
 	}
 	all := stages(t)
 	for _, want := range targets() {
 		s := all[want.program]
-		if s.user != user || s.entrypoint != `["/`+want.program+`"]` || !slices.Equal(s.files, []string{"/out/" + want.program}) {
+		if s.user != archive.User || s.entrypoint != `["/`+want.program+`"]` || !slices.Equal(s.files, []string{"/out/" + want.program}) {
 			t.Errorf("the Dockerfile says of %s: %+v", want.program, s)
 		}
 		got, err := json.Marshal(s.labels)

@@ -1,4 +1,4 @@
-package main
+package traffic
 
 import (
 	"context"
@@ -16,36 +16,38 @@ import (
 	"time"
 )
 
-const (
-	user     = "alice"
-	password = "wonderland"
-)
+// User is who logs in, as the public client web.
+type User struct{ Name, Password string }
 
-// load logs in at the issuers and calls the services, at a steady rate, until its context ends.
-type load struct {
-	http     *http.Client
-	issuers  []string
-	services []string
-	ledger   *ledger
-	// logins and calls are a second.
-	logins, calls int
+// Load logs in at the issuers and calls the services, at a steady rate, until its context ends.
+type Load struct {
+	HTTP *http.Client
+	User User
+	// Issuers and Services are URLs; of the former any will do.
+	Issuers, Services []string
+	Ledger            *Ledger
+	// Logins and Calls are a second.
+	Logins, Calls int
+	// Took, if it is there, is told how long each login and each call took.
+	Took func(what string, took time.Duration)
 }
 
-func newClient(pool *x509.CertPool) *http.Client {
+// NewClient returns a client that trusts some CAs.
+func NewClient(pool *x509.CertPool) *http.Client {
 	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 32,
 	}}
 }
 
-// run returns when all workers have stopped.
-func (l *load) run(ctx context.Context) {
+// Run returns when all workers have stopped.
+func (l *Load) Run(ctx context.Context) {
 	const workers = 8
 	var all sync.WaitGroup
-	all.Go(func() { every(ctx, time.Second/time.Duration(l.logins), l.logIn) })
+	all.Go(func() { Every(ctx, time.Second/time.Duration(l.Logins), l.logIn) })
 	for i := range workers {
 		n := i
 		all.Go(func() {
-			every(ctx, workers*time.Second/time.Duration(l.calls), func(ctx context.Context, _ int) {
+			Every(ctx, workers*time.Second/time.Duration(l.Calls), func(ctx context.Context, _ int) {
 				n++
 				l.call(ctx, n)
 			})
@@ -54,8 +56,8 @@ func (l *load) run(ctx context.Context) {
 	all.Wait()
 }
 
-// every does something at a steady rate.
-func every(ctx context.Context, period time.Duration, do func(ctx context.Context, n int)) {
+// Every does something at a steady rate.
+func Every(ctx context.Context, period time.Duration, do func(ctx context.Context, n int)) {
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	for n := 0; ; n++ {
@@ -69,33 +71,36 @@ func every(ctx context.Context, period time.Duration, do func(ctx context.Contex
 }
 
 // logIn gets a token from one issuer, or from the next when that is down.
-func (l *load) logIn(ctx context.Context, n int) {
+func (l *Load) logIn(ctx context.Context, n int) {
 	var problems []error
-	for i := range l.issuers {
-		t, err := logIn(ctx, l.http, l.issuers[(n+i)%len(l.issuers)])
+	for i := range l.Issuers {
+		asked := time.Now()
+		t, err := LogIn(ctx, l.HTTP, l.Issuers[(n+i)%len(l.Issuers)], l.User)
 		if err == nil {
-			l.ledger.given(t)
+			l.took("login", asked)
+			l.Ledger.given(t)
 			return
 		}
 		problems = append(problems, err)
-		l.ledger.update(func(t *tally) { t.failedOver++ }, "")
+		l.Ledger.update(func(t *Tally) { t.FailedOver++ }, "")
 	}
 	if ctx.Err() == nil {
-		l.ledger.update(func(t *tally) { t.refusedLogins++ }, "no issuer let alice in: "+errors.Join(problems...).Error())
+		l.Ledger.update(func(t *Tally) { t.RefusedLogins++ }, "no issuer let "+l.User.Name+" in: "+errors.Join(problems...).Error())
 	}
 }
 
-func logIn(ctx context.Context, client *http.Client, issuer string) (token, error) {
-	form := url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {user}, "password": {password}}
+// LogIn gets a token from one issuer.
+func LogIn(ctx context.Context, client *http.Client, issuer string, user User) (Token, error) {
+	form := url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {user.Name}, "password": {user.Password}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, issuer+"/token", strings.NewReader(form.Encode()))
 	if err != nil {
-		return token{}, err
+		return Token{}, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	asked := time.Now()
 	response, err := client.Do(req)
 	if err != nil {
-		return token{}, err
+		return Token{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	var answer struct {
@@ -104,14 +109,14 @@ func logIn(ctx context.Context, client *http.Client, issuer string) (token, erro
 		Error       string `json:"error"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<16)).Decode(&answer); err != nil {
-		return token{}, err
+		return Token{}, err
 	}
 	if answer.AccessToken == "" {
-		return token{}, fmt.Errorf("%s: %s", issuer, answer.Error)
+		return Token{}, fmt.Errorf("%s: %s", issuer, answer.Error)
 	}
 	// iat is a whole second, at most one before the request.
 	expiry := asked.Truncate(time.Second).Add(time.Duration(answer.ExpiresIn) * time.Second)
-	return token{compact: answer.AccessToken, kid: keyIDOf(answer.AccessToken), expiry: expiry}, nil
+	return Token{Compact: answer.AccessToken, KeyID: keyIDOf(answer.AccessToken), Expiry: expiry}, nil
 }
 
 func keyIDOf(compact string) string {
@@ -125,36 +130,44 @@ func keyIDOf(compact string) string {
 }
 
 // call shows a service some token that lives, and now and then a forged one.
-func (l *load) call(ctx context.Context, n int) {
-	t, ok := l.ledger.any()
+func (l *Load) call(ctx context.Context, n int) {
+	t, ok := l.Ledger.any()
 	if !ok {
 		return
 	}
 	forge := n%50 == 0
-	compact := t.compact
+	compact := t.Compact
 	if forge {
 		compact = forged(compact)
 	}
 	sent := time.Now()
-	status, said, err := l.show(ctx, l.services[n%len(l.services)], compact)
+	status, said, err := l.Show(ctx, l.Services[n%len(l.Services)], compact)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		l.ledger.update(func(t *tally) { t.unreachable++ }, "a service did not answer: "+err.Error())
+		l.Ledger.update(func(t *Tally) { t.Unreachable++ }, "a service did not answer: "+err.Error())
 	case forge:
-		l.ledger.forged(status == http.StatusOK)
+		l.Ledger.forged(status == http.StatusOK)
 	default:
-		l.ledger.answered(t, sent, status == http.StatusOK, said)
+		l.took("call", sent)
+		l.Ledger.answered(t, sent, status == http.StatusOK, said)
 	}
 }
 
-func (l *load) show(ctx context.Context, service, compact string) (status int, said string, err error) {
+func (l *Load) took(what string, since time.Time) {
+	if l.Took != nil {
+		l.Took(what, time.Since(since))
+	}
+}
+
+// Show sends a token to a service, and returns its status and what it said with it.
+func (l *Load) Show(ctx context.Context, service, compact string) (status int, said string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, service, nil)
 	if err != nil {
 		return 0, "", err
 	}
 	req.Header.Set("Authorization", "Bearer "+compact)
-	response, err := l.http.Do(req)
+	response, err := l.HTTP.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// upgrade changes something of every pod of Keywright, under load.
+func (s *story) upgrade(t *testing.T) {
+	ca := "kubectl get configmap keywright-issuer-ca -n keywright-system -o jsonpath='{.data}'"
+	before := s.run(t, ca)
+	t.Logf("%s", s.run(t, helm("upgrade", "--set-string", "issuer.podAnnotations.upgraded=yes", "--set-string", "controller.podAnnotations.upgraded=yes")))
+	if after := s.run(t, ca); after != before {
+		t.Error("the upgrade made another CA, which no client trusts")
+	}
+	s.rotate(t)
+}
+
+// uninstall takes the release away, and finds that tokens are still verified.
+func (s *story) uninstall(t *testing.T) {
+	_, s.removal = notes(t, s.shell)
+	// Nobody can log in from now on.
+	s.run(t, "kubectl delete deployment load -n clients --wait")
+	token := strings.TrimSpace(s.feed(t, forward("keywright-system", "deployment/keywright-issuer", 8443)+
+		"kubectl keywright token --ca issuer-ca.crt --url https://localhost:8443 --client-id web --username alice", s.password))
+	t.Logf("%s", s.run(t, "helm uninstall keywright -n keywright-system --wait"))
+	for _, kept := range []string{
+		"secret/main-keyring secret/main-signing-key -n keywright-system", "configmap/keywright-jwks -n shop", "configmap/keywright-jwks -n orders",
+		"signingkey/main", "crd/signingkeys.keywright.dev",
+	} {
+		s.run(t, "kubectl get "+kept)
+	}
+	for _, service := range []string{"shop", "orders"} {
+		out := s.feed(t, forward(service, "deployment/"+service, 9443)+fmt.Sprintf(
+			`curl -sS --cacert services-ca.crt --connect-to %[1]s.%[1]s.svc:443:localhost:9443 https://%[1]s.%[1]s.svc/ -H "Authorization: Bearer $(cat)"`, service), token)
+		if !strings.Contains(out, "hello ") {
+			t.Errorf("%s does not accept a token that an issuer gave before it was uninstalled: %s", service, out)
+		}
+	}
+}
+
+// forward has a port of a pod at localhost for the rest of the line.
+func forward(namespace, target string, port int) string {
+	return fmt.Sprintf(`kubectl port-forward -n %s %s %d >forwarded 2>&1 &
+trap 'kill $!' EXIT
+until grep -q Forwarding forwarded; do sleep 0.1; done
+`, namespace, target, port)
+}
+
+// remove installs the release again, which takes up what was left, and removes it all as the notes say.
+func (s *story) remove(t *testing.T) {
+	before := s.run(t, "kubectl get configmap keywright-jwks -n shop -o jsonpath='{.data}'")
+	s.run(t, helm("install"))
+	s.eventually(t, "kubectl get signingkey main -o jsonpath='{.status.conditions[?(@.type==\"Ready\")].status}'", func(out string) bool { return out == "True" })
+	if after := s.run(t, "kubectl get configmap keywright-jwks -n shop -o jsonpath='{.data}'"); after != before {
+		t.Error("the new installation took other keys")
+	}
+	t.Logf("%s", s.run(t, s.removal))
+	for _, gone := range []string{
+		"namespace keywright-system", "crd signingkeys.keywright.dev", "clusterroles,clusterrolebindings -l app.kubernetes.io/name=keywright",
+		"validatingadmissionpolicies,mutatingadmissionpolicies -l app.kubernetes.io/name=keywright", "configmaps -A --field-selector metadata.name=keywright-jwks",
+	} {
+		s.eventually(t, "kubectl get --no-headers --ignore-not-found "+gone+" 2>/dev/null", func(out string) bool { return strings.TrimSpace(out) == "" })
+	}
+}

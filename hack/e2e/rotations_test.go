@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func (s *story) rotateTen(t *testing.T) {
+	began := time.Now()
+	for range 10 {
+		s.rotate(t)
+	}
+	t.Logf("from the publication of a key set to the file in a pod, %s", histogram(s.publications.delays(seen(t, s.shell), began)))
+}
+
+// rotate asks for a rotation and waits until the next key signs.
+func (s *story) rotate(t *testing.T) {
+	t.Helper()
+	before := s.key(t).Status.ActiveKeyID
+	s.run(t, "kubectl keywright rotate main")
+	if after := s.key(t).Status.ActiveKeyID; after == before {
+		t.Fatalf("%s still signs", after)
+	}
+}
+
+func (s *story) rotateByDefaults(t *testing.T) {
+	// Kubelets take up to 90 s by default, and the service in Node looks once a second.
+	s.run(t, `kubectl patch signingkey main --type merge -p '{"spec":{"distribution":{"propagationDelay":"95s"}}}'`)
+	if s.node.ours() {
+		s.node.run(t, "sync", "0")
+		s.run(t, "kubectl wait --for=condition=Ready node --all --timeout=1m")
+	}
+	s.rotate(t) // by a key that was published before
+	began := time.Now()
+	s.rotate(t)
+	t.Logf("from the publication of a key set to the file in a pod, %s", histogram(s.publications.delays(seen(t, s.shell), began)))
+	s.run(t, `kubectl patch signingkey main --type merge -p '{"spec":{"distribution":{"propagationDelay":"6s"}}}'`)
+	if s.node.ours() {
+		s.node.run(t, "sync", "1s")
+	}
+}
+
+func (s *story) revoke(t *testing.T) {
+	// A key that is activated young may be unknown for a while: that is documented, and no promise.
+	s.until(t, "the Standby has been everywhere for long enough", func() bool {
+		for _, k := range s.key(t).Status.Keys {
+			if k.State == "Standby" && k.PublishedAt != nil && time.Since(k.PublishedAt.Time) > 8*time.Second {
+				return true
+			}
+		}
+		return false
+	})
+	revoked := s.key(t).Status.ActiveKeyID
+	s.run(t, "kubectl create --raw '/api/v1/namespaces/clients/pods/'$(kubectl get pods -n clients -l app=load -o name | cut -d/ -f2)':8080/proxy/revoke?kid="+
+		revoked+"' -f /dev/null")
+	began := time.Now()
+	t.Logf("%s", s.run(t, "kubectl keywright revoke main "+revoked+" --yes"))
+	t.Logf("the receipt was complete after %.1f s", time.Since(began).Seconds())
+	published := s.publications.delays(seen(t, s.shell), began)
+	t.Logf("from the publication without the key to the file in a pod, %s", histogram(published))
+	if r := reported(t, s.shell); r.RevokedRejected == 0 {
+		t.Error(fmt.Sprintf("no token of the revoked key was shown to a service: %+v", r.Tally))
+	}
+}

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+const issuer = "https://keywright-issuer.keywright-system.svc"
+
+// story is a cluster with Keywright, and what happens to it.
+type story struct {
+	*shell
+	node         *node
+	publications *publications
+	password     string
+	began        time.Time
+	// removal is what the notes say removes it all.
+	removal string
+}
+
+// The story is one, since each thing must hold while and after the others happen.
+func TestEndToEnd(t *testing.T) {
+	images := haveImages(t, issuer)
+	n := haveNode(t, images)
+	s := &story{shell: newShell(t, n.kubeconfig), node: n, password: rand.Text()}
+	s.install(t)
+	s.step(t, "services start, and verify", s.serve)
+	s.step(t, "ten rotations, kubelets that look once a second", s.rotateTen)
+	s.step(t, "a revocation", s.revoke)
+	s.step(t, "the controllers are killed", s.killControllers)
+	s.step(t, "the issuers are killed, one after the other", s.killIssuers)
+	s.step(t, "a ConfigMap is deleted", s.deleteConfigMap)
+	s.step(t, "keys are mounted where a label asks for it", s.inject)
+	s.step(t, "the API server is away for a minute", s.withoutAPIServer)
+	s.step(t, "a rotation, kubelets that look once a minute", s.rotateByDefaults)
+	s.step(t, "the chart is upgraded", s.upgrade)
+	s.step(t, "the release is uninstalled", s.uninstall)
+	s.step(t, "all is removed", s.remove)
+}
+
+// step lets something happen, and shows what came of it: the SigningKey, and that no promise was broken.
+func (s *story) step(t *testing.T, what string, happens func(*testing.T)) {
+	t.Helper()
+	t.Logf("=== %s", what)
+	began := time.Now()
+	happens(t)
+	if out, err := s.try("kubectl keywright status main", ""); err == nil {
+		t.Logf("\n%s", out)
+	}
+	if out, err := s.try("kubectl get deployment load -n clients", ""); err == nil {
+		r := reported(t, s.shell)
+		t.Logf("%+v, login %+v, call %+v", r.Tally, r.Latencies["login"], r.Latencies["call"])
+		if r.Broken() {
+			t.Fatalf("the promise was broken:\n%s", strings.Join(r.Problems, "\n"))
+		}
+	} else {
+		t.Logf("no load: %s", out)
+	}
+	t.Logf("=== %s: %.1f s", what, time.Since(began).Seconds())
+}
+
+// install is what the chart tells a user to type, to the first token that is verified.
+func (s *story) install(t *testing.T) {
+	values, err := filepath.Abs(filepath.Join("manifests", "values.yaml"))
+	check(t, err)
+	chart, err := filepath.Abs(filepath.Join("..", "..", "charts", "keywright"))
+	check(t, err)
+	for name, from := range map[string]string{"values.yaml": values, "chart": chart} {
+		check(t, os.Symlink(from, filepath.Join(s.directory, name)))
+	}
+	s.began = time.Now()
+	t.Logf("%s", s.run(t, helm("install")))
+	t.Logf("helm install: %.1f s", time.Since(s.began).Seconds())
+	begin, _ := notes(t, s.shell)
+	s.noted(t, begin[0])
+	s.noted(t, begin[1])
+	var out string
+	for {
+		if out, err = s.try("read -rs PASSWORD\ntrap 'kill $(jobs -p)' EXIT\n"+begin[2], s.password+"\n"); err == nil && strings.Contains(out, `"sub"`) {
+			break
+		}
+		if time.Since(s.began) > 2*time.Minute {
+			t.Fatalf("no token was verified: %v\n%s", err, out)
+		}
+	}
+	t.Logf("%s\nhelm install to the first verified token: %.1f s", out, time.Since(s.began).Seconds())
+}
+
+// helm is how the chart is installed and upgraded.
+func helm(verb string, more ...string) string {
+	return "helm " + verb + " keywright ./chart -n keywright-system --create-namespace --wait --timeout 3m -f values.yaml --set image.tag=" + tag +
+		" --set image.registry=" + strings.TrimSuffix(registry(), "/") + " " + strings.Join(more, " ")
+}
+
+// noted runs a paragraph of the notes.
+func (s *story) noted(t *testing.T, block string) {
+	t.Helper()
+	t.Logf("%s\n%s", block, s.feed(t, "read -rs PASSWORD\n"+strings.TrimPrefix(block, "read -rs PASSWORD\n"), s.password+"\n"))
+}
+
+func (s *story) serve(t *testing.T) {
+	s.run(t, "kubectl label namespace keywright-system pod-security.kubernetes.io/enforce=restricted")
+	startPods(t, s.shell, issuer, s.password)
+	s.publications = follow(t, s.shell)
+	s.until(t, "both services verified tokens", func() bool { return reported(t, s.shell).Verified > 200 })
+}
+
+// until asks until something is so.
+func (s *story) until(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !so(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within two minutes: %s", what)
+		}
+	}
+}
+
+// key is the SigningKey as it is now.
+func (s *story) key(t *testing.T) keywrightv1alpha1.SigningKey {
+	t.Helper()
+	var k keywrightv1alpha1.SigningKey
+	check(t, json.Unmarshal([]byte(s.run(t, "kubectl get signingkey main -o json")), &k))
+	return k
+}
