@@ -16,7 +16,7 @@ import (
 // keys is a namespace other than the one in config/, so that a name that does not follow it shows.
 const keys = "keys"
 
-// helm runs a version of Helm against the cluster, with the chart where it needs one.
+// helm runs a command of a version of Helm on the release keywright of the cluster.
 func (c *cluster) helm(t *testing.T, version, command string, args ...string) (string, error) {
 	t.Helper()
 	args = append([]string{command, "keywright"}, args...)
@@ -32,8 +32,8 @@ func (c *cluster) mustHelm(t *testing.T, version, command string, args ...string
 	return out
 }
 
-// A release lives: it is installed into a bare cluster, upgraded, uninstalled, installed again and removed for good. Meanwhile the real
-// controller works with the rights that the chart gave it, where the chart says.
+// A release lives: the previous chart is installed into a bare cluster, upgraded to this one, uninstalled, installed again and removed for
+// good. Meanwhile the real controller works with the rights that the chart gave it, where the chart says.
 func TestRelease(t *testing.T) {
 	controller := filepath.Join(t.TempDir(), "controller")
 	if _, err := run(t.Context(), "go", "build", "-C", root, "-o", controller, "./cmd/controller"); err != nil {
@@ -42,13 +42,14 @@ func TestRelease(t *testing.T) {
 	for _, version := range helms {
 		t.Run(version, func(t *testing.T) {
 			c := start(t)
-			c.mustHelm(t, version, "install", chart, "-n", keys, "--create-namespace")
+			c.mustHelm(t, version, "install", previous(t), "-n", keys, "--create-namespace")
 			stop := c.runController(t, controller, keys)
 			c.label(t, "default", "keywright.dev/verify", "true")
 			c.wantTrust(t)
 			ca := c.wantCertificate(t)
 			served := c.secret(t, "keywright-issuer-tls")["tls.crt"]
 
+			c.kubectl(t, "apply", "--server-side", "--force-conflicts", "-f", filepath.Join(chart, "crds"))
 			c.mustHelm(t, version, "upgrade", chart, "-n", keys, "--set", "issuer.url=https://issuer.example.com:8443", "--set", "issuer.replicas=4")
 			if c.wantCertificate(t, "issuer.example.com") != ca {
 				t.Error("an upgrade makes another CA: every client would have to trust it")
