@@ -16,7 +16,7 @@ import (
 // keys is a namespace other than the one in config/, so that a name that does not follow it shows.
 const keys = "keys"
 
-// helm runs a version of Helm against the cluster, with the chart where it needs one.
+// helm runs a command of a version of Helm on the release keywright of the cluster.
 func (c *cluster) helm(t *testing.T, version, command string, args ...string) (string, error) {
 	t.Helper()
 	args = append([]string{command, "keywright"}, args...)
@@ -32,8 +32,8 @@ func (c *cluster) mustHelm(t *testing.T, version, command string, args ...string
 	return out
 }
 
-// A release lives: it is installed into a bare cluster, upgraded, uninstalled, installed again and removed for good. Meanwhile the real
-// controller works with the rights that the chart gave it, where the chart says.
+// A release lives: the previous chart is installed into a bare cluster, upgraded to this one, uninstalled, installed again and removed for
+// good. Meanwhile the real controller works with the rights that the chart gave it, where the chart says.
 func TestRelease(t *testing.T) {
 	controller := filepath.Join(t.TempDir(), "controller")
 	if _, err := run(t.Context(), "go", "build", "-C", root, "-o", controller, "./cmd/controller"); err != nil {
@@ -42,13 +42,14 @@ func TestRelease(t *testing.T) {
 	for _, version := range helms {
 		t.Run(version, func(t *testing.T) {
 			c := start(t)
-			c.mustHelm(t, version, "install", chart, "-n", keys, "--create-namespace")
+			c.mustHelm(t, version, "install", previous(t), "-n", keys, "--create-namespace")
 			stop := c.runController(t, controller, keys)
 			c.label(t, "default", "keywright.dev/verify", "true")
 			c.wantTrust(t)
 			ca := c.wantCertificate(t)
 			served := c.secret(t, "keywright-issuer-tls")["tls.crt"]
 
+			c.kubectl(t, "apply", "--server-side", "--force-conflicts", "-f", filepath.Join(chart, "crds"))
 			c.mustHelm(t, version, "upgrade", chart, "-n", keys, "--set", "issuer.url=https://issuer.example.com:8443", "--set", "issuer.replicas=4")
 			if c.wantCertificate(t, "issuer.example.com") != ca {
 				t.Error("an upgrade makes another CA: every client would have to trust it")
@@ -165,8 +166,8 @@ func outlive() []*unstructured.Unstructured {
 func (c *cluster) wantKept(t *testing.T) {
 	t.Helper()
 	for _, o := range outlive() {
-		if c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()) == nil {
-			t.Errorf("after helm uninstall there is no %s", title(o))
+		if kept := c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()); kept == nil || kept.GetDeletionTimestamp() != nil {
+			t.Errorf("helm uninstall deletes the %s", title(o))
 		}
 	}
 }
@@ -179,22 +180,7 @@ func (c *cluster) removeAll(t *testing.T, version, notes string) {
 	if !ok || strings.Count(commands, "\n") < 7 {
 		t.Fatalf("the notes do not say how to remove all:\n%s", notes)
 	}
-	path := t.TempDir()
-	for name, program := range map[string]string{"helm": filepath.Join(root, "bin", version), "kubectl": filepath.Join(assets(), "kubectl")} {
-		program, err := filepath.Abs(program)
-		if err == nil {
-			err = os.Symlink(program, filepath.Join(path, name))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	// Nothing here empties a namespace that is deleted: to wait for its end is left out.
-	commands = strings.Replace(commands, "kubectl delete namespace", "kubectl delete --wait=false namespace", 1)
-	script := "set -ex\nPATH=" + path + ":$PATH\nexport KUBECONFIG=" + c.kubeconfig + "\n" + commands
-	if _, err := run(t.Context(), "timeout", "60", "sh", "-c", script); err != nil {
-		t.Fatal(err)
-	}
+	c.shell(t, version, commands)
 	for _, o := range outlive() {
 		if o.GetNamespace() != keys && c.get(t, o.GetAPIVersion(), o.GetKind(), o.GetNamespace(), o.GetName()) != nil {
 			t.Errorf("%s is left", title(o))
@@ -210,6 +196,27 @@ func (c *cluster) removeAll(t *testing.T, version, notes string) {
 	}
 	if c.get(t, "v1", "Namespace", "", keys).GetDeletionTimestamp() == nil {
 		t.Error("the namespace is not deleted")
+	}
+}
+
+// shell runs commands as a person would who has a version of Helm, from the root of the repository. Nothing here runs pods or empties a
+// namespace that is deleted, so what would wait for that does not wait.
+func (c *cluster) shell(t *testing.T, version, commands string) {
+	t.Helper()
+	path := t.TempDir()
+	for name, program := range map[string]string{"helm": filepath.Join(root, "bin", version), "kubectl": filepath.Join(assets(), "kubectl")} {
+		program, err := filepath.Abs(program)
+		if err == nil {
+			err = os.Symlink(program, filepath.Join(path, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	commands = strings.NewReplacer(" --wait", "", "kubectl delete namespace", "kubectl delete --wait=false namespace").Replace(commands)
+	script := "set -ex\ncd " + root + "\nPATH=" + path + ":$PATH\nexport KUBECONFIG=" + c.kubeconfig + "\n" + commands
+	if _, err := run(t.Context(), "timeout", "60", "sh", "-c", script); err != nil {
+		t.Fatal(err)
 	}
 }
 

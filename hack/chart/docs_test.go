@@ -1,0 +1,67 @@
+package chart
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// blocks are the code blocks of docs/helm.md in a language, in their order.
+func blocks(t *testing.T, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "helm.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, match := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		all = append(all, match[1])
+	}
+	return all
+}
+
+// The commands of docs/helm.md work, one after the other: install, label, upgrade, uninstall, and, installed again, remove.
+func TestDocumentedCommands(t *testing.T) {
+	commands := blocks(t, "sh")
+	if len(commands) != 5 || !strings.Contains(commands[4], "deletionPolicy") {
+		t.Fatalf("docs/helm.md has other commands than this test knows: %q", commands)
+	}
+	controller := filepath.Join(t.TempDir(), "controller")
+	if _, err := run(t.Context(), "go", "build", "-C", root, "-o", controller, "./cmd/controller"); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t)
+	for _, block := range append(commands[:4:4], commands[0]) {
+		c.shell(t, "helm4", block)
+	}
+	stop := c.runController(t, controller, keyNamespace)
+	c.label(t, "default", "keywright.dev/verify", "true")
+	c.wantTrust(t)
+	c.shell(t, "helm4", commands[4])
+	stop()
+	if c.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "signingkeys.keywright.dev") != nil ||
+		c.get(t, "v1", "ConfigMap", "default", "keywright-jwks") != nil {
+		t.Error("the commands that remove all leave something")
+	}
+}
+
+// The examples of values are values that the chart takes.
+func TestDocumentedValues(t *testing.T) {
+	examples := blocks(t, "yaml")
+	if len(examples) < 2 {
+		t.Fatalf("%q", examples)
+	}
+	for _, example := range examples {
+		file := filepath.Join(t.TempDir(), "values.yaml")
+		if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, version := range helms {
+			if _, err := template(t, version, "--values", file); err != nil {
+				t.Errorf("%v\n%s", err, example)
+			}
+		}
+	}
+}
