@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
+MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/docs hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -66,9 +66,10 @@ chart: bin/helm3 ## Package the Helm chart into bin/.
 ##@ Before a commit
 
 .PHONY: generate
-generate: $(TOOLS) bin/helm-docs ## Generate the CRD, RBAC, deep copies, and what the chart has of config/ and of its values.
+generate: $(TOOLS) bin/helm-docs ## Generate the CRD and its reference, RBAC, deep copies, and what the chart has of config/ and of its values.
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
+	$(GO) -C hack/docs run ./reference $(CURDIR)/config/crd/keywright.dev_signingkeys.yaml > bin/reference.md && mv bin/reference.md docs/reference.md
 	bin/controller-gen rbac:roleName=keywright-controller paths=./controllers/... output:rbac:dir=config/rbac
 	hack/chart/copy.sh
 	bin/helm-docs --log-level warning --sort-values-order file --chart-search-root charts
