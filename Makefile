@@ -11,6 +11,9 @@ FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
 ONCE ?=
+# Of the images.
+ARCH ?= amd64,arm64
+VERSION ?= dev
 
 ##@ Everyday
 
@@ -44,8 +47,9 @@ e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster 
 		$(GO) -C hack/e2e test -count=1 -timeout 30m -v .
 
 .PHONY: cluster
-cluster: controlplane ## Start a real node for trying things by hand; `make cluster-down` stops it.
-	@cd hack/cluster && $(GO) run . -controlplane $$($(GO) -C ../controlplane run .) -node $$($(GO) -C ../controlplane run . -node) up
+cluster: controlplane ## Start a real node, with the images that are built, for trying things by hand; `make cluster-down` stops it.
+	@cd hack/cluster && $(GO) run . -controlplane $$($(GO) -C ../controlplane run .) -node $$($(GO) -C ../controlplane run . -node) \
+		-images "$$(ls $(CURDIR)/bin/images/*.tar 2>/dev/null | paste -sd,)" up
 
 .PHONY: cluster-down
 cluster-down: ## Stop that node, and remove all it left.
@@ -56,8 +60,8 @@ build: ## Build the controller, the issuer and the kubectl plugin into bin/.
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
 .PHONY: images
-images: ## Build the container images as OCI archives into bin/images, for amd64 and arm64, with bills of materials.
-	$(GO) -C hack/images run .
+images: ## Build the container images as OCI archives into bin/images, for ARCH (amd64,arm64), with bills of materials.
+	$(GO) -C hack/images run . -arch $(ARCH) -version $(VERSION)
 
 .PHONY: chart
 chart: bin/helm3 ## Package the Helm chart into bin/.
