@@ -31,8 +31,8 @@ func (s *story) rotateByDefaults(t *testing.T) {
 		s.node.run(t, "sync", "0")
 		s.run(t, "kubectl wait --for=condition=Ready node --all --timeout=1m")
 	}
-	s.rotate(t) // by a key that was published before: the next one is published now
 	began := time.Now()
+	s.rotate(t) // by a key that was published before: the next one is published now
 	s.run(t, "kubectl keywright rotate main --no-wait")
 	before := s.key(t).Status.ActiveKeyID
 	s.withoutAPIServer(t)
