@@ -51,9 +51,13 @@ func run(opts controllers.Options, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := controllers.NewManager(config, opts)
-	if err == nil {
-		err = mgr.Start(ctrl.SetupSignalHandler())
+	ctx := ctrl.SetupSignalHandler()
+	if err := controllers.AwaitAPIServer(ctx, config, ctrl.Log); err != nil {
+		return err
 	}
-	return err
+	mgr, err := controllers.NewManager(config, opts)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
 }

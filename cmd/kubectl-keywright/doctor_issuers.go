@@ -102,12 +102,12 @@ func signsWith(ctx context.Context, ask asker, pod *corev1.Pod) (string, error) 
 	return "", fmt.Errorf("its metrics do not have %s", keyMetric)
 }
 
-// metricsPort is where a pod serves metrics: the port called metrics, or probes as in config/issuer. A pod is not asked by the name of
+// metricsPort is where a pod serves metrics: the port called metrics. A pod is not asked by the name of
 // a port, since the API server resolves those of Services only.
 func metricsPort(pod *corev1.Pod) string {
 	for i := range pod.Spec.Containers {
 		for _, port := range pod.Spec.Containers[i].Ports {
-			if port.Name == "metrics" || port.Name == "probes" {
+			if port.Name == "metrics" {
 				return strconv.Itoa(int(port.ContainerPort))
 			}
 		}

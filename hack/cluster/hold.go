@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -17,7 +18,7 @@ func (c *cluster) hold(ctx context.Context, name string) error {
 		return err
 	}
 	for {
-		if _, err := os.Stat(c.path("running", name)); err != nil {
+		if _, err := os.Stat(c.path("running", name)); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		select {

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&c.sync, "sync", 0, "syncFrequency of the kubelet; 0 is its default, a minute")
 	images := flags.String("images", "", "archives of images that pods may use, with commas between them")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: cluster [flags] up|down|check|hold COMPONENT|release COMPONENT|sync DURATION")
+		say("cluster [flags] up|down|check|hold COMPONENT|release COMPONENT|sync DURATION")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

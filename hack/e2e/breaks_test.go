@@ -48,6 +48,7 @@ func (s *story) withoutAPIServer(t *testing.T) {
 	<-time.After(time.Minute)
 	s.node.run(t, "release", "kube-apiserver")
 	s.eventually(t, "kubectl get --raw /readyz", func(out string) bool { return out == "ok" })
+	t.Logf("%s", s.run(t, "kubectl get pods -n keywright-system"))
 	after := reported(t, s.shell)
 	if issued, verified := after.Issued-before.Issued, after.Verified-before.Verified; issued < 100 || verified < 1000 {
 		t.Errorf("in that minute only %d tokens were issued and %d verified", issued, verified)

@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,18 +18,12 @@ import (
 
 const prometheusAddress = "127.0.0.1:9390"
 
-// scrape is what the PodMonitor of config/monitoring says, for a Prometheus outside of the cluster.
-const scrape = `
+const prometheusConfig = `
 global: {scrape_interval: 1s}
 rule_files: [rules.yaml]
 scrape_configs:
 - job_name: keywright
-  kubernetes_sd_configs: [{role: pod, kubeconfig_file: KUBECONFIG, namespaces: {names: [keywright-system]}}]
-  relabel_configs:
-  - {source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_name], regex: keywright, action: keep}
-  - {source_labels: [__meta_kubernetes_pod_container_port_name], regex: metrics|probes, action: keep}
-  - {source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_component, __meta_kubernetes_pod_container_port_name], regex: controller;probes, action: drop}
-  - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+  http_sd_configs: [{url: %s, refresh_interval: 2s}]
 `
 
 // startPrometheus scrapes Keywright from now on, by a Prometheus of the host, which reaches the pods of a node of ours.
@@ -37,8 +33,9 @@ func (s *story) startPrometheus(t *testing.T) {
 		return
 	}
 	directory := t.TempDir()
-	config := strings.ReplaceAll(scrape, "KUBECONFIG", s.node.kubeconfig)
-	check(t, os.WriteFile(filepath.Join(directory, "prometheus.yml"), []byte(config), 0o600))
+	pods := httptest.NewServer(&discovery{shell: s.shell, monitor: monitor(t)})
+	t.Cleanup(pods.Close)
+	check(t, os.WriteFile(filepath.Join(directory, "prometheus.yml"), fmt.Appendf(nil, prometheusConfig, pods.URL), 0o600))
 	check(t, os.WriteFile(filepath.Join(directory, "rules.yaml"), alerts(t), 0o600))
 	ctx, cancel := context.WithCancel(t.Context())
 	log, err := os.Create(filepath.Join(directory, "log"))
@@ -51,19 +48,27 @@ func (s *story) startPrometheus(t *testing.T) {
 		_ = cmd.Wait()
 		_ = log.Close()
 	})
-	s.until(t, "Prometheus scrapes five pods", func() bool { return len(query(t, `up{job="keywright"} == 1`)) == 5 })
+	s.until(t, "Prometheus scrapes five pods, and nothing else", func() bool {
+		return len(query(t, `up{job="keywright"} == 1`)) == 5 && len(query(t, `up{job="keywright"}`)) == 5
+	})
 }
 
 // alerts are the rules of the PrometheusRule, as Prometheus itself reads them.
 func alerts(t *testing.T) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "config", "monitoring", "rules.yaml"))
-	check(t, err)
 	var rule struct{ Spec json.RawMessage }
-	check(t, yaml.Unmarshal(b, &rule))
+	monitoring(t, "rules.yaml", &rule)
 	spec, err := yaml.JSONToYAML(rule.Spec)
 	check(t, err)
 	return spec
+}
+
+// monitoring reads a file of config/monitoring.
+func monitoring(t *testing.T, name string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "config", "monitoring", name))
+	check(t, err)
+	check(t, yaml.Unmarshal(b, into))
 }
 
 // query asks Prometheus.
@@ -74,6 +79,9 @@ func query(t *testing.T, expression string) []json.RawMessage {
 		return nil
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusServiceUnavailable {
+		return nil // it is still reading its files
+	}
 	var answer struct {
 		Error string
 		Data  struct{ Result []json.RawMessage }
@@ -90,15 +98,13 @@ func (s *story) watched(t *testing.T) {
 	if !s.node.ours() {
 		return
 	}
-	b, err := os.ReadFile(filepath.Join("..", "..", "config", "monitoring", "dashboard.json"))
-	check(t, err)
 	var dashboard struct {
 		Panels []struct {
 			Title   string
 			Targets []struct{ Expr string }
 		}
 	}
-	check(t, json.Unmarshal(b, &dashboard))
+	monitoring(t, "dashboard.json", &dashboard)
 	asked := 0
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {

@@ -31,16 +31,17 @@ func TestEndToEnd(t *testing.T) {
 	n := haveNode(t, images)
 	s := &story{shell: newShell(t, n.kubeconfig), node: n, password: rand.Text()}
 	s.install(t)
+	s.atRest(t)
 	s.step(t, "services start, and verify", s.serve)
 	s.startPrometheus(t)
 	s.step(t, "ten rotations, kubelets that look once a second", s.rotateTen)
-	s.step(t, "a revocation", s.revoke)
 	s.step(t, "the controllers are killed", s.killControllers)
-	s.step(t, "the issuers are killed, one after the other", s.killIssuers)
 	s.step(t, "a ConfigMap is deleted", s.deleteConfigMap)
-	s.step(t, "keys are mounted where a label asks for it", s.inject)
 	s.step(t, "a rotation, kubelets that look once a minute, and a minute without the API server", s.rotateByDefaults)
+	s.step(t, "the issuers are killed, one after the other", s.killIssuers)
+	s.step(t, "keys are mounted where a label asks for it", s.inject)
 	s.step(t, "the chart is upgraded", s.upgrade)
+	s.step(t, "a revocation, kubelets that look once a minute", s.revoke)
 	s.step(t, "Prometheus has all that the dashboard shows", s.watched)
 	s.step(t, "the release is uninstalled", s.uninstall)
 	s.step(t, "all is removed", s.remove)
@@ -92,6 +93,15 @@ func (s *story) install(t *testing.T) {
 		}
 	}
 	t.Logf("%s\nhelm install to the first verified token: %.1f s", out, time.Since(s.began).Seconds())
+}
+
+// atRest shows how much memory each pod of Keywright has before anything happens.
+func (s *story) atRest(t *testing.T) {
+	for component, port := range map[string]string{"controller": "8080", "issuer": "8081"} {
+		out := s.run(t, "for p in $(kubectl get pods -n keywright-system -l app.kubernetes.io/component="+component+" -o jsonpath='{.items[*].metadata.name}'); do "+
+			"kubectl get --raw /api/v1/namespaces/keywright-system/pods/$p:"+port+"/proxy/metrics | awk '/^process_resident_memory_bytes/ {printf \"%.1f MiB  \", $2/1048576}'; done")
+		t.Logf("%s at rest: %s", component, out)
+	}
 }
 
 // helm is how the chart is installed and upgraded.
