@@ -33,6 +33,7 @@ test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API s
 	$(GO) -C hack/images test ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/clients test ./...
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/chart test -count=1 ./... # what it tests is not in its module, and so not seen to change
+	$(GO) -C hack/docs test -count=1 ./... # likewise
 	$(MAKE) demo ONCE=1
 
 .PHONY: interop
