@@ -84,7 +84,8 @@ format: $(TOOLS) ## Format all Go code.
 	@for m in $(MODULES); do (cd $$m && $(CURDIR)/bin/golangci-lint fmt --config $(CURDIR)/.golangci.yml) || exit 1; done
 
 .PHONY: lint
-lint: $(TOOLS) ## Lint all Go code.
+lint: $(TOOLS) bin/actionlint ## Lint all Go code, and the workflows.
+	bin/actionlint
 	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
 .PHONY: tidy
@@ -150,5 +151,9 @@ bin/controller-gen: hack/tools/go.mod
 bin/golangci-lint: hack/tools/go.mod
 	@mkdir -p bin
 	$(GO) -C hack/tools build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# Not in hack/tools: it does not compile with the version of yaml/v4 that other tools there require.
+bin/actionlint:
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 include hack/chart/helm.mk
