@@ -72,6 +72,6 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	if err != nil {
 		return refuse(err.Error())
 	}
-	g.subject, g.claims, e.subject = mapped.Subject, mapped.Claims, mapped.Subject
+	g.subject, g.claims, e.Subject = mapped.Subject, mapped.Claims, mapped.Subject
 	return nil
 }
