@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/issuer/document"
 )
 
 // Encryption names a service whose tokens are encrypted for it.
@@ -24,24 +26,24 @@ func (c *Config) EncryptionKey(audience string) *jose.JSONWebKey {
 	return nil
 }
 
-func (c *Config) checkEncryption(f *findings) {
+func (c *Config) checkEncryption(f *document.Findings) {
 	for i := range c.Token.Encryption {
 		e := &c.Token.Encryption[i]
 		at := fmt.Sprintf("token.encryption[%d]", i)
 		for j := range i {
 			if c.Token.Encryption[j].Audience == e.Audience {
-				f.add(at+".audience", "is also that of token.encryption[%d]", j)
+				f.Add(at+".audience", "is also that of token.encryption[%d]", j)
 			}
 		}
 		if e.Audience == "" {
-			f.add(at+".audience", "must be set")
+			f.Add(at+".audience", "must be set")
 		}
 		checkEncryptionKey(f, at+".key", &e.Key)
 	}
 }
 
 // checkEncryptionKey wants what the verifier can open. The other algorithms have a history of attacks, or a shared secret.
-func checkEncryptionKey(f *findings, field string, key *PublicKey) {
+func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
 	fits := false
 	switch public := key.Key.(type) {
 	case *ecdsa.PublicKey:
@@ -50,6 +52,6 @@ func checkEncryptionKey(f *findings, field string, key *PublicKey) {
 		fits = key.Algorithm == string(jose.RSA_OAEP_256) && public.N.BitLen() >= 2048
 	}
 	if !fits || key.Use != "enc" || key.KeyID == "" {
-		f.add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of 2048 bits or more)", jose.ECDH_ES_A256KW, jose.RSA_OAEP_256)
+		f.Add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of 2048 bits or more)", jose.ECDH_ES_A256KW, jose.RSA_OAEP_256)
 	}
 }
