@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/rsa"
 	"encoding/hex"
 	"fmt"
 	"regexp"
@@ -27,6 +28,7 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 		}
 	}
 	checkCredential(client, at, f)
+	client.checkEncryption(at, c.Token.Encryption, f)
 	if len(client.GrantTypes) == 0 {
 		f.Add(at+".grantTypes", "must name at least one of %v", Grants())
 	}
@@ -71,6 +73,9 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 		key := &client.PublicKeys[j]
 		if seen[key.KeyID] {
 			f.Add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
+		}
+		if public, ok := key.Key.(*rsa.PublicKey); ok && public.N.BitLen() < 2048 {
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of 2048 bits or more")
 		}
 		if key.Valid() && (!token.Asymmetric(key.Algorithm) || (key.Use != "" && key.Use != "sig")) {
 			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v, and use sig or none", token.Algorithms())

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"fmt"
+	"slices"
 
 	jose "github.com/go-jose/go-jose/v4"
 
@@ -16,8 +17,11 @@ type Encryption struct {
 	Key      PublicKey `yaml:"key"`
 }
 
-// EncryptionKey is the key that the tokens for an audience are encrypted for, nil if they are not.
-func (c *Config) EncryptionKey(audience string) *jose.JSONWebKey {
+// EncryptionKey is the key that the tokens of a client for an audience are encrypted for, nil if they are not.
+func (c *Config) EncryptionKey(client *Client, audience string) *jose.JSONWebKey {
+	if client.EncryptionKey != nil {
+		return &client.EncryptionKey.JSONWebKey
+	}
 	for i := range c.Token.Encryption {
 		if c.Token.Encryption[i].Audience == audience {
 			return &c.Token.Encryption[i].Key.JSONWebKey
@@ -39,6 +43,19 @@ func (c *Config) checkEncryption(f *document.Findings) {
 			f.Add(at+".audience", "must be set")
 		}
 		checkEncryptionKey(f, at+".key", &e.Key)
+	}
+}
+
+// checkEncryption wants a key of the client, or of its audiences: what is encrypted for one is not for the other.
+func (c *Client) checkEncryption(at string, encrypted []Encryption, f *document.Findings) {
+	if c.EncryptionKey == nil {
+		return
+	}
+	checkEncryptionKey(f, at+".encryptionKey", c.EncryptionKey)
+	for i := range encrypted {
+		if slices.Contains(c.Audiences, encrypted[i].Audience) {
+			f.Add(at+".encryptionKey", "a token is encrypted once, and token.encryption has a key of the audience %q", encrypted[i].Audience)
+		}
 	}
 }
 

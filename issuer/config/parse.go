@@ -68,6 +68,9 @@ func (c *Config) index() {
 		if len(client.digest) == 0 {
 			client.digest = nil
 		}
+		for j := range client.PublicKeys {
+			client.keys.Keys = append(client.keys.Keys, client.PublicKeys[j].JSONWebKey)
+		}
 		c.byID[client.ID] = client
 	}
 }

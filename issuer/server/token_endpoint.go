@@ -134,10 +134,11 @@ func (g *grant) narrowAudience(req *tokenRequest) *refusal {
 	return nil
 }
 
-// encryptFor finds the key of the one audience that can read the token.
+// encryptFor finds the key of the client, or of the one audience that can read the token.
 func (g *grant) encryptFor(settings *config.Config) *refusal {
 	for _, audience := range g.audiences {
-		if g.reader = settings.EncryptionKey(audience); g.reader != nil && len(g.audiences) > 1 {
+		g.reader = settings.EncryptionKey(g.client, audience)
+		if g.reader != nil && g.client.EncryptionKey == nil && len(g.audiences) > 1 {
 			return badRequest("invalid_target", "name one resource: tokens for one of these are encrypted for it alone")
 		}
 	}
