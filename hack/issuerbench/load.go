@@ -17,8 +17,10 @@ func clientCredentials() []byte {
 }
 
 // logIn is a whole request of the user alice.
-func logIn() []byte {
-	return request(url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {"alice"}, "password": {password}})
+func logIn(password string) []byte { return logInAs("alice", password) }
+
+func logInAs(name, password string) []byte {
+	return request(url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {name}, "password": {password}})
 }
 
 func request(form url.Values) []byte {
