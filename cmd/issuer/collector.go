@@ -18,7 +18,12 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/keywright/keywright/issuer/mount"
 )
+
+// maxCertificates bounds the file of those that a collector's is checked against.
+const maxCertificates = 1 << 20
 
 // collector sends spans by OTLP over HTTP, in protobuf. otlptracehttp does so too, but links gRPC in, which costs every
 // issuer 4 MB of memory whether it traces or not.
@@ -94,7 +99,7 @@ func (c *collector) readHeaders(list string) error {
 func trust() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if file := setting("CERTIFICATE"); file != "" {
-		b, err := os.ReadFile(file)
+		b, err := mount.Read(file, maxCertificates)
 		if err != nil {
 			return nil, err
 		}

@@ -69,8 +69,9 @@ func (u *Unverified) verified(key any) bool {
 	case jose.EdDSA:
 		public, ok := key.(ed25519.PublicKey)
 		return ok && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, []byte(u.signed), u.signature)
+	default:
+		return false
 	}
-	return false
 }
 
 // verifiedEC wants r and s, each as long as the order of the curve, and the curve that belongs to the hash.
