@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -13,7 +14,7 @@ import (
 )
 
 // event is what the audit log says of one request: nothing that a person may have typed by mistake. Its first members are
-// those of log/slog's JSON, which takes four times as long for it.
+// those of log/slog's JSON.
 type event struct {
 	Time    time.Time  `json:"time"`
 	Level   string     `json:"level"`
@@ -31,21 +32,24 @@ type event struct {
 
 // audit is the audit log: each event is one line, written at once.
 type audit struct {
-	mu  sync.Mutex
 	out io.Writer
 	log *slog.Logger
+
+	mu   sync.Mutex
+	line bytes.Buffer
 }
 
 func (a *audit) write(ctx context.Context, e *event) {
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		e.Trace = span.TraceID().String()
 	}
-	line, err := json.Marshal(e)
+	a.mu.Lock()
+	a.line.Reset()
+	err := json.NewEncoder(&a.line).Encode(e)
 	if err == nil {
-		a.mu.Lock()
-		_, err = a.out.Write(append(line, '\n'))
-		a.mu.Unlock()
+		_, err = a.out.Write(a.line.Bytes())
 	}
+	a.mu.Unlock()
 	if err != nil {
 		a.log.Error("The audit log cannot be written", "error", err.Error())
 	}
