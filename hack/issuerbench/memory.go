@@ -32,13 +32,14 @@ func (b *bench) memory(ctx context.Context, tokens int) error {
 	}
 	defer p.stop()
 	line := []string{fmt.Sprintf("idle %.1f MB", p.rss())}
-	for done, step := 0, 1; done < tokens; step++ {
+	for done, quarter := 0, 1; done < tokens; {
 		r, err := closed(p.address, clientCredentials(), connections, 2*time.Second, false)
 		if err != nil {
 			return err
 		}
-		if done += len(r.latencies); done >= step*tokens/4 || done >= tokens {
+		if done += len(r.latencies); done >= quarter*tokens/4 {
 			line = append(line, fmt.Sprintf("after %d tokens %.1f MB", done, p.rss()))
+			quarter = 4*done/tokens + 1
 		}
 	}
 	fmt.Printf("\nresident memory: %s\n", strings.Join(line, ", "))
