@@ -11,6 +11,7 @@ FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
 ONCE ?=
+ONLY ?=
 
 ##@ Everyday
 
@@ -116,9 +117,9 @@ mutate-verifier: ## Take each check out of the verifier and see a test fail (5 m
 	$(GO) -C hack/mutate run .
 
 .PHONY: bench-issuer
-bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000).
+bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000, ONLY="requests storms").
 	$(GO) -C hack/issuerbench build -o $(CURDIR)/bin/issuerbench .
-	cd hack/issuerbench && setsid -w taskset -c 0 $(CURDIR)/bin/issuerbench
+	cd hack/issuerbench && setsid -w taskset -c 0 $(CURDIR)/bin/issuerbench $(ONLY)
 
 .PHONY: soak
 soak: ## Load three issuers for MINUTES (30), with rotations, reloads and kills.
