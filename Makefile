@@ -11,6 +11,7 @@ FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
 ONCE ?=
+ONLY ?=
 # Of the images.
 ARCH ?= amd64,arm64
 VERSION ?= dev
@@ -45,7 +46,7 @@ interop: ## Run the examples of docs/verifying in their own languages and proxie
 e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
 	@npm --prefix hack/interop install --silent
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
-		$(GO) -C hack/e2e test -count=1 -timeout 30m -v .
+		$(GO) -C hack/e2e test -count=1 -timeout 30m -v ./...
 
 .PHONY: cluster
 cluster: controlplane ## Start a real node, with the images that are built, for trying things by hand; `make cluster-down` stops it.
@@ -123,9 +124,9 @@ mutate-verifier: ## Take each check out of the verifier and see a test fail (5 m
 	$(GO) -C hack/mutate run .
 
 .PHONY: bench-issuer
-bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000).
+bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000, ONLY="requests storms").
 	$(GO) -C hack/issuerbench build -o $(CURDIR)/bin/issuerbench .
-	cd hack/issuerbench && setsid -w taskset -c 0 $(CURDIR)/bin/issuerbench
+	cd hack/issuerbench && setsid -w taskset -c 0 $(CURDIR)/bin/issuerbench $(ONLY)
 
 .PHONY: soak
 soak: ## Load three issuers for MINUTES (30), with rotations, reloads and kills.

@@ -47,7 +47,7 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	slots, memory := capacity()
 	s, err := server.New(ctx, server.Options{
 		ConfigFile: *path, Now: time.Now, HashSlots: slots, HashMemory: memory, Tracer: tracer,
-		Log: slog.New(slog.NewJSONHandler(log, nil)), Audit: slog.New(slog.NewJSONHandler(out, nil)),
+		Log: slog.New(slog.NewJSONHandler(log, nil)), Audit: out,
 	})
 	if err != nil {
 		return err

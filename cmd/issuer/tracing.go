@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"os"
 
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -13,10 +12,11 @@ import (
 // tracing returns what makes spans, nil unless the environment names a collector, and what sends the last of them. It is
 // configured by the variables that the OpenTelemetry specification names.
 func tracing(ctx context.Context) (provider trace.TracerProvider, flush func(context.Context) error, err error) {
-	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
-		return nil, func(context.Context) error { return nil }, nil
+	collector, err := newCollector()
+	if collector == nil || err != nil {
+		return nil, func(context.Context) error { return nil }, err
 	}
-	exporter, err := otlptracehttp.New(ctx)
+	exporter, err := otlptrace.New(ctx, collector)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -62,9 +63,8 @@ token: {audiences: [https://shop.example.com]}
 clients: [{id: web, public: true, grantTypes: [password]}]
 `, directory, issuerURL))
 	ctx, stop := context.WithCancel(t.Context())
-	silent := slog.New(slog.DiscardHandler)
 	s, err := server.New(ctx, server.Options{
-		ConfigFile: config, Now: time.Now, Log: silent, Audit: silent, HashSlots: 1, HashMemory: 64 << 20,
+		ConfigFile: config, Now: time.Now, Log: slog.New(slog.DiscardHandler), Audit: io.Discard, HashSlots: 1, HashMemory: 64 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,8 +3,6 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os/exec"
@@ -17,16 +15,15 @@ import (
 	"github.com/keywright/keywright/hack/e2e/report"
 )
 
-// publications is when each content of the key set was published, by the SHA-256 of the content: when the API server said so.
+// publications notes when the API server said that a key came to the key set, or left it.
 type publications struct {
-	mu sync.Mutex
-	at map[string]int64
+	report.KeySet
 }
 
 // follow watches the ConfigMap of a namespace until the test ends, over restarts of the API server.
 func follow(t *testing.T, s *shell) *publications {
 	t.Helper()
-	p := &publications{at: map[string]int64{}}
+	p := &publications{}
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	t.Cleanup(func() { cancel(); done.Wait() })
@@ -54,27 +51,16 @@ func (p *publications) watch(ctx context.Context, s *shell) {
 		if decoder.Decode(&event) != nil {
 			break
 		}
-		p.add(event.Object.Data["main.json"])
+		p.Look([]byte(event.Object.Data["main.json"]), time.Now())
 	}
 	_ = cmd.Wait()
 }
 
-func (p *publications) add(content string) {
-	sum := sha256.Sum256([]byte(content))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if name := hex.EncodeToString(sum[:]); p.at[name] == 0 {
-		p.at[name] = time.Now().UnixMilli()
-	}
-}
-
-// delays are from the publication of each content since a time until each pod saw it.
-func (p *publications) delays(pods []report.Seen, since time.Time) []time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// delays are from each event since a time whose name begins so until each pod's file had it.
+func (p *publications) delays(pods []report.Seen, begins string, since time.Time) []time.Duration {
 	var all []time.Duration
-	for name, at := range p.at {
-		if at < since.UnixMilli() {
+	for name, at := range p.Seen() {
+		if at < since.UnixMilli() || !strings.HasPrefix(name, begins) {
 			continue
 		}
 		for _, pod := range pods {

@@ -40,6 +40,7 @@ issuer: %s
 server: {address: %q, metricsAddress: %q, tls: {certFile: %[4]s/tls.crt, keyFile: %[4]s/tls.key}}
 signingKey: {directory: %[4]s}
 users: {file: %[4]s/users.yaml}
+login: {failuresPerUser: {burst: 1000000, every: 1ms}, failuresPerNetwork: {burst: 1000000, every: 1ms}}
 token: {lifetime: 5m, audiences: [%[5]s], scopes: [read]}
 clients:
 - {id: batch, secretSHA256: %[6]x, grantTypes: [client_credentials]}

@@ -17,8 +17,10 @@ func clientCredentials() []byte {
 }
 
 // logIn is a whole request of the user alice.
-func logIn() []byte {
-	return request(url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {"alice"}, "password": {password}})
+func logIn(password string) []byte { return logInAs("alice", password) }
+
+func logInAs(name, password string) []byte {
+	return request(url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {name}, "password": {password}})
 }
 
 func request(form url.Values) []byte {
@@ -109,49 +111,4 @@ func exchange(w io.Writer, reader *bufio.Reader, body []byte) (int, error) {
 	}
 	_, err = io.Copy(io.Discard, response.Body)
 	return response.StatusCode, err
-}
-
-// paced sends a request each interval, whatever became of those before. Latencies are from the intended start.
-func paced(address string, body []byte, every, lasts time.Duration) (*result, error) {
-	r := &result{}
-	began := time.Now()
-	starts := make(chan time.Time, int(lasts/every)+1)
-	errs := make(chan error, 16)
-	for range cap(errs) {
-		go func() {
-			c, err := dial(address)
-			if err != nil {
-				errs <- err
-				return
-			}
-			defer func() { _ = c.Close() }()
-			reader := bufio.NewReader(c)
-			for at := range starts {
-				status, err := exchange(c, reader, body)
-				if err != nil {
-					errs <- err
-					return
-				}
-				r.add(status, time.Since(at))
-			}
-			errs <- nil
-		}()
-	}
-	ticker := time.NewTicker(every)
-	for at := range ticker.C {
-		if at.Sub(began) > lasts {
-			break
-		}
-		starts <- at
-	}
-	ticker.Stop()
-	close(starts)
-	var failed error
-	for range cap(errs) {
-		if err := <-errs; err != nil {
-			failed = err
-		}
-	}
-	r.took = time.Since(began)
-	return r, failed
 }

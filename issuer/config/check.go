@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/keywright/keywright/issuer/document"
 )
 
 // The grant types (RFC 6749 sections 4.3 and 4.4, RFC 8693 section 2.1).
@@ -20,25 +22,25 @@ const (
 func Grants() []string { return []string{Password, ClientCredentials, Exchange} }
 
 // check finds all that is wrong.
-func (c *Config) check(f *findings) {
+func (c *Config) check(f *document.Findings) {
 	if c.APIVersion != APIVersion {
-		f.add("apiVersion", "must be %s", APIVersion)
+		f.Add("apiVersion", "must be %s", APIVersion)
 	}
 	if c.Kind != Kind {
-		f.add("kind", "must be %s", Kind)
+		f.Add("kind", "must be %s", Kind)
 	}
 	if u, err := url.Parse(c.Issuer); err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
 		u.User != nil || len(c.Issuer) > 512 {
-		f.add("issuer", "must be an https URL without query and fragment, like https://issuer.example.com")
+		f.Add("issuer", "must be an https URL without query and fragment, like https://issuer.example.com")
 	}
 	c.checkServer(f)
 	if c.SigningKey.Directory == "" {
-		f.add("signingKey.directory", "is where the Secret <name>-signing-key is mounted, and must be set")
+		f.Add("signingKey.directory", "is where the Secret <name>-signing-key is mounted, and must be set")
 	}
 	if c.Users.LDAP != nil {
 		c.Users.LDAP.check(f)
 		if c.Users.File != "" {
-			f.add("users", "come from one place: file or ldap")
+			f.Add("users", "come from one place: file or ldap")
 		}
 	}
 	checkLimit(f, "login.failuresPerUser", c.Login.FailuresPerUser)
@@ -50,39 +52,39 @@ func (c *Config) check(f *findings) {
 	}
 }
 
-func (c *Config) checkServer(f *findings) {
+func (c *Config) checkServer(f *document.Findings) {
 	s := &c.Server
 	for field, address := range map[string]string{"server.address": s.Address, "server.metricsAddress": s.MetricsAddress} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			f.add(field, "must be host:port or :port, not %q", address)
+			f.Add(field, "must be host:port or :port, not %q", address)
 		}
 	}
 	if s.TLS.CertFile == "" || s.TLS.KeyFile == "" {
-		f.add("server.tls", "certFile and keyFile must be set: tokens and passwords travel over TLS only")
+		f.Add("server.tls", "certFile and keyFile must be set: tokens and passwords travel over TLS only")
 	}
 	if s.MaxConnections < 1 || s.MaxConnections > 1<<20 {
-		f.add("server.maxConnections", "must be between 1 and 1048576")
+		f.Add("server.maxConnections", "must be between 1 and 1048576")
 	}
 	if d := time.Duration(s.DrainFor); d < 0 || d > time.Minute {
-		f.add("server.drainFor", "must be between 0s and 1m")
+		f.Add("server.drainFor", "must be between 0s and 1m")
 	}
 	for _, origin := range s.AllowedOrigins {
 		u, err := url.Parse(origin)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Contains(origin, "*") || origin != u.Scheme+"://"+u.Host {
-			f.add("server.allowedOrigins", "%q is not an origin like https://app.example.com", origin)
+			f.Add("server.allowedOrigins", "%q is not an origin like https://app.example.com", origin)
 		}
 	}
 }
 
-func checkLimit(f *findings, field string, limit Limit) {
+func checkLimit(f *document.Findings, field string, limit Limit) {
 	if every := time.Duration(limit.Every); limit.Burst < 1 || limit.Burst > 1_000_000 || every < time.Millisecond || every > time.Hour {
-		f.add(field, "needs a burst between 1 and 1000000, and every between 1ms and 1h")
+		f.Add(field, "needs a burst between 1 and 1000000, and every between 1ms and 1h")
 	}
 }
 
-func (c *Config) checkToken(f *findings) {
+func (c *Config) checkToken(f *document.Findings) {
 	if l := time.Duration(c.Token.Lifetime); l < time.Second || l > 24*time.Hour {
-		f.add("token.lifetime", "must be between 1s and 24h, not %v", l)
+		f.Add("token.lifetime", "must be between 1s and 24h, not %v", l)
 	}
 	checkAudiences(f, "token.audiences", c.Token.Audiences)
 	checkScopes(f, "token.scopes", c.Token.Scopes)
@@ -90,22 +92,22 @@ func (c *Config) checkToken(f *findings) {
 	c.checkEncryption(f)
 }
 
-func checkAudiences(f *findings, field string, audiences []string) {
+func checkAudiences(f *document.Findings, field string, audiences []string) {
 	if len(audiences) == 0 {
-		f.add(field, "must name at least one audience: a token without one would be for everybody")
+		f.Add(field, "must name at least one audience: a token without one would be for everybody")
 	}
 	if slices.ContainsFunc(audiences, func(a string) bool { return a == "" || len(a) > 512 }) {
-		f.add(field, "must have 1 to 512 characters each")
+		f.Add(field, "must have 1 to 512 characters each")
 	}
 }
 
 // scopeToken is RFC 6749 section 3.3.
 var scopeToken = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]{1,128}$`)
 
-func checkScopes(f *findings, field string, scopes []string) {
+func checkScopes(f *document.Findings, field string, scopes []string) {
 	for _, scope := range scopes {
 		if !scopeToken.MatchString(scope) {
-			f.add(field, "%q is not a scope (RFC 6749 section 3.3)", scope)
+			f.Add(field, "%q is not a scope (RFC 6749 section 3.3)", scope)
 		}
 	}
 }

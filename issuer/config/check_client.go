@@ -1,11 +1,13 @@
 package config
 
 import (
+	"crypto/rsa"
 	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
 
+	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -14,36 +16,37 @@ func (c *Client) may(grant string) bool { return slices.Contains(c.GrantTypes, g
 // clientID leaves out the colon, which HTTP Basic authentication cannot have in a user name.
 var clientID = regexp.MustCompile(`^[\x21-\x39\x3b-\x7e]{1,128}$`)
 
-func (c *Config) checkClient(i int, f *findings) {
+func (c *Config) checkClient(i int, f *document.Findings) {
 	client := &c.Clients[i]
 	at := fmt.Sprintf("clients[%d]", i)
 	if !clientID.MatchString(client.ID) {
-		f.add(at+".id", "must be 1 to 128 visible ASCII characters without a colon")
+		f.Add(at+".id", "must be 1 to 128 visible ASCII characters without a colon")
 	}
 	for j := range i {
 		if c.Clients[j].ID == client.ID {
-			f.add(at+".id", "%q is also the id of clients[%d]", client.ID, j)
+			f.Add(at+".id", "%q is also the id of clients[%d]", client.ID, j)
 		}
 	}
 	checkCredential(client, at, f)
+	client.checkEncryption(at, c.Token.Encryption, f)
 	if len(client.GrantTypes) == 0 {
-		f.add(at+".grantTypes", "must name at least one of %v", Grants())
+		f.Add(at+".grantTypes", "must name at least one of %v", Grants())
 	}
 	for _, grant := range client.GrantTypes {
 		switch {
 		case !slices.Contains(Grants(), grant):
-			f.add(at+".grantTypes", "%q is not one of %v", grant, Grants())
+			f.Add(at+".grantTypes", "%q is not one of %v", grant, Grants())
 		case grant == Password && c.Users == (Users{}):
-			f.add("users", "must be set: %s may use the grant password", at)
+			f.Add("users", "must be set: %s may use the grant password", at)
 		case grant == Exchange && len(client.SubjectIssuers) == 0:
-			f.add(at+".subjectIssuers", "must name whose tokens the client can exchange")
+			f.Add(at+".subjectIssuers", "must name whose tokens the client can exchange")
 		case grant == ClientCredentials && client.Public:
-			f.add(at+".grantTypes", "a public client cannot use %s (RFC 6749 section 4.4)", ClientCredentials)
+			f.Add(at+".grantTypes", "a public client cannot use %s (RFC 6749 section 4.4)", ClientCredentials)
 		}
 	}
 	for _, name := range client.SubjectIssuers {
 		if !slices.ContainsFunc(c.TokenExchange, func(t TrustedIssuer) bool { return t.Name == name }) {
-			f.add(at+".subjectIssuers", "%q is not a name in tokenExchange", name)
+			f.Add(at+".subjectIssuers", "%q is not a name in tokenExchange", name)
 		}
 	}
 	checkAudiences(f, at+".audiences", client.Audiences)
@@ -52,7 +55,7 @@ func (c *Config) checkClient(i int, f *findings) {
 }
 
 // checkCredential wants exactly one way of telling who the client is.
-func checkCredential(client *Client, at string, f *findings) {
+func checkCredential(client *Client, at string, f *document.Findings) {
 	ways := 0
 	for _, way := range []bool{client.Public, client.SecretSHA256 != "", len(client.PublicKeys) > 0} {
 		if way {
@@ -60,33 +63,36 @@ func checkCredential(client *Client, at string, f *findings) {
 		}
 	}
 	if ways != 1 {
-		f.add(at, "needs one of public: true, a secretSHA256, and publicKeys")
+		f.Add(at, "needs one of public: true, a secretSHA256, and publicKeys")
 	}
 	if digest, err := hex.DecodeString(client.SecretSHA256); err != nil || (len(digest) != 32) != (client.SecretSHA256 == "") {
-		f.add(at+".secretSHA256", "must be 64 hex digits: make a secret with `issuer new-secret`")
+		f.Add(at+".secretSHA256", "must be 64 hex digits: make a secret with `issuer new-secret`")
 	}
 	seen := map[string]bool{}
 	for j := range client.PublicKeys {
 		key := &client.PublicKeys[j]
 		if seen[key.KeyID] {
-			f.add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
+			f.Add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
+		}
+		if public, ok := key.Key.(*rsa.PublicKey); ok && public.N.BitLen() < 2048 {
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of 2048 bits or more")
 		}
 		if key.Valid() && (!token.Asymmetric(key.Algorithm) || (key.Use != "" && key.Use != "sig")) {
-			f.add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v, and use sig or none", token.Algorithms())
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v, and use sig or none", token.Algorithms())
 		}
 		seen[key.KeyID] = true
 	}
 }
 
-func checkClaims(f *findings, field string, claims Claims) {
+func checkClaims(f *document.Findings, field string, claims Claims) {
 	for claim, attribute := range claims {
 		switch {
 		case claim == "" || attribute == "":
-			f.add(field, "must map a claim to an attribute")
+			f.Add(field, "must map a claim to an attribute")
 		case token.Reserved(claim):
-			f.add(field+"."+claim, "is reserved")
+			f.Add(field+"."+claim, "is reserved")
 		case token.NeverLeaves(claim) || token.NeverLeaves(attribute):
-			f.add(field+"."+claim, "must never leave: tokens are signed, not hidden")
+			f.Add(field+"."+claim, "must never leave: tokens are signed, not hidden")
 		}
 	}
 }

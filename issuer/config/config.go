@@ -112,6 +112,8 @@ type Client struct {
 	SecretSHA256 string `yaml:"secretSHA256"`
 	// PublicKeys verify the assertions of a client that authenticates with private_key_jwt (RFC 7523 section 2.2).
 	PublicKeys []PublicKey `yaml:"publicKeys"`
+	// EncryptionKey, if set, is what all tokens of the client are encrypted for (RFC 7516).
+	EncryptionKey *PublicKey `yaml:"encryptionKey"`
 	// GrantTypes are what the client may use.
 	GrantTypes []string `yaml:"grantTypes"`
 	// SubjectIssuers are the names of the trusted issuers whose tokens the client can exchange.
@@ -122,19 +124,14 @@ type Client struct {
 	Claims    Claims   `yaml:"claims"`
 
 	digest []byte
+	keys   jose.JSONWebKeySet
 }
 
 // SecretDigest is the SHA-256 of the client's secret, nil if it has none.
 func (c *Client) SecretDigest() []byte { return c.digest }
 
 // KeySet is PublicKeys as a set.
-func (c *Client) KeySet() *jose.JSONWebKeySet {
-	set := &jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(c.PublicKeys))}
-	for i := range c.PublicKeys {
-		set.Keys[i] = c.PublicKeys[i].JSONWebKey
-	}
-	return set
-}
+func (c *Client) KeySet() *jose.JSONWebKeySet { return &c.keys }
 
 // Client returns a client by its ID.
 func (c *Config) Client(id string) (*Client, bool) {

@@ -1,11 +1,15 @@
 package config_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/issuer/config"
 )
@@ -48,6 +52,20 @@ func TestKeysAndIndex(t *testing.T) {
 	if _, ok := c.Client("other"); ok || len(c.GrantTypes()) != 1 || c.GrantTypes()[0] != "client_credentials" {
 		t.Errorf("grant types %v", c.GrantTypes())
 	}
+}
+
+// weak is an RSA key that can be factored.
+func weak(t *testing.T) string {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := (&jose.JSONWebKey{Key: private.Public(), Algorithm: "RS256", KeyID: "weak"}).MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func exchange(fields string) string { return "tokenExchange:\n- {" + fields + "}\nclients:" }
@@ -149,6 +167,9 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"exchange: allow":   {"clients:", exchange("name: x, issuer: 'https://x', allow: '1'"), "tokenExchange[0].allow: is not a CEL"},
 		"exchange: subject": {"clients:", exchange("name: x, issuer: 'https://x', subject: 'claim.sub'"), "tokenExchange[0].subject: is not a CEL"},
 		"exchange: claim":   {"clients:", exchange("name: x, issuer: 'https://x', claims: {sub: claims.sub}"), "tokenExchange[0].claims.sub: is reserved"},
+		"weak RSA key":      {"public: true", "publicKeys: [" + weak(t) + "]", "clients[0].publicKeys[0]: must be of 2048 bits"},
+		"client: use sig":   {"public: true", "public: true, encryptionKey: " + strings.Replace(enc, "enc", "sig", 1), "line 12: clients[0].encryptionKey: needs"},
+		"client: and aud":   {right[strings.Index(right, "token:"):], "token:\n  audiences: [a]\n  encryption: [{audience: a, key: " + enc + "}]\nclients:\n- {id: web, public: true, grantTypes: [password], encryptionKey: " + enc + "}\n", "clients[0].encryptionKey: a token is encrypted once"},
 		"encrypt: nobody":   {"token:", "token:\n  encryption: [{key: " + enc + "}]", "token.encryption[0].audience: must be"},
 		"encrypt: twice":    {"token:", "token:\n  encryption: [{audience: a, key: " + enc + "}, {audience: a, key: " + enc + "}]", "token.encryption[1].audience: is also"},
 		"encrypt: no key":   {"token:", "token:\n  encryption: [{audience: a}]", "token.encryption[0].key: needs"},

@@ -4,8 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"fmt"
+	"slices"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/issuer/document"
 )
 
 // Encryption names a service whose tokens are encrypted for it.
@@ -14,8 +17,11 @@ type Encryption struct {
 	Key      PublicKey `yaml:"key"`
 }
 
-// EncryptionKey is the key that the tokens for an audience are encrypted for, nil if they are not.
-func (c *Config) EncryptionKey(audience string) *jose.JSONWebKey {
+// EncryptionKey is the key that the tokens of a client for an audience are encrypted for, nil if they are not.
+func (c *Config) EncryptionKey(client *Client, audience string) *jose.JSONWebKey {
+	if client.EncryptionKey != nil {
+		return &client.EncryptionKey.JSONWebKey
+	}
 	for i := range c.Token.Encryption {
 		if c.Token.Encryption[i].Audience == audience {
 			return &c.Token.Encryption[i].Key.JSONWebKey
@@ -24,24 +30,37 @@ func (c *Config) EncryptionKey(audience string) *jose.JSONWebKey {
 	return nil
 }
 
-func (c *Config) checkEncryption(f *findings) {
+func (c *Config) checkEncryption(f *document.Findings) {
 	for i := range c.Token.Encryption {
 		e := &c.Token.Encryption[i]
 		at := fmt.Sprintf("token.encryption[%d]", i)
 		for j := range i {
 			if c.Token.Encryption[j].Audience == e.Audience {
-				f.add(at+".audience", "is also that of token.encryption[%d]", j)
+				f.Add(at+".audience", "is also that of token.encryption[%d]", j)
 			}
 		}
 		if e.Audience == "" {
-			f.add(at+".audience", "must be set")
+			f.Add(at+".audience", "must be set")
 		}
 		checkEncryptionKey(f, at+".key", &e.Key)
 	}
 }
 
+// checkEncryption wants a key of the client, or of its audiences: what is encrypted for one is not for the other.
+func (c *Client) checkEncryption(at string, encrypted []Encryption, f *document.Findings) {
+	if c.EncryptionKey == nil {
+		return
+	}
+	checkEncryptionKey(f, at+".encryptionKey", c.EncryptionKey)
+	for i := range encrypted {
+		if slices.Contains(c.Audiences, encrypted[i].Audience) {
+			f.Add(at+".encryptionKey", "a token is encrypted once, and token.encryption has a key of the audience %q", encrypted[i].Audience)
+		}
+	}
+}
+
 // checkEncryptionKey wants what the verifier can open. The other algorithms have a history of attacks, or a shared secret.
-func checkEncryptionKey(f *findings, field string, key *PublicKey) {
+func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
 	fits := false
 	switch public := key.Key.(type) {
 	case *ecdsa.PublicKey:
@@ -50,6 +69,6 @@ func checkEncryptionKey(f *findings, field string, key *PublicKey) {
 		fits = key.Algorithm == string(jose.RSA_OAEP_256) && public.N.BitLen() >= 2048
 	}
 	if !fits || key.Use != "enc" || key.KeyID == "" {
-		f.add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of 2048 bits or more)", jose.ECDH_ES_A256KW, jose.RSA_OAEP_256)
+		f.Add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of 2048 bits or more)", jose.ECDH_ES_A256KW, jose.RSA_OAEP_256)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/mapping"
 	"github.com/keywright/keywright/issuer/token"
 )
@@ -86,35 +87,35 @@ func isSubject(text string) bool {
 		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-func (c *Config) checkExchange(f *findings) {
+func (c *Config) checkExchange(f *document.Findings) {
 	for i := range c.TokenExchange {
 		t := &c.TokenExchange[i]
 		at := fmt.Sprintf("tokenExchange[%d]", i)
 		if !clientID.MatchString(t.Name) || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Name == t.Name }) {
-			f.add(at+".name", "must be 1 to 128 visible ASCII characters without a colon, and no other's")
+			f.Add(at+".name", "must be 1 to 128 visible ASCII characters without a colon, and no other's")
 		}
 		if t.Name+":" == token.ClientPrefix {
-			f.add(at+".name", "is that of clients")
+			f.Add(at+".name", "is that of clients")
 		}
 		if u, err := url.Parse(t.Issuer); err != nil || u.Scheme != "https" || t.Issuer == c.Issuer ||
 			slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Issuer == t.Issuer }) {
-			f.add(at+".issuer", "must be an https URL, and not that of this issuer or of another")
+			f.Add(at+".issuer", "must be an https URL, and not that of this issuer or of another")
 		}
 		if u, err := url.Parse(t.Keys.URL); t.Keys.URL != "" && (err != nil || u.Scheme != "https" || t.Keys.File != "") {
-			f.add(at+".keys", "must be a file or an https URL")
+			f.Add(at+".keys", "must be a file or an https URL")
 		}
 		t.compile(at, f)
 	}
 }
 
-func (t *TrustedIssuer) compile(at string, f *findings) {
+func (t *TrustedIssuer) compile(at string, f *document.Findings) {
 	compile := func(field, text, kind string) *mapping.Expression {
 		if text == "" {
 			return nil
 		}
 		e, err := mapping.Compile(text, kind)
 		if err != nil {
-			f.add(at+field, "is not a CEL expression that works: %v", err)
+			f.Add(at+field, "is not a CEL expression that works: %v", err)
 		}
 		return e
 	}
@@ -123,7 +124,7 @@ func (t *TrustedIssuer) compile(at string, f *findings) {
 	for claim, text := range t.Claims {
 		switch {
 		case token.Reserved(claim) || token.NeverLeaves(claim) || claim == "" || text == "":
-			f.add(at+".claims."+claim, "is reserved, must never leave, or has no expression")
+			f.Add(at+".claims."+claim, "is reserved, must never leave, or has no expression")
 		default:
 			t.claims[claim] = compile(".claims."+claim, text, "")
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -59,32 +60,32 @@ func (l *LDAP) inherit() {
 	}
 }
 
-func (l *LDAP) check(f *findings) {
+func (l *LDAP) check(f *document.Findings) {
 	const at = "users.ldap."
 	if u, err := url.Parse(l.URL); err != nil || u.Host == "" || (u.Scheme != "ldaps" && u.Scheme != "ldap") || (u.Scheme == "ldaps") == l.StartTLS {
-		f.add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true: passwords travel over TLS only")
+		f.Add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true: passwords travel over TLS only")
 	}
 	if l.BindDN == "" || l.BindPasswordFile == "" {
-		f.add(at+"bindDN", "and bindPasswordFile must be set: the account that searches")
+		f.Add(at+"bindDN", "and bindPasswordFile must be set: the account that searches")
 	}
 	if t := time.Duration(l.Timeout); t < time.Millisecond || t > time.Minute {
-		f.add(at+"timeout", "must be between 1ms and 1m")
+		f.Add(at+"timeout", "must be between 1ms and 1m")
 	}
 	if l.Connections < 1 || l.Connections > 1000 {
-		f.add(at+"connections", "must be between 1 and 1000")
+		f.Add(at+"connections", "must be between 1 and 1000")
 	}
 	if l.Users.BaseDN == "" || l.Users.Subject == "" {
-		f.add(at+"users", "needs baseDN and subject")
+		f.Add(at+"users", "needs baseDN and subject")
 	}
 	if !strings.Contains(l.Users.Filter, "={name})") {
-		f.add(at+"users.filter", "must compare an attribute with {name}, like (uid={name})")
+		f.Add(at+"users.filter", "must compare an attribute with {name}, like (uid={name})")
 	}
 	if (l.Groups.BaseDN != "") != strings.Contains(l.Groups.Filter, "={dn})") {
-		f.add(at+"groups", "needs both baseDN and a filter that compares an attribute with {dn}, like (member={dn})")
+		f.Add(at+"groups", "needs both baseDN and a filter that compares an attribute with {dn}, like (member={dn})")
 	}
 	for name, attribute := range l.Users.Attributes {
 		if token.NeverLeaves(name) || token.NeverLeaves(attribute) || token.Reserved(name) || name == "groups" || name == "" || attribute == "" {
-			f.add(at+"users.attributes."+name, "is reserved, or must never leave")
+			f.Add(at+"users.attributes."+name, "is reserved, or must never leave")
 		}
 	}
 }

@@ -1,19 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"regexp"
-	"strings"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/keywright/keywright/issuer/document"
 )
 
 // MaxBytes bounds a configuration file.
@@ -25,45 +22,18 @@ func Parse(b []byte) (*Config, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("the configuration is longer than %d bytes", MaxBytes)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(b, &document); err != nil {
-		return nil, fmt.Errorf("the configuration is not YAML: %s", withoutValues(err.Error()))
-	}
 	c := defaults()
-	f := findings{document: &document}
-	decoder := yaml.NewDecoder(bytes.NewReader(b))
-	decoder.KnownFields(true)
-	err := decoder.Decode(c)
-	var mistyped *yaml.TypeError
-	switch {
-	case errors.As(err, &mistyped):
-		for _, problem := range mistyped.Errors {
-			f.problem(withoutValues(problem))
-		}
-		if strings.Contains(err.Error(), "already defined") { // then the library has read none of that mapping
-			return nil, f.err()
-		}
-	case errors.Is(err, io.EOF):
-		return nil, errors.New("the configuration is empty")
-	case err != nil:
-		return nil, fmt.Errorf("the configuration cannot be read: %s", withoutValues(err.Error()))
-	}
-	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the configuration must be one YAML document")
+	f, err := document.Read(b, "configuration", c)
+	if err != nil {
+		return nil, err
 	}
 	c.inherit()
-	c.check(&f)
-	if err := f.err(); err != nil {
+	c.check(f)
+	if err := f.Err(); err != nil {
 		return nil, err
 	}
 	c.index()
 	return c, nil
-}
-
-// withoutValues leaves out what the YAML library quotes: it could be a secret in the wrong place.
-func withoutValues(text string) string {
-	text = regexp.MustCompile("(?s) ?`.*`").ReplaceAllString(text, "")
-	return regexp.MustCompile(` in type config\.\w+$`).ReplaceAllString(text, "")
 }
 
 // inherit gives everything what it does not name.
@@ -97,6 +67,9 @@ func (c *Config) index() {
 		client.digest, _ = hex.DecodeString(client.SecretSHA256) // checked
 		if len(client.digest) == 0 {
 			client.digest = nil
+		}
+		for j := range client.PublicKeys {
+			client.keys.Keys = append(client.keys.Keys, client.PublicKeys[j].JSONWebKey)
 		}
 		c.byID[client.ID] = client
 	}

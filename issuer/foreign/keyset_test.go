@@ -77,7 +77,11 @@ func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 	} {
 		var reported error
 		keys := foreign.NewKeySet(server.URL, c.source, func(err error) { reported = err })
-		_, err := keys.Verify(t.Context(), sign(t, k, claims(), nil), want, now)
+		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = keys.Verify(t.Context(), parsed, want, now)
 		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrNoKeys)) {
 			t.Errorf("%s: %v, reported %v", name, err, reported)
 		}

@@ -28,6 +28,8 @@ type signer struct {
 	hash   crypto.Hash
 	// half is the length of r and of s of an ECDSA signature (RFC 7518 section 3.4), 0 for other algorithms.
 	half int
+	// length is that of a signature.
+	length int
 }
 
 // newSigner checks that the key is of the type that its algorithm needs.
@@ -44,11 +46,11 @@ func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
 	var size, bits int
 	switch key := jwk.Key.(type) {
 	case *ecdsa.PrivateKey:
-		s.key, bits = key, key.Curve.Params().BitSize
+		s.key, bits, s.length = key, key.Curve.Params().BitSize, 2*((key.Curve.Params().BitSize+7)/8)
 	case *rsa.PrivateKey:
-		s.key = key
+		s.key, s.length = key, key.Size()
 	case ed25519.PrivateKey:
-		s.key = key
+		s.key, s.length = key, ed25519.SignatureSize
 	}
 	switch jose.SignatureAlgorithm(jwk.Algorithm) {
 	case jose.ES256:
@@ -77,7 +79,7 @@ func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
 
 func (s *signer) sign(payload []byte) (string, error) {
 	b64 := base64.RawURLEncoding
-	compact := make([]byte, 0, len(s.header)+b64.EncodedLen(len(payload))+1+b64.EncodedLen(512))
+	compact := make([]byte, 0, len(s.header)+b64.EncodedLen(len(payload))+1+b64.EncodedLen(s.length))
 	compact = append(compact, s.header...)
 	compact = b64.AppendEncode(compact, payload)
 	digest := compact

@@ -29,6 +29,7 @@ const (
 	maxMemory      = 256 * 1024 // KiB
 	maxPasses      = 10
 	maxParallelism = 16
+	maxKey         = 64
 	maxBcryptCost  = 15
 	// maxBcryptBytes is all of a password that bcrypt looks at: longer ones are refused, or any end of them would do.
 	maxBcryptBytes = 72
@@ -64,7 +65,7 @@ func ParseHash(text string) (Hash, error) {
 	}
 	if h.passes < 1 || h.passes > maxPasses || h.parallelism < 1 || h.parallelism > maxParallelism ||
 		h.memory < 8*uint32(h.parallelism) || h.memory > maxMemory ||
-		len(h.salt) < 8 || len(h.salt) > 64 || len(h.key) < 16 || len(h.key) > 64 {
+		len(h.salt) < 8 || len(h.salt) > 64 || len(h.key) < 16 || len(h.key) > maxKey {
 		return h, errors.New("the parameters of the argon2id hash are out of bounds: memory is at most 262144 KiB, with 1 to 10 passes, " +
 			"1 to 16 lanes, 8 to 64 bytes of salt and 16 to 64 of key")
 	}
@@ -106,7 +107,7 @@ func (h Hash) String() string {
 }
 
 func (h Hash) derive(password string) []byte {
-	length := uint32(len(h.key)) //nolint:gosec // at most 64
+	length := uint32(min(len(h.key), maxKey))
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.parallelism, length)
 }
 

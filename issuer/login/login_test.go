@@ -182,18 +182,24 @@ func TestUserListsThatAreRefused(t *testing.T) {
 	hash := HashPassword("x")
 	ok := "- {name: a, subject: s, passwordHash: '" + hash + "'}\n"
 	for name, c := range map[string]struct{ users, says string }{
-		"no name":          {"- {subject: s, passwordHash: '" + hash + "'}", "needs a name"},
-		"no subject":       {"- {name: a, passwordHash: '" + hash + "'}", "needs a subject"},
-		"subject a client": {"- {name: a, subject: 'client:x', passwordHash: '" + hash + "'}", "does not begin with client:"},
-		"no hash":          {"- {name: a, subject: s}", "passwordHash: not an argon2id hash"},
+		"no name":          {"- {subject: s, passwordHash: '" + hash + "'}", "line 4: users[0].name: must have"},
+		"no subject":       {"- {name: a, passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
+		"subject a client": {"- {name: a, subject: 'client:x', passwordHash: '" + hash + "'}", "not begin with client:"},
+		"no hash":          {"- {name: a, subject: s}", "passwordHash: is not an argon2id hash"},
 		"a secret":         {strings.Replace(ok, "}", ", claims: {a: {apiKey: x}}}", 1), "apiKey must never leave"},
-		"name twice":       {ok + strings.Replace(ok, "subject: s", "subject: t", 1), `there are two users "a"`},
+		"name twice":       {ok + strings.Replace(ok, "subject: s", "subject: t", 1), `line 5: users[1].name: there are two users "a"`},
 		"subject twice":    {ok + strings.Replace(ok, "name: a", "name: b", 1), "is that of another user"},
-		"reserved claim":   {strings.Replace(ok, "}", ", claims: {iss: x}}", 1), "iss is reserved"},
+		"reserved claim":   {strings.Replace(ok, "}", ", claims: {iss: x}}", 1), "claims.iss: is reserved"},
 		"not a scope":      {strings.Replace(ok, "}", ", scopes: ['a b']}", 1), "not all are scopes"},
-		"unknown field":    {strings.Replace(ok, "}", ", admin: true}", 1), `unknown field "admin"`},
-		"mistyped":         {strings.Replace(ok, "}", ", disabled: maybe}", 1), "disabled must be a bool"},
-		"empty entry":      {"- \n", "users[0] is empty"},
+		"unknown field":    {strings.Replace(ok, "}", ", admin: true}", 1), "line 4: field admin not found"},
+		"mistyped":         {strings.Replace(ok, "}", ", disabled: maybe}", 1), "line 4: cannot unmarshal !!str into bool"},
+		"repeated field":   {strings.Replace(ok, "}", ", name: b}", 1), `line 4: mapping key "name" already defined`},
+		"claims a list":    {strings.Replace(ok, "}", ", claims: [a]}", 1), "line 4: cannot unmarshal"},
+		"a claim twice":    {strings.Replace(ok, "}", ", claims: {a: 1, a: 2}}", 1), "already defined at line 4"},
+		"no JSON":          {strings.Replace(ok, "}", ", claims: {a: {1: 2}}}", 1), "line 4: claims must be what JSON can say"},
+		"infinite":         {strings.Replace(ok, "}", ", claims: {a: .inf}}", 1), "line 4: claims must be what JSON can say"},
+		"two documents":    {ok + "---\n", "must be one YAML document"},
+		"empty entry":      {"- \n", "line 4: users[0]: is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := ParseUsers(listOf(c.users)); err == nil || !strings.Contains(err.Error(), c.says) {

@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -19,20 +20,26 @@ const Kind = "UserList"
 // MaxBytes bounds a list of users: a Secret holds at most 1 MiB.
 const MaxBytes = 1 << 20
 
+type userList struct {
+	APIVersion string   `yaml:"apiVersion"`
+	Kind       string   `yaml:"kind"`
+	Users      []*entry `yaml:"users"`
+}
+
 // entry is somebody who can log in.
 type entry struct {
 	// Name is what a person types.
-	Name string `json:"name"`
+	Name string `yaml:"name"`
 	// Subject is the sub of the user's tokens: stable, whatever the name becomes.
-	Subject string `json:"subject"`
+	Subject string `yaml:"subject"`
 	// PasswordHash is what ParseHash reads.
-	PasswordHash string `json:"passwordHash"`
+	PasswordHash string `yaml:"passwordHash"`
 	// Disabled users cannot log in. Tokens that they have live until they expire.
-	Disabled bool `json:"disabled"`
+	Disabled bool `yaml:"disabled"`
 	// Scopes, if set, are the only ones that the user can have.
-	Scopes []string `json:"scopes"`
+	Scopes []string `yaml:"scopes"`
 	// Claims are the user's attributes.
-	Claims map[string]any `json:"claims"`
+	Claims claims `yaml:"claims"`
 
 	hash Hash
 }
@@ -51,37 +58,37 @@ func (u *Users) Len() int { return len(u.byName) }
 func NoUsers() *Users { return &Users{nobody: standard().like()} }
 
 // ParseUsers reads a list of users, YAML or JSON. A field that is unknown or repeated is an error, and so is every value
-// that cannot work; the error names all of them by the user, and no hash.
+// that cannot work; the error names all of them with their lines, and no hash.
 func ParseUsers(b []byte) (*Users, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("the list is longer than %d bytes", MaxBytes)
 	}
-	var list struct {
-		APIVersion string   `json:"apiVersion"`
-		Kind       string   `json:"kind"`
-		Users      []*entry `json:"users"`
+	var list userList
+	f, err := document.Read(b, "list of users", &list)
+	if err != nil {
+		return nil, err
 	}
-	if err := yaml.UnmarshalStrict(b, &list); err != nil {
-		return nil, errors.New("not a list of users: " + shape(err))
+	if list.APIVersion != config.APIVersion {
+		f.Add("apiVersion", "must be %s", config.APIVersion)
 	}
-	if list.APIVersion != config.APIVersion || list.Kind != Kind {
-		return nil, fmt.Errorf("needs apiVersion %s and kind %s", config.APIVersion, Kind)
+	if list.Kind != Kind {
+		f.Add("kind", "must be %s", Kind)
 	}
 	u := &Users{byName: make(map[string]*entry, len(list.Users))}
-	var findings []error
 	costliest := standard()
 	subjects := map[string]bool{}
 	for i, user := range list.Users {
+		at := fmt.Sprintf("users[%d]", i)
 		if user == nil {
-			findings = append(findings, fmt.Errorf("users[%d] is empty", i))
+			f.Add(at, "is empty")
 			continue
 		}
-		findings = append(findings, user.check(i)...)
+		user.check(at, f)
 		if u.byName[user.Name] != nil {
-			findings = append(findings, fmt.Errorf("users[%d]: there are two users %q", i, user.Name))
+			f.Add(at+".name", "there are two users %.64q", user.Name)
 		}
 		if subjects[user.Subject] {
-			findings = append(findings, fmt.Errorf("users[%d]: the subject of %q is that of another user", i, user.Name))
+			f.Add(at+".subject", "is that of another user")
 		}
 		u.byName[user.Name], subjects[user.Subject] = user, true
 		if user.hash.cost() > costliest.cost() {
@@ -89,46 +96,48 @@ func ParseUsers(b []byte) (*Users, error) {
 		}
 	}
 	u.nobody = costliest.like()
-	return u, errors.Join(findings...)
+	return u, f.Err()
 }
 
-// shape says what is wrong with a document, in the parser's words but for the values, which may be secret.
-func shape(err error) string {
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
-		return fmt.Sprintf("%s must be a %s, not a %s", mistyped.Field, mistyped.Type, mistyped.Value)
-	}
-	if _, field, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		return "unknown field " + strings.TrimSpace(field)
-	}
-	return "the YAML does not parse"
-}
-
-func (u *entry) check(i int) (findings []error) {
-	add := func(format string, args ...any) {
-		findings = append(findings, fmt.Errorf("users[%d] (%.64q): "+format, append([]any{i, u.Name}, args...)...))
-	}
+func (u *entry) check(at string, f *document.Findings) {
 	if u.Name == "" || len(u.Name) > maxName {
-		add("needs a name of at most %d bytes", maxName)
+		f.Add(at+".name", "must have 1 to %d bytes", maxName)
 	}
 	if u.Subject == "" || len(u.Subject) > 255 || strings.HasPrefix(u.Subject, token.ClientPrefix) {
-		add("needs a subject of at most 255 bytes that does not begin with %s", token.ClientPrefix)
+		f.Add(at+".subject", "must have 1 to 255 bytes and not begin with %s", token.ClientPrefix)
 	}
 	var err error
 	if u.hash, err = ParseHash(u.PasswordHash); err != nil {
-		add("passwordHash: %w", err)
+		f.Add(at+".passwordHash", "is %v", err)
 	}
 	for claim := range u.Claims {
 		if token.Reserved(claim) {
-			add("claims: %s is reserved", claim)
+			f.Add(at+".claims."+claim, "is reserved")
 		}
 	}
 	if name, ok := token.Hidden(u.Claims); ok {
-		add("claims: %s must never leave: tokens are signed, not hidden", name)
+		f.Add(at+".claims", "%s must never leave: tokens are signed, not hidden", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {
-		add("scopes: not all are scopes (RFC 6749 section 3.3)")
+		f.Add(at+".scopes", "not all are scopes (RFC 6749 section 3.3)")
 	}
 	u.PasswordHash = ""
-	return findings
+}
+
+// claims are a user's attributes, as encoding/json reads them.
+type claims map[string]any
+
+// UnmarshalYAML reads what can be JSON.
+func (c *claims) UnmarshalYAML(node *yaml.Node) error {
+	var members map[string]any
+	err := node.Decode(&members)
+	var mistyped *yaml.TypeError
+	if errors.As(err, &mistyped) {
+		return err // with its line
+	}
+	text, failed := json.Marshal(members)
+	if err == nil && failed == nil && json.Unmarshal(text, c) == nil {
+		return nil
+	}
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: claims must be what JSON can say", node.Line)}}
 }

@@ -3,9 +3,6 @@ package server
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -20,7 +17,7 @@ const maxAssertionLifetime = time.Hour
 func (s *Server) authenticate(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
 	client, known := settings.Client(req.clientID)
 	switch {
-	case req.assertion != "":
+	case req.assertion != nil:
 		return s.byAssertion(settings.Issuer, client, req.assertion)
 	case known && client.Public && req.secret == "":
 		return client, nil
@@ -47,7 +44,7 @@ func (s *Server) authenticate(settings *config.Config, req *tokenRequest) (*conf
 
 // byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone, and a jti
 // is good once.
-func (s *Server) byAssertion(issuer string, client *config.Client, assertion string) (*config.Client, *refusal) {
+func (s *Server) byAssertion(issuer string, client *config.Client, assertion *foreign.Unverified) (*config.Client, *refusal) {
 	if client == nil {
 		return nil, invalidClient("unknown client")
 	}
@@ -55,7 +52,7 @@ func (s *Server) byAssertion(issuer string, client *config.Client, assertion str
 		return nil, invalidClient("the client does not authenticate as it must")
 	}
 	now := s.now()
-	proof, err := foreign.Verify(assertion, client.KeySet(), foreign.Expected{
+	proof, err := assertion.Verify(client.KeySet(), foreign.Expected{
 		Issuer: client.ID, Audience: issuer, OnlyAudience: true, MaxLifetime: maxAssertionLifetime,
 		Types: []string{"jwt", "client-authentication+jwt"},
 	}, now)
@@ -70,23 +67,4 @@ func (s *Server) byAssertion(issuer string, client *config.Client, assertion str
 		return nil, invalidClient("the assertion is refused: it was used before")
 	}
 	return client, nil
-}
-
-// claimed is what a JWT says before anything was checked: good for finding out whose keys verify it, and for nothing else.
-type claimed struct {
-	Issuer  string `json:"iss"`
-	Subject string `json:"sub"`
-}
-
-func unverified(compact string) (c claimed) {
-	parts := strings.Split(compact, ".")
-	if len(parts) != 3 {
-		return c
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return c
-	}
-	_ = json.Unmarshal(payload, &c) // then it is empty
-	return c
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -116,12 +117,15 @@ func options(w http.ResponseWriter, _ *http.Request) {
 // secured sets the headers that keep a browser from taking any answer for something else. While the issuer stops, each
 // answer also asks the client to connect anew, elsewhere.
 func (s *Server) secured(next http.Handler) http.Handler {
+	always := http.Header{ // all answers share the values: nobody changes them in place
+		"X-Content-Type-Options":    {"nosniff"},
+		"Content-Security-Policy":   {"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"},
+		"Referrer-Policy":           {"no-referrer"},
+		"Strict-Transport-Security": {"max-age=31536000"},
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		maps.Copy(h, always)
 		if s.stopping.Load() {
 			h.Set("Connection", "close")
 		}

@@ -4,11 +4,16 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/verifier"
 )
 
 // An audience that registered a key gets its tokens signed, and then encrypted for it.
@@ -44,6 +49,9 @@ func TestTokensAreEncryptedForTheirAudience(t *testing.T) {
 			if token := w.verify(string(inner), audience); token.Subject() != "8a2f" || w.keyIDOf(string(inner)) == "" {
 				t.Errorf("inside is %s", inner)
 			}
+			if token := w.opened(nested, jose.JSONWebKey{Key: private, Algorithm: string(alg), Use: "enc", KeyID: "shop-1"}); token.Subject() != "8a2f" {
+				t.Errorf("the verifier reads the sub %s", token.Subject())
+			}
 			if r := w.post(alice("resource", "https://open.example.com")); strings.Count(r.fields["access_token"].(string), ".") != 2 {
 				t.Errorf("a token for another audience: %s", r.body)
 			}
@@ -54,5 +62,50 @@ func TestTokensAreEncryptedForTheirAudience(t *testing.T) {
 				t.Errorf("another client: %d %s", r.status, r.body)
 			}
 		})
+	}
+}
+
+// opened is a token that the verifier decrypted with a key, and verified.
+func (w *world) opened(nested string, key jose.JSONWebKey) *verifier.Token {
+	w.Helper()
+	text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
+	w.must(err)
+	keys, err := verifier.ParseDecryptionKeys(text)
+	w.must(err)
+	file := filepath.Join(w.TempDir(), "platform.json")
+	w.must(os.WriteFile(file, []byte(w.jwks), 0o600))
+	v, err := verifier.New(verifier.Config{
+		Issuers: map[string]verifier.Source{issuerURL: verifier.File(file)}, Audience: audience, DecryptionKeys: keys,
+	})
+	w.must(err)
+	w.Cleanup(v.Close)
+	token, err := v.Verify(w.Context(), nested)
+	w.must(err)
+	return token
+}
+
+// A client that registered a key gets all its tokens encrypted for it, also those for several audiences; others do not.
+func TestTokensAreEncryptedForTheirClient(t *testing.T) {
+	w := prepare(t)
+	key := jose.JSONWebKey{Key: newKey(t), Algorithm: string(jose.ECDH_ES_A256KW), Use: "enc", KeyID: "gateway-1"}
+	public := key.Public()
+	text, err := public.MarshalJSON()
+	w.must(err)
+	w.settings.write(map[string]string{"issuer.yaml": w.config() + "- {id: gateway, secretSHA256: " + hexDigest(secret) +
+		", grantTypes: [client_credentials], audiences: [" + audience + ", https://open.example.com], encryptionKey: " + string(text) + "}\n"})
+	w.useKey("ES256", newKey(t))
+	w.start()
+	for _, more := range [][]string{nil, {"resource", audience}} {
+		r := w.post(form(append([]string{"grant_type", "client_credentials", "client_id", "gateway", "client_secret", secret}, more...)...))
+		nested, _ := r.fields["access_token"].(string)
+		if strings.Count(nested, ".") != 4 {
+			t.Fatalf("it is not encrypted: %d %s", r.status, r.body)
+		}
+		if token := w.opened(nested, key); token.Subject() != "client:gateway" {
+			t.Errorf("it is for %s", token.Subject())
+		}
+	}
+	if r := w.post(alice()); strings.Count(r.fields["access_token"].(string), ".") != 2 {
+		t.Errorf("a token of another client: %s", r.body)
 	}
 }

@@ -46,12 +46,16 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	refuse := func(reason string) *refusal {
 		return &refusal{status: 400, code: "invalid_request", description: "the subject token is not accepted", reason: reason}
 	}
-	trusted, ok := settings.Trusted(g.client, unverified(req.subject.token).Issuer)
+	token, err := foreign.Parse(req.subject.token)
+	if err != nil {
+		return refuse("the subject token is refused: " + err.Error())
+	}
+	trusted, ok := settings.Trusted(g.client, token.Issuer())
 	if !ok {
 		return refuse("the subject token is of an issuer that this client may not use")
 	}
 	now := s.now()
-	subject, err := s.foreign[trusted.Name].Verify(ctx, req.subject.token, foreign.Expected{
+	subject, err := s.foreign[trusted.Name].Verify(ctx, token, foreign.Expected{
 		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
 	}, now)
 	if errors.Is(err, foreign.ErrNoKeys) {
@@ -68,6 +72,6 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	if err != nil {
 		return refuse(err.Error())
 	}
-	g.subject, g.claims, e.subject = mapped.Subject, mapped.Claims, mapped.Subject
+	g.subject, g.claims, e.Subject = mapped.Subject, mapped.Claims, mapped.Subject
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/keys"
 )
 
@@ -14,6 +15,7 @@ type metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
+	grants      map[string]grantMetrics
 	reloads     *prometheus.CounterVec
 	failing     *prometheus.GaugeVec
 	key         *prometheus.GaugeVec
@@ -21,6 +23,18 @@ type metrics struct {
 	next        prometheus.Gauge
 	certificate prometheus.Gauge
 }
+
+// grantMetrics are those of a grant, found once: to look them up by their labels takes longer than to count.
+type grantMetrics struct {
+	issued   prometheus.Counter
+	duration prometheus.Observer
+}
+
+// otherGrant stands for what is no grant type.
+const otherGrant = "other"
+
+// issuedResult is the result of a request that got a token.
+const issuedResult = "issued"
 
 func newMetrics() *metrics {
 	m := &metrics{
@@ -53,6 +67,10 @@ func newMetrics() *metrics {
 	}
 	m.registry.MustRegister(m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.grants = map[string]grantMetrics{}
+	for _, grant := range append(config.Grants(), otherGrant) {
+		m.grants[grant] = grantMetrics{m.requests.WithLabelValues(grant, issuedResult), m.duration.WithLabelValues(grant)}
+	}
 	return m
 }
 
@@ -69,8 +87,13 @@ func (m *metrics) watchAge(overdue func() bool) {
 }
 
 func (m *metrics) answered(grant, result string, took time.Duration) {
+	found := m.grants[grant]
+	found.duration.Observe(took.Seconds())
+	if result == issuedResult {
+		found.issued.Inc()
+		return
+	}
 	m.requests.WithLabelValues(grant, result).Inc()
-	m.duration.WithLabelValues(grant).Observe(took.Seconds())
 }
 
 func (m *metrics) loaded(source string, err error) {

@@ -15,15 +15,15 @@ func (s *Server) logIn(ctx context.Context, req *tokenRequest, g *grant, e *even
 	if login.TooLong(req.username, req.password) {
 		return invalidRequest("username or password is too long")
 	}
-	if wait := s.failures.Wait(s.now(), req.username, e.remote); wait > 0 {
+	if wait := s.failures.Wait(s.now(), req.username, e.Remote); wait > 0 {
 		return tooManyFailures(wait)
 	}
 	user, err := s.directory.Authenticate(ctx, req.username, req.password)
 	var denied *login.Denied
 	switch {
 	case errors.As(err, &denied):
-		s.failures.Failed(s.now(), req.username, e.remote)
-		e.subject = denied.Subject
+		s.failures.Failed(s.now(), req.username, e.Remote)
+		e.Subject = denied.Subject
 		return invalidGrant("the user name or the password is wrong", denied.Reason)
 	case errors.Is(err, login.ErrBusy):
 		return unavailable("too many logins at once", 1)
@@ -35,7 +35,7 @@ func (s *Server) logIn(ctx context.Context, req *tokenRequest, g *grant, e *even
 	if user.Scopes != nil {
 		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(scope string) bool { return !slices.Contains(user.Scopes, scope) })
 	}
-	e.subject = user.Subject
+	e.Subject = user.Subject
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/foreign"
 )
 
 const (
@@ -27,7 +28,8 @@ type tokenRequest struct {
 	grant    string
 	clientID string
 	// One of secret and assertion, or neither.
-	secret, assertion  string
+	secret             string
+	assertion          *foreign.Unverified
 	username, password string
 	scopes             []string
 	// resources and audiences are what the token is for (RFC 8707 section 2, RFC 8693 section 2.1).
@@ -137,9 +139,13 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *ref
 	case assertion == "" || kind != assertionType:
 		return invalidRequest("client_assertion needs the client_assertion_type " + assertionType)
 	}
-	req.assertion = assertion
+	parsed, err := foreign.Parse(assertion)
+	if err != nil {
+		return invalidClient("the assertion is refused: " + err.Error())
+	}
+	req.assertion = parsed
 	if req.clientID == "" { // RFC 7521 section 4.2: it may be left out
-		req.clientID = unverified(assertion).Subject
+		req.clientID = parsed.Subject()
 		if req.clientID == "" {
 			return invalidClient("the assertion has no sub")
 		}

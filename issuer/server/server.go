@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,8 +38,10 @@ type Options struct {
 	// ConfigFile is read again when it changes.
 	ConfigFile string
 	Now        func() time.Time
-	// Log is for the person on call, Audit for one line a token request.
-	Log, Audit *slog.Logger
+	// Log is for the person on call.
+	Log *slog.Logger
+	// Audit gets one line a token request.
+	Audit io.Writer
 	// HashSlots is how many passwords are hashed at a time, and HashMemory the bytes they may take together.
 	HashSlots  int
 	HashMemory int64
@@ -48,10 +51,11 @@ type Options struct {
 
 // Server is an issuer.
 type Server struct {
-	now        func() time.Time
-	log, audit *slog.Logger
-	tracer     trace.TracerProvider
-	metrics    *metrics
+	now     func() time.Time
+	log     *slog.Logger
+	audit   audit
+	tracer  trace.TracerProvider
+	metrics *metrics
 
 	config      *mount.Source[*config.Config]
 	keys        *mount.Source[*keys.Snapshot]
@@ -75,7 +79,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{now: o.Now, log: o.Log, audit: o.Audit, tracer: o.Tracer, metrics: newMetrics(), replays: foreign.NewReplays()}
+	s := &Server{
+		now: o.Now, log: o.Log, audit: audit{out: o.Audit, log: o.Log}, tracer: o.Tracer, metrics: newMetrics(), replays: foreign.NewReplays(),
+	}
 	s.follow(o.ConfigFile, settings)
 	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork
 	s.failures = limit.NewFailures(limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)},

@@ -43,17 +43,17 @@ type issued struct {
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	began := s.now()
 	settings, _ := s.config.Get()
-	e := event{grant: "other", remote: remoteAddress(r, settings.Server.TrustedProxies)}
+	e := event{Time: began, Level: "INFO", Message: "Token request", Grant: otherGrant, Remote: remoteAddress(r, settings.Server.TrustedProxies)}
 	answer, refused := s.answer(w, r, settings, &e)
 	if refused != nil {
-		e.result, e.reason = refused.code, refused.why()
+		e.Result, e.Reason = refused.code, refused.why()
 		refused.write(w)
 	} else {
-		e.result = "issued"
+		e.Result = issuedResult
 		writeJSON(w, http.StatusOK, answer)
 	}
-	s.metrics.answered(e.grant, e.result, s.now().Sub(began))
-	e.log(r.Context(), s.audit)
+	s.metrics.answered(e.Grant, e.Result, s.now().Sub(began))
+	s.audit.write(r.Context(), &e)
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config.Config, e *event) (*issued, *refusal) {
@@ -64,9 +64,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 	if !slices.Contains(config.Grants(), req.grant) {
 		return nil, badRequest("unsupported_grant_type", "the grant types are "+strings.Join(settings.GrantTypes(), ", "))
 	}
-	e.grant = req.grant
+	e.Grant = req.grant
 	if client, ok := settings.Client(req.clientID); ok {
-		e.client = client.ID // also when it is not the one it says
+		e.Client = client.ID // also when it is not the one it says
 	}
 	client, refused := s.authenticate(settings, req)
 	if refused != nil {
@@ -134,10 +134,11 @@ func (g *grant) narrowAudience(req *tokenRequest) *refusal {
 	return nil
 }
 
-// encryptFor finds the key of the one audience that can read the token.
+// encryptFor finds the key of the client, or of the one audience that can read the token.
 func (g *grant) encryptFor(settings *config.Config) *refusal {
 	for _, audience := range g.audiences {
-		if g.reader = settings.EncryptionKey(audience); g.reader != nil && len(g.audiences) > 1 {
+		g.reader = settings.EncryptionKey(g.client, audience)
+		if g.reader != nil && g.client.EncryptionKey == nil && len(g.audiences) > 1 {
 			return badRequest("invalid_target", "name one resource: tokens for one of these are encrypted for it alone")
 		}
 	}
@@ -173,7 +174,7 @@ func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *
 		s.log.Error("A token could not be made", "client", g.client.ID, "subject", g.subject, "error", err.Error())
 		return nil, serverError("the token could not be made", "")
 	}
-	e.subject, e.id, e.kid = g.subject, claims.ID, key.KeyID
+	e.Subject, e.ID, e.KeyID = g.subject, claims.ID, key.KeyID
 	return &issued{
 		AccessToken: compact, TokenType: "Bearer", ExpiresIn: int64(g.lifetime / time.Second), Scope: strings.Join(g.scopes, " "),
 	}, nil

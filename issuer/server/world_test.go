@@ -263,7 +263,7 @@ func (w *world) start() {
 	ctx, cancel := context.WithCancel(w.Context())
 	s, err := server.New(ctx, server.Options{
 		ConfigFile: filepath.Join(w.settings.path, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30, Tracer: w.tracer,
-		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Audit: slog.New(slog.NewJSONHandler(w.audit, nil)),
+		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Audit: w.audit,
 	})
 	w.must(err)
 	public, probes := s.Addresses()

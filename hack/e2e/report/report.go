@@ -24,9 +24,6 @@ type Quantiles struct {
 	P50, P99, Max time.Duration
 }
 
-// Seen is when each content of a file was first seen, in milliseconds since 1970, by the SHA-256 of the content.
-type Seen map[string]int64
-
 // sample is how many durations are kept of each kind: chosen by chance, each as likely as any other.
 const sample = 20000
 

@@ -1,17 +1,13 @@
-// Command watch looks at a mounted file fifty times a second. GET /seen says when each content was first seen. With -once it ends,
+// Command watch looks at a mounted file fifty times a second. GET /seen says when which key came and left. With -once it ends,
 // well if the file is there.
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/keywright/keywright/hack/e2e/report"
@@ -28,8 +24,7 @@ func main() {
 	if *once {
 		return
 	}
-	var mu sync.Mutex
-	seen := report.Seen{}
+	var keys report.KeySet
 	go func() {
 		for ; ; time.Sleep(20 * time.Millisecond) {
 			b, err := os.ReadFile(file)
@@ -37,20 +32,10 @@ func main() {
 				fmt.Fprintln(os.Stderr, "watch:", err)
 				continue
 			}
-			sum := sha256.Sum256(b)
-			mu.Lock()
-			if name := hex.EncodeToString(sum[:]); seen[name] == 0 {
-				seen[name] = time.Now().UnixMilli()
-			}
-			mu.Unlock()
+			keys.Look(b, time.Now())
 		}
 	}()
-	http.HandleFunc("GET /seen", func(w http.ResponseWriter, _ *http.Request) {
-		mu.Lock()
-		now := maps.Clone(seen)
-		mu.Unlock()
-		_ = json.NewEncoder(w).Encode(now)
-	})
+	http.HandleFunc("GET /seen", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(keys.Seen()) })
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: 5 * time.Second}
 	fmt.Fprintln(os.Stderr, "watch:", server.ListenAndServe())
 	os.Exit(1)

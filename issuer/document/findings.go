@@ -1,4 +1,4 @@
-package config
+package document
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// findings collects all that is wrong with a document, in the order of its lines.
-type findings struct {
+// Findings collects all that is wrong with a document, in the order of its lines.
+type Findings struct {
 	document *yaml.Node
 	found    []finding
 }
@@ -22,8 +22,8 @@ type finding struct {
 	text string
 }
 
-// add says what is wrong with a field, which is named like clients[0].grantTypes.
-func (f *findings) add(field, format string, args ...any) {
+// Add says what is wrong with a field, which is named like clients[0].grantTypes.
+func (f *Findings) Add(field, format string, args ...any) {
 	line := lineOf(f.document, field)
 	f.found = append(f.found, finding{line, fmt.Sprintf("line %d: %s: %s", line, field, fmt.Sprintf(format, args...))})
 }
@@ -31,7 +31,7 @@ func (f *findings) add(field, format string, args ...any) {
 var lineNumber = regexp.MustCompile(`^line (\d+):`)
 
 // problem takes what the YAML library found, which begins with a line.
-func (f *findings) problem(text string) {
+func (f *Findings) problem(text string) {
 	line := 0
 	if match := lineNumber.FindStringSubmatch(text); match != nil {
 		line, _ = strconv.Atoi(match[1])
@@ -39,7 +39,8 @@ func (f *findings) problem(text string) {
 	f.found = append(f.found, finding{line, text})
 }
 
-func (f *findings) err() error {
+// Err is one error of all findings, each with its line; nil if there are none.
+func (f *Findings) Err() error {
 	slices.SortStableFunc(f.found, func(a, b finding) int { return a.line - b.line })
 	errs := make([]error, len(f.found))
 	for i, found := range f.found {

@@ -1,0 +1,68 @@
+package foreign
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	josejson "github.com/go-jose/go-jose/v4/json"
+)
+
+// maxDepth bounds how deep objects and lists are within each other.
+const maxDepth = 32
+
+// object decodes a JSON object that all readers read alike. Its names are case-sensitive, and one that is there twice is an
+// error at any depth: some would read the first, and some the last.
+func object(text []byte) (map[string]any, error) {
+	wrong := errors.New("are not a JSON object that can be read in one way only")
+	if !utf8.Valid(text) || deep(text) {
+		return nil, wrong
+	}
+	var members map[string]any
+	if err := josejson.Unmarshal(text, &members); err != nil || members == nil {
+		return nil, wrong
+	}
+	if bytes.Contains(text, []byte(`\u`)) && replaced(members) {
+		return nil, wrong
+	}
+	return members, nil
+}
+
+// deep looks at brackets before a parser recurses into them. Those within texts count too.
+func deep(text []byte) bool {
+	depth := 0
+	for _, b := range text {
+		switch b {
+		case '{', '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// replaced tells whether a text has the character that stands for what could not be decoded: half of a surrogate pair.
+// Different texts would otherwise become one.
+func replaced(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.ContainsRune(v, utf8.RuneError)
+	case []any:
+		for _, inner := range v {
+			if replaced(inner) {
+				return true
+			}
+		}
+	case map[string]any:
+		for name, inner := range v {
+			if replaced(name) || replaced(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}

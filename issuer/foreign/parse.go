@@ -1,0 +1,107 @@
+package foreign
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keywright/keywright/issuer/token"
+)
+
+// MaxBytes bounds a JWT, and maxHeader what its header takes of it.
+const (
+	MaxBytes  = 8 << 10
+	maxHeader = 2 << 10
+)
+
+// errForm is said of whatever is not a JWT in compact form.
+var errForm = errors.New("it is not a JWT in compact form")
+
+// Unverified is a JWT that was parsed, once, and not checked: good for finding out whose keys verify it, and for nothing else.
+type Unverified struct {
+	alg, kid, typ string
+	claims        map[string]any
+	// signed is what signature should be of.
+	signed    string
+	signature []byte
+}
+
+// Issuer is what it says its iss is.
+func (u *Unverified) Issuer() string { return u.text("iss") }
+
+// Subject is what it says its sub is.
+func (u *Unverified) Subject() string { return u.text("sub") }
+
+func (u *Unverified) text(claim string) string {
+	text, _ := u.claims[claim].(string)
+	return text
+}
+
+// Parse reads a JWT in compact form (RFC 7519, RFC 7515 section 7.1) of at most MaxBytes. No error quotes it.
+func Parse(compact string) (*Unverified, error) {
+	if len(compact) > MaxBytes {
+		return nil, fmt.Errorf("it is longer than %d bytes", MaxBytes)
+	}
+	end := strings.LastIndexByte(compact, '.')
+	header, payload, ok := strings.Cut(compact[:max(end, 0)], ".")
+	if !ok || len(header) > maxHeader {
+		return nil, errForm
+	}
+	u := &Unverified{signed: compact[:end]}
+	if err := u.readHeader(header); err != nil {
+		return nil, err
+	}
+	claims, err := decode(payload)
+	if err != nil {
+		return nil, err
+	}
+	if u.claims, err = object(claims); err != nil {
+		return nil, fmt.Errorf("its claims %w", err)
+	}
+	u.signature, err = decode(compact[end+1:])
+	return u, err
+}
+
+// readHeader takes what says how to verify. It refuses what would bring a key along, compress or encrypt, and extensions
+// that must be understood (RFC 7515 section 4.1.11, RFC 8725 sections 3.9 and 3.10).
+func (u *Unverified) readHeader(encoded string) error {
+	text, err := decode(encoded)
+	if err != nil {
+		return err
+	}
+	header, err := object(text)
+	if err != nil {
+		return fmt.Errorf("its header %w", err)
+	}
+	for _, name := range []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "epk", "p2c"} {
+		if _, ok := header[name]; ok {
+			return fmt.Errorf("its header has %s", name)
+		}
+	}
+	for i, name := range [...]string{"alg", "kid", "typ"} {
+		field := [...]*string{&u.alg, &u.kid, &u.typ}[i]
+		value, there := header[name]
+		if *field, _ = value.(string); there && *field == "" {
+			return fmt.Errorf("the %s of its header is not a text", name)
+		}
+	}
+	if !slices.Contains(token.Algorithms(), u.alg) {
+		return errors.New("it is not signed with an accepted algorithm")
+	}
+	return nil
+}
+
+// decode reads the one encoding of some bytes in base64url: else one signed token would have many texts. Go's decoder
+// skips line breaks.
+func decode(segment string) ([]byte, error) {
+	if segment == "" || strings.ContainsAny(segment, "\r\n") {
+		return nil, errForm
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(segment)
+	if err != nil {
+		return nil, errForm
+	}
+	return b, nil
+}
