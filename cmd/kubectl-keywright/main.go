@@ -22,7 +22,9 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	err := newCommand(streams, time.Now).ExecuteContext(ctx)
+	cmd := newCommand(streams, time.Now)
+	cmd.SetArgs(kidsLast(os.Args[1:]))
+	err := cmd.ExecuteContext(ctx)
 	stop()
 	if err == nil {
 		return
