@@ -46,7 +46,13 @@ interop: ## Run the examples of docs/verifying in their own languages and proxie
 e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
 	@npm --prefix hack/interop install --silent
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
-		$(GO) -C hack/e2e test -count=1 -timeout 30m -v ./...
+		$(GO) -C hack/e2e test -count=1 -timeout 30m -v -skip TestGettingStarted ./...
+
+.PHONY: e2e-pages
+e2e-pages: controlplane bin/helm3 ## Type what docs/getting-started.md says, on a real node (3 minutes).
+	@npm --prefix hack/interop install --silent
+	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
+		$(GO) -C hack/e2e test -count=1 -timeout 30m -v -run TestGettingStarted .
 
 .PHONY: cluster
 cluster: controlplane ## Start a real node, with the images that are built, for trying things by hand; `make cluster-down` stops it.

@@ -67,7 +67,8 @@ func (c *cli) awaitRotation(ctx context.Context, k client.Client, key *keywright
 			return true, nil
 		}
 		text := "Waiting for the controller."
-		if at := now.Status.NextRotationTime; at != nil {
+		// Until the controller has seen the request, the time is that of the schedule.
+		if at := now.Status.NextRotationTime; at != nil && !at.Equal(key.Status.NextRotationTime) {
 			text = "The next key signs at " + at.UTC().Format(time.RFC3339) + "."
 		}
 		if text != said {

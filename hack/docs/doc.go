@@ -5,7 +5,7 @@
 //	<!-- run: checkout -->     this package, in the checkout, with bin/ in the PATH
 //	<!-- run: ci -->           .ci/run or a target of the Makefile, which this package looks for
 //	<!-- run: chart -->        hack/chart, on a real API server
-//	<!-- run: e2e -->          hack/e2e, on a real node
+//	<!-- run: e2e -->          hack/e2e, on a real node: `make e2e-pages`
 //	<!-- not run: reason -->   nobody, and why
 //
 // A block of no language is output.
