@@ -18,11 +18,23 @@ func (s *story) killControllers(t *testing.T) {
 }
 
 func (s *story) killIssuers(t *testing.T) {
-	for name := range strings.FieldsSeq(s.run(t, "kubectl get pods -n keywright-system -l app.kubernetes.io/component=issuer -o name")) {
-		s.run(t, "kubectl delete -n keywright-system --grace-period=0 --force "+name)
-		s.run(t, "kubectl rollout status -n keywright-system deployment/keywright-issuer --timeout=2m")
+	for killed := range strings.FieldsSeq(s.run(t, "kubectl get pods -n keywright-system -l app.kubernetes.io/component=issuer -o name")) {
+		s.run(t, "kubectl delete -n keywright-system --grace-period=0 --force "+killed)
+		s.until(t, "there are three issuers again", func() bool {
+			ready := 0
+			for name := range strings.FieldsSeq(s.run(t, readyIssuers)) {
+				if "pod/"+name != killed {
+					ready++
+				}
+			}
+			return ready == 3
+		})
 	}
 }
+
+// readyIssuers prints the names of the issuers that requests are sent to.
+const readyIssuers = `kubectl get endpointslices -n keywright-system -l kubernetes.io/service-name=keywright-issuer \
+  -o jsonpath='{range .items[*].endpoints[?(@.conditions.ready==true)]}{.targetRef.name}{"\n"}{end}'`
 
 // deleteConfigMap has it deleted: not by an administrator, whom the policy stops, but by whoever has stolen the controller's account.
 func (s *story) deleteConfigMap(t *testing.T) {
