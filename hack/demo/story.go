@@ -10,7 +10,6 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
-
 	"github.com/keywright/keywright/hack/demo/traffic"
 )
 
