@@ -48,9 +48,13 @@ func (s *story) rotateByDefaults(t *testing.T) {
 		s.run(t, "kubectl wait --for=condition=Ready node --all --timeout=1m")
 		<-time.After(15 * time.Second) // a kubelet that has just started looks at all files at once
 	}
+	if s.node.ours() {
+		s.doctor(t, "the kubelet of node") // it knows what these kubelets are set to
+	}
 	began := time.Now()
 	s.rotate(t) // at once: the next Standby is published to kubelets that take their time
 	s.run(t, fmt.Sprintf(`kubectl patch signingkey main --type merge -p '{"spec":{"distribution":{"propagationDelay":"%s"}}}'`, slow))
+	s.doctor(t, "")
 	s.run(t, "kubectl keywright rotate main --no-wait")
 	before := s.key(t).Status.ActiveKeyID
 	s.withoutAPIServer(t)

@@ -39,6 +39,7 @@ func TestEndToEnd(t *testing.T) {
 	s.step(t, "a ConfigMap is deleted", s.deleteConfigMap)
 	s.step(t, "a rotation, kubelets that look once a minute, and a minute without the API server", s.rotateByDefaults)
 	s.step(t, "the issuers are killed, one after the other", s.killIssuers)
+	s.step(t, "a second SigningKey comes and goes", s.addKey)
 	s.step(t, "keys are mounted where a label asks for it", s.inject)
 	s.step(t, "the chart is upgraded", s.upgrade)
 	s.step(t, "a revocation, kubelets that look once a minute", s.revoke)
@@ -121,6 +122,7 @@ func (s *story) serve(t *testing.T) {
 	startPods(t, s.shell, issuer, s.password)
 	s.publications = follow(t, s.shell)
 	s.until(t, "both services verified tokens", func() bool { return reported(t, s.shell).Verified > 200 })
+	s.doctor(t, "")
 }
 
 // until asks until something is so.
