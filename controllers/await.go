@@ -12,9 +12,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// AwaitAPIServer returns when the API server answers, whatever it says, or with an error when the context ends. A controller that ended
+// awaitAPIServer returns when the API server answers, whatever it says, or with an error when the context ends. A controller that ended
 // instead would be started again by its kubelet after a back-off of up to five minutes, in which nothing could be revoked.
-func AwaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) error {
+func awaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) error {
 	config = rest.CopyConfig(config)
 	config.Timeout = 5 * time.Second
 	client, err := discovery.NewDiscoveryClientForConfig(config)

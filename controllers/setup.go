@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -43,6 +44,18 @@ type Options struct {
 
 // leaseName is the name of the Lease that the leader holds.
 const leaseName = "keywright-controller"
+
+// Run waits for the API server and runs both controllers until the context ends.
+func Run(ctx context.Context, config *rest.Config, opts Options) error {
+	if err := awaitAPIServer(ctx, config, ctrl.Log); err != nil {
+		return err
+	}
+	mgr, err := NewManager(config, opts)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
 
 // NewManager returns a manager that runs both controllers. It caches SigningKeys, the metadata of Namespaces, the
 // ConfigMaps of the one reserved name, and the metadata of the Secrets of the key namespace: never a private key.

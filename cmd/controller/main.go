@@ -51,13 +51,5 @@ func run(opts controllers.Options, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	ctx := ctrl.SetupSignalHandler()
-	if err := controllers.AwaitAPIServer(ctx, config, ctrl.Log); err != nil {
-		return err
-	}
-	mgr, err := controllers.NewManager(config, opts)
-	if err != nil {
-		return err
-	}
-	return mgr.Start(ctx)
+	return controllers.Run(ctrl.SetupSignalHandler(), config, opts)
 }
