@@ -14,24 +14,33 @@ import (
 // down kills the first process of the cluster: with it the kernel kills all others, and its mounts and network vanish. What no
 // namespace holds, cgroups and sysctls, is put back.
 func (c *cluster) down() error {
-	b, err := os.ReadFile(c.path("pid"))
-	if err == nil {
-		pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-		if err != nil {
-			return fmt.Errorf("read %s: %w", c.path("pid"), err)
-		}
-		if c.owns(pid) {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
+	if pid, ok := c.pid(); ok && c.owns(pid) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 		for c.owns(pid) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	err = errors.Join(unplug(), c.restoreSysctls(), removeCgroups(), os.RemoveAll(c.state))
+	err := errors.Join(unplug(), c.restoreSysctls(), removeCgroups(), os.RemoveAll(c.state))
 	if err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
 	return nil
+}
+
+// pid is the number of the cluster's first process, if one was started.
+func (c *cluster) pid() (int, bool) {
+	b, err := os.ReadFile(c.path("pid"))
+	if err != nil {
+		return 0, false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid, err == nil
+}
+
+// alive tells whether the cluster runs.
+func (c *cluster) alive() bool {
+	pid, ok := c.pid()
+	return ok && c.owns(pid)
 }
 
 // owns tells whether a process is the cluster's, and not one that got its number later.

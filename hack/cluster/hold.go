@@ -21,6 +21,9 @@ func (c *cluster) hold(ctx context.Context, name string) error {
 		if _, err := os.Stat(c.path("running", name)); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
+		if !c.alive() {
+			return errors.New("the cluster has ended: logs/inside says why")
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

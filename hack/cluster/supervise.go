@@ -44,7 +44,9 @@ func (s *supervisor) see(c component) error {
 	pid, runs := s.running[c.name]
 	switch {
 	case held && runs:
-		return syscall.Kill(pid, syscall.SIGKILL)
+		if err := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) { // reap may be about to say that it is gone
+			return err
+		}
 	case !held && !runs:
 		return s.start(c)
 	}
