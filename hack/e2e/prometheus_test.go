@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,8 +16,6 @@ import (
 
 	"sigs.k8s.io/yaml"
 )
-
-const prometheusAddress = "127.0.0.1:9390"
 
 const prometheusConfig = `
 global: {scrape_interval: 1s}
@@ -40,7 +39,8 @@ func (s *story) startPrometheus(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	log, err := os.Create(filepath.Join(directory, "log"))
 	check(t, err)
-	cmd := exec.CommandContext(ctx, "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+prometheusAddress)
+	s.prometheus = freeAddress(t)
+	cmd := exec.CommandContext(ctx, "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+s.prometheus)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = directory, log, log
 	check(t, cmd.Start())
 	t.Cleanup(func() {
@@ -49,7 +49,7 @@ func (s *story) startPrometheus(t *testing.T) {
 		_ = log.Close()
 	})
 	s.until(t, "Prometheus scrapes five pods, and nothing else", func() bool {
-		return len(query(t, `up{job="keywright"} == 1`)) == 5 && len(query(t, `up{job="keywright"}`)) == 5
+		return len(s.query(t, `up{job="keywright"} == 1`)) == 5 && len(s.query(t, `up{job="keywright"}`)) == 5
 	})
 }
 
@@ -71,10 +71,19 @@ func monitoring(t *testing.T, name string, into any) {
 	check(t, yaml.Unmarshal(b, into))
 }
 
-// query asks Prometheus.
-func query(t *testing.T, expression string) []json.RawMessage {
+// freeAddress is one of this host that nobody listens at.
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	response, err := http.Get("http://" + prometheusAddress + "/api/v1/query?query=" + url.QueryEscape(expression))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// query asks Prometheus.
+func (s *story) query(t *testing.T, expression string) []json.RawMessage {
+	t.Helper()
+	response, err := http.Get("http://" + s.prometheus + "/api/v1/query?query=" + url.QueryEscape(expression))
 	if err != nil {
 		return nil
 	}
@@ -110,13 +119,13 @@ func (s *story) watched(t *testing.T) {
 		for _, target := range panel.Targets {
 			asked++
 			expression := strings.ReplaceAll(target.Expr, "$signingkey", ".*")
-			s.until(t, panel.Title+" shows something: "+expression, func() bool { return len(query(t, expression)) > 0 })
+			s.until(t, panel.Title+" shows something: "+expression, func() bool { return len(s.query(t, expression)) > 0 })
 		}
 	}
 	if asked < 10 {
 		t.Errorf("the dashboard asks only %d things", asked)
 	}
-	for _, alert := range query(t, `ALERTS{alertstate="firing"}`) {
+	for _, alert := range s.query(t, `ALERTS{alertstate="firing"}`) {
 		t.Errorf("an alert fires: %s", alert)
 	}
 }

@@ -19,8 +19,10 @@ type story struct {
 	*shell
 	node         *node
 	publications *publications
-	password     string
-	began        time.Time
+	// prometheus is the address of the one that scrapes Keywright.
+	prometheus string
+	password   string
+	began      time.Time
 	// removal is what the notes say removes it all.
 	removal string
 }
