@@ -78,14 +78,14 @@ func (s *shell) feed(t *testing.T, line, stdin string) string {
 // eventually tries until it succeeds and the output satisfies.
 func (s *shell) eventually(t *testing.T, line string, satisfies func(string) bool) string {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		out, err := s.try(line, "")
 		if err == nil && satisfies(out) {
 			return out
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not within two minutes: %s\n%v\n%s", line, err, out)
+			t.Fatalf("not within five minutes: %s\n%v\n%s", line, err, out)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}

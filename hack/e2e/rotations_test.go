@@ -42,7 +42,7 @@ const slow = 95 * time.Second
 
 // rotateByDefaults has a new key reach pods whose kubelets look at files every 60 to 90 s. While it does, nobody can ask the API server.
 func (s *story) rotateByDefaults(t *testing.T) {
-	s.standbyOlderThan(t, 8*time.Second) // it is in all files
+	s.standbyOlderThan(t, 9*time.Second) // it is in all files
 	if s.node.ours() {
 		s.node.run(t, "sync", "0")
 		s.run(t, "kubectl wait --for=condition=Ready node --all --timeout=1m")
