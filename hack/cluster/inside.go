@@ -61,12 +61,9 @@ func (c *cluster) mounts() error {
 	if err := errors.Join(private, proc, shared, syscall.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755")); err != nil {
 		return fmt.Errorf("mount: %w", err)
 	}
-	for name, path := range map[string]string{"log": "/var/log", "kubelet": "/var/lib/kubelet", "cni": "/var/lib/cni"} {
-		if err := os.MkdirAll(path, 0o755); err != nil {
-			return err
-		}
-		if err := syscall.Mount(c.path("mounts", name), path, "", syscall.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", path, err)
+	for _, name := range []string{"log", "lib"} {
+		if err := syscall.Mount(c.path(name), "/var/"+name, "", syscall.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount /var/%s: %w", name, err)
 		}
 	}
 	return os.MkdirAll("/run/lock", 0o755)

@@ -48,7 +48,7 @@ func (c *cluster) prepare(ctx context.Context) error {
 	if c.controlPlane == "" || c.node == "" {
 		return errors.New("name the binaries, with -controlplane and -node")
 	}
-	for _, d := range []string{"kubeconfig", "pki", "logs", "hold", "running", "cni", "images", "mounts/log", "mounts/kubelet", "mounts/cni"} {
+	for _, d := range []string{"kubeconfig", "pki", "logs", "hold", "running", "cni", "images", "log", "lib"} {
 		if err := os.MkdirAll(c.path(d), 0o755); err != nil {
 			return err
 		}
