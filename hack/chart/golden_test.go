@@ -61,22 +61,27 @@ func golden(text, name string) string {
 // What the chart renders changes only where a reviewer sees it, and is the same with each version of Helm.
 func TestGolden(t *testing.T) {
 	for name := range cases {
-		path := filepath.Join("testdata", "golden", name+".yaml")
 		for _, version := range helms {
-			got := golden(render(t, version, name), name)
-			if *update && version == helms[0] {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s by %s differs (-update accepts it):\n%s", name, version, diff)
-			}
+			wantGolden(t, name+".yaml", golden(render(t, version, name), name), version == helms[0])
 		}
+	}
+}
+
+// wantGolden compares with a golden file, or writes it where that is asked for and may be.
+func wantGolden(t *testing.T, file, got string, mayUpdate bool) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", file)
+	if *update && mayUpdate {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-update accepts it):\n%s", file, diff)
 	}
 }
 

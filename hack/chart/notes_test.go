@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -26,25 +25,12 @@ func TestNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, where := range cases {
-		path := filepath.Join("testdata", "golden", name+".notes.txt")
 		out, err := helm(t, "helm3", "template", where.release, changed, "--namespace", where.namespace, "--show-only", "templates/notes.yaml",
 			"--values", filepath.Join("testdata", "values", name+".yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		text, _, _ := unstructured.NestedString(objects(t, out)[0].Object, "text")
-		got := strings.TrimSpace(text) + "\n"
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("the notes of %s differ (-update accepts it):\n%s", name, diff)
-		}
+		wantGolden(t, name+".notes.txt", strings.TrimSpace(text)+"\n", true)
 	}
 }

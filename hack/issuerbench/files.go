@@ -16,8 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/crypto/bcrypt"
 )
 
 const (
@@ -106,9 +104,4 @@ func writeCertificate(directory string) error {
 // user is an entry of users.yaml.
 func user(hash string) string {
 	return fmt.Sprintf("- {name: alice, subject: a, passwordHash: %q}\n", hash)
-}
-
-func bcryptHash() (string, error) {
-	b, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
-	return string(b), err
 }

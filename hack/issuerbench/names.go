@@ -10,17 +10,13 @@ import (
 
 // names measures whether the time of a failed login tells if there is a user of that name. Both kinds take turns.
 func (b *bench) names(ctx context.Context, rounds int) error {
-	slow, err := bcryptHash()
-	if err != nil {
-		return err
-	}
-	fast, err := b.argon2id(ctx)
+	hashes, err := b.hashes(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Println("\n| a failed login, one at a time | of a user, wrong password | of nobody | ratio of the medians |")
 	fmt.Println("|---|---|---|---|")
-	for _, list := range []struct{ name, hash string }{{"bcrypt, cost 10", slow}, {"argon2id, 19 MiB, 2 passes", fast}} {
+	for _, list := range hashes {
 		if err := b.users(user(list.hash)); err != nil {
 			return err
 		}

@@ -4,24 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
-	"strings"
 	"time"
 )
 
 // storms measures other requests while 32 clients log in as fast as they can.
 func (b *bench) storms(ctx context.Context, rounds int) error {
-	slow, err := bcryptHash()
-	if err != nil {
-		return err
-	}
-	fast, err := b.argon2id(ctx)
+	hashes, err := b.hashes(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Println("\n| 32 clients log in, 100 client credentials a second | p50 | p99 of those | p99 without logins | logins a second | of what hashing alone allows | other grants, of their throughput without logins |")
 	fmt.Println("|---|---|---|---|---|---|---|")
-	for _, storm := range []struct{ name, hash string }{{"bcrypt, cost 10", slow}, {"argon2id, 19 MiB, 2 passes", fast}} {
+	for _, storm := range hashes {
 		if err := b.users(user(storm.hash)); err != nil {
 			return err
 		}
@@ -94,13 +88,6 @@ func (b *bench) throughputKept(ctx context.Context) (float64, error) {
 	}()
 	beside, err := closed(p.address, clientCredentials(), connections, 2*time.Second, false)
 	return beside.rate(200) / alone.rate(200), errors.Join(err, <-done)
-}
-
-func (b *bench) argon2id(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, b.issuer, "hash")
-	cmd.Stdin = strings.NewReader(password + "\n")
-	out, err := cmd.Output()
-	return strings.TrimSpace(string(out)), err
 }
 
 // hashesAlone is how many logins a second one client gets that has the issuer for itself: what hashing alone allows.
