@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/keywright/keywright/issuer/login"
 )
 
 const usage = `issuer authenticates clients and signs tokens with the key that Keywright mounts.
@@ -43,6 +45,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) e
 		return hash(args, in, out, log)
 	case "new-secret":
 		return newSecret(out)
+	case login.WorkerCommand: // serve starts it
+		return login.Work(in, out)
 	case "version", "--version":
 		return version(out)
 	case "help", "--help", "-h":

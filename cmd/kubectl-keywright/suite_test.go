@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/issuer/login"
 )
 
 // cluster is a real API server with a running controller.
@@ -30,6 +32,12 @@ var cluster struct {
 }
 
 func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], []string{login.WorkerCommand}) { // what the issuer starts to hash passwords
+		if login.Work(os.Stdin, os.Stdout) != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	ctrl.SetLogger(logr.Discard())
 	code, err := runWithController(m)
 	if err != nil {

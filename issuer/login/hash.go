@@ -129,8 +129,8 @@ func (h Hash) cost() uint64 {
 	return uint64(h.memory) * uint64(h.passes)
 }
 
-// memoryBytes is how much memory it takes.
-func (h Hash) memoryBytes() int64 { return int64(h.memory)<<10 + 8<<10 }
+// workerBytes is how much memory a process takes that hashes it: its own, and that of argon2id.
+func (h Hash) workerBytes() int64 { return 10<<20 + int64(h.memory)<<10 }
 
 // like returns a hash of the same cost that no password matches.
 func (h Hash) like() Hash {

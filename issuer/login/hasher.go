@@ -2,7 +2,8 @@ package login
 
 import (
 	"context"
-	"runtime"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // waitersPerSlot bounds the logins that wait for one slot: who comes later is told at once.
 const waitersPerSlot = 64
 
-// Hasher hashes passwords, a bounded number at a time, since each takes a core and tens of MiB, and on threads of low
+// Hasher hashes passwords, a bounded number at a time, since each takes a core and tens of MiB, and in processes of low
 // priority, so that other requests are not held up.
 type Hasher struct {
 	slots   *semaphore.Weighted
@@ -21,26 +22,30 @@ type Hasher struct {
 	bound   int64
 	waiting atomic.Int64
 	wait    time.Duration
-	threads threads
+
+	mu sync.Mutex
+	// idle are the workers that do nothing. Some may have ended.
+	idle []*worker
 }
 
-// NewHasher lets at most slots passwords be hashed at a time, as long as they take at most budget bytes together.
+// NewHasher lets at most slots passwords be hashed at a time, as long as they take at most budget bytes together. Each is
+// hashed by a process of the running binary with the one argument WorkerCommand, which must call Work.
 func NewHasher(slots int, budget int64) *Hasher {
 	slots = max(slots, 1)
 	return &Hasher{
 		slots: semaphore.NewWeighted(int64(slots)), memory: semaphore.NewWeighted(budget), budget: budget,
-		bound: int64(slots) * waitersPerSlot, wait: waitForSlot, threads: threads{slots: slots, add: addThreads},
+		bound: int64(slots) * waitersPerSlot, wait: waitForSlot,
 	}
 }
 
 // Slots is how many passwords a machine should hash at a time: one a core, and no more than half the memory limit holds.
-// limit is in bytes, 0 for none. Go's collector lets a hash take its memory twice.
+// limit is in bytes, 0 for none.
 func Slots(cores int, limit int64) (slots int, budget int64) {
 	if limit <= 0 || limit > 1<<40 {
 		return cores, 1 << 40
 	}
 	budget = limit / 2
-	return max(1, min(cores, int(budget/(2*standard().memoryBytes())))), budget
+	return max(1, min(cores, int(budget/standard().workerBytes()))), budget
 }
 
 // matches tells whether a password is the hashed one. ErrBusy is that it did not get its turn.
@@ -54,19 +59,19 @@ func (h *Hasher) matches(ctx context.Context, hash Hash, password string) (bool,
 	if err != nil {
 		return false, err
 	}
-	h.threads.begin()
-	result := make(chan bool, 1)
+	type outcome struct {
+		matches bool
+		err     error
+	}
+	result := make(chan outcome, 1)
 	go func() {
 		defer release()
-		defer h.threads.end()
-		// The goroutine ends without unlocking, and its thread with it: no other work runs at this priority.
-		runtime.LockOSThread()
-		lowerPriority()
-		result <- hash.matches(password)
+		matches, err := h.ask(hash, password)
+		result <- outcome{matches, err}
 	}()
 	select {
-	case matches := <-result:
-		return matches, nil
+	case o := <-result:
+		return o.matches, o.err
 	case <-ctx.Done():
 		return false, ErrBusy
 	}
@@ -78,10 +83,50 @@ func (h *Hasher) acquire(ctx context.Context, hash Hash) (release func(), err er
 	if h.slots.Acquire(ctx, 1) != nil {
 		return nil, ErrBusy
 	}
-	bytes := min(2*hash.memoryBytes(), h.budget)
+	bytes := min(hash.workerBytes(), h.budget)
 	if h.memory.Acquire(ctx, bytes) != nil {
 		h.slots.Release(1)
 		return nil, ErrBusy
 	}
 	return func() { h.memory.Release(bytes); h.slots.Release(1) }, nil
+}
+
+// ask asks a worker: one that is idle, or a new one where none of these lives. ErrDown is that there is none.
+func (h *Hasher) ask(hash Hash, password string) (bool, error) {
+	for w := h.take(); w != nil; w = h.take() {
+		if matches, err := w.ask(hash, password); err == nil {
+			h.put(w)
+			return matches, nil
+		}
+		w.close()
+	}
+	w, err := startWorker()
+	if err != nil {
+		return false, fmt.Errorf("%w: start a process that hashes passwords: %w", ErrDown, err)
+	}
+	matches, err := w.ask(hash, password)
+	if err != nil {
+		w.close()
+		return false, fmt.Errorf("%w: a process that hashes passwords: %w", ErrDown, err)
+	}
+	h.put(w)
+	return matches, nil
+}
+
+// take returns the worker that became idle last, so that others can end, or nil.
+func (h *Hasher) take() *worker {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.idle) == 0 {
+		return nil
+	}
+	w := h.idle[len(h.idle)-1]
+	h.idle = h.idle[:len(h.idle)-1]
+	return w
+}
+
+func (h *Hasher) put(w *worker) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.idle = append(h.idle, w)
 }

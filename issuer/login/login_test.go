@@ -79,7 +79,7 @@ func TestBusy(t *testing.T) {
 
 // The memory of the hashes bounds them too: one that alone takes more than there is goes alone.
 func TestMemoryBoundsHashes(t *testing.T) {
-	h := NewHasher(8, 2*standard().memoryBytes())
+	h := NewHasher(8, standard().workerBytes())
 	h.wait = time.Millisecond
 	huge := Hash{memory: maxMemory}
 	for _, hash := range []Hash{standard(), huge} {
@@ -96,30 +96,10 @@ func TestMemoryBoundsHashes(t *testing.T) {
 		cores int
 		limit int64
 		slots int
-	}{{4, 0, 4}, {2, 1 << 50, 2}, {8, 256 << 20, 3}, {1, 256 << 20, 1}, {4, 1 << 20, 1}} {
+	}{{4, 0, 4}, {2, 1 << 50, 2}, {8, 256 << 20, 4}, {1, 256 << 20, 1}, {4, 1 << 20, 1}} {
 		if slots, budget := Slots(c.cores, c.limit); slots != c.slots || budget <= 0 {
 			t.Errorf("%d cores and %d bytes: %d slots in %d bytes", c.cores, c.limit, slots, budget)
 		}
-	}
-}
-
-// While passwords are hashed the scheduler has more threads, and afterwards as many as before.
-func TestThreadsComeAndGo(t *testing.T) {
-	more := 0
-	th := threads{slots: 3, add: func(n int) { more += n }}
-	th.begin()
-	th.begin()
-	th.end()
-	th.lower() // as the timer does
-	if more != 3 {
-		t.Errorf("%d threads more while one is hashed", more)
-	}
-	th.end()
-	th.calm.Stop()
-	th.lower()
-	th.lower()
-	if more != 0 {
-		t.Errorf("%d threads more afterwards", more)
 	}
 }
 

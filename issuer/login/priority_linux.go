@@ -1,10 +1,8 @@
 package login
 
-import "syscall"
+import "golang.org/x/sys/unix"
 
-// niceness gives a thread a seventieth of a core that others want whole (sched(7)), and all of what they leave. With 10 it
-// would be a tenth, which is all that logins may cost the others, and the caches that a hash empties come on top.
-const niceness = 19
-
-// lowerPriority makes the kernel prefer every other thread to this one (setpriority(2) works on threads on Linux).
-func lowerPriority() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness) }
+// lowerPriority makes the kernel run a thread, and whatever it starts, only when nobody else wants its core (SCHED_IDLE,
+// sched(7)). A niceness alone would not do: a request that comes in waits until a slice of a nice thread ends, some milliseconds.
+// An error leaves the priority as it is.
+func lowerPriority() { _ = unix.SchedSetAttr(0, &unix.SchedAttr{Policy: unix.SCHED_IDLE}, 0) }
