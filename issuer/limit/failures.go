@@ -3,9 +3,11 @@ package limit
 import (
 	"crypto/sha256"
 	"net/netip"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/text/unicode/norm"
 	"golang.org/x/time/rate"
 )
 
@@ -36,23 +38,32 @@ func NewFailures(perUser, perNetwork Rate) *Failures {
 	return &Failures{perUser: perUser, perNetwork: perNetwork, users: users, networks: networks}
 }
 
-// Wait is how long a login of a name must wait, 0 if it may go on.
+// Wait is how long a login of a name must wait, 0 if it may go on. It remembers nothing: who is told to wait, and comes again
+// with ever other names, takes nobody's place.
 func (f *Failures) Wait(now time.Time, name string, from netip.Addr) time.Duration {
-	user, network := f.of(name, from)
-	return max(wait(user, now), wait(network, now))
+	network := networkOf(from)
+	var longest time.Duration
+	if limiter, ok := f.users.Get(userOf(name, network)); ok {
+		longest = wait(limiter, now)
+	}
+	if limiter, ok := f.networks.Get(network); ok {
+		longest = max(longest, wait(limiter, now))
+	}
+	return longest
 }
 
 // Failed counts a login that failed. Those that were let in at the same time are counted too, and waited for later.
 func (f *Failures) Failed(now time.Time, name string, from netip.Addr) {
-	user, network := f.of(name, from)
-	user.ReserveN(now, 1)
-	network.ReserveN(now, 1)
+	network := networkOf(from)
+	get(f.users, userOf(name, network), f.perUser).ReserveN(now, 1)
+	get(f.networks, network, f.perNetwork).ReserveN(now, 1)
 }
 
-func (f *Failures) of(name string, from netip.Addr) (user, network *rate.Limiter) {
-	prefix := networkOf(from)
-	text, _ := prefix.MarshalBinary() // never fails
-	return get(f.users, sha256.Sum256(append(append(text, 0), name...)), f.perUser), get(f.networks, prefix, f.perNetwork)
+// userOf is a name in a network. Names that a directory may take for the same one, whatever their case, width and spaces, are the same.
+func userOf(name string, network netip.Prefix) [sha256.Size]byte {
+	text, _ := network.MarshalBinary() // never fails
+	same := strings.Join(strings.Fields(strings.ToLower(norm.NFKC.String(name))), " ")
+	return sha256.Sum256(append(append(text, 0), same...))
 }
 
 // wait is how long it takes until a limiter has a token.

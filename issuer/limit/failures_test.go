@@ -81,3 +81,29 @@ func TestGuessesAtTheSameTimeArePaidFor(t *testing.T) {
 		t.Errorf("after 8 guesses at once the next waits %v", wait)
 	}
 }
+
+// A directory that does not look at case, width or spaces would let an attacker try each way to write a name.
+func TestOneNameInManyWays(t *testing.T) {
+	f := limit.NewFailures(limit.Rate{Burst: 1, Every: time.Minute}, perNet)
+	fails(f, now, "alice smith", here)
+	for _, name := range []string{"Alice Smith", " alice  smith", "\uff41lice\u00a0smith"} {
+		if fails(f, now, name, here) == 0 {
+			t.Errorf("%q is another name", name)
+		}
+	}
+	if fails(f, now, "alicesmith", here) != 0 {
+		t.Error("without a space it is the same name")
+	}
+}
+
+// Whoever is told to wait cannot make the others be forgotten by asking with more names than are remembered.
+func TestWaitingRemembersNothing(t *testing.T) {
+	f := limit.NewFailures(limit.Rate{Burst: 1, Every: time.Hour}, perNet)
+	fails(f, now, "alice", here)
+	for i := range 60_000 {
+		f.Wait(now, fmt.Sprint(i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+	}
+	if fails(f, now, "alice", here) == 0 {
+		t.Error("her failure is forgotten")
+	}
+}
