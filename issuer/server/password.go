@@ -25,6 +25,9 @@ func (s *Server) logIn(ctx context.Context, req *tokenRequest, g *grant, e *even
 		s.failures.Failed(s.now(), req.username, e.Remote)
 		e.Subject = denied.Subject
 		return invalidGrant("the user name or the password is wrong", denied.Reason)
+	case err != nil && ctx.Err() != nil: // it has taken our time all the same
+		s.failures.Failed(s.now(), req.username, e.Remote)
+		return unavailable("the client went away before the answer", 1)
 	case errors.Is(err, login.ErrBusy):
 		return unavailable("too many logins at once", 1)
 	case err != nil:
