@@ -3,8 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
-	"time"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/foreign"
@@ -43,35 +43,31 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	if refused := req.subject.check(); refused != nil {
 		return refused
 	}
-	refuse := func(reason string) *refusal {
-		return &refusal{status: 400, code: "invalid_request", description: "the subject token is not accepted", reason: reason}
-	}
 	token, err := foreign.Parse(req.subject.token)
 	if err != nil {
-		return refuse("the subject token is refused: " + err.Error())
+		return refuseSubject("the subject token is refused: " + err.Error())
 	}
 	trusted, ok := settings.Trusted(g.client, token.Issuer())
 	if !ok {
-		return refuse("the subject token is of an issuer that this client may not use")
+		return refuseSubject("the subject token is of an issuer that this client may not use")
 	}
-	now := s.now()
 	subject, err := s.foreign[trusted.Name].Verify(ctx, token, foreign.Expected{
 		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
-	}, now)
+	}, s.now())
 	if errors.Is(err, foreign.ErrNoKeys) {
 		return unavailable("the keys of the subject token's issuer cannot be read", 10)
 	}
 	if err != nil {
-		return refuse("the subject token is refused: " + err.Error())
-	}
-	g.lifetime = min(g.lifetime, subject.Expiry.Sub(now)).Truncate(time.Second)
-	if g.lifetime < time.Second {
-		return refuse("the subject token has expired")
+		return refuseSubject("the subject token is refused: " + err.Error())
 	}
 	mapped, err := trusted.Map(subject.Claims)
 	if err != nil {
-		return refuse(err.Error())
+		return refuseSubject(err.Error())
 	}
-	g.subject, g.claims, e.Subject = mapped.Subject, mapped.Claims, mapped.Subject
+	g.subject, g.claims, g.notAfter, e.Subject = mapped.Subject, mapped.Claims, subject.Expiry, mapped.Subject
 	return nil
+}
+
+func refuseSubject(reason string) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: "invalid_request", description: "the subject token is not accepted", reason: reason}
 }

@@ -25,6 +25,8 @@ type grant struct {
 	scopes    []string
 	claims    map[string]any
 	lifetime  time.Duration
+	// notAfter is when the token must have expired, which is when the one did that it is exchanged for. Zero for others.
+	notAfter time.Time
 	// reader is the key that the token is encrypted for, nil if it is not.
 	reader *jose.JSONWebKey
 }
@@ -164,6 +166,12 @@ func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *
 		Issuer: settings.Issuer, Subject: g.subject, Audience: g.audiences, ClientID: g.client.ID, Scopes: g.scopes,
 		ID: rand.Text(), IssuedAt: s.now(), Lifetime: g.lifetime, Extra: g.claims,
 	}
+	if !g.notAfter.IsZero() {
+		claims.Lifetime = min(claims.Lifetime, g.notAfter.Sub(claims.IssuedAt))
+		if claims.Lifetime < time.Second {
+			return nil, refuseSubject("the subject token has expired") // to verify it allowed for other clocks
+		}
+	}
 	compact, err := signed(key, &claims, g.reader)
 	var tooLarge *token.TooLargeError
 	switch {
@@ -176,7 +184,7 @@ func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *
 	}
 	e.Subject, e.ID, e.KeyID = g.subject, claims.ID, key.KeyID
 	return &issued{
-		AccessToken: compact, TokenType: "Bearer", ExpiresIn: int64(g.lifetime / time.Second), Scope: strings.Join(g.scopes, " "),
+		AccessToken: compact, TokenType: "Bearer", ExpiresIn: int64(claims.Lifetime / time.Second), Scope: strings.Join(g.scopes, " "),
 	}, nil
 }
 
