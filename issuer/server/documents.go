@@ -1,7 +1,9 @@
 package server
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,8 +15,8 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// jwksMaxAge is how long a reader of /jwks may go on with what it has. A key is published for longer before it signs.
-const jwksMaxAge = "public, max-age=30"
+// maxAge is how long a reader of the documents may go on with what it has. A key is published for longer before it signs.
+const maxAge = "public, max-age=30"
 
 // jwks serves the public keys (RFC 7517 section 5), also while nothing is signed.
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
@@ -23,17 +25,22 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 		unavailable("there are no keys yet", 5).write(w)
 		return
 	}
+	serveDocument(w, r, "application/jwk-set+json", key.ETag, key.JWKS)
+}
+
+// serveDocument answers with a document that any script may read, or with 304 to whoever has it.
+func serveDocument(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
 	h := w.Header()
-	h.Set("ETag", key.ETag)
-	h.Set("Cache-Control", jwksMaxAge)
+	h.Set("ETag", etag)
+	h.Set("Cache-Control", maxAge)
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	if matches(r.Header.Get("If-None-Match"), key.ETag) {
+	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", "application/jwk-set+json")
-	_, _ = w.Write(key.JWKS)
+	h.Set("Content-Type", contentType)
+	_, _ = w.Write(body) // a client that went away
 }
 
 // matches evaluates If-None-Match (RFC 9110 section 13.1.2), by weak comparison.
@@ -46,33 +53,45 @@ func matches(header, etag string) bool {
 	})
 }
 
-// metadata serves the authorization server metadata (RFC 8414 section 2), which is also what OpenID Connect Discovery
-// asks for. There is no authorization endpoint, so the only response type is none.
-func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) {
+// metadata is the authorization server metadata (RFC 8414 section 2). What is empty is left out (section 3.2).
+type metadata struct {
+	Issuer            string   `json:"issuer"`
+	TokenEndpoint     string   `json:"token_endpoint"`
+	JWKS              string   `json:"jwks_uri"`
+	Scopes            []string `json:"scopes_supported,omitempty"`
+	ResponseTypes     []string `json:"response_types_supported"`
+	GrantTypes        []string `json:"grant_types_supported,omitempty"`
+	AuthMethods       []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	AuthAlgorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	SubjectTypes      []string `json:"subject_types_supported"`
+	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported"`
+}
+
+// describe serves the metadata, which is also what OpenID Connect Discovery asks for. There is no authorization endpoint, so
+// the only response type is none.
+func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	settings, _ := s.config.Get()
 	key, ok := s.keys.Get()
 	if !ok {
 		unavailable("there are no keys yet", 5).write(w)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", jwksMaxAge)
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	base := strings.TrimSuffix(settings.Issuer, "/")
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"issuer":                                settings.Issuer,
-		"token_endpoint":                        base + "/token",
-		"jwks_uri":                              base + "/jwks",
-		"scopes_supported":                      settings.Token.Scopes,
-		"response_types_supported":              []string{"none"},
-		"grant_types_supported":                 settings.GrantTypes(),
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
-		"token_endpoint_auth_signing_alg_values_supported": token.Algorithms(),
-		"subject_types_supported":                          []string{"public"},
-		"id_token_signing_alg_values_supported":            []string{key.Algorithm},
-	})
+	m := metadata{
+		Issuer: settings.Issuer, TokenEndpoint: base + "/token", JWKS: base + "/jwks", Scopes: settings.Scopes(), ResponseTypes: []string{"none"},
+		GrantTypes: settings.GrantTypes(), AuthMethods: settings.AuthenticationMethods(), SubjectTypes: []string{"public"},
+		IDTokenAlgorithms: []string{key.Algorithm},
+	}
+	if slices.Contains(m.AuthMethods, "private_key_jwt") {
+		m.AuthAlgorithms = token.Algorithms()
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		serverError("the metadata could not be made", "").write(w)
+		return
+	}
+	digest := sha256.Sum256(body)
+	serveDocument(w, r, "application/json", fmt.Sprintf(`"%x"`, digest[:16]), body)
 }
 
 // routes lays out the endpoints below the path of the issuer URL. RFC 8414 section 3.1 puts its document before that path,
@@ -88,8 +107,8 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 	mux.Handle("POST "+path+"/token", scripts.Handler(http.HandlerFunc(s.token)))
 	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(http.HandlerFunc(options)))
 	mux.HandleFunc("GET "+path+"/jwks", s.jwks)
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server"+path, s.metadata)
-	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", s.metadata)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server"+path, s.describe)
+	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", s.describe)
 	return s.secured(mux), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -52,6 +53,38 @@ func TestMetadataIsTheSameAtBothPlaces(t *testing.T) {
 	for _, required := range []string{"response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported"} {
 		if list, _ := a.fields[required].([]any); len(list) == 0 {
 			t.Errorf("%s is empty", required)
+		}
+	}
+}
+
+// The metadata says what is supported here, and nothing else.
+func TestMetadataSaysWhatIsSupported(t *testing.T) {
+	for clients, want := range map[string]map[string]string{
+		"[{id: web, public: true, grantTypes: [password], scopes: [b, a]}]": {
+			"token_endpoint_auth_methods_supported": "[none]", "scopes_supported": "[a b]", "grant_types_supported": "[password]",
+		},
+		"[{id: batch, secretSHA256: " + hexDigest(secret) + ", grantTypes: [client_credentials], scopes: []}]": {
+			"token_endpoint_auth_methods_supported": "[client_secret_basic client_secret_post]", "grant_types_supported": "[client_credentials]",
+		},
+		"[]": {},
+	} {
+		w := prepare(t)
+		ours, _, _ := strings.Cut(w.config(), "clients:\n")
+		w.settings.write(map[string]string{"issuer.yaml": strings.Replace(ours, "scopes: [read, write]", "scopes: []", 1) + "clients: " + clients + "\n"})
+		w.useKey("ES256", newKey(t))
+		w.start()
+		url := w.base + "/.well-known/oauth-authorization-server"
+		r := w.get(url)
+		for _, field := range []string{
+			"token_endpoint_auth_methods_supported", "scopes_supported", "grant_types_supported", "token_endpoint_auth_signing_alg_values_supported",
+		} {
+			if value, there := r.fields[field]; there != (want[field] != "") || (there && fmt.Sprint(value) != want[field]) {
+				t.Errorf("%s: %s is %v", clients, field, value)
+			}
+		}
+		etag := r.header.Get("ETag")
+		if r := w.get(url, func(r *http.Request) { r.Header.Set("If-None-Match", etag) }); etag == "" || r.status != http.StatusNotModified {
+			t.Errorf("If-None-Match: %s gives %d", etag, r.status)
 		}
 	}
 }

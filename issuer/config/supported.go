@@ -1,0 +1,35 @@
+package config
+
+import "slices"
+
+// Scopes are those that at least one client may ask for, sorted.
+func (c *Config) Scopes() []string {
+	var all []string
+	for i := range c.Clients {
+		all = append(all, c.Clients[i].Scopes...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// AuthenticationMethods are those that at least one client can use, by their names in the registry of RFC 7591 section 4.2.
+func (c *Config) AuthenticationMethods() []string {
+	var secrets, assertions, public bool
+	for i := range c.Clients {
+		client := &c.Clients[i]
+		secrets = secrets || client.digest != nil
+		assertions = assertions || len(client.PublicKeys) > 0
+		public = public || client.Public
+	}
+	var all []string
+	if secrets {
+		all = append(all, "client_secret_basic", "client_secret_post")
+	}
+	if assertions {
+		all = append(all, "private_key_jwt")
+	}
+	if public {
+		all = append(all, "none")
+	}
+	return all
+}
