@@ -11,8 +11,16 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// capacity tells how many passwords this process should hash at a time, and in how much memory.
-func capacity() (slots int, memory int64) { return login.Slots(runtime.GOMAXPROCS(0), memoryLimit()) }
+// capacity tells how many passwords should be hashed at a time, and in how much memory. The rest of the memory limit is for
+// this process: when it comes near, garbage is collected sooner.
+func capacity() (slots int, memory int64) {
+	limit := memoryLimit()
+	slots, memory = login.Slots(runtime.GOMAXPROCS(0), limit)
+	if limit > 0 {
+		debug.SetMemoryLimit(max(limit-memory, limit/2))
+	}
+	return slots, memory
+}
 
 // memoryLimit is that of GOMEMLIMIT or of the container (cgroup v2), in bytes, 0 for none.
 func memoryLimit() int64 {

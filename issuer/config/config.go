@@ -40,7 +40,7 @@ type Server struct {
 	// MetricsAddress of the one plaintext listener, for /metrics, /healthz and /readyz; by default ":8081".
 	MetricsAddress string `yaml:"metricsAddress"`
 	TLS            TLS    `yaml:"tls"`
-	// MaxConnections bounds the connections that are open at once, by default 4096. More wait in the kernel's queue.
+	// MaxConnections bounds the connections that are open at once, by default 2048. More wait in the kernel's queue.
 	MaxConnections int `yaml:"maxConnections"`
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []Network `yaml:"trustedProxies"`
@@ -188,7 +188,7 @@ func sameKeys(a, b TrustedIssuer) bool {
 // defaults are what a file need not say.
 func defaults() *Config {
 	return &Config{
-		Server: Server{Address: ":8443", MetricsAddress: ":8081", MaxConnections: 4096},
+		Server: Server{Address: ":8443", MetricsAddress: ":8081", MaxConnections: 2048},
 		Login: Login{
 			FailuresPerUser:    Limit{Burst: 5, Every: Duration(10 * time.Second)},
 			FailuresPerNetwork: Limit{Burst: 50, Every: Duration(time.Second)},
