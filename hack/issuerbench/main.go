@@ -1,7 +1,7 @@
 // Command issuerbench measures the issuer against two floors in one run: A answers with a constant, B does the least that
 // issuing an ES256 token takes. Each server has one core, the load has another; what counts is the CPU time that the kernel
 // says a server took for a request, in medians of interleaved rounds. Arguments name what to measure, all by default: requests,
-// starts, memory, storms, names.
+// starts, memory, held, storms, names.
 package main
 
 import (
@@ -41,6 +41,7 @@ func run(ctx context.Context, args []string) error {
 		{"requests", func() error { return b.requests(ctx, rounds) }},
 		{"starts", func() error { return b.starts(ctx, rounds) }},
 		{"memory", func() error { return b.memory(ctx, tokens) }},
+		{"held", func() error { return b.held(ctx) }},
 		{"storms", func() error { return b.storms(ctx, rounds) }},
 		{"names", func() error { return b.names(ctx, rounds) }},
 	} {
