@@ -135,6 +135,10 @@ bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, T
 	$(GO) -C hack/issuerbench build -o $(CURDIR)/bin/issuerbench .
 	cd hack/issuerbench && setsid -w taskset -c 0 $(CURDIR)/bin/issuerbench $(ONLY)
 
+.PHONY: issuer-profile
+issuer-profile: ## Profile the issuer under load, for the compiler (cmd/issuer/default.pgo).
+	$(GO) -C hack/issuerbench run . profile $(CURDIR)/cmd/issuer/default.pgo
+
 .PHONY: soak
 soak: ## Load three issuers for MINUTES (30), with rotations, reloads and kills.
 	SOAK_MINUTES=$(MINUTES) $(GO) -C hack/clients test -count=1 -timeout 0 -v -run TestSoak .

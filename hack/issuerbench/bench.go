@@ -59,14 +59,23 @@ func (b *bench) start(ctx context.Context, kind string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	metrics, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
 	text = bytes.ReplaceAll(text, []byte("ADDRESS"), []byte(address))
+	text = bytes.ReplaceAll(text, []byte("METRICS"), []byte(metrics))
 	config := filepath.Join(b.directory, "running.yaml")
 	if err := os.WriteFile(config, text, 0o600); err != nil {
 		return nil, err
 	}
-	return start(ctx, log, address, b.issuer, "serve", "--config", config)
+	p, err := start(ctx, log, address, b.issuer, "serve", "--config", config)
+	if err == nil {
+		p.metrics = metrics
+	}
+	return p, err
 }
 
 func (b *bench) users(list string) error {
-	return writeFiles(b.directory, "ADDRESS", "127.0.0.1:0", list)
+	return writeFiles(b.directory, list)
 }

@@ -25,8 +25,8 @@ const (
 	password     = "correct horse battery staple"
 )
 
-// writeFiles writes what an issuer mounts, and the certificate that the floors use too.
-func writeFiles(directory, address, metrics string, users string) error {
+// writeFiles writes what an issuer mounts. ADDRESS and METRICS stand for addresses.
+func writeFiles(directory, users string) error {
 	write := func(name, content string) error {
 		return os.WriteFile(filepath.Join(directory, name), []byte(content), 0o600)
 	}
@@ -35,18 +35,18 @@ func writeFiles(directory, address, metrics string, users string) error {
 		write("issuer.yaml", fmt.Sprintf(`apiVersion: issuer.keywright.dev/v1alpha1
 kind: IssuerConfiguration
 issuer: %s
-server: {address: %q, metricsAddress: %q, tls: {certFile: %[4]s/tls.crt, keyFile: %[4]s/tls.key}}
-signingKey: {directory: %[4]s}
-users: {file: %[4]s/users.yaml}
+server: {address: "ADDRESS", metricsAddress: "METRICS", pprof: true, tls: {certFile: %[2]s/tls.crt, keyFile: %[2]s/tls.key}}
+signingKey: {directory: %[2]s}
+users: {file: %[2]s/users.yaml}
 login: {failuresPerUser: {burst: 1000000, every: 1ms}, failuresPerNetwork: {burst: 1000000, every: 1ms}}
-token: {lifetime: 5m, audiences: [%[5]s], scopes: [read]}
+token: {lifetime: 5m, audiences: [%[3]s], scopes: [read]}
 clients:
-- {id: batch, secretSHA256: %[6]x, grantTypes: [client_credentials]}
+- {id: batch, secretSHA256: %[4]x, grantTypes: [client_credentials]}
 - {id: web, public: true, grantTypes: [password]}
 - {id: pods, public: true, grantTypes: ["urn:ietf:params:oauth:grant-type:token-exchange"], subjectIssuers: [cluster]}
 tokenExchange:
-- {name: cluster, issuer: "https://cluster.example.com", keys: {file: %[4]s/cluster.json}, subject: claims.sub}
-`, issuerURL, address, metrics, directory, audience, digest)),
+- {name: cluster, issuer: "https://cluster.example.com", keys: {file: %[2]s/cluster.json}, subject: claims.sub}
+`, issuerURL, directory, audience, digest)),
 		write("users.yaml", "apiVersion: issuer.keywright.dev/v1alpha1\nkind: UserList\nusers:\n"+users),
 	)
 }

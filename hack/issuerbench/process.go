@@ -24,6 +24,8 @@ const (
 type process struct {
 	cmd     *exec.Cmd
 	address string
+	// metrics is where an issuer has its metrics and profiles.
+	metrics string
 	// ready is how long it took until the first TLS connection.
 	ready time.Duration
 }
