@@ -80,8 +80,7 @@ func (u *Unverified) readHeader(encoded string) error {
 			return fmt.Errorf("its header has %s", name)
 		}
 	}
-	for i, name := range [...]string{"alg", "kid", "typ"} {
-		field := [...]*string{&u.alg, &u.kid, &u.typ}[i]
+	for name, field := range map[string]*string{"alg": &u.alg, "kid": &u.kid, "typ": &u.typ} {
 		value, there := header[name]
 		if *field, _ = value.(string); there && *field == "" {
 			return fmt.Errorf("the %s of its header is not a text", name)

@@ -43,38 +43,46 @@ func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
 		return nil, err
 	}
 	s := &signer{header: base64.RawURLEncoding.EncodeToString(header) + "."}
-	var size, bits int
-	switch key := jwk.Key.(type) {
-	case *ecdsa.PrivateKey:
-		s.key, bits, s.length = key, key.Curve.Params().BitSize, 2*((key.Curve.Params().BitSize+7)/8)
-	case *rsa.PrivateKey:
-		s.key, s.length = key, key.Size()
-	case ed25519.PrivateKey:
-		s.key, s.length = key, ed25519.SignatureSize
-	}
+	var fits bool
 	switch jose.SignatureAlgorithm(jwk.Algorithm) {
 	case jose.ES256:
-		s.hash, s.half, size = crypto.SHA256, 32, 256
+		fits = s.useEC(jwk.Key, crypto.SHA256, 32)
 	case jose.ES384:
-		s.hash, s.half, size = crypto.SHA384, 48, 384
+		fits = s.useEC(jwk.Key, crypto.SHA384, 48)
 	case jose.ES512:
-		s.hash, s.half, size = crypto.SHA512, 66, 521
+		fits = s.useEC(jwk.Key, crypto.SHA512, 66)
 	case jose.RS256:
-		s.hash = crypto.SHA256
+		fits = s.useRSA(jwk.Key, crypto.SHA256)
 	case jose.RS384:
-		s.hash = crypto.SHA384
+		fits = s.useRSA(jwk.Key, crypto.SHA384)
 	case jose.RS512:
-		s.hash = crypto.SHA512
+		fits = s.useRSA(jwk.Key, crypto.SHA512)
 	case jose.EdDSA:
+		var key ed25519.PrivateKey
+		key, fits = jwk.Key.(ed25519.PrivateKey)
+		s.key, s.length = key, ed25519.SignatureSize
 	default:
 		return nil, fmt.Errorf("no token is signed with %s", jwk.Algorithm)
 	}
-	_, isRSA := s.key.(*rsa.PrivateKey)
-	_, isEd := s.key.(ed25519.PrivateKey)
-	if bits != size || isRSA != (s.hash != 0 && s.half == 0) || isEd != (s.hash == 0) {
+	if !fits {
 		return nil, fmt.Errorf("a key of another type than %s needs", jwk.Algorithm)
 	}
 	return s, nil
+}
+
+// useEC wants a key of the curve whose order has half bytes.
+func (s *signer) useEC(jwk any, hash crypto.Hash, half int) bool {
+	key, ok := jwk.(*ecdsa.PrivateKey)
+	s.key, s.hash, s.half, s.length = key, hash, half, 2*half
+	return ok && (key.Curve.Params().BitSize+7)/8 == half
+}
+
+func (s *signer) useRSA(jwk any, hash crypto.Hash) bool {
+	key, ok := jwk.(*rsa.PrivateKey)
+	if ok {
+		s.key, s.hash, s.length = key, hash, key.Size()
+	}
+	return ok
 }
 
 func (s *signer) sign(payload []byte) (string, error) {
