@@ -20,7 +20,7 @@ func (s *Server) overdue() bool {
 }
 
 // watchAge says once for each key that it is overdue.
-func (s *Server) watchAge(ctx context.Context, _ time.Duration) {
+func (s *Server) watchAge(ctx context.Context) {
 	ticker := time.NewTicker(checkAgeEvery)
 	defer ticker.Stop()
 	said := ""

@@ -13,7 +13,7 @@ import (
 // libraries make them an hour long and cannot be told otherwise.
 const maxAssertionLifetime = time.Hour
 
-// authenticate returns the client, once it has proved who it is. An unknown client costs what a known one does.
+// authenticate returns the client, once it has proved who it is. An unknown client costs what one with a secret does.
 func (s *Server) authenticate(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
 	client, known := settings.Client(req.clientID)
 	switch {

@@ -104,7 +104,7 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 	path := strings.TrimSuffix(u.Path, "/")
 	mux := http.NewServeMux()
 	scripts := s.crossOrigin()
-	mux.Handle("POST "+path+"/token", scripts.Handler(http.HandlerFunc(s.token)))
+	mux.Handle("POST "+path+"/token", scripts.Handler(http.HandlerFunc(s.serveToken)))
 	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(http.HandlerFunc(options)))
 	mux.HandleFunc("GET "+path+"/jwks", s.jwks)
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server"+path, s.describe)

@@ -43,15 +43,15 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	if refused := req.subject.check(); refused != nil {
 		return refused
 	}
-	token, err := foreign.Parse(req.subject.token)
+	unverified, err := foreign.Parse(req.subject.token)
 	if err != nil {
 		return refuseSubject("the subject token is refused: " + err.Error())
 	}
-	trusted, ok := settings.Trusted(g.client, token.Issuer())
+	trusted, ok := settings.Trusted(g.client, unverified.Issuer())
 	if !ok {
 		return refuseSubject("the subject token is of an issuer that this client may not use")
 	}
-	subject, err := s.foreign[trusted.Name].Verify(ctx, token, foreign.Expected{
+	subject, err := s.trusted[trusted.Name].Verify(ctx, unverified, foreign.Expected{
 		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
 	}, s.now())
 	if errors.Is(err, foreign.ErrNoKeys) {

@@ -74,8 +74,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-// watchAge adds a metric that tells whether the signing key is overdue.
-func (m *metrics) watchAge(overdue func() bool) {
+// addOverdue adds a metric that tells whether the signing key is overdue.
+func (m *metrics) addOverdue(overdue func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the signing key is older than its policy expects.",
 	}, func() float64 {

@@ -13,7 +13,7 @@ import (
 func TestMonitoringNamesWhatExists(t *testing.T) {
 	descriptions := make(chan *prometheus.Desc, 200)
 	m := newMetrics()
-	m.watchAge(func() bool { return false })
+	m.addOverdue(func() bool { return false })
 	m.registry.Describe(descriptions)
 	close(descriptions)
 	exists := map[string]bool{}

@@ -65,8 +65,8 @@ type Server struct {
 	directory login.Directory
 	failures  *limit.Failures
 	replays   *foreign.Replays
-	// foreign has the keys of the trusted issuers, by name.
-	foreign map[string]*foreign.KeySet
+	// trusted has the keys of the trusted issuers, by name.
+	trusted map[string]*foreign.KeySet
 
 	public, probes net.Listener
 	stopping       atomic.Bool
@@ -90,16 +90,16 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if settings.Users.LDAP != nil {
 		s.directory = ldap.New(settings.Users.LDAP)
 	}
-	s.foreign = map[string]*foreign.KeySet{}
+	s.trusted = map[string]*foreign.KeySet{}
 	for i := range settings.TokenExchange {
-		trusted := &settings.TokenExchange[i]
-		s.foreign[trusted.Name] = foreign.NewKeySet(trusted.Issuer, trusted.Keys, func(err error) { s.report("keys of "+trusted.Name, err) })
+		issuer := &settings.TokenExchange[i]
+		s.trusted[issuer.Name] = foreign.NewKeySet(issuer.Issuer, issuer.Keys, func(err error) { s.report("keys of "+issuer.Name, err) })
 	}
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
 	}
 	_ = s.keys.Poll() // reported; /readyz says that it is missing
-	s.metrics.watchAge(s.overdue)
+	s.metrics.addOverdue(s.overdue)
 	var listen net.ListenConfig
 	if s.public, err = listen.Listen(ctx, "tcp", settings.Server.Address); err != nil {
 		return nil, fmt.Errorf("server.address: %w", err)
@@ -123,11 +123,12 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	for _, follow := range []func(context.Context, time.Duration){
-		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow, s.watchAge,
+		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow,
 	} {
 		go follow(ctx, pollEvery)
 	}
-	for _, keys := range s.foreign {
+	go s.watchAge(ctx)
+	for _, keys := range s.trusted {
 		go keys.Follow(ctx)
 	}
 	public, probes := bounded(s.traced(routes), s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)

@@ -41,21 +41,24 @@ type issued struct {
 	Scope      string `json:"scope,omitempty"`
 }
 
-// token is the token endpoint (RFC 6749 section 3.2).
-func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+// serveToken is the token endpoint (RFC 6749 section 3.2). What it answers is in the audit log before anybody has it.
+func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	began := s.now()
 	settings, _ := s.config.Get()
 	e := event{Time: began, Level: "INFO", Message: "Token request", Grant: otherGrant, Remote: remoteAddress(r, settings.Server.TrustedProxies)}
 	answer, refused := s.answer(w, r, settings, &e)
 	if refused != nil {
 		e.Result, e.Reason = refused.code, refused.why()
-		refused.write(w)
 	} else {
 		e.Result = issuedResult
-		writeJSON(w, http.StatusOK, answer)
 	}
 	s.metrics.answered(e.Grant, e.Result, s.now().Sub(began))
 	s.audit.write(r.Context(), &e)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config.Config, e *event) (*issued, *refusal) {
