@@ -32,7 +32,10 @@ const jwk = `{kty: EC, crv: P-256, x: MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D
 
 // What stands in the wrong place may be a secret: no error quotes it.
 func TestNoErrorQuotesAValue(t *testing.T) {
-	for _, bad := range []string{"users: canary", "server: {maxConnections: canary}", "clients: canary", "clients: [canary]", "token: {lifetime: canary}", "a: `canary`"} {
+	for _, bad := range []string{
+		"users: canary", "server: {maxConnections: canary}", "clients: canary", "clients: [canary]", "token: {lifetime: canary}", "a: `canary`",
+		"a: *canary", "a: &canary [*canary]", "issuer: !canary {}", "users: !!canary x", "server: !a%20into%20canary [x]", "clients: [{claims: {? [canary] : x}}]", "token: {claims: {a: !canary {b: c}}}",
+	} {
 		if _, err := config.Parse([]byte(bad)); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", bad, err)
 		}
