@@ -3,8 +3,6 @@ package token
 import (
 	"slices"
 	"strings"
-
-	jose "github.com/go-jose/go-jose/v4"
 )
 
 // Reserved tells whether a claim is the issuer's own (RFC 7519, RFC 9068, RFC 8693, RFC 7800).
@@ -56,11 +54,3 @@ func hidden(value any) (string, bool) {
 
 // Hidden returns the name of a claim, at any depth, that must never leave, if there is one.
 func Hidden(claims map[string]any) (string, bool) { return hidden(claims) }
-
-// Algorithms are those that a foreign signature may have. No PS*: the library accepts any length of salt.
-func Algorithms() []string {
-	return []string{string(jose.ES256), string(jose.ES384), string(jose.ES512), string(jose.RS256), string(jose.RS384), string(jose.RS512), string(jose.EdDSA)}
-}
-
-// Asymmetric tells whether alg is one of Algorithms.
-func Asymmetric(alg string) bool { return slices.Contains(Algorithms(), alg) }
