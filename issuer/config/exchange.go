@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/mapping"
@@ -66,7 +63,7 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 		}
 		m.Subject, _ = value.(string)
 	}
-	if !isSubject(m.Subject) {
+	if !token.IsSubject(m.Subject) {
 		return nil, fmt.Errorf("subject of %s gives no usable sub", t.Name)
 	}
 	for claim, expression := range t.claims {
@@ -79,12 +76,6 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 		}
 	}
 	return m, nil
-}
-
-// isSubject leaves out what logs and terminals would take for something else, and the sub of clients.
-func isSubject(text string) bool {
-	return text != "" && len(text) <= 255 && utf8.ValidString(text) && !strings.HasPrefix(text, token.ClientPrefix) &&
-		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func (c *Config) checkExchange(f *document.Findings) {

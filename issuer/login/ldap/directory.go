@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -91,7 +90,7 @@ func (d *Directory) logIn(c *ldap.Conn, name, password string) (*login.User, err
 		return nil, err
 	}
 	user := &login.User{Subject: d.subject(entry), Attributes: d.attributes(entry)}
-	if user.Subject == "" || strings.HasPrefix(user.Subject, token.ClientPrefix) {
+	if user.Subject == "" {
 		return nil, &login.Denied{Reason: "the entry has no usable " + d.settings.Users.Subject}
 	}
 	if d.settings.Groups.BaseDN == "" {
@@ -126,17 +125,17 @@ func (d *Directory) find(c *ldap.Conn, name string) (*ldap.Entry, error) {
 	return result.Entries[0], nil
 }
 
-// subject is text, or hex of what is none, like the objectGUID of Active Directory.
+// subject is text, or hex of what is none, like the objectGUID of Active Directory. It is empty if it cannot be a sub.
 func (d *Directory) subject(entry *ldap.Entry) string {
 	raw := entry.GetEqualFoldRawAttributeValue(d.settings.Users.Subject)
-	if len(raw) > 255 {
+	subject := string(raw)
+	if !token.IsText(subject) {
+		subject = hex.EncodeToString(raw)
+	}
+	if !token.IsSubject(subject) {
 		return ""
 	}
-	text := string(raw)
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
-		return hex.EncodeToString(raw)
-	}
-	return text
+	return subject
 }
 
 // attributes are texts, or lists of them where the entry has several.
