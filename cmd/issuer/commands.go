@@ -99,15 +99,15 @@ func hash(args []string, in io.Reader, out, log io.Writer) error {
 		return err
 	}
 	password = strings.TrimRight(password, "\r\n")
-	if password == "" || login.TooLong("", password) {
-		return errors.New("hash reads a password of 1 to 1024 bytes from standard input")
+	if !login.Usable("x", password) || login.TooLong("", password) {
+		return errors.New("hash reads a password of 1 to 1024 bytes, without a NUL, from standard input")
 	}
 	if len(args) == 0 {
 		_, err = fmt.Fprintln(out, login.HashPassword(password))
 		return err
 	}
-	if args[0] == "" || login.TooLong(args[0], "") {
-		return errors.New("a name has 1 to 256 bytes")
+	if !login.Usable(args[0], "x") || login.TooLong(args[0], "") {
+		return errors.New("a name has 1 to 256 bytes, without a NUL")
 	}
 	_, err = fmt.Fprintf(out, "- name: %q\n  subject: %s\n  passwordHash: %q\n", args[0], strings.ToLower(rand.Text()), login.HashPassword(password))
 	return err

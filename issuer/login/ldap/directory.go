@@ -39,7 +39,7 @@ func (d *Directory) Close() { d.pool.close() }
 // Authenticate finds the user of a name, tries the password, and reads attributes and groups. A name that nobody has costs
 // a bind too.
 func (d *Directory) Authenticate(ctx context.Context, name, password string) (*login.User, error) {
-	if name == "" || password == "" { // a bind without a password would succeed (RFC 4513 section 5.1.2)
+	if !login.Usable(name, password) { // without a password a bind would succeed (RFC 4513 section 5.1.2)
 		return nil, &login.Denied{Reason: login.WrongPassword}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
