@@ -193,6 +193,19 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 	}
 }
 
+// An empty list says that there are none; no list says that those of token are meant.
+func TestNoScopes(t *testing.T) {
+	for field, want := range map[string]int{"": 1, ", scopes: []": 0, ", scopes: [a, b]": 2} {
+		c, err := config.Parse([]byte(strings.Replace(right, "[password]}", "[password]"+field+"}", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if web, _ := c.Client("web"); len(web.Scopes) != want {
+			t.Errorf("with %q the client has %v", field, web.Scopes)
+		}
+	}
+}
+
 func TestAllMistakesAreNamedAtOnce(t *testing.T) {
 	_, err := config.Parse([]byte("kind: x\n"))
 	for _, field := range []string{"apiVersion", "kind", "issuer", "server.tls", "signingKey.directory", "token.audiences"} {

@@ -48,10 +48,10 @@ func (c *Config) inherit() {
 	}
 	for i := range c.Clients {
 		client := &c.Clients[i]
-		if len(client.Audiences) == 0 {
+		if client.Audiences == nil { // an empty list is one that was written down
 			client.Audiences = c.Token.Audiences
 		}
-		if len(client.Scopes) == 0 {
+		if client.Scopes == nil {
 			client.Scopes = c.Token.Scopes
 		}
 		if client.Claims == nil {
