@@ -1,6 +1,7 @@
 package foreign_test
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -85,6 +86,40 @@ func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrNoKeys)) {
 			t.Errorf("%s: %v, reported %v", name, err, reported)
 		}
+	}
+}
+
+// Who goes away does not use up for others how often unknown keys may make us ask.
+func TestKeysAreReadForWhoHasGone(t *testing.T) {
+	k := key(t, "ES256", "one")
+	answer, err := json.Marshal(set(k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {})
+	stranger, err := foreign.Parse(sign(t, key(t, "ES256", "unknown"), claims(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		if _, err := keys.Verify(gone, stranger, want, now); !errors.Is(err, foreign.ErrUnknownKey) {
+			t.Errorf("the stranger: %v", err)
+		}
+	}
+	parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Verify(t.Context(), parsed, want, now); err != nil {
+		t.Error(err)
 	}
 }
 
