@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -120,6 +122,30 @@ func TestKeysAreReadForWhoHasGone(t *testing.T) {
 	}
 	if _, err := keys.Verify(t.Context(), parsed, want, now); err != nil {
 		t.Error(err)
+	}
+}
+
+// A password in a URL would end up in the log.
+func TestMetadataWithAPasswordIsRefused(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		host := server.Listener.Addr().String()
+		_, _ = fmt.Fprintf(w, `{"issuer":"https://%s","jwks_uri":"https://me:canary@%s/keys"}`, host, host)
+	})
+	server.StartTLS()
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var reported error
+	keys := foreign.NewKeySet(server.URL, config.KeySource{CAFile: ca}, func(err error) { reported = err })
+	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Verify(t.Context(), parsed, want, now); err == nil || reported == nil || !strings.Contains(reported.Error(), "without a user") {
+		t.Errorf("%v, reported %v", err, reported)
 	}
 }
 
