@@ -64,7 +64,7 @@ func (d *Directory) Authenticate(ctx context.Context, name, password string) (*l
 
 // logIn does all on one connection. It binds as the searching account first and last: whose connection it was is not
 // relied upon.
-func (d *Directory) logIn(c *ldap.Conn, name, password string) (*login.User, error) {
+func (d *Directory) logIn(c *conn, name, password string) (*login.User, error) {
 	if err := d.bindAsSearcher(c); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (d *Directory) logIn(c *ldap.Conn, name, password string) (*login.User, err
 }
 
 // find returns the one entry of a name, nil if there is none, or more than one.
-func (d *Directory) find(c *ldap.Conn, name string) (*ldap.Entry, error) {
+func (d *Directory) find(c *conn, name string) (*ldap.Entry, error) {
 	users := &d.settings.Users
 	wanted := []string{users.Subject}
 	for _, attribute := range users.Attributes {

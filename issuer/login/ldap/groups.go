@@ -14,7 +14,7 @@ const (
 )
 
 // groups returns the sorted names of the groups that a DN is in, and, if they are nested, of those that these are in.
-func (d *Directory) groups(c *ldap.Conn, dn string) ([]string, error) {
+func (d *Directory) groups(c *conn, dn string) ([]string, error) {
 	names := []string{}
 	seen := map[string]bool{}
 	level := []string{dn}
@@ -44,7 +44,7 @@ func (d *Directory) groups(c *ldap.Conn, dn string) ([]string, error) {
 }
 
 // groupsOf finds the groups that any of some DNs is in.
-func (d *Directory) groupsOf(c *ldap.Conn, members []string) ([]*ldap.Entry, error) {
+func (d *Directory) groupsOf(c *conn, members []string) ([]*ldap.Entry, error) {
 	var found []*ldap.Entry
 	for some := range slices.Chunk(members, 50) {
 		var filter strings.Builder
