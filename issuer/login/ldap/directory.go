@@ -16,9 +16,13 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// Refused is the reason of a login that the directory refused for another reason than the password, like an account that is
-// locked.
-const Refused = "refused by the directory"
+// Reasons of a login that is denied although the password may be right.
+const (
+	// Refused is that the directory refused it for another reason than the password, like an account that is locked.
+	Refused = "refused by the directory"
+	// TooManyGroups is that not all groups of the user could be read: a right, or the lack of one, may hang on any of them.
+	TooManyGroups = "in too many groups, or in groups that are nested too deeply"
+)
 
 // Directory is a login.Directory: it searches for the user, and binds as them with the password (RFC 4513 section 5.1.3).
 type Directory struct {
@@ -108,6 +112,9 @@ func (d *Directory) logIn(c *conn, name, password string) (*login.User, error) {
 		return nil, err
 	}
 	groups, err := d.groups(c, entry.DN)
+	if errors.Is(err, errTooManyGroups) {
+		return nil, &login.Denied{Subject: user.Subject, Reason: TooManyGroups}
+	}
 	if err != nil {
 		return nil, err
 	}
