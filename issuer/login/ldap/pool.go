@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -189,4 +190,18 @@ func readPassword(path string) (string, error) {
 		return "", fmt.Errorf("%s has no password", path)
 	}
 	return password, nil
+}
+
+// CheckFiles reads the files that the settings name, and says all that is wrong with them.
+func CheckFiles(settings *config.LDAP) error {
+	var wrong []error
+	if _, err := (&pool{settings: settings}).trust(""); err != nil {
+		wrong = append(wrong, fmt.Errorf("caFile: %w", err))
+	}
+	if settings.BindPasswordFile != "" { // else the configuration is wrong, and says so
+		if _, err := readPassword(settings.BindPasswordFile); err != nil {
+			wrong = append(wrong, fmt.Errorf("bindPasswordFile: %w", err))
+		}
+	}
+	return errors.Join(wrong...)
 }
