@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/server"
 )
@@ -58,34 +57,6 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	return errors.Join(err, flush(last))
 }
 
-// checkConfig reads everything that serve would read, and says all that is wrong with it.
-func checkConfig(args []string, out, log io.Writer) error {
-	args, err := parse(flag.NewFlagSet("issuer check-config", flag.ContinueOnError), args, log, 1, 1)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	path := args[0]
-	settings, err := server.ReadConfig(path)
-	if err != nil {
-		return err
-	}
-	users, err1 := server.ReadUsers(settings.Users.File)
-	certificate, err2 := server.ReadCertificate(settings.Server.TLS)
-	key, err3 := keys.Load(settings.SigningKey.Directory)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return err
-	}
-	signs := "key " + key.KeyID
-	if key.Draining() {
-		signs = "no key: it drains"
-	}
-	_, err = fmt.Fprintf(out, "%s is right: issuer %s, %d clients, %d users, certificate until %s, SigningKey %s signs with %s\n",
-		path, settings.Issuer, len(settings.Clients), users.Len(), certificate.Leaf.NotAfter.Format(time.RFC3339), key.SigningKey, signs)
-	return err
-}
-
 // hash makes an entry of users.yaml for a name, or, without one, the hash alone.
 func hash(args []string, in io.Reader, out, log io.Writer) error {
 	args, err := parse(flag.NewFlagSet("issuer hash", flag.ContinueOnError), args, log, 0, 1)
@@ -99,15 +70,15 @@ func hash(args []string, in io.Reader, out, log io.Writer) error {
 		return err
 	}
 	password = strings.TrimRight(password, "\r\n")
-	if password == "" || login.TooLong("", password) {
-		return errors.New("hash reads a password of 1 to 1024 bytes from standard input")
+	if !login.Usable("x", password) || login.TooLong("", password) {
+		return errors.New("hash reads a password of 1 to 1024 bytes, without a NUL, from standard input")
 	}
 	if len(args) == 0 {
 		_, err = fmt.Fprintln(out, login.HashPassword(password))
 		return err
 	}
-	if args[0] == "" || login.TooLong(args[0], "") {
-		return errors.New("a name has 1 to 256 bytes")
+	if !login.Usable(args[0], "x") || login.TooLong(args[0], "") {
+		return errors.New("a name has 1 to 256 bytes, without a NUL")
 	}
 	_, err = fmt.Fprintf(out, "- name: %q\n  subject: %s\n  passwordHash: %q\n", args[0], strings.ToLower(rand.Text()), login.HashPassword(password))
 	return err

@@ -35,7 +35,7 @@ func TestHash(t *testing.T) {
 	if users, err := login.ParseUsers([]byte(list)); err != nil || users.Len() != 1 {
 		t.Errorf("%s: %v", list, err)
 	}
-	for _, bad := range []string{"", "\n", strings.Repeat("x", 1025)} {
+	for _, bad := range []string{"", "\n", "a\x00b", strings.Repeat("x", 1025)} {
 		if _, err := try(t, bad, "hash"); err == nil {
 			t.Errorf("a password of %d bytes was hashed", len(bad))
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,9 +30,9 @@ func (c *Config) check(f *document.Findings) {
 	if c.Kind != Kind {
 		f.Add("kind", "must be %s", Kind)
 	}
-	if u, err := url.Parse(c.Issuer); err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
-		u.User != nil || len(c.Issuer) > 512 {
-		f.Add("issuer", "must be an https URL without query and fragment, like https://issuer.example.com")
+	if !isIssuer(c.Issuer) {
+		f.Add("issuer", "must be an https URL without user, query and fragment, whose path has no escapes, braces, or empty or dotted segments, "+
+			"like https://issuer.example.com/shop")
 	}
 	c.checkServer(f)
 	if c.SigningKey.Directory == "" {
@@ -50,6 +51,22 @@ func (c *Config) check(f *document.Findings) {
 	for i := range c.Clients {
 		c.checkClient(i, f)
 	}
+}
+
+// isHTTPS tells whether a text is an https URL. A password in it would end up in logs.
+func isHTTPS(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil
+}
+
+// isIssuer tells whether a text can be our issuer identifier (RFC 8414 section 2). The mux must take its path as it is written.
+func isIssuer(text string) bool {
+	if !isHTTPS(text) || len(text) > 512 || strings.ContainsAny(text, "?#%{} ") {
+		return false
+	}
+	u, _ := url.Parse(text) // it is one
+	endpoint := strings.TrimSuffix(u.Path, "/") + "/token"
+	return path.Clean(endpoint) == endpoint
 }
 
 func (c *Config) checkServer(f *document.Findings) {

@@ -74,11 +74,11 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 		if seen[key.KeyID] {
 			f.Add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
 		}
-		if public, ok := key.Key.(*rsa.PublicKey); ok && public.N.BitLen() < 2048 {
-			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of 2048 bits or more")
-		}
-		if key.Valid() && (!token.Asymmetric(key.Algorithm) || (key.Use != "" && key.Use != "sig")) {
-			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v, and use sig or none", token.Algorithms())
+		if public, ok := key.Key.(*rsa.PublicKey); ok && !token.Strong(public) {
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of %d to %d bits, with an exponent of %d or more",
+				token.MinRSABits, token.MaxRSABits, token.MinRSAExponent)
+		} else if key.Valid() && (!token.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that is one for its type and curve, and use sig or none", token.Algorithms())
 		}
 		seen[key.KeyID] = true
 	}

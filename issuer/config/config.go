@@ -118,7 +118,7 @@ type Client struct {
 	GrantTypes []string `yaml:"grantTypes"`
 	// SubjectIssuers are the names of the trusted issuers whose tokens the client can exchange.
 	SubjectIssuers []string `yaml:"subjectIssuers"`
-	// Audiences, Scopes and Claims replace those of Token.
+	// Audiences, Scopes and Claims replace those of Token where they are set, also to none.
 	Audiences []string `yaml:"audiences"`
 	Scopes    []string `yaml:"scopes"`
 	Claims    Claims   `yaml:"claims"`

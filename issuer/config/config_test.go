@@ -3,6 +3,8 @@ package config_test
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +34,10 @@ const jwk = `{kty: EC, crv: P-256, x: MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D
 
 // What stands in the wrong place may be a secret: no error quotes it.
 func TestNoErrorQuotesAValue(t *testing.T) {
-	for _, bad := range []string{"users: canary", "server: {maxConnections: canary}", "clients: canary", "clients: [canary]", "token: {lifetime: canary}", "a: `canary`"} {
+	for _, bad := range []string{
+		"users: canary", "server: {maxConnections: canary}", "clients: canary", "clients: [canary]", "token: {lifetime: canary}", "a: `canary`",
+		"a: *canary", "a: &canary [*canary]", "issuer: !canary {}", "users: !!canary x", "server: !a%20into%20canary [x]", "clients: [{claims: {? [canary] : x}}]", "token: {claims: {a: !canary {b: c}}}",
+	} {
 		if _, err := config.Parse([]byte(bad)); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", bad, err)
 		}
@@ -54,14 +59,17 @@ func TestKeysAndIndex(t *testing.T) {
 	}
 }
 
-// weak is an RSA key that can be factored.
-func weak(t *testing.T) string {
+// weak is an RSA key that can be factored, and strong one that cannot.
+func weak(t *testing.T) string   { return rsaKey(t, 1024) }
+func strong(t *testing.T) string { return rsaKey(t, 2048) }
+
+func rsaKey(t *testing.T, bits int) string {
 	t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 1024)
+	private, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := (&jose.JSONWebKey{Key: private.Public(), Algorithm: "RS256", KeyID: "weak"}).MarshalJSON()
+	text, err := (&jose.JSONWebKey{Key: private.Public(), Algorithm: "RS256", KeyID: "rsa"}).MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +175,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"exchange: allow":   {"clients:", exchange("name: x, issuer: 'https://x', allow: '1'"), "tokenExchange[0].allow: is not a CEL"},
 		"exchange: subject": {"clients:", exchange("name: x, issuer: 'https://x', subject: 'claim.sub'"), "tokenExchange[0].subject: is not a CEL"},
 		"exchange: claim":   {"clients:", exchange("name: x, issuer: 'https://x', claims: {sub: claims.sub}"), "tokenExchange[0].claims.sub: is reserved"},
-		"weak RSA key":      {"public: true", "publicKeys: [" + weak(t) + "]", "clients[0].publicKeys[0]: must be of 2048 bits"},
+		"weak RSA key":      {"public: true", "publicKeys: [" + weak(t) + "]", "clients[0].publicKeys[0]: must be of 2048 to 8192 bits"},
 		"client: use sig":   {"public: true", "public: true, encryptionKey: " + strings.Replace(enc, "enc", "sig", 1), "line 12: clients[0].encryptionKey: needs"},
 		"client: and aud":   {right[strings.Index(right, "token:"):], "token:\n  audiences: [a]\n  encryption: [{audience: a, key: " + enc + "}]\nclients:\n- {id: web, public: true, grantTypes: [password], encryptionKey: " + enc + "}\n", "clients[0].encryptionKey: a token is encrypted once"},
 		"encrypt: nobody":   {"token:", "token:\n  encryption: [{key: " + enc + "}]", "token.encryption[0].audience: must be"},
@@ -176,6 +184,23 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"encrypt: use sig":  {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "enc", "sig", 1) + "}]", "token.encryption[0].key: needs"},
 		"encrypt: alg":      {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "ECDH-ES+A256KW", "ECDH-ES", 1) + "}]", "token.encryption[0].key: needs"},
 		"encrypt: no kid":   {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "kid: k, ", "", 1) + "}]", "token.encryption[0].key: needs"},
+		"issuer: user":      {"https://issuer", "https://me@issuer", "issuer: must be an https URL"},
+		"issuer: braces":    {"issuer.example.com", "issuer.example.com/{a}", "issuer: must be an https URL"},
+		"issuer: escapes":   {"issuer.example.com", "issuer.example.com/%7Ba%7D", "issuer: must be an https URL"},
+		"issuer: empty":     {"issuer.example.com", "issuer.example.com//a", "issuer: must be an https URL"},
+		"issuer: end":       {"issuer.example.com", "issuer.example.com/a//", "issuer: must be an https URL"},
+		"issuer: dots":      {"issuer.example.com", "issuer.example.com/a/../b", "issuer: must be an https URL"},
+		"issuer: a dot":     {"issuer.example.com", "issuer.example.com/./b", "issuer: must be an https URL"},
+		"issuer: query":     {"issuer.example.com", "issuer.example.com/a?", "issuer: must be an https URL"},
+		"ldap: a user":      {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "ldaps://", "ldaps://me:pw@", 1) + "}", "users.ldap.url: must be"},
+		"exchange: a user":  {"clients:", exchange("name: x, issuer: 'https://me:pw@x'"), "tokenExchange[0].issuer: must be"},
+		"exchange: a host":  {"clients:", exchange("name: x, issuer: 'https:///x'"), "tokenExchange[0].issuer: must be"},
+		"exchange: user":    {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'https://me:pw@x'}"), "tokenExchange[0].keys: must be"},
+		"exchange: token":   {"clients:", exchange("name: x, issuer: 'https://x', keys: {tokenFile: /x}"), "line 12: tokenExchange[0].keys.tokenFile: needs url"},
+		"exchange: SUB":     {"clients:", exchange("name: x, issuer: 'https://x', claims: {SUB: claims.sub}"), "tokenExchange[0].claims.SUB: is reserved"},
+		"no audiences":      {"[password]}", "[password], audiences: []}", "clients[0].audiences: must name"},
+		"another curve":     {"public: true", "publicKeys: [" + strings.Replace(jwk, "{", "{alg: ES384, ", 1) + "]", "clients[0].publicKeys[0]: needs an alg"},
+		"small exponent":    {"public: true", "publicKeys: [" + strings.Replace(strong(t), "AQAB", "Aw", 1) + "]", "clients[0].publicKeys[0]: must be of 2048"},
 		"public client":     {"[password]", "[client_credentials]", "a public client cannot use"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,6 +212,27 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 				t.Errorf("want %q, got: %v", c.says, err)
 			}
 		})
+	}
+}
+
+// An empty list says that there are none; no list says that those of token are meant.
+func TestNoScopes(t *testing.T) {
+	for field, want := range map[string]int{"": 1, ", scopes: []": 0, ", scopes: [a, b]": 2} {
+		c, err := config.Parse([]byte(strings.Replace(right, "[password]}", "[password]"+field+"}", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if web, _ := c.Client("web"); len(web.Scopes) != want {
+			t.Errorf("with %q the client has %v", field, web.Scopes)
+		}
+	}
+}
+
+func TestIssuersWithAPath(t *testing.T) {
+	for _, path := range []string{"", "/", "/a", "/a/", "/realms/shop-1/~b_c", ":8443/a"} {
+		if _, err := config.Parse([]byte(strings.Replace(right, "issuer.example.com", "issuer.example.com"+path, 1))); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
@@ -211,9 +257,17 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a]"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := config.Parse(b)
-		if err == nil && (c.Issuer == "" || len(c.Token.Audiences) == 0 || c.Server.TLS.KeyFile == "") {
+		if err != nil {
+			return
+		}
+		if c.Issuer == "" || len(c.Token.Audiences) == 0 || c.Server.TLS.KeyFile == "" {
 			t.Errorf("accepted %+v", c)
 		}
+		u, err := url.Parse(c.Issuer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		http.NewServeMux().Handle("POST "+strings.TrimSuffix(u.Path, "/")+"/token", http.NotFoundHandler()) // must not panic
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/token"
 )
 
 // Encryption names a service whose tokens are encrypted for it.
@@ -66,9 +67,10 @@ func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
 	case *ecdsa.PublicKey:
 		fits = key.Algorithm == string(jose.ECDH_ES_A256KW)
 	case *rsa.PublicKey:
-		fits = key.Algorithm == string(jose.RSA_OAEP_256) && public.N.BitLen() >= 2048
+		fits = key.Algorithm == string(jose.RSA_OAEP_256) && token.Strong(public)
 	}
 	if !fits || key.Use != "enc" || key.KeyID == "" {
-		f.Add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of 2048 bits or more)", jose.ECDH_ES_A256KW, jose.RSA_OAEP_256)
+		f.Add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of %d to %d bits, with an exponent of %d or more)",
+			jose.ECDH_ES_A256KW, jose.RSA_OAEP_256, token.MinRSABits, token.MaxRSABits, token.MinRSAExponent)
 	}
 }

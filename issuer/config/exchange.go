@@ -2,11 +2,7 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/mapping"
@@ -39,7 +35,7 @@ type KeySource struct {
 	URL  string `yaml:"url"`
 	// CAFile has the certificates that the server's is checked against, PEM; by default those of the system.
 	CAFile string `yaml:"caFile"`
-	// TokenFile has a token to read the keys with.
+	// TokenFile has a token to read the keys with. It goes to URL alone.
 	TokenFile string `yaml:"tokenFile"`
 }
 
@@ -66,7 +62,7 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 		}
 		m.Subject, _ = value.(string)
 	}
-	if !isSubject(m.Subject) {
+	if !token.IsSubject(m.Subject) {
 		return nil, fmt.Errorf("subject of %s gives no usable sub", t.Name)
 	}
 	for claim, expression := range t.claims {
@@ -81,12 +77,6 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 	return m, nil
 }
 
-// isSubject leaves out what logs and terminals would take for something else, and the sub of clients.
-func isSubject(text string) bool {
-	return text != "" && len(text) <= 255 && utf8.ValidString(text) && !strings.HasPrefix(text, token.ClientPrefix) &&
-		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
 func (c *Config) checkExchange(f *document.Findings) {
 	for i := range c.TokenExchange {
 		t := &c.TokenExchange[i]
@@ -97,12 +87,15 @@ func (c *Config) checkExchange(f *document.Findings) {
 		if t.Name+":" == token.ClientPrefix {
 			f.Add(at+".name", "is that of clients")
 		}
-		if u, err := url.Parse(t.Issuer); err != nil || u.Scheme != "https" || t.Issuer == c.Issuer ||
+		if !isHTTPS(t.Issuer) || t.Issuer == c.Issuer ||
 			slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Issuer == t.Issuer }) {
-			f.Add(at+".issuer", "must be an https URL, and not that of this issuer or of another")
+			f.Add(at+".issuer", "must be an https URL without a user, and not that of this issuer or of another")
 		}
-		if u, err := url.Parse(t.Keys.URL); t.Keys.URL != "" && (err != nil || u.Scheme != "https" || t.Keys.File != "") {
-			f.Add(at+".keys", "must be a file or an https URL")
+		if t.Keys.URL != "" && (!isHTTPS(t.Keys.URL) || t.Keys.File != "") {
+			f.Add(at+".keys", "must be a file or an https URL without a user")
+		}
+		if t.Keys.TokenFile != "" && t.Keys.URL == "" {
+			f.Add(at+".keys.tokenFile", "needs url: with discovery the token would go to whatever server jwks_uri names")
 		}
 		t.compile(at, f)
 	}

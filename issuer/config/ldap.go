@@ -62,8 +62,8 @@ func (l *LDAP) inherit() {
 
 func (l *LDAP) check(f *document.Findings) {
 	const at = "users.ldap."
-	if u, err := url.Parse(l.URL); err != nil || u.Host == "" || (u.Scheme != "ldaps" && u.Scheme != "ldap") || (u.Scheme == "ldaps") == l.StartTLS {
-		f.Add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true: passwords travel over TLS only")
+	if u, err := url.Parse(l.URL); err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "ldaps" && u.Scheme != "ldap") || (u.Scheme == "ldaps") == l.StartTLS {
+		f.Add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true, and without a user: passwords travel over TLS only")
 	}
 	if l.BindDN == "" || l.BindPasswordFile == "" {
 		f.Add(at+"bindDN", "and bindPasswordFile must be set: the account that searches")

@@ -16,9 +16,20 @@ import (
 // MaxBytes bounds a configuration file.
 const MaxBytes = 1 << 20
 
-// Parse reads a configuration, YAML or JSON. A field that is unknown, repeated or of the wrong type is an error, and so is
-// every value that cannot work: the error names all of them, with their lines, and quotes no value that may be secret.
+// Parse reads a configuration, YAML or JSON. What Check finds is an error.
 func Parse(b []byte) (*Config, error) {
+	c, err := Check(b)
+	if err != nil {
+		return nil, err
+	}
+	c.index()
+	return c, nil
+}
+
+// Check finds what is wrong with a configuration, and also returns it, as far as it could be read: it names files that may be
+// wrong too. It is nil if nothing could be read, and good for nothing else. A field that is unknown, repeated or of the wrong type is an error, and so is
+// every value that cannot work: the error names all of them, with their lines, and quotes no value that may be secret.
+func Check(b []byte) (*Config, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("the configuration is longer than %d bytes", MaxBytes)
 	}
@@ -29,11 +40,7 @@ func Parse(b []byte) (*Config, error) {
 	}
 	c.inherit()
 	c.check(f)
-	if err := f.Err(); err != nil {
-		return nil, err
-	}
-	c.index()
-	return c, nil
+	return c, f.Err()
 }
 
 // inherit gives everything what it does not name.
@@ -48,10 +55,10 @@ func (c *Config) inherit() {
 	}
 	for i := range c.Clients {
 		client := &c.Clients[i]
-		if len(client.Audiences) == 0 {
+		if client.Audiences == nil { // an empty list is one that was written down
 			client.Audiences = c.Token.Audiences
 		}
-		if len(client.Scopes) == 0 {
+		if client.Scopes == nil {
 			client.Scopes = c.Token.Scopes
 		}
 		if client.Claims == nil {

@@ -42,13 +42,17 @@ func Read(b []byte, what string, into any) (*Findings, error) {
 }
 
 var (
-	quoted = regexp.MustCompile("(?s) ?`.*`")
+	// quoted is what the library says of values, of anchors (a value may begin with * or &), and of keys that are no text.
+	quoted = regexp.MustCompile("(?s) ?`.*`|( anchor) '.*'|(invalid map key): .*")
+	// tagged is where it names a tag: one that it does not know is a value that begins with an exclamation mark.
+	tagged = regexp.MustCompile(`(?s)(cannot unmarshal)(?:( !!(?:binary|bool|float|int|map|merge|null|seq|str|timestamp))| .*) into `)
 	goType = regexp.MustCompile(`( in type|into) [\w.]+$`)
 )
 
 // withoutValues leaves out what the YAML library quotes, and the names of Go's types that nobody knows.
 func withoutValues(text string) string {
-	text = quoted.ReplaceAllString(text, "")
+	text = quoted.ReplaceAllString(text, "$1$2")
+	text = tagged.ReplaceAllString(text, "$1$2 into ")
 	return goType.ReplaceAllStringFunc(text, func(found string) string {
 		if strings.HasPrefix(found, "into") && !strings.Contains(found, ".") {
 			return found // into bool

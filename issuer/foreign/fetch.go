@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -31,13 +32,13 @@ func (k *KeySet) bytes(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer client.CloseIdleConnections()
-	url := k.source.URL
-	if url == "" {
-		if url, err = k.discover(ctx, client); err != nil {
+	address := k.source.URL
+	if address == "" {
+		if address, err = k.discover(ctx, client); err != nil {
 			return nil, err
 		}
 	}
-	return k.get(ctx, client, url)
+	return k.get(ctx, client, address)
 }
 
 // discover reads jwks_uri (OpenID Connect Discovery section 4).
@@ -50,23 +51,26 @@ func (k *KeySet) discover(ctx context.Context, client *http.Client) (string, err
 		Issuer string `json:"issuer"`
 		JWKS   string `json:"jwks_uri"`
 	}
-	if err := json.Unmarshal(b, &metadata); err != nil || metadata.Issuer != k.issuer || !strings.HasPrefix(metadata.JWKS, "https://") {
-		return "", errors.New("its metadata is that of another issuer, or names no jwks_uri")
+	if err := json.Unmarshal(b, &metadata); err != nil || metadata.Issuer != k.issuer {
+		return "", errors.New("its metadata is that of another issuer")
+	}
+	if u, err := url.Parse(metadata.JWKS); err != nil || u.Scheme != "https" || u.User != nil { // a password would end up in the log
+		return "", errors.New("its metadata names no jwks_uri that is an https URL without a user")
 	}
 	return metadata.JWKS, nil
 }
 
-func (k *KeySet) get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (k *KeySet) get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
 	if k.source.TokenFile != "" {
-		token, err := mount.Read(k.source.TokenFile, maxFile)
+		token, err := k.token()
 		if err != nil {
 			return nil, err
 		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := client.Do(req)
 	if err != nil {
@@ -74,9 +78,21 @@ func (k *KeySet) get(ctx context.Context, client *http.Client, url string) ([]by
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", url, response.Status)
+		return nil, fmt.Errorf("%s answers %s", address, response.Status)
 	}
 	return io.ReadAll(io.LimitReader(response.Body, maxFile))
+}
+
+func (k *KeySet) token() (string, error) {
+	b, err := mount.Read(k.source.TokenFile, maxFile)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(b))
+	if token == "" {
+		return "", fmt.Errorf("%s has no token", k.source.TokenFile)
+	}
+	return token, nil
 }
 
 // client trusts the CA file as it is now. It follows no redirect: the token would go along.

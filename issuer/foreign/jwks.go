@@ -7,14 +7,8 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 	josejson "github.com/go-jose/go-jose/v4/json"
-)
 
-// What an RSA key may be: below, it can be factored; above, a verification costs too much. A small exponent has been the
-// opening of several forgeries.
-const (
-	minRSABits     = 2048
-	maxRSABits     = 8192
-	minRSAExponent = 1<<16 + 1
+	"github.com/keywright/keywright/issuer/token"
 )
 
 // ParseKeySet reads a JWKS (RFC 7517 section 5). Keys of types that are not known are left out (section 5.1); a symmetric, a
@@ -35,8 +29,9 @@ func ParseKeySet(b []byte) (*jose.JSONWebKeySet, error) {
 		if !key.Valid() || !key.IsPublic() {
 			return nil, errors.New("a JWKS with a key that is not public")
 		}
-		if public, ok := key.Key.(*rsa.PublicKey); ok && !strong(public) {
-			return nil, fmt.Errorf("a JWKS with an RSA key that is not of %d to %d bits, with an exponent of %d or more", minRSABits, maxRSABits, minRSAExponent)
+		if public, ok := key.Key.(*rsa.PublicKey); ok && !token.Strong(public) {
+			return nil, fmt.Errorf("a JWKS with an RSA key that is not of %d to %d bits, with an exponent of %d or more",
+				token.MinRSABits, token.MaxRSABits, token.MinRSAExponent)
 		}
 		keys.Keys = append(keys.Keys, key)
 	}
@@ -44,9 +39,4 @@ func ParseKeySet(b []byte) (*jose.JSONWebKeySet, error) {
 		return nil, errors.New("a JWKS without a key that is known")
 	}
 	return keys, nil
-}
-
-func strong(key *rsa.PublicKey) bool {
-	bits := key.N.BitLen()
-	return bits >= minRSABits && bits <= maxRSABits && key.N.Bit(0) == 1 && key.E >= minRSAExponent && key.E&1 == 1
 }

@@ -1,13 +1,16 @@
 package foreign_test
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -85,6 +88,64 @@ func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrNoKeys)) {
 			t.Errorf("%s: %v, reported %v", name, err, reported)
 		}
+	}
+}
+
+// Who goes away does not use up for others how often unknown keys may make us ask.
+func TestKeysAreReadForWhoHasGone(t *testing.T) {
+	k := key(t, "ES256", "one")
+	answer, err := json.Marshal(set(k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {})
+	stranger, err := foreign.Parse(sign(t, key(t, "ES256", "unknown"), claims(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		if _, err := keys.Verify(gone, stranger, want, now); !errors.Is(err, foreign.ErrUnknownKey) {
+			t.Errorf("the stranger: %v", err)
+		}
+	}
+	parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Verify(t.Context(), parsed, want, now); err != nil {
+		t.Error(err)
+	}
+}
+
+// A password in a URL would end up in the log.
+func TestMetadataWithAPasswordIsRefused(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		host := server.Listener.Addr().String()
+		_, _ = fmt.Fprintf(w, `{"issuer":"https://%s","jwks_uri":"https://me:canary@%s/keys"}`, host, host)
+	})
+	server.StartTLS()
+	defer server.Close()
+	ca := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var reported error
+	keys := foreign.NewKeySet(server.URL, config.KeySource{CAFile: ca}, func(err error) { reported = err })
+	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Verify(t.Context(), parsed, want, now); err == nil || reported == nil || !strings.Contains(reported.Error(), "without a user") {
+		t.Errorf("%v, reported %v", err, reported)
 	}
 }
 

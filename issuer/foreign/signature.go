@@ -11,6 +11,8 @@ import (
 	"math/big"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/issuer/token"
 )
 
 // ErrUnknownKey is that the key of a JWT is not in the set.
@@ -50,48 +52,46 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 	return found, nil
 }
 
-// verified checks a signature (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1) with a key, which must be a public one of
-// the type that the algorithm needs: a JOSE library would parse the token again.
+// verified checks a signature (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1) with a key that fits the algorithm: a JOSE
+// library would parse the token again.
 func (u *Unverified) verified(key any) bool {
-	switch jose.SignatureAlgorithm(u.alg) {
-	case jose.ES256:
-		return u.verifiedEC(key, crypto.SHA256, 256)
-	case jose.ES384:
-		return u.verifiedEC(key, crypto.SHA384, 384)
-	case jose.ES512:
-		return u.verifiedEC(key, crypto.SHA512, 521)
-	case jose.RS256:
-		return u.verifiedRSA(key, crypto.SHA256)
-	case jose.RS384:
-		return u.verifiedRSA(key, crypto.SHA384)
-	case jose.RS512:
-		return u.verifiedRSA(key, crypto.SHA512)
-	case jose.EdDSA:
-		public, ok := key.(ed25519.PublicKey)
-		return ok && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, []byte(u.signed), u.signature)
-	default:
+	if !token.Fits(u.alg, key) {
 		return false
 	}
+	switch public := key.(type) {
+	case *ecdsa.PublicKey:
+		return u.verifiedEC(public)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(public, u.hash(), u.digest(), u.signature) == nil
+	case ed25519.PublicKey:
+		return ed25519.Verify(public, []byte(u.signed), u.signature)
+	}
+	return false
 }
 
-// verifiedEC wants r and s, each as long as the order of the curve, and the curve that belongs to the hash.
-func (u *Unverified) verifiedEC(key any, hash crypto.Hash, bits int) bool {
-	public, ok := key.(*ecdsa.PublicKey)
-	half := (bits + 7) / 8
-	if !ok || public.Curve.Params().BitSize != bits || len(u.signature) != 2*half {
+// verifiedEC wants r and s, each as long as the order of the curve.
+func (u *Unverified) verifiedEC(public *ecdsa.PublicKey) bool {
+	half := (public.Curve.Params().BitSize + 7) / 8
+	if len(u.signature) != 2*half {
 		return false
 	}
 	r, s := new(big.Int).SetBytes(u.signature[:half]), new(big.Int).SetBytes(u.signature[half:])
-	return ecdsa.Verify(public, u.digest(hash), r, s)
+	return ecdsa.Verify(public, u.digest(), r, s)
 }
 
-func (u *Unverified) verifiedRSA(key any, hash crypto.Hash) bool {
-	public, ok := key.(*rsa.PublicKey)
-	return ok && strong(public) && rsa.VerifyPKCS1v15(public, hash, u.digest(hash), u.signature) == nil
+// hash is that of the algorithm, which names it: ES256, RS384 and so on.
+func (u *Unverified) hash() crypto.Hash {
+	switch u.alg[2:] {
+	case "384":
+		return crypto.SHA384
+	case "512":
+		return crypto.SHA512
+	}
+	return crypto.SHA256
 }
 
-func (u *Unverified) digest(hash crypto.Hash) []byte {
-	h := hash.New()
+func (u *Unverified) digest() []byte {
+	h := u.hash().New()
 	_, _ = h.Write([]byte(u.signed)) // never fails
 	return h.Sum(nil)
 }

@@ -100,11 +100,11 @@ func ParseUsers(b []byte) (*Users, error) {
 }
 
 func (u *entry) check(at string, f *document.Findings) {
-	if u.Name == "" || len(u.Name) > maxName {
-		f.Add(at+".name", "must have 1 to %d bytes", maxName)
+	if u.Name == "" || len(u.Name) > maxName || strings.Contains(u.Name, "\x00") {
+		f.Add(at+".name", "must have 1 to %d bytes, and no NUL", maxName)
 	}
-	if u.Subject == "" || len(u.Subject) > 255 || strings.HasPrefix(u.Subject, token.ClientPrefix) {
-		f.Add(at+".subject", "must have 1 to 255 bytes and not begin with %s", token.ClientPrefix)
+	if !token.IsSubject(u.Subject) {
+		f.Add(at+".subject", "must have 1 to 255 bytes of printable text, and not begin with %s", token.ClientPrefix)
 	}
 	var err error
 	if u.hash, err = ParseHash(u.PasswordHash); err != nil {
@@ -115,7 +115,7 @@ func (u *entry) check(at string, f *document.Findings) {
 			f.Add(at+".claims."+claim, "is reserved")
 		}
 	}
-	if name, ok := token.Hidden(u.Claims); ok {
+	if name, ok := token.Hidden(map[string]any(u.Claims)); ok {
 		f.Add(at+".claims", "%s must never leave: tokens are signed, not hidden", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {

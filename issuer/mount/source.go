@@ -22,8 +22,12 @@ type Source[T any] struct {
 
 	mu      sync.Mutex
 	stamp   string
-	problem string
+	problem error
 }
+
+// tryAgainEvery is how soon what could not be loaded is loaded again although it looks the same: a disk may have failed, and
+// checking all users costs too much to do it all the time.
+const tryAgainEvery = 10 * time.Second
 
 // New returns a source that has loaded nothing yet. load reads and checks the files at paths. report is told of every
 // load that succeeded, with nil, and of every new problem, once.
@@ -40,25 +44,28 @@ func (s *Source[T]) Get() (T, bool) {
 	return none, false
 }
 
-// Poll loads the files if they changed since they were last loaded, or could not be loaded. A failure leaves the last
-// good value in place.
-func (s *Source[T]) Poll() error {
+// Poll loads the files if they changed since that was last tried. A failure leaves the last good value in place, and is
+// returned until they change.
+func (s *Source[T]) Poll() error { return s.poll(false) }
+
+func (s *Source[T]) poll(again bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamp := stampOf(s.paths)
-	if s.problem == "" && stamp == s.stamp && s.good.Load() != nil {
-		return nil
+	if stamp == s.stamp && (s.problem == nil || !again) {
+		return s.problem
 	}
+	s.stamp = stamp
 	value, err := s.load()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.name, err)
-		if s.problem != err.Error() {
-			s.problem = err.Error()
+		if s.problem == nil || s.problem.Error() != err.Error() {
 			s.report(s.name, err)
 		}
+		s.problem = err
 		return err
 	}
-	s.stamp, s.problem = stamp, ""
+	s.problem = nil
 	s.good.Store(&value)
 	s.report(s.name, nil)
 	return nil
@@ -67,14 +74,17 @@ func (s *Source[T]) Poll() error {
 // Follow polls until the context ends. Reading a link and two or three file headers takes microseconds, and unlike a
 // watch it misses nothing.
 func (s *Source[T]) Follow(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
+	ticker, again := time.NewTicker(every), time.NewTicker(tryAgainEvery)
 	defer ticker.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 			_ = s.Poll() // reported
+		case <-again.C:
+			_ = s.poll(true)
 		}
 	}
 }

@@ -5,7 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/keywright/keywright/issuer/mount"
 )
@@ -64,6 +67,53 @@ func TestSourceKeepsTheLastGoodValue(t *testing.T) {
 	if failures != 4 || len(reports) != 6 {
 		t.Errorf("each new problem must be reported once, and each load: %v", reports)
 	}
+}
+
+// What is broken is parsed again when it changes, at once, or else only now and then: a disk may have failed.
+func TestWhatStaysBrokenIsSeldomTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "file")
+		write := func(content string) {
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var loads atomic.Int32
+		var broken atomic.Bool
+		broken.Store(true)
+		s := mount.New("it", []string{path}, func() (int32, error) {
+			n := loads.Add(1)
+			if broken.Load() {
+				return 0, errors.New("broken")
+			}
+			return n, nil
+		}, func(string, error) {})
+		write("x")
+		for range 2 {
+			if err := s.Poll(); err == nil || loads.Load() != 1 {
+				t.Errorf("%d loads of one broken file: %v", loads.Load(), err)
+			}
+		}
+		go s.Follow(t.Context(), 250*time.Millisecond)
+		after := func(d time.Duration, want int32) {
+			t.Helper()
+			time.Sleep(d) // of the bubble's clock
+			synctest.Wait()
+			if n := loads.Load(); n != want {
+				t.Errorf("%d loads, want %d", n, want)
+			}
+		}
+		after(9*time.Second, 1)
+		write("xx")
+		after(260*time.Millisecond, 2)
+		after(time.Second, 3) // 10 s are over
+		broken.Store(false)   // and the files stay as they are
+		after(10*time.Second, 4)
+		after(time.Minute, 4)
+		if v, ok := s.Get(); !ok || v != 4 {
+			t.Errorf("the value is %d", v)
+		}
+	})
 }
 
 func TestVersionFollowsTheLink(t *testing.T) {

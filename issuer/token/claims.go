@@ -57,7 +57,7 @@ func (c *Claims) Marshal() ([]byte, error) {
 	if len(c.Extra) == 0 {
 		return own, nil
 	}
-	if name, ok := hidden(c.Extra); ok {
+	if name, ok := Hidden(c.Extra); ok {
 		return nil, fmt.Errorf("the claim %q must never leave", name)
 	}
 	extra := maps.Clone(c.Extra)

@@ -3,15 +3,18 @@ package token
 import (
 	"slices"
 	"strings"
-
-	jose "github.com/go-jose/go-jose/v4"
+	"unicode"
 )
 
-// Reserved tells whether a claim is the issuer's own (RFC 7519, RFC 9068, RFC 8693, RFC 7800).
+// Reserved tells whether a claim is the issuer's own (RFC 7519, RFC 9068, RFC 8693, RFC 7800), in whatever case: Go's
+// encoding/json, among others, takes SUB for sub.
 func Reserved(claim string) bool {
-	switch claim {
-	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "cnf", "act", "may_act", "typ", "azp", "nonce", "sid":
-		return true
+	for _, own := range [...]string{
+		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "cnf", "act", "may_act", "typ", "azp", "nonce", "sid",
+	} {
+		if strings.EqualFold(own, claim) {
+			return true
+		}
 	}
 	return false
 }
@@ -23,44 +26,34 @@ func NeverLeaves(name string) bool {
 		if r == '_' || r == '-' || r == '.' || r == ' ' {
 			return -1
 		}
-		return r
-	}, strings.ToLower(name))
+		return unicode.ToLower(unicode.ToUpper(r)) // upper case first: U+017F is a small s
+	}, name)
 	return slices.ContainsFunc(forbidden(), func(part string) bool { return strings.Contains(plain, part) })
 }
 
 func forbidden() []string {
-	return []string{"password", "passwd", "passphrase", "secret", "hash", "credential", "privatekey", "apikey", "unicodepwd", "totp", "otpseed"}
+	return []string{"password", "passwd", "passphrase", "secret", "hash", "credential", "privatekey", "apikey", "pwd", "totp", "otpseed"}
 }
 
-// hidden returns the name of a claim, at any depth, that must never leave.
-func hidden(value any) (string, bool) {
+// Hidden returns the name of a claim that must never leave, if there is one at any depth of what encoding/json would read
+// into an any.
+func Hidden(value any) (string, bool) {
 	switch v := value.(type) {
 	case map[string]any:
 		for name, inner := range v {
 			if NeverLeaves(name) {
 				return name, true
 			}
-			if name, ok := hidden(inner); ok {
+			if name, ok := Hidden(inner); ok {
 				return name, true
 			}
 		}
 	case []any:
 		for _, inner := range v {
-			if name, ok := hidden(inner); ok {
+			if name, ok := Hidden(inner); ok {
 				return name, true
 			}
 		}
 	}
 	return "", false
 }
-
-// Hidden returns the name of a claim, at any depth, that must never leave, if there is one.
-func Hidden(claims map[string]any) (string, bool) { return hidden(claims) }
-
-// Algorithms are those that a foreign signature may have. No PS*: the library accepts any length of salt.
-func Algorithms() []string {
-	return []string{string(jose.ES256), string(jose.ES384), string(jose.ES512), string(jose.RS256), string(jose.RS384), string(jose.RS512), string(jose.EdDSA)}
-}
-
-// Asymmetric tells whether alg is one of Algorithms.
-func Asymmetric(alg string) bool { return slices.Contains(Algorithms(), alg) }

@@ -57,6 +57,8 @@ func nobodyElseDoes(t *testing.T, directory login.Directory) {
 		{"alice", strings.ToUpper(Password)},
 		{"alice", ""},
 		{"alice", "\x00"},
+		{"alice", Password + "\x00"},
+		{"alice", Password + "\x00" + Password},
 		{"alice", strings.Repeat("x", 1024)},
 		{"bob", Password},
 		{"bob", "wrong"},

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -17,9 +16,13 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// Refused is the reason of a login that the directory refused for another reason than the password, like an account that is
-// locked.
-const Refused = "refused by the directory"
+// Reasons of a login that is denied although the password may be right.
+const (
+	// Refused is that the directory refused it for another reason than the password, like an account that is locked.
+	Refused = "refused by the directory"
+	// TooManyGroups is that not all groups of the user could be read: a right, or the lack of one, may hang on any of them.
+	TooManyGroups = "in too many groups, or in groups that are nested too deeply"
+)
 
 // Directory is a login.Directory: it searches for the user, and binds as them with the password (RFC 4513 section 5.1.3).
 type Directory struct {
@@ -38,37 +41,47 @@ func New(settings *config.LDAP) *Directory {
 func (d *Directory) Close() { d.pool.close() }
 
 // Authenticate finds the user of a name, tries the password, and reads attributes and groups. A name that nobody has costs
-// a bind too.
+// a bind too. A password is tried once: directories count. That goes on when the client has gone, or it could take back a guess
+// before it counts with us.
 func (d *Directory) Authenticate(ctx context.Context, name, password string) (*login.User, error) {
-	if name == "" || password == "" { // a bind without a password would succeed (RFC 4513 section 5.1.2)
+	if !login.Usable(name, password) { // without a password a bind would succeed (RFC 4513 section 5.1.2)
 		return nil, &login.Denied{Reason: login.WrongPassword}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
 	defer cancel()
+	c, err := d.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	user, err := d.logIn(c, name, password)
+	broken := err != nil && !errors.Is(err, login.ErrDenied)
+	d.pool.put(c, broken)
+	if broken {
+		return nil, fmt.Errorf("%w: %w", login.ErrDown, err)
+	}
+	return user, err
+}
+
+// connect returns a connection that is bound as the searching account, whoever used it last. If the server has closed it
+// meanwhile, this bind shows it, and a new one takes its place.
+func (d *Directory) connect(ctx context.Context) (*conn, error) {
 	for fresh := false; ; fresh = true {
 		c, reused, err := d.pool.get(ctx, fresh)
 		if err != nil {
 			return nil, err
 		}
-		user, err := d.logIn(c, name, password)
-		broken := err != nil && !errors.Is(err, login.ErrDenied)
-		d.pool.put(c, broken)
-		if broken && reused && ctx.Err() == nil {
-			continue // the server had closed it: once more, on a new one
+		if err = d.bindAsSearcher(c); err == nil {
+			return c, nil
 		}
-		if broken {
+		d.pool.put(c, true)
+		if !reused || answered(err) || ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: %w", login.ErrDown, err)
 		}
-		return user, err
 	}
 }
 
-// logIn does all on one connection. It binds as the searching account first and last: whose connection it was is not
-// relied upon.
-func (d *Directory) logIn(c *ldap.Conn, name, password string) (*login.User, error) {
-	if err := d.bindAsSearcher(c); err != nil {
-		return nil, err
-	}
+// logIn does all on one connection that is bound as the searching account.
+func (d *Directory) logIn(c *conn, name, password string) (*login.User, error) {
 	entry, err := d.find(c, name)
 	if err != nil {
 		return nil, err
@@ -78,20 +91,18 @@ func (d *Directory) logIn(c *ldap.Conn, name, password string) (*login.User, err
 		dn = entry.DN
 	}
 	err = c.Bind(dn, password)
-	var failed *ldap.Error
 	switch {
-	case entry == nil && (err == nil || !errors.As(err, &failed) || failed.ResultCode < ldap.ErrorNetwork):
+	case cannotSay(err):
+		return nil, err
+	case entry == nil:
 		return nil, &login.Denied{Reason: login.UnknownUser}
 	case ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials):
 		return nil, &login.Denied{Subject: d.subject(entry), Reason: login.WrongPassword}
-	case ldap.IsErrorAnyOf(err, ldap.LDAPResultUnwillingToPerform, ldap.LDAPResultConstraintViolation, ldap.LDAPResultInappropriateAuthentication,
-		ldap.LDAPResultInsufficientAccessRights):
-		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused}
 	case err != nil:
-		return nil, err
+		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused}
 	}
 	user := &login.User{Subject: d.subject(entry), Attributes: d.attributes(entry)}
-	if user.Subject == "" || strings.HasPrefix(user.Subject, token.ClientPrefix) {
+	if user.Subject == "" {
 		return nil, &login.Denied{Reason: "the entry has no usable " + d.settings.Users.Subject}
 	}
 	if d.settings.Groups.BaseDN == "" {
@@ -101,12 +112,34 @@ func (d *Directory) logIn(c *ldap.Conn, name, password string) (*login.User, err
 		return nil, err
 	}
 	groups, err := d.groups(c, entry.DN)
+	if errors.Is(err, errTooManyGroups) {
+		return nil, &login.Denied{Subject: user.Subject, Reason: TooManyGroups}
+	}
+	if err != nil {
+		return nil, err
+	}
 	user.Attributes["groups"] = groups
-	return user, err
+	return user, nil
+}
+
+// answered tells whether the server gave a result, whatever it was.
+func answered(err error) bool {
+	var result *ldap.Error
+	return errors.As(err, &result) && result.ResultCode < ldap.ErrorNetwork
+}
+
+// cannotSay tells whether a bind failed for a reason that lies with the server (RFC 4511 appendix A), or without a result.
+// Any other result is about the account: a wrong password, one that is locked or has expired, an entry that was deleted or has
+// moved. Known and unknown names go through here, so that they get the same answer.
+func cannotSay(err error) bool {
+	return err != nil && (!answered(err) || ldap.IsErrorAnyOf(err,
+		ldap.LDAPResultOperationsError, ldap.LDAPResultProtocolError, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultAuthMethodNotSupported,
+		ldap.LDAPResultStrongAuthRequired, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultConfidentialityRequired,
+		ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.LDAPResultOther))
 }
 
 // find returns the one entry of a name, nil if there is none, or more than one.
-func (d *Directory) find(c *ldap.Conn, name string) (*ldap.Entry, error) {
+func (d *Directory) find(c *conn, name string) (*ldap.Entry, error) {
 	users := &d.settings.Users
 	wanted := []string{users.Subject}
 	for _, attribute := range users.Attributes {
@@ -126,17 +159,17 @@ func (d *Directory) find(c *ldap.Conn, name string) (*ldap.Entry, error) {
 	return result.Entries[0], nil
 }
 
-// subject is text, or hex of what is none, like the objectGUID of Active Directory.
+// subject is text, or hex of what is none, like the objectGUID of Active Directory. It is empty if it cannot be a sub.
 func (d *Directory) subject(entry *ldap.Entry) string {
 	raw := entry.GetEqualFoldRawAttributeValue(d.settings.Users.Subject)
-	if len(raw) > 255 {
+	subject := string(raw)
+	if !token.IsText(subject) {
+		subject = hex.EncodeToString(raw)
+	}
+	if !token.IsSubject(subject) {
 		return ""
 	}
-	text := string(raw)
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
-		return hex.EncodeToString(raw)
-	}
-	return text
+	return subject
 }
 
 // attributes are texts, or lists of them where the entry has several.

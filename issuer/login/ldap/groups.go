@@ -1,24 +1,31 @@
 package ldap
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
 )
 
-// The bounds of what is followed: groups that contain each other, and people who are in everything.
+// The bounds of what is followed: chains of groups, and people who are in everything.
 const (
 	maxGroups = 500
 	maxLevels = 10
 )
 
-// groups returns the sorted names of the groups that a DN is in, and, if they are nested, of those that these are in.
-func (d *Directory) groups(c *ldap.Conn, dn string) ([]string, error) {
+var errTooManyGroups = errors.New("more groups than are followed")
+
+// groups returns the sorted names of the groups that a DN is in, and, if they are nested, of those that these are in: all of
+// them, or an error.
+func (d *Directory) groups(c *conn, dn string) ([]string, error) {
 	names := []string{}
 	seen := map[string]bool{}
 	level := []string{dn}
-	for range maxLevels {
+	for depth := 0; len(level) > 0; depth++ {
+		if depth > maxLevels {
+			return nil, errTooManyGroups
+		}
 		found, err := d.groupsOf(c, level)
 		if err != nil {
 			return nil, err
@@ -26,8 +33,11 @@ func (d *Directory) groups(c *ldap.Conn, dn string) ([]string, error) {
 		level = nil
 		for _, group := range found {
 			key := strings.ToLower(group.DN)
-			if seen[key] || len(seen) == maxGroups {
+			if seen[key] {
 				continue
+			}
+			if len(seen) == maxGroups {
+				return nil, errTooManyGroups
 			}
 			seen[key] = true
 			level = append(level, group.DN)
@@ -35,7 +45,7 @@ func (d *Directory) groups(c *ldap.Conn, dn string) ([]string, error) {
 				names = append(names, name)
 			}
 		}
-		if len(level) == 0 || !d.settings.Groups.Nested {
+		if !d.settings.Groups.Nested {
 			break
 		}
 	}
@@ -43,8 +53,8 @@ func (d *Directory) groups(c *ldap.Conn, dn string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// groupsOf finds the groups that any of some DNs is in.
-func (d *Directory) groupsOf(c *ldap.Conn, members []string) ([]*ldap.Entry, error) {
+// groupsOf finds the groups that any of some DNs is in. A server may have a lower limit than ours.
+func (d *Directory) groupsOf(c *conn, members []string) ([]*ldap.Entry, error) {
 	var found []*ldap.Entry
 	for some := range slices.Chunk(members, 50) {
 		var filter strings.Builder
@@ -55,7 +65,10 @@ func (d *Directory) groupsOf(c *ldap.Conn, members []string) ([]*ldap.Entry, err
 		filter.WriteString(")")
 		result, err := c.Search(ldap.NewSearchRequest(d.settings.Groups.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases,
 			maxGroups, d.seconds(), false, filter.String(), []string{d.settings.Groups.Name}, nil))
-		if err != nil && !ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
+		if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
+			return nil, errTooManyGroups
+		}
+		if err != nil {
 			return nil, err
 		}
 		found = append(found, result.Entries...)

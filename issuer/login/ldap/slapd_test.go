@@ -34,6 +34,12 @@ type slapd struct {
 // newSlapd starts Debian's slapd with two users and two groups, one within the other.
 func newSlapd(t *testing.T) *slapd {
 	t.Helper()
+	return newSlapdWith(t, "", "")
+}
+
+// newSlapdWith adds to its configuration, at the end of the database, and to its data.
+func newSlapdWith(t *testing.T, configuration, ldif string) *slapd {
+	t.Helper()
 	if _, err := exec.LookPath("/usr/sbin/slapd"); err != nil {
 		if os.Getenv("REQUIRE_SLAPD") != "" {
 			t.Fatal("slapd is needed: apt-get install slapd")
@@ -49,6 +55,8 @@ include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload back_null
+moduleload retcode
 pidfile %[1]s/slapd.pid
 TLSCertificateFile %[1]s/tls.crt
 TLSCertificateKeyFile %[1]s/tls.key
@@ -59,8 +67,9 @@ rootdn "cn=root,dc=example,dc=com"
 directory %[1]s/data
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="cn=searcher,dc=example,dc=com" read by * none
-`, s.directory))
-	s.write("data.ldif", data())
+%[2]s
+`, s.directory, configuration))
+	s.write("data.ldif", data()+"\n"+ldif)
 	s.write("password", searcherPassword+"\n")
 	if out, err := exec.Command("/usr/sbin/slapadd", "-f", in("slapd.conf"), "-l", in("data.ldif")).CombinedOutput(); err != nil {
 		t.Fatalf("slapadd: %v\n%s", err, out)
@@ -124,7 +133,7 @@ func (s *slapd) start() {
 	s.Helper()
 	log, err := os.Create(filepath.Join(s.directory, "slapd.log"))
 	s.must(err)
-	s.cmd = exec.Command("/usr/sbin/slapd", "-d", "0", "-f", filepath.Join(s.directory, "slapd.conf"), "-h", s.ldap+" "+s.ldaps)
+	s.cmd = exec.Command("/usr/sbin/slapd", "-d", "stats", "-f", filepath.Join(s.directory, "slapd.conf"), "-h", s.ldap+" "+s.ldaps)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.must(s.cmd.Start())
 	_ = log.Close()

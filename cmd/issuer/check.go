@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/issuer/login/ldap"
+	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/server"
+)
+
+// checkConfig reads everything that serve would read, and says all that is wrong with it.
+func checkConfig(args []string, out, log io.Writer) error {
+	args, err := parse(flag.NewFlagSet("issuer check-config", flag.ContinueOnError), args, log, 1, 1)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	path := args[0]
+	b, err := mount.Read(path, config.MaxBytes)
+	if err != nil {
+		return err
+	}
+	settings, err := config.Check(b)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	if settings == nil {
+		return err
+	}
+	summary, wrong := checkFiles(settings)
+	if err := errors.Join(err, wrong); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s is right: issuer %s, %d clients, %s\n", path, settings.Issuer, len(settings.Clients), summary)
+	return err
+}
+
+// checkFiles reads the files that a configuration names. Where it names none although it must, it is wrong already.
+func checkFiles(settings *config.Config) (summary string, err error) {
+	var wrong []error
+	check := func(field string, err error) {
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %w", field, err))
+		}
+	}
+	users, err := server.ReadUsers(settings.Users.File)
+	check("users.file", err)
+	if settings.Users.LDAP != nil {
+		check("users.ldap", ldap.CheckFiles(settings.Users.LDAP))
+	}
+	for i := range settings.TokenExchange {
+		check(fmt.Sprintf("tokenExchange[%d]", i), foreign.CheckFiles(settings.TokenExchange[i].Keys))
+	}
+	if files := settings.Server.TLS; files.CertFile != "" && files.KeyFile != "" {
+		certificate, err := server.ReadCertificate(files)
+		check("server.tls", err)
+		if err == nil {
+			summary = fmt.Sprintf("certificate until %s, ", certificate.Leaf.NotAfter.Format(time.RFC3339))
+		}
+	}
+	if directory := settings.SigningKey.Directory; directory != "" {
+		key, err := keys.Load(directory)
+		check("signingKey.directory", err)
+		if err == nil && key.Draining() {
+			summary += fmt.Sprintf("SigningKey %s signs with no key: it drains", key.SigningKey)
+		} else if err == nil {
+			summary += fmt.Sprintf("SigningKey %s signs with key %s", key.SigningKey, key.KeyID)
+		}
+	}
+	if len(wrong) > 0 {
+		return "", errors.Join(wrong...)
+	}
+	return fmt.Sprintf("%d users, %s", users.Len(), summary), nil
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/contract"
+)
+
+// TestMain is the issuer itself where a test asks for it, so that its exit code can be seen.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_AS_ISSUER") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// mounted are the files of an issuer with LDAP and two trusted issuers, by name.
+func mounted(t *testing.T) map[string]string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk := jose.JSONWebKey{Key: key, Algorithm: "ES256", Use: "sig"}
+	digest, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk.KeyID = base64.RawURLEncoding.EncodeToString(digest)
+	active, err := json.Marshal(jwk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwks, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{jwk.Public()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return map[string]string{
+		"tls.crt": cert, "tls.key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+		contract.ActiveFile: string(active), contract.JWKSFile: string(jwks),
+		contract.PolicyFile: fmt.Sprintf(`{%q:"main",%q:"ES256",%q:900}`, contract.PolicySigningKey, contract.PolicyAlgorithm, contract.PolicyMaxLifetime),
+		"ldap-ca.crt":       cert, "ldap-password": "canary\n",
+		"them.json": string(jwks), "cluster-ca.crt": cert, "cluster-token": "canary\n",
+		"issuer.yaml": `apiVersion: issuer.keywright.dev/v1alpha1
+kind: IssuerConfiguration
+issuer: https://issuer.example.com
+server: {tls: {certFile: DIR/tls.crt, keyFile: DIR/tls.key}}
+signingKey: {directory: DIR}
+users:
+  ldap:
+    url: ldaps://ldap.example.com
+    caFile: DIR/ldap-ca.crt
+    bindDN: cn=searcher
+    bindPasswordFile: DIR/ldap-password
+    users: {baseDN: dc=x, filter: '(uid={name})', subject: entryUUID}
+token: {audiences: [https://shop.example.com]}
+tokenExchange:
+- {name: them, issuer: 'https://them', keys: {file: DIR/them.json}}
+- {name: cluster, issuer: 'https://cluster', keys: {url: 'https://cluster/jwks', caFile: DIR/cluster-ca.crt, tokenFile: DIR/cluster-token}}
+clients:
+- {id: web, public: true, grantTypes: [password]}
+`,
+	}
+}
+
+// check runs check-config on files, as an operator does, and returns what it says and its exit code.
+func check(t *testing.T, files map[string]string) (said string, code int) {
+	t.Helper()
+	directory := t.TempDir()
+	for name, content := range files {
+		content = strings.ReplaceAll(content, "DIR", directory)
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.CommandContext(t.Context(), os.Args[0], "check-config", filepath.Join(directory, "issuer.yaml"))
+	command.Env = append(os.Environ(), "RUN_AS_ISSUER=1")
+	out, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(out), "canary") {
+		t.Errorf("it quotes a secret: %s", out)
+	}
+	return strings.ReplaceAll(string(out), directory, "DIR"), command.ProcessState.ExitCode()
+}
+
+func TestCheckConfigReadsEveryFile(t *testing.T) {
+	right := mounted(t)
+	if said, code := check(t, right); code != 0 || !strings.Contains(said, "is right: issuer https://issuer.example.com, 1 clients, 0 users, certificate until") ||
+		!strings.Contains(said, "SigningKey main signs with key ") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	fields := map[string]string{
+		"tls.crt": "server.tls: DIR/tls.crt", "tls.key": "server.tls: DIR/tls.crt and DIR/tls.key",
+		contract.ActiveFile: "signingKey.directory: " + contract.ActiveFile, contract.JWKSFile: "signingKey.directory: " + contract.JWKSFile,
+		contract.PolicyFile: "signingKey.directory: " + contract.PolicyFile,
+		"ldap-ca.crt":       "users.ldap: caFile: DIR/ldap-ca.crt", "ldap-password": "users.ldap: bindPasswordFile: DIR/ldap-password",
+		"them.json":      "tokenExchange[0]: keys.file: DIR/them.json",
+		"cluster-ca.crt": "tokenExchange[1]: keys.caFile: DIR/cluster-ca.crt", "cluster-token": "tokenExchange[1]: keys.tokenFile: DIR/cluster-token",
+		"issuer.yaml": "DIR/issuer.yaml: line 12: users.ldap.users: needs baseDN",
+	}
+	for name, says := range fields {
+		broken := maps.Clone(right)
+		broken[name] = "\n"
+		if name == contract.ActiveFile {
+			broken[name] = "x" // an empty one is that of a SigningKey that drains
+		}
+		if name == "issuer.yaml" {
+			broken[name] = strings.Replace(right[name], "baseDN: dc=x, ", "", 1)
+		}
+		if said, code := check(t, broken); code != 1 || !strings.Contains(said, says) {
+			t.Errorf("%s: exit code %d, and not %q: %s", name, code, says, said)
+		}
+	}
+	missing := map[string]string{"issuer.yaml": strings.Replace(right["issuer.yaml"], "baseDN: dc=x, ", "", 1)}
+	said, code := check(t, missing)
+	for name := range right {
+		if !slices.Contains([]string{"tls.key", contract.ActiveFile, contract.JWKSFile, "issuer.yaml"}, name) && !strings.Contains(said, "open DIR/"+name) {
+			t.Errorf("%s is missing, and not named: %s", name, said)
+		}
+	}
+	if code != 1 || !strings.Contains(said, "users.ldap.users: needs baseDN") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+}
+
+func TestCheckConfigReadsUsers(t *testing.T) {
+	files := mounted(t)
+	text := files["issuer.yaml"]
+	files["issuer.yaml"] = text[:strings.Index(text, "users:")] + "users: {file: DIR/users.yaml}\n" + text[strings.Index(text, "token:"):]
+	files["users.yaml"] = "apiVersion: issuer.keywright.dev/v1alpha1\nkind: UserList\nusers: []\n"
+	if said, code := check(t, files); code != 0 {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	files["users.yaml"] = "kind: UserList\n"
+	if said, code := check(t, files); code != 1 || !strings.Contains(said, "users.file: DIR/users.yaml: line 1: apiVersion") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+}

@@ -1,0 +1,33 @@
+package foreign
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/mount"
+)
+
+// CheckFiles reads the files that a source of keys names, and says all that is wrong with them. It asks nobody.
+func CheckFiles(source config.KeySource) error {
+	k := &KeySet{source: source}
+	var wrong []error
+	if source.File != "" {
+		b, err := mount.Read(source.File, maxFile)
+		if err == nil {
+			_, err = ParseKeySet(b)
+		}
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("keys.file: %s: %w", source.File, err))
+		}
+	}
+	if _, err := k.client(); err != nil {
+		wrong = append(wrong, fmt.Errorf("keys.caFile: %w", err))
+	}
+	if source.TokenFile != "" {
+		if _, err := k.token(); err != nil {
+			wrong = append(wrong, fmt.Errorf("keys.tokenFile: %w", err))
+		}
+	}
+	return errors.Join(wrong...)
+}
