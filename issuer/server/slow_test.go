@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -29,6 +30,23 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 	}
 }
 
+func TestSlowBodiesOfHTTP2AreCutOff(t *testing.T) {
+	w := newSlow(t)
+	w.useHTTP2()
+	body, feed := io.Pipe()
+	done := make(chan struct{})
+	defer close(done)
+	go drip(feed, done)
+	began := time.Now()
+	r := w.post("", func(r *http.Request) { r.Body, r.ContentLength, r.GetBody = body, -1, nil })
+	if r.status != http.StatusBadRequest || r.proto != "HTTP/2.0" || time.Since(began) > 14*time.Second {
+		t.Errorf("after %v it is answered with %s %d %s", time.Since(began), r.proto, r.status, r.body)
+	}
+	if reason := w.reasonAfter(0); reason != "the body could not be read" {
+		t.Errorf("because %q", reason)
+	}
+}
+
 func newSlow(t *testing.T) *world {
 	t.Helper()
 	if testing.Short() {
@@ -46,23 +64,26 @@ func (w *world) trickle(c *tls.Conn, beginning string, within time.Duration) str
 	w.must(err)
 	closed := make(chan struct{})
 	defer close(closed)
-	go func() {
-		ticker := time.NewTicker(100 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-closed:
-				return
-			case <-ticker.C:
-				if _, err := io.WriteString(c, "x"); err != nil {
-					return
-				}
-			}
-		}
-	}()
+	go drip(c, closed)
 	answer, err := io.ReadAll(c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		w.Errorf("it is not cut off within %v", within)
 	}
 	return string(answer)
+}
+
+// drip writes a byte now and then, until that fails or it is told to end.
+func drip(to io.Writer, end <-chan struct{}) {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-end:
+			return
+		case <-ticker.C:
+			if _, err := io.WriteString(to, "x"); err != nil {
+				return
+			}
+		}
+	}
 }
