@@ -2,96 +2,37 @@ package clients_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/keywright/keywright/verifier"
 )
 
-// fleet is three replicas behind one address, under a mixed load of which every token is verified.
+// fleet is three replicas behind one address.
 type fleet struct {
 	*testing.T
-	keys     *keyring
-	replicas []*replica
-	verifier *verifier.Verifier
-	client   *http.Client
-	url      string
-
-	mu     sync.Mutex
-	issued int
-	failed []failure
+	authority *authority
+	keys      *keyring
+	replicas  []*replica
+	load      *load
 }
-
-type failure struct {
-	at   time.Time
-	what string
-}
-
-const workers = 8
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	a := newAuthority(t)
-	f := &fleet{T: t, keys: newKeyring(t), client: a.client()}
+	f := &fleet{T: t, authority: newAuthority(t), keys: newKeyring(t)}
+	customers := newCustomers(t)
 	for range 3 {
-		f.replicas = append(f.replicas, startIssuer(t, a, f.keys, options{issuer: "https://localhost"}))
+		f.replicas = append(f.replicas, startIssuer(t, f.authority, f.keys, customers.options()))
 	}
-	f.url = "https://" + newBalancer(t, f.replicas).address
-	v, err := verifier.New(verifier.Config{Issuers: map[string]verifier.Source{"https://localhost": verifier.File(filepath.Join(f.keys.directory, "jwks.json"))}, Audience: audience})
-	must(t, err)
-	t.Cleanup(v.Close)
-	f.verifier = v
+	f.load = newLoad(t, f.authority, "https://"+newBalancer(t, f.replicas).address, filepath.Join(f.keys.directory, "jwks.json"), customers)
 	return f
-}
-
-// load sends requests until the context ends. No request is sent again.
-func (f *fleet) load(ctx context.Context) (wait func()) {
-	var all sync.WaitGroup
-	for i := range workers {
-		all.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
-				form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"batch"}, "client_secret": {secret}}
-				if (n+i)%50 == 0 {
-					form = url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {"alice"}, "password": {password}}
-				}
-				err := f.one(form)
-				f.mu.Lock()
-				if f.issued++; err != nil {
-					f.failed = append(f.failed, failure{time.Now(), err.Error()})
-				}
-				f.mu.Unlock()
-			}
-		})
-	}
-	return all.Wait
-}
-
-func (f *fleet) one(form url.Values) error {
-	response, err := f.client.PostForm(f.url+"/token", form)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	b, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	_, rest, found := strings.Cut(string(b), `"access_token":"`)
-	if response.StatusCode != http.StatusOK || !found {
-		return fmt.Errorf("%d %s", response.StatusCode, b)
-	}
-	token, _, _ := strings.Cut(rest, `"`)
-	_, err = f.verifier.Verify(context.Background(), token)
-	return err
 }
 
 // rotate publishes a key, waits as the controller does, and activates it.
@@ -104,8 +45,11 @@ func (f *fleet) rotate() {
 	f.keys.retire(f)
 }
 
+// reload writes every file anew, and waits for the certificate, which is another one.
 func (f *fleet) reload() {
 	f.Helper()
+	certificate := f.authority.renew(f)
+	f.keys.write(f)
 	for _, r := range f.replicas {
 		for _, name := range []string{"issuer.yaml", "users.yaml"} {
 			path := filepath.Join(r.directory, name)
@@ -115,6 +59,17 @@ func (f *fleet) reload() {
 			must(f, os.Rename(path+".new", path))
 		}
 	}
+	for _, r := range f.replicas {
+		until(f, "serving the new certificate", 20*time.Second, func() bool { return r.serves(certificate, f.authority.pool) })
+	}
+}
+
+func (r *replica) serves(certificate *x509.Certificate, trust *x509.CertPool) bool {
+	r.Helper()
+	c, err := tls.Dial("tcp", strings.TrimPrefix(r.url, "https://"), &tls.Config{RootCAs: trust})
+	must(r, err)
+	defer func() { _ = c.Close() }()
+	return c.ConnectionState().PeerCertificates[0].Equal(certificate)
 }
 
 func (f *fleet) restart() {
@@ -137,20 +92,18 @@ func (f *fleet) pause(d time.Duration) {
 func TestNoRequestIsLost(t *testing.T) {
 	f := newFleet(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	wait := f.load(ctx)
+	wait := f.load.start(ctx)
 	f.rotate()
 	f.restart()
 	f.reload()
 	f.pause(time.Second)
 	cancel()
 	wait()
-	t.Logf("%d requests, %d failed", f.issued, len(f.failed))
-	for _, failed := range f.failed {
+	t.Log(f.load)
+	for _, failed := range f.load.failed {
 		t.Error(failed.what)
 	}
-	if f.issued < 100 {
-		t.Error("hardly any load")
-	}
+	f.load.checkMix(t)
 }
 
 // TestSoak is `make soak MINUTES=30`: the same for long, with a replica that is killed, flat memory, and no goroutine left
@@ -161,9 +114,12 @@ func TestSoak(t *testing.T) {
 		t.Skip("for long runs: make soak MINUTES=30")
 	}
 	f := newFleet(t)
-	idle := f.replicas[0].metric("go_goroutines")
+	var idle []float64
+	for _, r := range f.replicas {
+		idle = append(idle, r.metric("go_goroutines"))
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	wait := f.load(ctx)
+	wait := f.load.start(ctx)
 	end := time.Now().Add(time.Duration(minutes) * time.Minute)
 	var kills []time.Time
 	var resident []float64
@@ -171,7 +127,7 @@ func TestSoak(t *testing.T) {
 		f.rotate()
 		f.reload()
 		if round%5 == 4 {
-			victim := f.replicas[1+round%2] // the first one is measured
+			victim := f.replicas[1+round%2] // the memory of the first one is measured
 			kills = append(kills, time.Now())
 			victim.kill()
 			if err := <-victim.exited; err == nil {
@@ -181,23 +137,25 @@ func TestSoak(t *testing.T) {
 		}
 		f.pause(10 * time.Second)
 		resident = append(resident, f.replicas[0].metric("process_resident_memory_bytes")/1e6)
-		t.Logf("round %d: %d requests, %d failed, %.1f MB", round, f.issued, len(f.failed), resident[round])
+		t.Logf("round %d: %s, %.1f MB", round, f.load, resident[round])
 	}
 	cancel()
 	wait()
-	f.client.CloseIdleConnections()
 	f.checkFailures(kills)
+	f.load.checkMix(t)
 	if early, late := resident[len(resident)/3], resident[len(resident)-1]; late > 1.2*early+5 {
 		t.Errorf("memory grows: %.1f MB after a third, %.1f MB at the end", early, late)
 	}
-	until(t, "back to the goroutines of the start", 3*time.Minute, func() bool { return f.replicas[0].metric("go_goroutines") <= idle+3 })
+	for i, r := range f.replicas { // also of those that were killed: what was started again is the same
+		until(t, fmt.Sprintf("back to the goroutines of the start: replica %d", i), 3*time.Minute, func() bool { return r.metric("go_goroutines") <= idle[i]+3 })
+	}
 }
 
 // checkFailures allows for the requests in flight when a replica was killed, and for those that were sent there until the
 // balancer knew.
 func (f *fleet) checkFailures(kills []time.Time) {
 	f.Helper()
-	for _, failed := range f.failed {
+	for _, failed := range f.load.failed {
 		excused := false
 		for _, kill := range kills {
 			excused = excused || (failed.at.After(kill) && failed.at.Before(kill.Add(time.Second)))
@@ -206,7 +164,7 @@ func (f *fleet) checkFailures(kills []time.Time) {
 			f.Errorf("%s: %s", failed.at.Format(time.TimeOnly), failed.what)
 		}
 	}
-	f.Logf("%d requests, %d failed within a second of %d kills", f.issued, len(f.failed), len(kills))
+	f.Logf("%s within a second of %d kills", f.load, len(kills))
 }
 
 // metric reads one from /metrics.

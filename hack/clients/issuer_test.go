@@ -38,8 +38,11 @@ const (
 
 // authority signs certificates for 127.0.0.1 and localhost, and is one itself.
 type authority struct {
-	directory string
-	pool      *x509.CertPool
+	directory   string
+	version     int
+	pool        *x509.CertPool
+	certificate *x509.Certificate
+	private     *ecdsa.PrivateKey
 }
 
 func newAuthority(t testing.TB) *authority {
@@ -52,24 +55,54 @@ func newAuthority(t testing.TB) *authority {
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	a := &authority{directory: t.TempDir(), pool: x509.NewCertPool(), certificate: template, private: key}
+	a.certificate = a.sign(t, template, key)
+	a.pool.AddCert(a.certificate)
+	return a
+}
+
+// renew replaces the certificate with another of the same authority, and returns that.
+func (a *authority) renew(t testing.TB) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	return a.sign(t, &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "issuer"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: a.certificate.IPAddresses, DNSNames: a.certificate.DNSNames, ExtKeyUsage: a.certificate.ExtKeyUsage,
+	}, key)
+}
+
+// sign makes a certificate and mounts it.
+func (a *authority) sign(t testing.TB, template *x509.Certificate, key *ecdsa.PrivateKey) *x509.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.private)
 	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
-	a := &authority{directory: t.TempDir(), pool: x509.NewCertPool()}
-	crt := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	a.pool.AppendCertsFromPEM(crt)
-	must(t, os.WriteFile(a.crt(), crt, 0o600))
-	must(t, os.WriteFile(a.key(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
-	return a
+	a.version++
+	swap(t, a.directory, a.version, map[string]string{
+		"tls.crt": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		"tls.key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+	})
+	certificate, err := x509.ParseCertificate(der)
+	must(t, err)
+	return certificate
 }
 
 func (a *authority) crt() string { return filepath.Join(a.directory, "tls.crt") }
 func (a *authority) key() string { return filepath.Join(a.directory, "tls.key") }
 
-// client is an HTTP client that trusts the authority.
+// client is an HTTP/1.1 client that trusts the authority.
 func (a *authority) client() *http.Client {
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.pool}, MaxIdleConnsPerHost: 64}}
+}
+
+// http2 is a client that speaks HTTP/2 where the server does, which one with a TLS configuration of its own does not otherwise.
+func (a *authority) http2() *http.Client {
+	c := a.client()
+	c.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	return c
 }
 
 // keyring is the mounted signing-key Secret, which all replicas share.
@@ -116,27 +149,33 @@ func (k *keyring) retire(t testing.TB) {
 	k.write(t)
 }
 
-// write swaps the files as a kubelet does. While a key is only prepared, the one before stays the active one.
+// write mounts the files. While a key is only prepared, the one before stays the active one.
 func (k *keyring) write(t testing.TB) {
 	t.Helper()
 	k.version++
-	version := fmt.Sprintf("..%d", k.version)
-	must(t, os.Mkdir(filepath.Join(k.directory, version), 0o755))
 	active, err := k.active.MarshalJSON()
 	must(t, err)
 	public, err := json.Marshal(jose.JSONWebKeySet{Keys: k.public})
 	must(t, err)
-	for name, content := range map[string]string{
+	swap(t, k.directory, k.version, map[string]string{
 		"active.jwk": string(active), "jwks.json": string(public),
 		"policy.json": `{"signingKey":"clients","algorithm":"ES256","maxLifetimeSeconds":3600,"clockSkewSeconds":60}`,
-	} {
-		must(t, os.WriteFile(filepath.Join(k.directory, version, name), []byte(content), 0o600))
-		if _, err := os.Lstat(filepath.Join(k.directory, name)); err != nil {
-			must(t, os.Symlink("..data/"+name, filepath.Join(k.directory, name)))
+	})
+}
+
+// swap replaces the files of a directory as a kubelet does: all at once.
+func swap(t testing.TB, directory string, version int, files map[string]string) {
+	t.Helper()
+	name := fmt.Sprintf("..%d", version)
+	must(t, os.Mkdir(filepath.Join(directory, name), 0o755))
+	for file, content := range files {
+		must(t, os.WriteFile(filepath.Join(directory, name, file), []byte(content), 0o600))
+		if _, err := os.Lstat(filepath.Join(directory, file)); err != nil {
+			must(t, os.Symlink("..data/"+file, filepath.Join(directory, file)))
 		}
 	}
-	must(t, os.Symlink(version, filepath.Join(k.directory, "..tmp")))
-	must(t, os.Rename(filepath.Join(k.directory, "..tmp"), filepath.Join(k.directory, "..data")))
+	must(t, os.Symlink(name, filepath.Join(directory, "..tmp")))
+	must(t, os.Rename(filepath.Join(directory, "..tmp"), filepath.Join(directory, "..data")))
 }
 
 // replica is a running issuer.

@@ -1,9 +1,7 @@
 package server_test
 
 import (
-	"bufio"
 	"crypto/tls"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -102,28 +100,10 @@ func TestLoginStorm(t *testing.T) {
 	}
 }
 
-func TestSlowAndLargeRequestsAreCutOff(t *testing.T) {
+func TestLargeHeadersAreRefused(t *testing.T) {
 	w := newWorld(t)
 	if r := w.post(alice(), func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", 32<<10)) }); r.status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("large headers: %d", r.status)
-	}
-	if r := w.post(strings.Repeat("a=&", 40) + alice()); r.status != 400 {
-		t.Errorf("many parameters: %d %s", r.status, r.body)
-	}
-	if testing.Short() {
-		t.Skip("a slow client is cut off after 5 s, which -short leaves out")
-	}
-	config := w.client.Transport.(*http.Transport).TLSClientConfig
-	c, err := tls.Dial("tcp", strings.TrimPrefix(w.base, "https://"), config)
-	w.must(err)
-	defer func() { _ = c.Close() }()
-	_, err = fmt.Fprintf(c, "POST /token HTTP/1.1\r\nHost: x\r\n")
-	w.must(err)
-	w.must(c.SetReadDeadline(time.Now().Add(15 * time.Second)))
-	if line, err := bufio.NewReader(c).ReadString('\n'); err == nil && !strings.Contains(line, "408") {
-		t.Errorf("a client that never ends its headers got %q", line)
-	} else if netErr, ok := err.(interface{ Timeout() bool }); ok && netErr.Timeout() {
-		t.Error("a client that never ends its headers is not cut off")
 	}
 }
 

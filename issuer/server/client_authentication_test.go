@@ -43,21 +43,24 @@ func TestPrivateKeyJWT(t *testing.T) {
 	k := w.withKeyClient()
 	w.useKey("ES256", newKey(t))
 	w.start()
-	request := func(assertion string, more ...string) reply {
-		return w.post(form(append([]string{
+	request := func(assertion string, more ...string) string {
+		return form(append([]string{
 			"grant_type", "client_credentials", "client_assertion_type", assertionType, "client_assertion", assertion,
-		}, more...)...))
+		}, more...)...)
 	}
 	good := w.assertion(k, assertionClaims("1"))
-	r := request(good)
+	r, _ := w.decided(request(good))
 	if r.status != http.StatusOK {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	if token := w.verify(r.fields["access_token"].(string), audience); token.Subject() != "client:robot" {
 		t.Errorf("it is for %s", token.Subject())
 	}
-	if r := request(w.assertion(k, assertionClaims("2")), "client_id", "robot"); r.status != http.StatusOK {
+	if r, _ := w.decided(request(w.assertion(k, assertionClaims("2")), "client_id", "robot")); r.status != http.StatusOK {
 		t.Errorf("with a client_id: %s", r.body)
+	}
+	if r, _ := w.decided(request(w.assertion(k, assertionClaims(strings.Repeat("x", 255))))); r.status != http.StatusOK {
+		t.Errorf("with the longest jti: %s", r.body)
 	}
 	with := func(was, is string) string {
 		changed := strings.Replace(assertionClaims("3"), was, is, 1)
@@ -67,9 +70,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 		return w.assertion(k, changed)
 	}
 	for name, c := range map[string]struct {
-		r      reply
-		code   string
-		reason string
+		form, code, reason string
 	}{
 		"a replay":               {request(good), "invalid_client", "used before"},
 		"another key":            {request(w.assertion(jwkOf(t, "ES256", newKey(t)), assertionClaims("4"))), "invalid_client", "its key is not known"},
@@ -77,6 +78,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"another audience":       {request(with(issuerURL, issuerURL+"/token")), "invalid_client", "its aud"},
 		"two audiences":          {request(with(`"aud":"`+issuerURL+`"`, `"aud":["`+issuerURL+`","x"]`)), "invalid_client", "its aud"},
 		"no jti":                 {request(with(`"jti":"3",`, "")), "invalid_client", "no jti"},
+		"a long jti":             {request(w.assertion(k, assertionClaims(strings.Repeat("x", 256)))), "invalid_client", "or a long one"},
 		"too long a life":        {request(with(`"exp":`, `"exp":1`)), "invalid_client", "lives for longer"},
 		"another subject":        {request(with(`"sub":"robot"`, `"sub":"batch"`), "client_id", "robot"), "invalid_client", "its sub is not the client"},
 		"an unknown client":      {request(with(`"sub":"robot"`, `"sub":"x"`)), "invalid_client", "unknown client"},
@@ -84,14 +86,13 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"no JWT":                 {request("x"), "invalid_client", "compact form"},
 		"no subject":             {request(w.assertion(k, "{}")), "invalid_client", "no sub"},
 		"a secret beside":        {request(w.assertion(k, assertionClaims("5")), "client_secret", "x"), "invalid_request", "one method"},
-		"another type":           {w.post(form("grant_type", "client_credentials", "client_assertion_type", "x", "client_assertion", good)), "invalid_request", "client_assertion_type"},
-		"no assertion":           {w.post(form("grant_type", "client_credentials", "client_assertion_type", assertionType)), "invalid_request", "client_assertion_type"},
-		"a secret instead":       {w.post(form("grant_type", "client_credentials", "client_id", "robot", "client_secret", "x")), "invalid_client", "does not authenticate as it must"},
+		"another type":           {form("grant_type", "client_credentials", "client_assertion_type", "x", "client_assertion", good), "invalid_request", "client_assertion_type"},
+		"no assertion":           {form("grant_type", "client_credentials", "client_assertion_type", assertionType), "invalid_request", "client_assertion_type"},
+		"a secret instead":       {form("grant_type", "client_credentials", "client_id", "robot", "client_secret", "x"), "invalid_client", "does not authenticate as it must"},
 	} {
-		if c.r.fields["error"] != c.code {
-			t.Errorf("%s: %d %s", name, c.r.status, c.r.body)
+		if r, reason := w.decided(c.form); r.fields["error"] != c.code || !strings.Contains(reason, c.reason) {
+			t.Errorf("%s: %d %s, because %q", name, r.status, r.body, reason)
 		}
-		w.until(name+" in the audit log", func() bool { return strings.Contains(w.audit.String(), c.reason) })
 	}
 	if strings.Contains(w.audit.String(), good) {
 		t.Error("the audit log has the assertion")

@@ -89,6 +89,24 @@ func TestMetadataSaysWhatIsSupported(t *testing.T) {
 	}
 }
 
+// An issuer that has no key yet says so, and has readers come again: a document without keys would be believed for a while.
+func TestDocumentsWaitForTheKey(t *testing.T) {
+	w := prepare(t)
+	w.start()
+	paths := []string{"/jwks", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
+	for _, path := range paths {
+		r := w.get(w.base + path)
+		if r.status != http.StatusServiceUnavailable || r.fields["error_description"] != "there are no keys yet" ||
+			r.header.Get("Retry-After") == "" || r.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %s %v", path, r.status, r.body, r.header)
+		}
+	}
+	w.useKey("ES256", newKey(t))
+	for _, path := range paths {
+		w.until("serving "+path, func() bool { return w.get(w.base+path).status == http.StatusOK })
+	}
+}
+
 func TestIssuerWithAPath(t *testing.T) {
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), issuerURL, issuerURL+"/auth", 1)})

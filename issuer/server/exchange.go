@@ -20,7 +20,9 @@ const (
 
 // subjectToken is what a token exchange is about (RFC 8693 section 2.1).
 type subjectToken struct {
-	token, kind, requested, actor string
+	token, kind, requested string
+	// actor and actorType are of a delegation, which there is not.
+	actor, actorType string
 }
 
 func (t *subjectToken) check() *refusal {
@@ -33,6 +35,8 @@ func (t *subjectToken) check() *refusal {
 		return invalidRequest("only access tokens are issued")
 	case t.actor != "":
 		return invalidRequest("there is no delegation: leave out the actor_token")
+	case t.actorType != "":
+		return invalidRequest("an actor_token_type without an actor_token")
 	}
 	return nil
 }

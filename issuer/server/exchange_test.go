@@ -92,9 +92,13 @@ func (p *provider) token(changes map[string]any) string {
 
 func (p *provider) exchange(token string, more ...string) reply {
 	p.Helper()
-	return p.post(form(append([]string{
-		"grant_type", exchangeGrant, "client_id", "pods", "subject_token", token, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt",
-	}, more...)...))
+	return p.post(exchangeForm("pods", token, more...))
+}
+
+func exchangeForm(client, token string, more ...string) string {
+	return form(append([]string{
+		"grant_type", exchangeGrant, "client_id", client, "subject_token", token, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt",
+	}, more...)...)
 }
 
 func newExchange(t *testing.T) *provider {
@@ -139,34 +143,34 @@ func TestTokenExchangeRefuses(t *testing.T) {
 	p := newExchange(t)
 	good := p.token(nil)
 	for name, c := range map[string]struct {
-		r            reply
-		code, reason string
+		form, code, reason string
 	}{
-		"another audience": {p.exchange(p.token(map[string]any{"aud": "x"})), "invalid_request", "its aud"},
-		"no audience":      {p.exchange(p.token(map[string]any{"aud": nil})), "invalid_request", "its aud"},
-		"expired":          {p.exchange(p.token(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()})), "invalid_request", "it has expired"},
-		"expired just now": {p.exchange(p.token(map[string]any{"exp": time.Now().Add(-time.Second).Unix()})), "invalid_request", "has expired"},
-		"no expiry":        {p.exchange(p.token(map[string]any{"exp": nil})), "invalid_request", "no exp"},
-		"not allowed":      {p.exchange(p.token(map[string]any{"blocked": true})), "invalid_request", "does not allow"},
-		"a hidden claim":   {p.exchange(p.token(map[string]any{"nested": map[string]any{"password": "canary"}})), "server_error", "could not be made"},
-		"a strange sub":    {p.exchange(p.token(map[string]any{"sub": "a\u200bb"})), "invalid_request", "no usable sub"},
-		"unknown issuer":   {p.exchange(p.token(map[string]any{"iss": "https://evil.example.com"})), "invalid_request", "may not use"},
-		"a forged one":     {p.exchange(good[:len(good)-6] + "AAAAAA"), "invalid_request", "signature"},
-		"no JWT":           {p.exchange("x"), "invalid_request", "compact form"},
-		"no token":         {p.exchange(""), "invalid_request", "are needed"},
-		"another type":     {p.post(form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:saml2")), "invalid_request", "subject_token_type"},
-		"no type":          {p.post(form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good)), "invalid_request", "are needed"},
-		"for a refresh":    {p.exchange(good, "requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request", "only access tokens"},
-		"with an actor":    {p.exchange(good, "actor_token", good), "invalid_request", "delegation"},
-		"another target":   {p.exchange(good, "audience", "x"), "invalid_target", "not allowed"},
-		"another scope":    {p.exchange(good, "scope", "write"), "invalid_scope", "not allowed"},
-		"another client":   {p.post(form("grant_type", exchangeGrant, "client_id", "web", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt")), "unauthorized_client", "may not use"},
-		"of other issuers": {p.post(form("grant_type", exchangeGrant, "client_id", "none", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt")), "invalid_request", "may not use"},
+		"another audience":     {exchangeForm("pods", p.token(map[string]any{"aud": "x"})), "invalid_request", "its aud"},
+		"no audience":          {exchangeForm("pods", p.token(map[string]any{"aud": nil})), "invalid_request", "its aud"},
+		"expired":              {exchangeForm("pods", p.token(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()})), "invalid_request", "it has expired"},
+		"expired just now":     {exchangeForm("pods", p.token(map[string]any{"exp": time.Now().Add(-time.Second).Unix()})), "invalid_request", "the subject token has expired"},
+		"no expiry":            {exchangeForm("pods", p.token(map[string]any{"exp": nil})), "invalid_request", "no exp"},
+		"not allowed":          {exchangeForm("pods", p.token(map[string]any{"blocked": true})), "invalid_request", "does not allow"},
+		"a hidden claim":       {exchangeForm("pods", p.token(map[string]any{"nested": map[string]any{"password": "canary"}})), "server_error", "could not be made"},
+		"a strange sub":        {exchangeForm("pods", p.token(map[string]any{"sub": "a\u200bb"})), "invalid_request", "no usable sub"},
+		"unknown issuer":       {exchangeForm("pods", p.token(map[string]any{"iss": "https://evil.example.com"})), "invalid_request", "an issuer that this client may not use"},
+		"a forged one":         {exchangeForm("pods", good[:len(good)-6]+"AAAAAA"), "invalid_request", "signature"},
+		"no JWT":               {exchangeForm("pods", "x"), "invalid_request", "compact form"},
+		"no token":             {exchangeForm("pods", ""), "invalid_request", "are needed"},
+		"another type":         {form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:saml2"), "invalid_request", "subject_token_type"},
+		"no type":              {form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good), "invalid_request", "are needed"},
+		"for a refresh":        {exchangeForm("pods", good, "requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request", "only access tokens"},
+		"with an actor":        {exchangeForm("pods", good, "actor_token", good), "invalid_request", "delegation"},
+		"with an actor's type": {exchangeForm("pods", good, "actor_token_type", "urn:ietf:params:oauth:token-type:jwt"), "invalid_request", "without an actor_token"},
+		"another target":       {exchangeForm("pods", good, "audience", "x"), "invalid_target", "an audience is not allowed"},
+		"another scope":        {exchangeForm("pods", good, "scope", "write"), "invalid_scope", "a scope is not allowed"},
+		"another client":       {exchangeForm("web", good), "unauthorized_client", "may not use this grant type"},
+		"of other issuers":     {exchangeForm("none", good), "invalid_request", "an issuer that this client may not use"},
 	} {
-		if c.r.fields["error"] != c.code || strings.Contains(c.r.body, "canary") {
-			t.Errorf("%s: %d %s", name, c.r.status, c.r.body)
+		r, reason := p.decided(c.form)
+		if r.fields["error"] != c.code || !strings.Contains(reason, c.reason) || strings.Contains(r.body, "canary") {
+			t.Errorf("%s: %d %s, because %q", name, r.status, r.body, reason)
 		}
-		p.until(name+" in the audit log", func() bool { return strings.Contains(p.audit.String(), c.reason) })
 	}
 	if strings.Contains(p.audit.String()+p.log.String(), good) || strings.Contains(p.audit.String()+p.log.String(), "canary") {
 		t.Error("a token is in a log")
@@ -201,8 +205,12 @@ func TestTrustedKeysRotateAndTheLastGoodStay(t *testing.T) {
 	}
 	asked := p.asked.Load()
 	stranger := jwkOf(t, "ES256", newKey(t))
+	unknown := exchangeForm("pods", p.assertion(stranger, `{"iss":"`+p.server.URL+`"}`))
+	p.until("all decided", func() bool { return strings.Count(p.audit.String(), "\n") == 4 })
 	for range 20 {
-		p.exchange(p.assertion(stranger, `{"iss":"`+p.server.URL+`"}`))
+		if r, reason := p.decided(unknown); r.fields["error"] != "invalid_request" || !strings.Contains(reason, "its key is not known") {
+			t.Errorf("an unknown key: %d %s, because %q", r.status, r.body, reason)
+		}
 	}
 	if more := p.asked.Load() - asked; more > 2 {
 		t.Errorf("unknown keys made us ask %d times", more)

@@ -198,26 +198,33 @@ func TestDeletedMountKeepsTheLastGoodKey(t *testing.T) {
 }
 
 func TestRequestInFlightIsFinished(t *testing.T) {
-	w := newWorld(t)
-	body, feed := io.Pipe()
-	inFlight := make(chan struct{})
-	trace := &httptrace.ClientTrace{Got100Continue: func() { close(inFlight) }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, w.base+"/token", body)
-	w.must(err)
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Expect", "100-continue") // answered when the issuer begins to read the body
-	w.client.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
-	answered := make(chan reply, 1)
-	go func() { answered <- w.send(req) }()
-	<-inFlight
-	stopped := make(chan error, 1)
-	go func() { stopped <- w.stop() }()
-	w.until("stopping", func() bool { return strings.Contains(w.log.String(), `"Stopping"`) })
-	_, err = io.WriteString(feed, alice())
-	w.must(err)
-	w.must(feed.Close())
-	if r := <-answered; r.status != http.StatusOK {
-		t.Errorf("%d %s", r.status, r.body)
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(protocol, func(t *testing.T) {
+			w := newWorld(t)
+			if protocol == "HTTP/2.0" {
+				w.useHTTP2()
+			}
+			body, feed := io.Pipe()
+			inFlight := make(chan struct{})
+			trace := &httptrace.ClientTrace{Got100Continue: func() { close(inFlight) }}
+			req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, w.base+"/token", body)
+			w.must(err)
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			req.Header.Set("Expect", "100-continue") // answered when the issuer begins to read the body
+			w.client.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
+			answered := make(chan reply, 1)
+			go func() { defer close(answered); answered <- w.send(req) }()
+			<-inFlight
+			stopped := make(chan error, 1)
+			go func() { stopped <- w.stop() }()
+			w.until("stopping", func() bool { return strings.Contains(w.log.String(), `"Stopping"`) })
+			_, err = io.WriteString(feed, alice())
+			w.must(err)
+			w.must(feed.Close())
+			if r := <-answered; r.status != http.StatusOK || r.proto != protocol {
+				t.Errorf("%s %d %s", r.proto, r.status, r.body)
+			}
+			w.must(<-stopped)
+		})
 	}
-	w.must(<-stopped)
 }

@@ -77,7 +77,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *refusal)
 		resources: form["resource"], audiences: form["audience"],
 		subject: subjectToken{
 			token: form.Get("subject_token"), kind: form.Get("subject_token_type"),
-			requested: form.Get("requested_token_type"), actor: form.Get("actor_token"),
+			requested: form.Get("requested_token_type"), actor: form.Get("actor_token"), actorType: form.Get("actor_token_type"),
 		},
 	}
 	if req.grant == "" {

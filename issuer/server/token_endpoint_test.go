@@ -109,11 +109,9 @@ func TestEveryMistakeHasItsError(t *testing.T) {
 		"no password":                   {form("grant_type", "password", "client_id", "web", "username", "alice"), nil, 400, "invalid_request"},
 		"no username":                   {form("grant_type", "password", "client_id", "web", "password", "x"), nil, 400, "invalid_request"},
 		"a repeated parameter":          {alice("client_id", "web"), nil, 400, "invalid_request"},
-		"a long password":               {form("grant_type", "password", "client_id", "web", "username", "alice", "password", strings.Repeat("x", 1025)), nil, 400, "invalid_request"},
 		"a body that is no form":        {"grant_type=%zz", nil, 400, "invalid_request"},
 		"bytes that are no text":        {"grant_type=password&client_id=web&username=%ff&password=x", nil, 400, "invalid_request"},
 		"a long body":                   {alice("x", strings.Repeat("x", 17<<10)), nil, 413, "invalid_request"},
-		"JSON":                          {`{"grant_type":"password"}`, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, 400, "invalid_request"},
 		"parameters in the URL":         {alice(), func(r *http.Request) { r.URL.RawQuery = "scope=read" }, 400, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {

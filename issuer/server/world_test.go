@@ -282,6 +282,7 @@ func (w *world) start() {
 type reply struct {
 	status int
 	header http.Header
+	proto  string
 	body   string
 	fields map[string]any
 	// closes tells that the server asks to connect anew.
@@ -295,7 +296,7 @@ func (w *world) send(req *http.Request) reply {
 	defer func() { _ = response.Body.Close() }()
 	b, err := io.ReadAll(response.Body)
 	w.must(err)
-	r := reply{status: response.StatusCode, header: response.Header, body: string(b), closes: response.Close}
+	r := reply{status: response.StatusCode, header: response.Header, proto: response.Proto, body: string(b), closes: response.Close}
 	_ = json.Unmarshal(b, &r.fields)
 	return r
 }
@@ -310,6 +311,25 @@ func (w *world) post(form string, edit ...func(*http.Request)) reply {
 		f(req)
 	}
 	return w.send(req)
+}
+
+// decided sends a form to the token endpoint, and returns why it was refused by the one line of the audit log about it. Nothing
+// else may ask for a token meanwhile.
+func (w *world) decided(form string, edit ...func(*http.Request)) (r reply, reason string) {
+	w.Helper()
+	before := len(w.audit.String())
+	r = w.post(form, edit...)
+	return r, w.reasonAfter(before)
+}
+
+// reasonAfter waits for a line of the audit log behind its first bytes, and returns its reason.
+func (w *world) reasonAfter(before int) string {
+	w.Helper()
+	var added string
+	w.until("written to the audit log", func() bool { added = w.audit.String()[before:]; return added != "" })
+	var line struct{ Reason string }
+	w.must(json.Unmarshal([]byte(added), &line)) // fails if there are two
+	return line.Reason
 }
 
 func (w *world) get(url string, edit ...func(*http.Request)) reply {

@@ -1,0 +1,214 @@
+package clients_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/verifier"
+)
+
+const (
+	workers = 8
+	// sharedIssuer is the iss of all replicas of a fleet.
+	sharedIssuer = "https://localhost"
+	// stranger is another issuer, whose tokens are exchanged.
+	stranger      = "https://stranger.example.com"
+	exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
+)
+
+// customers are clients of every kind, and who can sign for them.
+type customers struct {
+	testing.TB
+	robot, stranger jose.JSONWebKey
+}
+
+func newCustomers(t testing.TB) *customers {
+	t.Helper()
+	return &customers{TB: t, robot: newKeyring(t).active, stranger: newKeyring(t).active}
+}
+
+// options make an issuer know them.
+func (c *customers) options() options {
+	c.Helper()
+	robot, err := json.Marshal(c.robot.Public())
+	must(c, err)
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{c.stranger.Public()}})
+	must(c, err)
+	file := filepath.Join(c.TempDir(), "stranger.json")
+	must(c, os.WriteFile(file, keys, 0o600))
+	return options{
+		issuer: sharedIssuer,
+		clients: fmt.Sprintf(`- {id: robot, grantTypes: [client_credentials], publicKeys: [%s]}
+- {id: pods, public: true, grantTypes: [%q], subjectIssuers: [stranger]}`, robot, exchangeGrant),
+		rest: fmt.Sprintf("tokenExchange:\n- {name: stranger, issuer: %q, keys: {file: %q}}", stranger, file),
+	}
+}
+
+// order is a request for a token, and the sub that the token must have.
+type order struct {
+	form    url.Values
+	subject string
+}
+
+// order returns the nth one. Logins are few, since hashing takes the CPU, and so are assertions: each is remembered, which would look
+// like memory that grows.
+func (c *customers) order(n int) (order, error) {
+	switch {
+	case n%50 == 0:
+		return order{url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {"alice"}, "password": {password}}, "1"}, nil
+	case n%20 == 7:
+		assertion, err := sign(c.robot, map[string]any{
+			"iss": "robot", "sub": "robot", "aud": sharedIssuer, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix(),
+		})
+		return order{url.Values{
+			"grant_type": {"client_credentials"}, "client_assertion": {assertion},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		}, "client:robot"}, err
+	case n%5 == 1:
+		token, err := sign(c.stranger, map[string]any{
+			"iss": stranger, "sub": "cart", "aud": sharedIssuer, "exp": time.Now().Add(time.Hour).Unix(),
+		})
+		return order{url.Values{
+			"grant_type": {exchangeGrant}, "client_id": {"pods"}, "subject_token": {token},
+			"subject_token_type": {"urn:ietf:params:oauth:token-type:jwt"},
+		}, "stranger:cart"}, err
+	}
+	return order{url.Values{"grant_type": {"client_credentials"}, "client_id": {"batch"}, "client_secret": {secret}}, "client:batch"}, nil
+}
+
+func sign(key jose.JSONWebKey, claims map[string]any) (string, error) {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: key}, nil)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
+}
+
+// load is what workers ask for, each with a client of its own, half of them over HTTP/2. Every token is verified.
+type load struct {
+	*customers
+	url       string
+	authority *authority
+	verifier  *verifier.Verifier
+
+	mu     sync.Mutex
+	issued int
+	// seen counts the answers by the protocol, and by the sub of their tokens.
+	seen   map[string]int
+	failed []failure
+}
+
+type failure struct {
+	at   time.Time
+	what string
+}
+
+func newLoad(t *testing.T, a *authority, url, jwks string, c *customers) *load {
+	t.Helper()
+	v, err := verifier.New(verifier.Config{Issuers: map[string]verifier.Source{sharedIssuer: verifier.File(jwks)}, Audience: audience})
+	must(t, err)
+	t.Cleanup(v.Close)
+	return &load{customers: c, url: url, authority: a, verifier: v, seen: map[string]int{}}
+}
+
+// start sends requests until the context ends. No request is sent again, and connections are made anew now and then.
+func (l *load) start(ctx context.Context) (wait func()) {
+	var all sync.WaitGroup
+	for i := range workers {
+		all.Go(func() {
+			client := l.authority.client()
+			if i%2 == 1 {
+				client = l.authority.http2()
+			}
+			defer client.CloseIdleConnections()
+			for n := i; ctx.Err() == nil; n++ {
+				if n%200 == 0 {
+					client.CloseIdleConnections()
+				}
+				l.one(client, n)
+			}
+		})
+	}
+	return all.Wait
+}
+
+// one sends the nth request, and counts it.
+func (l *load) one(client *http.Client, n int) {
+	o, err := l.order(n)
+	protocol := ""
+	if err == nil {
+		protocol, err = l.send(client, o)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.issued++
+	if err != nil {
+		l.failed = append(l.failed, failure{time.Now(), err.Error()})
+		return
+	}
+	l.seen[protocol]++
+	l.seen[o.subject]++
+}
+
+func (l *load) send(client *http.Client, o order) (protocol string, err error) {
+	response, err := client.PostForm(l.url+"/token", o.form)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", o.subject, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", fmt.Errorf("%s over %s: %w", o.subject, response.Proto, err)
+	}
+	_, rest, found := strings.Cut(string(b), `"access_token":"`)
+	if response.StatusCode != http.StatusOK || !found {
+		return "", fmt.Errorf("%s over %s: %d %s", o.subject, response.Proto, response.StatusCode, b)
+	}
+	compact, _, _ := strings.Cut(rest, `"`)
+	token, err := l.verifier.Verify(context.Background(), compact)
+	if err != nil {
+		return "", fmt.Errorf("%s over %s: %w", o.subject, response.Proto, err)
+	}
+	if token.Subject() != o.subject {
+		return "", fmt.Errorf("%s got a token of %s", o.subject, token.Subject())
+	}
+	return response.Proto, nil
+}
+
+// String counts the requests.
+func (l *load) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("%d requests %v, %d failed", l.issued, l.seen, len(l.failed))
+}
+
+// checkMix wants all kinds of requests, over both protocols.
+func (l *load) checkMix(t *testing.T) {
+	t.Helper()
+	for what, least := range map[string]int{"HTTP/1.1": 100, "HTTP/2.0": 100, "1": 2, "client:batch": 50, "client:robot": 5, "stranger:cart": 20} {
+		if l.seen[what] < least {
+			t.Errorf("%s is hardly any of the load: %s", what, l)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package server_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	searcherPassword = "canary-searcher-password"
+	ldapPassword     = "canary-user-password"
+)
+
+// slapd is a running OpenLDAP server with a user alice, and a searching account.
+type slapd struct {
+	url  string
+	stop func()
+}
+
+func newSlapd(w *world) *slapd {
+	w.Helper()
+	if _, err := exec.LookPath("/usr/sbin/slapd"); err != nil {
+		if os.Getenv("REQUIRE_SLAPD") != "" {
+			w.Fatal("slapd is needed: apt-get install slapd")
+		}
+		w.Skip("slapd is missing: apt-get install slapd")
+	}
+	directory := w.TempDir()
+	in := func(name string) string { return filepath.Join(directory, name) }
+	w.must(os.Mkdir(in("data"), 0o700))
+	w.must(os.WriteFile(in("slapd.conf"), fmt.Appendf(nil, `include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+TLSCertificateFile %[1]s/tls.crt
+TLSCertificateKeyFile %[1]s/tls.key
+security simple_bind=128
+database mdb
+suffix "dc=example,dc=com"
+directory %[2]s
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.exact="cn=searcher,dc=example,dc=com" read by * none
+`, w.cert.path, in("data")), 0o600))
+	w.must(os.WriteFile(in("data.ldif"), fmt.Appendf(nil, `dn: dc=example,dc=com
+objectClass: domain
+dc: example
+
+dn: cn=searcher,dc=example,dc=com
+objectClass: person
+cn: searcher
+sn: searcher
+userPassword: %s
+
+dn: uid=alice,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: alice
+cn: Alice
+sn: A
+userPassword: %s
+`, searcherPassword, ldapPassword), 0o600))
+	if out, err := exec.Command("/usr/sbin/slapadd", "-f", in("slapd.conf"), "-l", in("data.ldif")).CombinedOutput(); err != nil {
+		w.Fatalf("slapadd: %v\n%s", err, out)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	address := free.Addr().String()
+	w.must(free.Close())
+	cmd := exec.Command("/usr/sbin/slapd", "-d", "0", "-f", in("slapd.conf"), "-h", "ldaps://"+address)
+	w.must(cmd.Start())
+	s := &slapd{url: "ldaps://" + address, stop: func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }}
+	w.Cleanup(s.stop)
+	w.until("listening at "+address, func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+	return s
+}
+
+// Nor do those of a directory come out: neither the passwords, nor what was typed, nor to a client what the directory says.
+func TestSecretsOfADirectoryComeOutNowhere(t *testing.T) {
+	w := prepare(t)
+	directory := newSlapd(w)
+	w.users.write(map[string]string{"password": searcherPassword})
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.path+"/users.yaml}", fmt.Sprintf(`
+  ldap:
+    url: %s
+    caFile: %s/tls.crt
+    bindDN: cn=searcher,dc=example,dc=com
+    bindPasswordFile: %s/password
+    users: {baseDN: "dc=example,dc=com", filter: "(&(objectClass=inetOrgPerson)(uid={name}))", subject: entryUUID}`,
+		directory.url, w.cert.path, w.users.path), 1)})
+	w.useKey("ES256", newKey(t))
+	w.start()
+	login := func(name, password string) reply {
+		return w.post(form("grant_type", "password", "client_id", "web", "username", name, "password", password))
+	}
+	r := login("alice", ldapPassword)
+	if r.status != http.StatusOK {
+		t.Fatalf("%d %s\n%s", r.status, r.body, w.log)
+	}
+	said := []string{r.body}
+	for _, c := range []struct {
+		name, password string
+		status         int
+	}{
+		{"alice", "canary-wrong-password", 400},
+		{"canary-name", "canary-wrong-password", 400},
+		{"canary)(uid=*", ldapPassword, 400},
+		{"alice", strings.Repeat("canary", 200), 400},
+		{"alice\x00canary", "canary\x00", 400},
+	} {
+		r := login(c.name, c.password)
+		if said = append(said, r.body); r.status != c.status {
+			t.Errorf("%s: %d %s", c.name, r.status, r.body)
+		}
+	}
+	broken := func(what, says string) {
+		for _, r := range []reply{login("alice", ldapPassword), login("canary-name", "canary-wrong-password")} {
+			said = append(said, r.body)
+			if r.status != http.StatusServiceUnavailable || r.fields["error_description"] != "the users cannot be asked for now" {
+				t.Errorf("%s: %d %s", what, r.status, r.body)
+			}
+		}
+		if !strings.Contains(w.log.String(), says) {
+			t.Errorf("%s: the log does not say %q:\n%s", what, says, w.log)
+		}
+	}
+	w.users.write(map[string]string{"password": "canary-other-password"})
+	broken("a searcher who is refused", "bind as cn=searcher,dc=example,dc=com: LDAP Result Code 49")
+	directory.stop()
+	broken("a directory that is down", "connection refused")
+	for _, text := range append(said, w.log.String(), w.audit.String(), w.get(w.probes+"/metrics").body) {
+		if strings.Contains(text, "canary") {
+			t.Errorf("a secret is in %s", text)
+		}
+	}
+	for _, body := range said {
+		if strings.Contains(body, "LDAP") || strings.Contains(body, "dc=example") || strings.Contains(body, "127.0.0.1") {
+			t.Errorf("a client is told %s", body)
+		}
+	}
+}
