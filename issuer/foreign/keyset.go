@@ -7,6 +7,7 @@ import (
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -25,6 +26,8 @@ type KeySet struct {
 	source config.KeySource
 	report func(error)
 	asking *rate.Limiter
+	// asks lets all who need a new key wait for the one question for it.
+	asks singleflight.Group
 
 	mu   sync.Mutex
 	good *jose.JSONWebKeySet
@@ -51,27 +54,28 @@ func (k *KeySet) Follow(ctx context.Context) {
 
 // Verify checks a JWT. For a key that is not known, the keys are read again first, but not too often.
 func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, now time.Time) (*JWT, error) {
-	k.mu.Lock()
-	keys := k.good
-	k.mu.Unlock()
-	if keys != nil {
+	if keys := k.current(); keys != nil {
 		if j, err := u.Verify(keys, want, now); !errors.Is(err, ErrUnknownKey) {
 			return j, err
 		}
 	}
-	if !k.asking.Allow() {
-		if keys == nil {
-			return nil, ErrNoKeys
+	_, _, _ = k.asks.Do("", func() (any, error) {
+		if k.asking.Allow() {
+			_ = k.refresh(context.WithoutCancel(ctx)) // reported; it was allowed once, and serves others too
 		}
-		return nil, ErrUnknownKey
-	}
-	if err := k.refresh(context.WithoutCancel(ctx)); err != nil && keys == nil { // it was allowed once, and serves others too
+		return nil, nil
+	})
+	keys := k.current()
+	if keys == nil {
 		return nil, ErrNoKeys
 	}
-	k.mu.Lock()
-	keys = k.good
-	k.mu.Unlock()
 	return u.Verify(keys, want, now)
+}
+
+func (k *KeySet) current() *jose.JSONWebKeySet {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.good
 }
 
 // ErrNoKeys is that no keys could be read yet.

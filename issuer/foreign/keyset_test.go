@@ -11,7 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/foreign"
@@ -100,10 +103,7 @@ func TestKeysAreReadForWhoHasGone(t *testing.T) {
 	}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
 	defer server.Close()
-	ca := filepath.Join(t.TempDir(), "ca.crt")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	ca := certificateOf(t, server)
 	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {})
 	stranger, err := foreign.Parse(sign(t, key(t, "ES256", "unknown"), claims(), nil))
 	if err != nil {
@@ -134,10 +134,7 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 	})
 	server.StartTLS()
 	defer server.Close()
-	ca := filepath.Join(t.TempDir(), "ca.crt")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	ca := certificateOf(t, server)
 	var reported error
 	keys := foreign.NewKeySet(server.URL, config.KeySource{CAFile: ca}, func(err error) { reported = err })
 	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
@@ -160,4 +157,58 @@ func FuzzParseKeySet(f *testing.F) {
 			}
 		}
 	})
+}
+
+// When a new key appears, all whose tokens have it wait for the one answer that brings it.
+func TestAllWaitForTheNewKey(t *testing.T) {
+	k := key(t, "ES256", "new")
+	answer, err := json.Marshal(set(k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) == 1 {
+			_, _ = w.Write([]byte(`{"keys":[]}`))
+			return
+		}
+		<-time.After(300 * time.Millisecond)
+		_, _ = w.Write(answer)
+	}))
+	defer server.Close()
+	ca := certificateOf(t, server)
+	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {})
+	verify := func() error {
+		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+		if err != nil {
+			return err
+		}
+		_, err = keys.Verify(t.Context(), parsed, want, now)
+		return err
+	}
+	if err := verify(); !errors.Is(err, foreign.ErrUnknownKey) && !errors.Is(err, foreign.ErrNoKeys) {
+		t.Errorf("before it is there: %v", err)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if err := verify(); err != nil {
+				t.Errorf("when it is there: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := asked.Load(); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// certificateOf is the file of the certificate that a server must be trusted by.
+func certificateOf(t *testing.T, server *httptest.Server) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
