@@ -151,7 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.drain(err)
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
-	return errors.Join(err, public.Shutdown(finish), probes.Shutdown(finish))
+	return errors.Join(err, shutdown(finish, public), probes.Shutdown(finish))
 }
 
 // drain makes the issuer not ready while it still answers, and asks those who are connected to go elsewhere.
@@ -160,6 +160,19 @@ func (s *Server) drain(failed error) {
 	settings, _ := s.config.Get()
 	if failed == nil {
 		<-time.After(time.Duration(settings.Server.DrainFor))
+	}
+}
+
+// shutdown finishes the requests in flight. It says so again each second: net/http tells connections of HTTP/2 to go away once,
+// and then waits for those that were still being made.
+func shutdown(ctx context.Context, server *http.Server) error {
+	for {
+		again, cancel := context.WithTimeout(ctx, time.Second)
+		err := server.Shutdown(again)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
 	}
 }
 
