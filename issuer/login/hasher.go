@@ -13,7 +13,7 @@ import (
 // waitersPerSlot bounds the logins that wait for one slot: who comes later is told at once.
 const waitersPerSlot = 64
 
-// Hasher hashes passwords, a bounded number at a time, since each takes a core and tens of MiB, and in processes of low
+// Hasher hashes passwords, a bounded number at a time, since each takes a core and tens of MiB, and in processes of a low
 // priority, so that other requests are not held up.
 type Hasher struct {
 	slots   *semaphore.Weighted
@@ -24,7 +24,7 @@ type Hasher struct {
 	wait    time.Duration
 
 	mu sync.Mutex
-	// idle are the workers that do nothing. Some may have ended.
+	// idle are the workers that do nothing. Some may have ended since.
 	idle []*worker
 }
 
@@ -122,11 +122,13 @@ func (h *Hasher) take() *worker {
 	}
 	w := h.idle[len(h.idle)-1]
 	h.idle = h.idle[:len(h.idle)-1]
+	w.expiry.Stop()
 	return w
 }
 
 func (h *Hasher) put(w *worker) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	w.expiry = time.AfterFunc(idleFor, w.close)
 	h.idle = append(h.idle, w)
 }

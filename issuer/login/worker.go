@@ -25,6 +25,8 @@ type worker struct {
 	stdout    *os.File
 	questions *json.Encoder
 	answers   *json.Decoder
+	// expiry closes it when it was idle for long.
+	expiry *time.Timer
 }
 
 // question is whether a candidate is the hashed password. The answer is true or false.
@@ -33,8 +35,7 @@ type question struct {
 	Candidate []byte `json:"candidate"`
 }
 
-// startWorker starts this binary again, at the lowest priority. It ends when it is closed, when nobody asks it anything for
-// a while, and when this process ends.
+// startWorker starts this binary again, at a low priority. It ends when it is closed, and when this process ends.
 func startWorker() (*worker, error) {
 	if len(os.Args) == 2 && os.Args[1] == WorkerCommand {
 		return nil, errors.New("a worker starts no worker")
@@ -82,38 +83,24 @@ func (w *worker) close() {
 	_ = w.stdout.Close()
 }
 
-// Work is what a worker does: it answers questions until there are no more, or none for a minute.
+// Work is what a worker does: it answers questions until there are no more.
 func Work(in io.Reader, out io.Writer) error {
-	questions, failed := make(chan question), make(chan error, 1)
-	go func() {
-		for decoder := json.NewDecoder(in); ; {
-			var q question
-			if err := decoder.Decode(&q); err != nil {
-				failed <- err
-				return
-			}
-			questions <- q
-		}
-	}()
-	for answers := json.NewEncoder(out); ; {
-		select {
-		case q := <-questions:
-			hash, err := ParseHash(q.Hash)
-			if err != nil {
-				return err
-			}
-			if err := answers.Encode(hash.matches(string(q.Candidate))); err != nil {
-				return err
-			}
-			collect(hash)
-		case err := <-failed:
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		case <-time.After(idleFor):
+	questions, answers := json.NewDecoder(in), json.NewEncoder(out)
+	for {
+		var q question
+		if err := questions.Decode(&q); errors.Is(err, io.EOF) {
 			return nil
+		} else if err != nil {
+			return err
 		}
+		hash, err := ParseHash(q.Hash)
+		if err != nil {
+			return err
+		}
+		if err := answers.Encode(hash.matches(string(q.Candidate))); err != nil {
+			return err
+		}
+		collect(hash)
 	}
 }
 

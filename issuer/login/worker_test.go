@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -35,8 +36,8 @@ func parsedHash(t *testing.T, text string) Hash {
 	return hash
 }
 
-// All threads of a worker run only when nobody else wants the core, also those on which argon2 has its lanes.
-func TestWorkersHaveTheLowestPriority(t *testing.T) {
+// All threads of a worker are of low priority, also those on which argon2 has its lanes.
+func TestWorkersHaveALowPriority(t *testing.T) {
 	w := fresh(t, NewHasher(1, 1<<30))
 	done := make(chan error, 1)
 	go func() {
@@ -62,9 +63,9 @@ func TestWorkersHaveTheLowestPriority(t *testing.T) {
 				continue // a thread that has ended
 			}
 			_, rest, _ := strings.Cut(string(b), ") ")
-			const policy, idle = 41 - 3, "5" // proc_pid_stat(5), SCHED_IDLE in sched.h
-			if fields := strings.Fields(rest); fields[policy] != idle {
-				t.Fatalf("a thread has the policy %s", fields[policy])
+			const nice = 19 - 3 // proc_pid_stat(5), of which the first two fields are cut off
+			if fields := strings.Fields(rest); fields[nice] != "13" {
+				t.Fatalf("a thread has the niceness %s", fields[nice])
 			}
 			seen++
 		}
@@ -105,6 +106,22 @@ func TestWorkersThatDieAreReplaced(t *testing.T) {
 		}
 	}
 	t.Error("a question never ends")
+}
+
+// A worker that nobody asks for a while ends, and another one answers the next question.
+func TestIdleWorkersEnd(t *testing.T) {
+	h := NewHasher(1, 1<<30)
+	w := fresh(t, h)
+	w.expiry.Reset(0)
+	deadline := time.Now().Add(20 * time.Second)
+	for w.process.Signal(syscall.Signal(0)) == nil { // until it has ended, and was waited for
+		if time.Now().After(deadline) {
+			t.Fatal("it lives on")
+		}
+	}
+	if matches, err := h.ask(parsedHash(t, HashPassword("x")), "x"); err != nil || !matches {
+		t.Error(err)
+	}
 }
 
 func killChildren(t *testing.T) {
