@@ -225,20 +225,6 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 	}
 }
 
-func TestReplaysAreSeenUntilTheyExpire(t *testing.T) {
-	r := foreign.NewReplays()
-	expiry := now.Add(time.Minute)
-	if !r.First("a", "1", expiry, now) || r.First("a", "1", expiry, now.Add(time.Minute)) {
-		t.Error("a replay")
-	}
-	if !r.First("b", "1", expiry, now) || !r.First("a", "2", expiry, now) {
-		t.Error("another client, or another ID, is no replay")
-	}
-	if !r.First("a", "1", expiry, expiry.Add(foreign.Skew)) {
-		t.Error("remembered for longer than it lives")
-	}
-}
-
 // Whatever is accepted says who it is of and until when, and is a good signature to a JOSE library too.
 func FuzzVerify(f *testing.F) {
 	k := key(f, "ES256", "one")
