@@ -11,13 +11,13 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// capacity tells how many passwords should be hashed at a time, and in how much memory. The rest of the memory limit is for
-// this process: when it comes near, garbage is collected sooner.
+// capacity tells how many passwords should be hashed at a time, and in how much memory: half the limit. The other half is for
+// this process: when that comes near, garbage is collected sooner.
 func capacity() (slots int, memory int64) {
 	limit := memoryLimit()
 	slots, memory = login.Slots(runtime.GOMAXPROCS(0), limit)
 	if limit > 0 {
-		debug.SetMemoryLimit(max(limit-memory, limit/2))
+		debug.SetMemoryLimit(limit / 2)
 	}
 	return slots, memory
 }

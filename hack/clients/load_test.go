@@ -63,8 +63,8 @@ type order struct {
 	subject string
 }
 
-// order returns the nth one. Logins are few, since hashing takes the CPU, and so are assertions: each is remembered, which would look
-// like memory that grows.
+// order returns the nth one. Logins are few, since hashing takes the CPU, and assertions fewer than what they stand for: each is
+// remembered until it has expired.
 func (c *customers) order(n int) (order, error) {
 	switch {
 	case n%50 == 0:

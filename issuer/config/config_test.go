@@ -183,6 +183,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"encrypt: no key":   {"token:", "token:\n  encryption: [{audience: a}]", "token.encryption[0].key: needs"},
 		"encrypt: use sig":  {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "enc", "sig", 1) + "}]", "token.encryption[0].key: needs"},
 		"encrypt: alg":      {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "ECDH-ES+A256KW", "ECDH-ES", 1) + "}]", "token.encryption[0].key: needs"},
+		"encrypt: exponent": {"token:", "token:\n  encryption: [{audience: a, key: " + strings.NewReplacer(`"RS256"`, `"RSA-OAEP-256","use":"enc"`, "AQAB", "Aw").Replace(strong(t)) + "}]", "token.encryption[0].key: needs"},
 		"encrypt: no kid":   {"token:", "token:\n  encryption: [{audience: a, key: " + strings.Replace(enc, "kid: k, ", "", 1) + "}]", "token.encryption[0].key: needs"},
 		"issuer: user":      {"https://issuer", "https://me@issuer", "issuer: must be an https URL"},
 		"issuer: braces":    {"issuer.example.com", "issuer.example.com/{a}", "issuer: must be an https URL"},

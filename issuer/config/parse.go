@@ -26,9 +26,9 @@ func Parse(b []byte) (*Config, error) {
 	return c, nil
 }
 
-// Check finds what is wrong with a configuration, and also returns it, as far as it could be read: it names files that may be
-// wrong too. It is nil if nothing could be read, and good for nothing else. A field that is unknown, repeated or of the wrong type is an error, and so is
-// every value that cannot work: the error names all of them, with their lines, and quotes no value that may be secret.
+// Check finds what is wrong with a configuration: a field that is unknown, repeated or of the wrong type, and every value that
+// cannot work. The error names all of them, with their lines, and quotes no value that may be secret. The configuration that it
+// also returns is good for reading the names of files, which may be wrong too; it is nil if nothing could be read.
 func Check(b []byte) (*Config, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("the configuration is longer than %d bytes", MaxBytes)
