@@ -1,8 +1,6 @@
 package controllers
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -13,92 +11,145 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// record is what contract.ProjectionsAnnotation says of one file of a ConfigMap.
-type record struct {
-	// Generation of the keyring that the file was made from.
-	Generation int64 `json:"generation"`
-	// DeselectedAt is since when the namespace is no longer selected.
-	DeselectedAt *time.Time `json:"deselectedAt,omitempty"`
-	// Writes counts the versions of the file that the controller knows of: its own, and those of others that it replaced. A
-	// watcher for whom it jumps has missed some.
-	Writes int64 `json:"writes"`
-	// Digest of the file as the controller wrote it: the first 64 bits of its SHA-256.
-	Digest string `json:"digest"`
+// place is one namespace with what stands there.
+type place struct {
+	namespace string
+	labels    labels.Set
+	// cm is the ConfigMap that stands, nil if there is none.
+	cm *corev1.ConfigMap
 }
 
-// maxWrites is more than any file sees.
-const maxWrites = 1 << 40
-
-func digestOf(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return hex.EncodeToString(sum[:8])
-}
-
-// recordsOf reads the annotation of a ConfigMap, nothing if somebody made it unreadable.
-func recordsOf(cm *corev1.ConfigMap) map[string]record {
-	records := map[string]record{}
-	if cm == nil || json.Unmarshal([]byte(cm.Annotations[contract.ProjectionsAnnotation]), &records) != nil {
-		return map[string]record{}
-	}
-	return records
-}
-
-// composition is what the ConfigMap of one namespace must hold: the union of all SigningKeys that have a file there.
+// composition is what the ConfigMap of one namespace must hold: the union of all SigningKeys that have files there.
 type composition struct {
+	now     time.Time
 	data    map[string]string
 	records map[string]record
 	// was are the records of what stands there.
 	was map[string]record
-	// planted are the files that stand there and that this controller did not write, sorted.
-	planted []string
+	// unexpected are the files that stand there and that this controller did not write, sorted.
+	unexpected []string
 	// leftOut are the files for which there is no room, sorted.
 	leftOut []string
+	// entombed are the names of tombstones that no SigningKey answers for.
+	entombed map[string]bool
 	// wake is when a file is to be taken away, zero for never.
 	wake time.Time
 }
 
-// compose decides what the ConfigMap of a namespace with the given labels must hold. cm is what stands there, or nil. A
-// file that no projection answers for is left out.
-func compose(now time.Time, namespace labels.Set, cm *corev1.ConfigMap, projections map[string]projection) composition {
-	was := recordsOf(cm)
-	c := composition{data: map[string]string{}, records: map[string]record{}, was: was}
+// compose decides what the ConfigMap of a namespace must hold. Trust is taken away by a tombstone, never by an absence: verifiers
+// keep the last good file when one vanishes.
+func compose(now time.Time, at place, projections map[string]projection) composition {
+	c := composition{
+		now: now, data: map[string]string{}, records: map[string]record{}, entombed: map[string]bool{}, was: recordsOf(at.cm),
+	}
 	var standing map[string]string
-	if cm != nil {
-		standing = cm.Data
+	if at.cm != nil {
+		standing = at.cm.Data
 	}
 	for name, p := range projections {
-		file := name + contract.JWKSSuffix
-		content, stands := standing[file]
-		switch {
-		case p.gone:
-		case p.frozen && stands:
-			clean, _ := without([]byte(content), p.revoked)
-			c.data[file] = string(clean)
-			if r, ok := was[name]; ok {
-				c.records[name] = r
-			}
-		case p.frozen:
-		case p.selector != nil && p.selector.Matches(namespace):
-			c.put(name, p, record{Generation: p.generation})
-		case stands:
-			c.keep(now, name, p, was[name])
+		c.add(name, &p, p.selects(at.namespace, at.labels), standing)
+	}
+	for file, content := range standing {
+		name, ok := signingKeyOfFile(file)
+		if _, answered := projections[name]; ok && answered {
+			continue
 		}
-		if r, ok := was[name]; stands && !p.gone && !p.frozen && content != p.jwks && (!ok || r.Generation >= p.generation) {
-			c.planted = append(c.planted, file)
+		if strings.HasSuffix(file, contract.JWKSSuffix) {
+			c.entomb(name, content)
+		}
+		if was := c.was[name]; digestOf(content) != was.Digest && digestOf(content) != was.RevokedDigest {
+			c.unexpected = append(c.unexpected, file)
 		}
 	}
-	for file := range standing {
-		name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
-		if _, answered := projections[name]; !ok || !answered {
-			c.planted = append(c.planted, file)
-		}
-	}
-	slices.Sort(c.planted)
+	slices.Sort(c.unexpected)
 	c.fit(standing)
 	c.count(standing)
 	return c
+}
+
+// add decides about the files of one SigningKey.
+func (c *composition) add(name string, p *projection, selected bool, standing map[string]string) {
+	content, stands := standing[name+contract.JWKSSuffix]
+	was, recorded := c.was[name]
+	switch {
+	case p.frozen:
+		c.freeze(name, p, selected, standing)
+		return
+	case selected:
+		c.put(name, p, record{Generation: p.generation})
+	case stands && issuerfiles.TrustsNobody(content):
+		was.Generation = min(was.Generation, p.generation)
+		c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = content, p.files.revoked
+		c.records[name] = c.takenAway(was)
+		return
+	case stands:
+		c.keep(name, p, was)
+	default:
+		return
+	}
+	if stands && content != c.data[name+contract.JWKSSuffix] && (!recorded || was.Generation > p.generation || was.Digest != digestOf(content)) {
+		c.unexpected = append(c.unexpected, name+contract.JWKSSuffix)
+	}
+}
+
+// freeze keeps a key set as it stands, but for revoked keys, which are named in the key namespace in any case: issuers whose
+// Secret cannot be written learn it there.
+func (c *composition) freeze(name string, p *projection, selected bool, standing map[string]string) {
+	was, recorded := c.was[name]
+	content, stands := standing[name+contract.JWKSSuffix]
+	if stands {
+		clean, _ := issuerfiles.Without([]byte(content), p.revoked)
+		c.data[name+contract.JWKSSuffix] = string(clean)
+	}
+	list, listed := standing[name+contract.RevokedSuffix]
+	if p.files.revoked != "" && (stands || selected) {
+		list, listed = p.files.revoked, true
+	}
+	if listed {
+		c.data[name+contract.RevokedSuffix] = list
+	}
+	if recorded || stands || listed {
+		c.records[name] = was
+	}
+}
+
+// entombedFor is how long a tombstone stays whose name nobody answers for: longer than any file may lag.
+const entombedFor = 24 * time.Hour
+
+// entomb takes away the keys of a name that nobody answers for: a SigningKey that is gone, or a file that somebody else wrote.
+func (c *composition) entomb(name, content string) {
+	r := c.was[name]
+	if !issuerfiles.TrustsNobody(content) {
+		keys, err := issuerfiles.DecodeKeySet([]byte(content))
+		if err != nil || len(keys) == 0 {
+			return
+		}
+		content = string(issuerfiles.Tombstone(issuerfiles.Algorithm(keys[0].JWK)))
+		r.TakenAwayAt = nil
+	}
+	r = c.takenAway(r)
+	if end := r.TakenAwayAt.Add(entombedFor); c.now.Before(end) {
+		c.data[name+contract.JWKSSuffix], c.records[name], c.entombed[name] = content, r, true
+		c.wakeAt(end)
+	}
+}
+
+// takenAway stamps a record with the time since which its key set is a tombstone.
+func (c *composition) takenAway(r record) record {
+	if r.TakenAwayAt == nil || r.TakenAwayAt.After(c.now) {
+		now := c.now.UTC().Truncate(time.Second)
+		r.TakenAwayAt = &now
+	}
+	return r
+}
+
+func (c *composition) wakeAt(at time.Time) {
+	if c.wake.IsZero() || at.Before(c.wake) {
+		c.wake = at
+	}
 }
 
 // mostBytes is how many bytes of files a ConfigMap may hold: 1 MiB, less what names and records take up.
@@ -111,14 +162,16 @@ func (c *composition) fit(standing map[string]string) {
 	for _, content := range c.data {
 		total += len(content)
 	}
-	for _, file := range slices.Backward(slices.Sorted(maps.Keys(c.data))) {
-		if _, stands := standing[file]; stands || total <= mostBytes {
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(c.records))) {
+		keySet, list := name+contract.JWKSSuffix, name+contract.RevokedSuffix
+		if _, stands := standing[keySet]; total <= mostBytes || stands && !c.entombed[name] {
 			continue
 		}
-		total -= len(c.data[file])
-		delete(c.data, file)
-		delete(c.records, strings.TrimSuffix(file, contract.JWKSSuffix))
-		c.leftOut = append(c.leftOut, file)
+		total -= len(c.data[keySet]) + len(c.data[list])
+		delete(c.data, keySet)
+		delete(c.data, list)
+		delete(c.records, name)
+		c.leftOut = append(c.leftOut, keySet)
 	}
 	slices.Sort(c.leftOut)
 }
@@ -128,12 +181,12 @@ func (c *composition) count(standing map[string]string) {
 	for name, r := range c.records {
 		before := c.was[name]
 		content, stands := standing[name+contract.JWKSSuffix]
-		next := c.data[name+contract.JWKSSuffix]
-		r.Writes, r.Digest = before.Writes, digestOf(next)
+		next, has := c.data[name+contract.JWKSSuffix]
+		r.Writes, r.Digest, r.RevokedDigest = before.Writes, digestOf(next), digestOf(c.data[name+contract.RevokedSuffix])
 		if r.Writes < 0 || r.Writes > maxWrites {
 			r.Writes = 0 // somebody else wrote that
 		}
-		if !stands || content != next {
+		if has && (!stands || content != next) {
 			r.Writes++
 		}
 		if stands && digestOf(content) != before.Digest {
@@ -143,31 +196,36 @@ func (c *composition) count(standing map[string]string) {
 	}
 }
 
-func (c *composition) put(name string, p projection, r record) {
-	c.data[name+contract.JWKSSuffix] = p.jwks
+func (c *composition) put(name string, p *projection, r record) {
+	c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = p.files.keySet, p.files.revoked
+	if issuerfiles.TrustsNobody(p.files.keySet) {
+		r.TakenAwayAt = c.was[name].TakenAwayAt
+		r = c.takenAway(r)
+	}
 	c.records[name] = r
 }
 
-// keep keeps the file of a namespace that is not selected up to date: for keepFor after it was seen to be deselected, or
-// for as long as the keyring is retained.
-func (c *composition) keep(now time.Time, name string, p projection, was record) {
+// keep keeps the files of a namespace that is not selected up to date: for keepFor after it was seen to be deselected, or for as
+// long as the keyring is retained. Then the key set becomes a tombstone, and stays, so that pods that still run hear of it.
+func (c *composition) keep(name string, p *projection, was record) {
 	if p.selector == nil {
 		c.put(name, p, record{Generation: p.generation, DeselectedAt: was.DeselectedAt})
 		return
 	}
-	since := now.UTC().Truncate(time.Second)
-	if was.DeselectedAt != nil && !was.DeselectedAt.After(now) {
+	since := c.now.UTC().Truncate(time.Second)
+	if was.DeselectedAt != nil && !was.DeselectedAt.After(c.now) {
 		since = *was.DeselectedAt
 	}
+	r := record{Generation: p.generation, DeselectedAt: &since}
 	// The recorded second began up to a second before the deselection was seen.
 	end := since.Add(p.keepFor + time.Second)
-	if !now.Before(end) {
+	if c.now.Before(end) {
+		c.put(name, p, r)
+		c.wakeAt(end)
 		return
 	}
-	c.put(name, p, record{Generation: p.generation, DeselectedAt: &since})
-	if c.wake.IsZero() || end.Before(c.wake) {
-		c.wake = end
-	}
+	c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = p.tombstone, p.files.revoked
+	c.records[name] = c.takenAway(r)
 }
 
 // annotation encodes the records. Equal records are equal bytes.
@@ -176,18 +234,21 @@ func (c *composition) annotation() (string, error) {
 	return string(b), err
 }
 
-// stands tells whether cm, from which it was composed, is what the composition asks for.
+// stands reports whether cm, from which it was composed, is what the composition asks for.
 func (c *composition) stands(cm *corev1.ConfigMap) bool {
 	return cm != nil && maps.Equal(cm.Data, c.data) && len(cm.BinaryData) == 0 && len(cm.OwnerReferences) == 0 &&
 		len(cm.Finalizers) == 0 && cm.Immutable == nil && cm.Labels[contract.ManagedByLabel] == contract.ManagedBy &&
 		maps.EqualFunc(c.was, c.records, sameRecord)
 }
 
-func sameRecord(a, b record) bool {
-	if a.Generation != b.Generation || a.Writes != b.Writes || a.Digest != b.Digest || (a.DeselectedAt == nil) != (b.DeselectedAt == nil) {
-		return false
+// signingKeyOfFile returns the name of the SigningKey that a file of the ConfigMap belongs to.
+func signingKeyOfFile(file string) (string, bool) {
+	for _, suffix := range []string{contract.JWKSSuffix, contract.RevokedSuffix} {
+		if name, ok := strings.CutSuffix(file, suffix); ok {
+			return name, true
+		}
 	}
-	return a.DeselectedAt == nil || a.DeselectedAt.Equal(*b.DeselectedAt)
+	return "", false
 }
 
 // unanswered returns the names of the files that no projection answers for.
@@ -197,8 +258,8 @@ func unanswered(cm *corev1.ConfigMap, projections map[string]projection) []strin
 		return nil
 	}
 	for file := range cm.Data {
-		name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
-		if _, answered := projections[name]; ok && !answered {
+		name, ok := signingKeyOfFile(file)
+		if _, answered := projections[name]; ok && !answered && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -212,8 +273,8 @@ func doubtful(now time.Time, c composition, projections map[string]projection) [
 	const fresh = 5 * time.Second
 	var names []string
 	for name := range c.records {
-		p := projections[name]
-		if p.frozen {
+		p, answered := projections[name]
+		if p.frozen || !answered {
 			continue
 		}
 		r, recorded := c.was[name]

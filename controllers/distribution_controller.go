@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -39,6 +38,8 @@ type DistributionReconciler struct {
 	Projections *Projections
 	// Metrics counts writes.
 	Metrics *Metrics
+	// Installation knows whether another one reconciles the SigningKeys of this cluster.
+	Installation *Installation
 	// Applier is the field manager that creates. It differs from process to process, so that of two controllers which
 	// create at once the second gets a conflict.
 	Applier string
@@ -56,16 +57,21 @@ func (r *DistributionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	var namespace metav1.PartialObjectMetadata
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	err := r.Client.Get(ctx, req.NamespacedName, &namespace)
-	if apierrors.IsNotFound(err) || (err == nil && namespace.DeletionTimestamp != nil) {
-		return ctrl.Result{}, nil
-	} else if err != nil {
-		return ctrl.Result{}, err
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	owner, err := r.Installation.owner(ctx)
+	if err != nil || owner != "" {
+		return ctrl.Result{RequeueAfter: time.Minute}, err // reported for each SigningKey
 	}
 	cm, err := r.standing(ctx, req.Name)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	want, wait, err := r.compose(ctx, namespace.Labels, cm)
+	if namespace.DeletionTimestamp != nil && (cm == nil || cm.Immutable != nil && *cm.Immutable) {
+		return ctrl.Result{}, nil // nothing can be created there any more; what stands can be updated
+	}
+	want, wait, err := r.compose(ctx, place{req.Name, namespace.Labels, cm})
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -92,10 +98,8 @@ func (r *DistributionReconciler) standing(ctx context.Context, namespace string)
 }
 
 // compose settles what memory cannot know, then composes. It also returns when to look again, 0 for never.
-func (r *DistributionReconciler) compose(
-	ctx context.Context, namespace labels.Set, cm *corev1.ConfigMap,
-) (composition, time.Duration, error) {
-	now := r.Now()
+func (r *DistributionReconciler) compose(ctx context.Context, at place) (composition, time.Duration, error) {
+	now, cm := r.Now(), at.cm
 	projections := r.Projections.all()
 	var wait time.Duration
 	if unknown := unanswered(cm, projections); len(unknown) > 0 {
@@ -110,7 +114,7 @@ func (r *DistributionReconciler) compose(
 			}
 		}
 	}
-	want := compose(now, namespace, cm, projections)
+	want := compose(now, at, projections)
 	if want.stands(cm) || (cm == nil && len(want.data) == 0) {
 		return want, want.wakeIn(now, wait), nil
 	}
@@ -125,7 +129,7 @@ func (r *DistributionReconciler) compose(
 		}
 		projections[name] = held
 	}
-	want = compose(now, namespace, cm, projections)
+	want = compose(now, at, projections)
 	return want, want.wakeIn(now, wait), nil
 }
 
@@ -200,7 +204,7 @@ func (r *DistributionReconciler) update(ctx context.Context, cm *corev1.ConfigMa
 }
 
 // errRewritten is retried with a back-off: to write again at once would never end.
-var errRewritten = errors.New("the API server stored other files than were written: look for an admission policy or webhook that changes them")
+var errRewritten = errors.New("the API server stored something else than was written: look for an admission policy or webhook that changes it")
 
 func cloned(m map[string]string) map[string]string {
 	if m == nil {
@@ -214,7 +218,7 @@ func (r *DistributionReconciler) reportPlanted(ctx context.Context, cm *corev1.C
 	if cm == nil {
 		return
 	}
-	planted := want.planted
+	planted := want.unexpected
 	if len(cm.BinaryData) > 0 {
 		planted = append(planted, "binaryData")
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -134,13 +135,18 @@ func TestDeselectedNamespaceKeepsItsFileUntilItsTokensExpired(t *testing.T) {
 	if got := w.trusted(target); len(got) != 2 || !slices.Contains(got, w.signs()) {
 		t.Errorf("its file was not kept up to date: %v", got)
 	}
-	w.want("targets", w.get().Status.Targets.Summary, "1/1")
+	w.want("targets", w.get().Status.Targets.Summary, "2/2")
 	if kept := w.get().Status.Targets.Kept; kept != 1 {
 		t.Errorf("the status counts %d kept files", kept)
 	}
 	w.step(time.Minute + time.Second)
-	if got := w.trusted(target); got != nil {
-		t.Errorf("after propagationDelay + maxLifetime + clockSkew it still trusts %v", got)
+	if file := w.configMap(target).Data[w.name+".json"]; !issuerfiles.TrustsNobody(file) {
+		t.Errorf("after propagationDelay + maxLifetime + clockSkew it has %s", file)
+	}
+	before := w.configMap(target).ResourceVersion
+	w.step(100 * time.Hour)
+	if after := w.configMap(target).ResourceVersion; after != before {
+		t.Error("a tombstone is written again with each rotation")
 	}
 	if w.configMap(target) == nil {
 		t.Error("the ConfigMap was deleted: that takes no file away from a pod")
@@ -160,7 +166,7 @@ func TestSelectedAgainClearsTheDeselection(t *testing.T) {
 	w.label(target, nil)
 	w.settle()
 	w.step(20 * time.Minute)
-	if w.trusted(target) == nil {
+	if len(w.trusted(target)) == 0 {
 		t.Error("the first deselection still counts")
 	}
 }
@@ -185,7 +191,7 @@ func TestTwoSigningKeysShareOneConfigMap(t *testing.T) {
 		w.settle()
 	}
 	cm := w.configMap(w.targets[0])
-	if len(cm.Data) != 2 || len(keyIDs([]byte(cm.Data[w.name+".json"]))) != 2 || len(keyIDs([]byte(cm.Data[other.Name+".json"]))) != 2 {
+	if len(cm.Data) != 4 || len(issuerfiles.KeyIDs([]byte(cm.Data[w.name+".json"]))) != 2 || len(issuerfiles.KeyIDs([]byte(cm.Data[other.Name+".json"]))) != 2 {
 		t.Errorf("want two files of two keys, got %s", toJSON(t, cm.Data))
 	}
 }
@@ -201,7 +207,7 @@ func TestNamespaceThatEndsIsLeftAlone(t *testing.T) {
 	if w.configMap(target) != nil {
 		t.Error("it was written to")
 	}
-	w.want("targets", w.get().Status.Targets.Summary, "1/1")
+	w.want("targets", w.get().Status.Targets.Summary, "2/2")
 }
 
 // After a restart the files may be looked at before the keyrings are: they stand until somebody knows better.
@@ -245,20 +251,22 @@ func TestRestoredKeyringReplacesNoNewerFile(t *testing.T) {
 
 func TestFileWithoutRoomIsLeftOut(t *testing.T) {
 	large := strings.Repeat("x", mostBytes/2-10)
-	selected := func(text string) projection { return projection{jwks: text, selector: labels.Everything()} }
+	selected := func(text string) projection {
+		return projection{files: keyFiles{keySet: text}, selector: labels.Everything()}
+	}
 	standing := &corev1.ConfigMap{Data: map[string]string{"b.json": large, "c.json": large}}
 	projections := map[string]projection{
 		"a": selected("small"), "b": selected(large), "c": selected(large + "z"), "d": selected(strings.Repeat("y", 30)),
 	}
-	got := compose(time.Now(), nil, standing, projections)
-	if files := slices.Sorted(maps.Keys(got.data)); !slices.Equal(files, []string{"a.json", "b.json", "c.json"}) {
+	got := compose(time.Now(), place{cm: standing}, projections)
+	if files := slices.Sorted(maps.Keys(got.data)); !slices.Equal(files, []string{"a.json", "a.revoked", "b.json", "b.revoked", "c.json", "c.revoked"}) {
 		t.Errorf("the files are %v", files)
 	}
 	if !slices.Equal(got.leftOut, []string{"d.json"}) || len(got.records) != 3 || got.data["c.json"] != large+"z" {
 		t.Errorf("left out are %v, recorded are %v", got.leftOut, got.records)
 	}
 	standing.Data["d.json"] = ""
-	if got := compose(time.Now(), nil, standing, projections); !slices.Equal(got.leftOut, []string{"a.json"}) {
+	if got := compose(time.Now(), place{cm: standing}, projections); !slices.Equal(got.leftOut, []string{"a.json"}) {
 		t.Errorf("of those that do not stand, %v are left out", got.leftOut)
 	}
 }
@@ -273,7 +281,7 @@ func TestLargestKeySetHasRoom(t *testing.T) {
 	for range rotation.MaxKeys {
 		ring.Keys = append(ring.Keys, rotation.Key{ID: key.ID, State: rotation.Retired, Public: key.Public})
 	}
-	if n := len(ring.JWKS()); n < 20<<10 || n > mostBytes/4 {
+	if n := len(filesOf(&ring, rotation.Policy{}, nil).keySet); n < 20<<10 || n > mostBytes/4 {
 		t.Errorf("%d keys of 4,096 bits take %d bytes", rotation.MaxKeys, n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -17,6 +18,9 @@ func (r *SigningKeyReconciler) announce(ctx context.Context, p *pass) {
 		log.FromContext(ctx).Info("Moved key", "move", m.Kind, "kid", m.KeyID, "reason", m.Reason, "early", m.Early,
 			"keyringGeneration", p.keyring.ring.Generation)
 		r.Metrics.move(p.key.Name, m)
+		if m.LeftBehind {
+			r.leaveBehind(p)
+		}
 		kind := corev1.EventTypeNormal
 		if m.Kind == rotation.Revoke || (m.Early && m.Reason == rotation.KeyRevoked) {
 			kind = corev1.EventTypeWarning
@@ -44,6 +48,37 @@ func sentence(m rotation.Move, p *pass) string {
 	default:
 		return fmt.Sprintf("Key %s leaves the key set: none of its tokens can still be valid", m.KeyID)
 	}
+}
+
+// leaveBehind stops waiting for the targets that have held a rotation up, and names them.
+func (r *SigningKeyReconciler) leaveBehind(p *pass) {
+	left := r.Published.leave(p.key.Name, p.targets.lacking, p.at.Add(-p.policy.PropagationDelay-p.policy.ClockSkew))
+	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", string(rotation.Activate),
+		"The rotation waited for %s for %s, and goes on without them: their pods reject the new tokens until their file is right",
+		names(left), p.policy.WaitForTargets)
+}
+
+// sayWhoWasLeft names the targets that refuse to have the keys of a deleted SigningKey taken away.
+func (r *SigningKeyReconciler) sayWhoWasLeft(p *pass) {
+	if len(p.targets.holders) > 0 {
+		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", "Delete",
+			"The deletion waited for %s for %s, and ends without them: their pods trust the keys until their file is right",
+			names(p.targets.holders), p.policy.WaitForTargets)
+	}
+}
+
+// sayWhoseItIs says that another installation reconciles the SigningKeys of this cluster.
+func (r *SigningKeyReconciler) sayWhoseItIs(ctx context.Context, key *keywrightv1alpha1.SigningKey, owner string) {
+	if owner == "" {
+		return
+	}
+	text := fmt.Sprintf("the installation in namespace %s reconciles the SigningKeys of this cluster: the one in %s writes nothing. "+
+		"To replace that one, uninstall it, then start this one with --take-over-from=%s", owner, r.KeyNamespace, owner)
+	if was, _ := r.reportedRequest.Swap(key.UID, text); was == text {
+		return
+	}
+	log.FromContext(ctx).Error(nil, text)
+	r.Recorder.Eventf(key, nil, corev1.EventTypeWarning, "OtherInstallation", "Reconcile", "%s", text)
 }
 
 // reportRequest says once of each rotation request that it asks for nothing, or not yet.

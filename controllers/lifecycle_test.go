@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -27,7 +28,7 @@ func (w *world) wantEverywhere(ids ...string) {
 		}
 	}
 	s := w.secret(contract.SigningKeySuffix)
-	got := keyIDs(s.Data[contract.JWKSFile])
+	got := issuerfiles.KeyIDs(s.Data[contract.JWKSFile])
 	slices.Sort(got)
 	if !slices.Equal(got, ids) {
 		w.Fatalf("the issuers serve %v, want %v", got, ids)
@@ -66,7 +67,7 @@ func TestFirstKeySignsAsSoonAsItIsPublished(t *testing.T) {
 	w.want("RotationOnTime", w.condition(keywrightv1alpha1.ConditionRotationOnTime), "True OnTime")
 	status := w.get().Status
 	w.want("activeKeyID", status.ActiveKeyID, first)
-	w.want("targets", status.Targets.Summary, "2/2")
+	w.want("targets", status.Targets.Summary, "3/3")
 	if next := w.clock.now().Add(time.Hour); status.NextRotationTime == nil || !status.NextRotationTime.Time.Equal(next) {
 		t.Errorf("the next rotation is at %v, want %v", status.NextRotationTime, next)
 	}
@@ -264,11 +265,18 @@ func TestDeletionPolicies(t *testing.T) {
 			t.Fatal("the file was taken away while tokens live")
 		}
 		w.step(time.Minute)
+		w.wantTakenAway()
+		w.step(10 * time.Minute)
 		w.wantGone()
 		w.wantCleared()
 	})
 	t.Run("Delete", func(t *testing.T) {
 		w := begin(t, keywrightv1alpha1.Delete)
+		w.wantTakenAway()
+		w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "False Deleting")
+		w.step(10*time.Minute - time.Millisecond)
+		w.wantTakenAway()
+		w.step(time.Millisecond)
 		w.wantGone()
 		w.wantCleared()
 	})
@@ -283,12 +291,33 @@ func (w *world) wantGone() {
 	}
 }
 
-// wantCleared checks that neither Secrets nor files are left, but empty ConfigMaps are.
+// wantTakenAway checks that nobody trusts a key and nothing signs, while a pod that lags can still read that.
+func (w *world) wantTakenAway() {
+	w.Helper()
+	for _, target := range append(w.targets, w.keys.KeyNamespace) {
+		if file := w.configMap(target).Data[w.name+".json"]; !issuerfiles.TrustsNobody(file) {
+			w.Errorf("%s has %q", target, file)
+		}
+	}
+	s := w.secret(contract.SigningKeySuffix)
+	if s == nil || w.signs() != "" || !issuerfiles.TrustsNobody(string(s.Data[contract.JWKSFile])) {
+		w.Errorf("the Secret of the issuers holds %v", s)
+	}
+	w.get()
+}
+
+// wantCleared checks that no Secret is left, and that the tombstones go after a day.
 func (w *world) wantCleared() {
 	w.Helper()
 	if w.secret(contract.KeyringSuffix) != nil || w.secret(contract.SigningKeySuffix) != nil {
 		w.Error("a Secret is left")
 	}
+	for _, target := range w.targets {
+		if file := w.configMap(target).Data[w.name+".json"]; !issuerfiles.TrustsNobody(file) {
+			w.Errorf("%s has %q", target, file)
+		}
+	}
+	w.step(entombedFor)
 	for _, target := range w.targets {
 		cm := w.configMap(target)
 		if cm == nil || len(cm.Data) > 0 {

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -196,7 +197,7 @@ func (r *NudgeReconciler) file(ctx context.Context, namespace, name string, ids 
 		return false, false, err
 	}
 	content, has := cm.Data[name+contract.JWKSSuffix]
-	held := keyIDs([]byte(content))
+	held := issuerfiles.KeyIDs([]byte(content))
 	return has, slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(held, id) }), nil
 }
 

@@ -23,7 +23,12 @@ func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 		ClockSkew:        spec.Token.ClockSkew.Duration,
 		PropagationDelay: spec.Distribution.PropagationDelay.Duration,
 		Revoked:          spec.RevokedKeyIDs,
+		WaitForTargets:   spec.Rotation.WaitForTargets.Duration,
 		Draining:         key.DeletionTimestamp != nil && spec.DeletionPolicy == keywrightv1alpha1.Drain,
+		Deleting:         key.DeletionTimestamp != nil && spec.DeletionPolicy == keywrightv1alpha1.Delete,
+	}
+	if p.WaitForTargets == 0 {
+		p.WaitForTargets = defaultWaitForTargets
 	}
 	if p.Type() == "RSA" {
 		p.RSAKeySize = defaultRSAKeySize
@@ -43,8 +48,11 @@ func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 	return p, ""
 }
 
+// defaultWaitForTargets is that of an older CRD, which does not know the field.
+const defaultWaitForTargets = 24 * time.Hour
+
 // keepFor is how long a namespace that is no longer selected keeps its file: as long as its pods can still meet a token
-// that was signed while it was selected.
-func keepFor(p rotation.Policy) time.Duration {
-	return p.PropagationDelay + p.MaxLifetime + p.ClockSkew
+// that was signed while it was selected, under whichever policy.
+func keepFor(p rotation.Policy, ring *rotation.Keyring) time.Duration {
+	return p.PropagationDelay + max(p.MaxLifetime, ring.LongestLifetime()) + p.ClockSkew
 }

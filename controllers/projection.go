@@ -7,45 +7,97 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// projection is what the distribution knows of one SigningKey: what its file must be, and where.
+// keyFiles are the two files of one SigningKey in a ConfigMap.
+type keyFiles struct {
+	// keySet is the JWKS, revoked the revocation list.
+	keySet, revoked string
+}
+
+// filesOf projects a keyring. alsoRevoked are revoked keys that the keyring does not record, because it cannot be written.
+func filesOf(ring *rotation.Keyring, p rotation.Policy, alsoRevoked []string) keyFiles {
+	revoked := revokedIDs(ring, alsoRevoked)
+	var keys []issuerfiles.PublicKey
+	for _, k := range ring.PublishedKeys() {
+		if !slices.Contains(revoked, k.ID) {
+			keys = append(keys, issuerfiles.PublicKey{ID: k.ID, JWK: k.Public})
+		}
+	}
+	return keyFiles{
+		keySet:  string(issuerfiles.EncodeKeySet(tombstoneAlgorithm(ring, p), keys)),
+		revoked: string(issuerfiles.Revoked{KeyIDs: revoked}.Encode()),
+	}
+}
+
+// tombstoneAlgorithm is that of the keys that were there: some libraries refuse a set with a key of a type that they do not know.
+func tombstoneAlgorithm(ring *rotation.Keyring, p rotation.Policy) string {
+	if spec := ring.KeySpec(); spec.Algorithm != "" {
+		return spec.Algorithm
+	}
+	return p.Algorithm
+}
+
+func revokedIDs(ring *rotation.Keyring, also []string) []string {
+	ids := slices.Clone(also)
+	for i := range ring.Revoked {
+		if !slices.Contains(ids, ring.Revoked[i].ID) {
+			ids = append(ids, ring.Revoked[i].ID)
+		}
+	}
+	return ids
+}
+
+// projection is what the distribution knows of one SigningKey: what its files must be, and where.
 type projection struct {
-	// generation of the keyring that jwks was made from.
+	// generation of the keyring that the files were made from.
 	generation int64
-	jwks       string
-	keyIDs     []string
+	files      keyFiles
+	// tombstone is the key set of a namespace that is to trust nobody any more.
+	tombstone string
 	// revoked keys must be in no file, whatever else holds.
 	revoked []string
-	// selector selects the targets. It is nil for a keyring that was retained, and while the spec's selector is invalid: the
-	// keyring then counts wherever its file stands.
+	// selector selects the targets. It is nil for a keyring that was retained, when nobody is given the files anew, and while the
+	// spec's selector is invalid: the keyring then counts wherever its file stands.
 	selector labels.Selector
+	// keyNamespace is a target whatever the selector says, empty if there are no targets.
+	keyNamespace string
 	// keepFor is how long a namespace that is no longer selected keeps its file.
 	keepFor time.Duration
-	// frozen leaves every file as it is, but for revoked keys: the keyring cannot be trusted or read.
+	// frozen leaves every key set as it is, but for revoked keys: the keyring cannot be trusted or read.
 	frozen bool
-	// gone takes the file away everywhere: the SigningKey was deleted and drained.
-	gone bool
 	// confirmed is when the keyring was last read from the API server itself.
 	confirmed time.Time
 }
 
-// newProjection projects a keyring that was just read or written.
-func newProjection(ring *rotation.Keyring, now time.Time) projection {
-	p := projection{
-		generation: ring.Generation, jwks: string(ring.JWKS()), keyIDs: ring.PublishedIDs(), confirmed: now,
+// newProjection projects a keyring that was just read or written. alsoRevoked are revoked keys that it does not record.
+func newProjection(ring *rotation.Keyring, policy rotation.Policy, alsoRevoked []string, now time.Time) projection {
+	return projection{
+		generation: ring.Generation, files: filesOf(ring, policy, alsoRevoked), revoked: revokedIDs(ring, alsoRevoked),
+		tombstone: string(issuerfiles.Tombstone(tombstoneAlgorithm(ring, policy))), confirmed: now,
 	}
-	for _, v := range ring.Revoked {
-		p.revoked = append(p.revoked, v.ID)
-	}
-	return p
 }
 
-// same tells whether two projections ask for the same files. Being confirmed again changes nothing.
+// frozenProjection leaves what stands as it is, but for revoked keys.
+func frozenProjection(revoked []string, keyNamespace string, now time.Time) projection {
+	return projection{
+		frozen: true, revoked: revoked, keyNamespace: keyNamespace, confirmed: now,
+		files: keyFiles{revoked: string(issuerfiles.Revoked{KeyIDs: revoked}.Encode())},
+	}
+}
+
+// selects reports whether a namespace is a target.
+func (p *projection) selects(namespace string, of labels.Set) bool {
+	return p.keyNamespace != "" && namespace == p.keyNamespace || p.selector != nil && p.selector.Matches(of)
+}
+
+// same reports whether two projections ask for the same files. Being confirmed again changes nothing.
 func (p projection) same(o projection) bool {
-	return p.generation == o.generation && p.jwks == o.jwks && p.keepFor == o.keepFor && p.frozen == o.frozen &&
-		p.gone == o.gone && slices.Equal(p.revoked, o.revoked) && selectorString(p.selector) == selectorString(o.selector)
+	return p.generation == o.generation && p.files == o.files && p.tombstone == o.tombstone && p.keepFor == o.keepFor &&
+		p.frozen == o.frozen && p.keyNamespace == o.keyNamespace && slices.Equal(p.revoked, o.revoked) &&
+		selectorString(p.selector) == selectorString(o.selector)
 }
 
 func selectorString(s labels.Selector) string {
@@ -89,7 +141,7 @@ func (s *Projections) set(name string, p projection) {
 	changed := s.changed
 	s.mu.Unlock()
 	if !had || !old.same(p) {
-		changed(len(p.revoked) > len(old.revoked))
+		changed(len(p.revoked) > len(old.revoked) || issuerfiles.TrustsNobody(p.files.keySet))
 	}
 }
 

@@ -50,25 +50,25 @@ func TestRevocationsAreUrgent(t *testing.T) {
 
 func TestProjectionNamesWhatIsRevoked(t *testing.T) {
 	ring := rotation.Keyring{Generation: 4, Revoked: []rotation.Revocation{{ID: "k"}}}
-	if p := newProjection(&ring, time.Time{}); len(p.revoked) != 1 || p.revoked[0] != "k" || p.generation != 4 {
+	if p := newProjection(&ring, rotation.Policy{}, nil, time.Time{}); len(p.revoked) != 1 || p.revoked[0] != "k" || p.generation != 4 {
 		t.Errorf("projection %+v", p)
 	}
 }
 
-// Given says when a target last came to hold a key, and nothing of the time before it watched.
-func TestGiven(t *testing.T) {
+// A PublicationTracker says when a target last came to hold a key, and nothing of the time before it watched.
+func TestPublicationTracker(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
 	jwks := func(ids ...string) *corev1.ConfigMap {
 		ring := rotation.Keyring{}
 		for _, id := range ids {
 			ring.Keys = append(ring.Keys, rotation.Key{ID: id, State: rotation.Active, Public: []byte(`{"kid":"` + id + `"}`)})
 		}
-		return &corev1.ConfigMap{Data: map[string]string{"main.json": string(ring.JWKS())}}
+		return &corev1.ConfigMap{Data: map[string]string{"main.json": filesOf(&ring, rotation.Policy{}, nil).keySet}}
 	}
-	g := NewGiven(c.now)
+	g := NewPublicationTracker(c.now)
 	want := func(id string, seconds int64) {
 		t.Helper()
-		if got := g.at("main", []string{id})[id]; !got.Equal(time.Unix(seconds, 0)) {
+		if got := g.given("main", []string{id})[id]; !got.Equal(time.Unix(seconds, 0)) {
 			t.Errorf("%s was given at %v, want %d", id, got.Unix(), seconds)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -29,7 +30,8 @@ func TestSecondWriteOfTheSameStateLosesTheRace(t *testing.T) {
 		if lostRace(err) != lost {
 			t.Errorf("write %d of the keyring: %v", i+1, err)
 		}
-		next := projectSecret(w.keys.KeyNamespace, w.name, &read.ring, rotation.Policy{MaxLifetime: time.Minute}, secret)
+		next, err := projectSecret(w.keys.KeyNamespace, w.name, &read.ring, rotation.Policy{MaxLifetime: time.Minute}, secret)
+		w.must(err)
 		if err := createOrUpdate(t.Context(), w.Client, next, secret); lostRace(err) != lost {
 			t.Errorf("write %d of the signing-key Secret: %v", i+1, err)
 		}
@@ -73,8 +75,8 @@ func (c creating) Create(ctx context.Context, o client.Object, opts ...client.Cr
 // stalled returns another controller, whose first look at a Secret is followed by whatever happens.
 func (w *world) stalled(suffix string, happens func()) *SigningKeyReconciler {
 	return &SigningKeyReconciler{
-		Client: w.Client, API: &after{Reader: w.Client, suffix: suffix, do: happens}, KeyNamespace: w.keys.KeyNamespace,
-		Now: w.clock.now, Recorder: w.events, Projections: NewProjections(), Given: NewGiven(w.clock.now),
+		Installation: w.keys.Installation, Client: w.Client, API: &after{Reader: w.Client, suffix: suffix, do: happens}, KeyNamespace: w.keys.KeyNamespace,
+		Now: w.clock.now, Recorder: w.events, Projections: NewProjections(), Published: NewPublicationTracker(w.clock.now),
 		Nudges: NewNudges(), Metrics: w.keys.Metrics,
 	}
 }
@@ -118,7 +120,7 @@ func TestStalledPassCreatesNoOlderSecret(t *testing.T) {
 		w.must(w.Delete(t.Context(), w.secret(contract.SigningKeySuffix)))
 	})
 	slow.Client = creating{w.Client, func(secret *corev1.Secret) error {
-		if keyID(secret.Data[contract.ActiveFile]) == revoked {
+		if issuerfiles.KeyID(secret.Data[contract.ActiveFile]) == revoked {
 			t.Error("the revoked key signs again")
 		}
 		return nil

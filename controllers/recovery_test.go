@@ -227,7 +227,7 @@ func TestTargetWithoutAConfigMapIsReportedAndHoldsNothing(t *testing.T) {
 		t.Error("a namespace in which nobody can have mounted anything holds the rotation")
 	}
 	w.want("Distributed", w.condition(keywrightv1alpha1.ConditionDistributed), "False TargetsBehind")
-	w.want("targets", w.get().Status.Targets.Summary, "0/2")
+	w.want("targets", w.get().Status.Targets.Summary, "0/3")
 }
 
 func TestSelectorThatSelectsNothingIsWarnedOfOnce(t *testing.T) {
@@ -269,16 +269,17 @@ func TestProgressIsToldNowAndThen(t *testing.T) {
 	w.reconcileFile(w.targets[0])
 	look()
 	if writes != began {
-		t.Error("the status was written for one target of two")
+		t.Error("the status was written for one target of three")
 	}
 	w.clock.step(progressEvery)
 	look()
-	if writes != began+1 || w.get().Status.Targets.Summary != "1/2" {
+	if writes != began+1 || w.get().Status.Targets.Summary != "1/3" {
 		t.Errorf("%d writes after a while, and %s", writes-began, w.get().Status.Targets.Summary)
 	}
 	w.reconcileFile(w.targets[1])
+	w.reconcileFile(w.keys.KeyNamespace)
 	look()
-	if w.get().Status.Targets.Summary != "2/2" {
+	if w.get().Status.Targets.Summary != "3/3" {
 		t.Error("the end is not told at once")
 	}
 }

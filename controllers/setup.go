@@ -38,6 +38,8 @@ type Options struct {
 	NudgePods bool
 	// LeaseDuration, RenewDeadline and RetryPeriod are those of client-go's leader election.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// TakeOverFrom are the key namespaces of installations that this one replaces.
+	TakeOverFrom []string
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -122,10 +124,11 @@ func setup(mgr ctrl.Manager, opts Options) error {
 	nudges := NewNudges()
 	m := NewMetrics(metrics.Registry, opts.Now)
 	recorder := mgr.GetEventRecorder("keywright-controller")
+	installation := &Installation{Client: mgr.GetClient(), KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom}
 	signingKeys := &SigningKeyReconciler{
 		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,
-		Recorder: recorder, Projections: projections, Given: NewGiven(opts.Now), Nudges: nudges,
-		Metrics: m,
+		Recorder: recorder, Projections: projections, Published: NewPublicationTracker(opts.Now), Nudges: nudges,
+		Metrics: m, Installation: installation,
 	}
 	if err := signingKeys.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the signingkey controller: %w", err)
@@ -133,7 +136,8 @@ func setup(mgr ctrl.Manager, opts Options) error {
 	distribution := &DistributionReconciler{
 		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,
 		Recorder: recorder, Projections: projections, Metrics: m,
-		Applier: contract.ManagedBy + "-create-" + rand.Text()[:8],
+		Installation: installation,
+		Applier:      contract.ManagedBy + "-create-" + rand.Text()[:8],
 	}
 	if err := distribution.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the distribution controller: %w", err)

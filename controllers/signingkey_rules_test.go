@@ -17,7 +17,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-const selectsAll = "distribution: {namespaceSelector: {}}\n"
+const selectsAll = "distribution: {namespaceSelector: {matchLabels: {}}}\n"
 
 // parse makes a SigningKey from the YAML of its spec, as kubectl would: unknown and ill-typed fields reach the server.
 func parse(t *testing.T, name, spec string) *unstructured.Unstructured {
@@ -40,7 +40,7 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 	}
 	timeline := func(interval, delay, lifetime, skew string) string {
 		return fmt.Sprintf("rotation: {interval: %s}\ntoken: {maxLifetime: %s, clockSkew: %s}\n"+
-			"distribution: {namespaceSelector: {}, propagationDelay: %s}", interval, lifetime, skew, delay)
+			"distribution: {namespaceSelector: {matchLabels: {}}, propagationDelay: %s}", interval, lifetime, skew, delay)
 	}
 	for _, c := range []struct {
 		name, spec string
@@ -67,7 +67,12 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 		{"maxLifetime a day", "token: {maxLifetime: 24h}\n" + selectsAll, ""},
 		{"maxLifetime over a day", "token: {maxLifetime: 24h1s}\n" + selectsAll, "1h would do"},
 		{"clockSkew zero", "token: {clockSkew: 0s}\n" + selectsAll, "1m would do"},
-		{"propagationDelay zero", "distribution: {namespaceSelector: {}, propagationDelay: 0s}", "15m would do"},
+		{"propagationDelay zero", "distribution: {namespaceSelector: {matchLabels: {}}, propagationDelay: 0s}", "15m would do"},
+		{"selector empty", "distribution: {namespaceSelector: {}}", "or matchLabels: {} for every namespace"},
+		{"selector misspelt", "distribution: {namespaceSelector: {matchLabel: {a: b}}}", "or matchLabels: {} for every namespace"},
+		{"selector by expression", "distribution: {namespaceSelector: {matchExpressions: [{key: a, operator: Exists}]}}", ""},
+		{"waitForTargets an hour", "rotation: {waitForTargets: 1h}\n" + selectsAll, ""},
+		{"waitForTargets zero", "rotation: {waitForTargets: 0s}\n" + selectsAll, "24h would do"},
 		{"mode unknown", "rotation: {mode: Sometimes}\n" + selectsAll, "supported values"},
 		{"mode Manual", "rotation: {mode: Manual}\n" + selectsAll, ""},
 		{"deletionPolicy unknown", "deletionPolicy: Orphan\n" + selectsAll, "supported values"},

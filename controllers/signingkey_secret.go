@@ -3,10 +3,8 @@ package controllers
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -15,36 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/rotation"
 )
-
-// jwkSet is the outline of a JWKS: enough to take keys out of it or to name them.
-type jwkSet struct {
-	Keys []json.RawMessage `json:"keys"`
-}
-
-func keyID(jwk []byte) string {
-	var k struct {
-		ID string `json:"kid"`
-	}
-	if json.Unmarshal(jwk, &k) != nil {
-		return ""
-	}
-	return k.ID
-}
-
-// keyIDs returns the kids of a JWKS, none if it is not one.
-func keyIDs(jwks []byte) []string {
-	var set jwkSet
-	if json.Unmarshal(jwks, &set) != nil {
-		return nil
-	}
-	ids := make([]string, 0, len(set.Keys))
-	for _, k := range set.Keys {
-		ids = append(ids, keyID(k))
-	}
-	return ids
-}
 
 // parsed remembers the kids of a few JWKS. The files of all namespaces are nearly always the same.
 type parsed map[string][]string
@@ -58,32 +29,9 @@ func (p parsed) keyIDs(jwks string) []string {
 	if len(p) >= most {
 		clear(p)
 	}
-	ids := keyIDs([]byte(jwks))
+	ids := issuerfiles.KeyIDs([]byte(jwks))
 	p[jwks] = ids
 	return ids
-}
-
-// without returns a JWKS without the named keys, and whether that changed it.
-func without(jwks []byte, revoked []string) ([]byte, bool) {
-	var set jwkSet
-	if json.Unmarshal(jwks, &set) != nil {
-		return jwks, false
-	}
-	kept := slices.DeleteFunc(slices.Clone(set.Keys), func(k json.RawMessage) bool {
-		return slices.Contains(revoked, keyID(k))
-	})
-	if len(kept) == len(set.Keys) {
-		return jwks, false
-	}
-	return append(append([]byte(`{"keys":[`), bytes.Join(rawBytes(kept), []byte(","))...), "]}"...), true
-}
-
-func rawBytes(in []json.RawMessage) [][]byte {
-	out := make([][]byte, len(in))
-	for i := range in {
-		out[i] = in[i]
-	}
-	return out
 }
 
 // readSigningKeySecret gets the signing-key Secret from the API server itself, nil if there is none.
@@ -116,33 +64,32 @@ func observeSecret(s *corev1.Secret) rotation.Secret {
 		Present:    true,
 		ID:         string(s.UID),
 		Generation: secretGeneration(s),
-		ActiveID:   keyID(s.Data[contract.ActiveFile]),
-		Published:  keyIDs(s.Data[contract.JWKSFile]),
+		ActiveID:   issuerfiles.KeyID(s.Data[contract.ActiveFile]),
+		Published:  issuerfiles.KeyIDs(s.Data[contract.JWKSFile]),
 	}
 }
 
 // projectSecret makes the signing-key Secret from the keyring.
-func projectSecret(namespace, name string, ring *rotation.Keyring, p rotation.Policy, was *corev1.Secret) *corev1.Secret {
+func projectSecret(namespace, name string, ring *rotation.Keyring, p rotation.Policy, was *corev1.Secret) (*corev1.Secret, error) {
 	s := newSecret(namespace, name, contract.SigningKeySuffix, contract.RoleSigningKey, was)
 	s.Annotations[contract.GenerationAnnotation] = strconv.FormatInt(ring.Generation, 10)
-	s.Data = map[string][]byte{contract.JWKSFile: ring.JWKS(), contract.PolicyFile: []byte("{}")}
-	policy := map[string]any{contract.PolicySigningKey: name}
-	if issuing, ok := ring.IssuingPolicy(p); ok {
-		s.Data[contract.ActiveFile] = ring.Active().Private
-		policy[contract.PolicyAlgorithm] = issuing.Algorithm
-		policy[contract.PolicyMaxLifetime] = int64(issuing.MaxLifetime / time.Second)
-		policy[contract.PolicyClockSkew] = int64(issuing.ClockSkew / time.Second)
-		if !issuing.NextRotation.IsZero() {
-			policy[contract.PolicyNextRotation] = issuing.NextRotation.UTC().Truncate(time.Second).Format(time.RFC3339)
-		}
+	issuing := ring.IssuingPolicy(p)
+	files := issuerfiles.Files{
+		KeySet: []byte(filesOf(ring, p, nil).keySet), Revoked: issuerfiles.Revoked{KeyIDs: revokedIDs(ring, nil)},
+		Policy: issuerfiles.Policy{
+			SigningKey: name, Algorithm: issuing.Algorithm, MaxLifetime: issuing.MaxLifetime, ClockSkew: issuing.ClockSkew,
+			NextRotation: issuing.NextRotation,
+		},
 	}
-	if b, err := json.Marshal(policy); err == nil {
-		s.Data[contract.PolicyFile] = b
+	if a := ring.Active(); a != nil {
+		files.Active = issuerfiles.PrivateJWK(a.Private)
 	}
-	return s
+	var err error
+	s.Data, err = files.Encode()
+	return s, err
 }
 
-// sameSecret tells whether writing want would change nothing.
+// sameSecret reports whether writing want would change nothing.
 func sameSecret(was, want *corev1.Secret) bool {
 	return was != nil && maps.EqualFunc(was.Data, want.Data, bytes.Equal) && containsAll(was.Labels, want.Labels) &&
 		containsAll(was.Annotations, want.Annotations)
@@ -167,13 +114,13 @@ func rebuildKeyring(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 		}
 		active = &k
 	}
-	var set jwkSet
-	if err := json.Unmarshal(s.Data[contract.JWKSFile], &set); err != nil {
-		return rotation.Keyring{}, &unreadableError{name: s.Name, err: fmt.Errorf("%s is not a JWKS", contract.JWKSFile)}
+	keys, err := issuerfiles.DecodeKeySet(s.Data[contract.JWKSFile])
+	if err != nil {
+		return rotation.Keyring{}, &unreadableError{name: s.Name, err: fmt.Errorf("%s %w", contract.JWKSFile, err)}
 	}
 	var others []rotation.Key
-	for _, raw := range set.Keys {
-		k, err := keyFromJWK(raw)
+	for _, public := range keys {
+		k, err := keyFromJWK(public.JWK)
 		if err != nil {
 			return rotation.Keyring{}, &unreadableError{name: s.Name, err: err}
 		}
@@ -181,5 +128,5 @@ func rebuildKeyring(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 			others = append(others, k)
 		}
 	}
-	return rotation.Rebuild(now, secretGeneration(s), active, others), nil
+	return rotation.Rebuild(now, secretGeneration(s), active, others, revokedIn(s)), nil
 }

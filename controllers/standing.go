@@ -74,7 +74,7 @@ func (s *standing) note(p *pass) (took time.Duration, done bool) {
 	ring := &p.keyring.ring
 	n := &stand{
 		conditions: map[string]float64{}, targets: float64(p.targets.selected), inSync: float64(p.targets.inSync),
-		next: p.nextRotation(), digest: digestOf(string(ring.JWKS())), generation: ring.Generation,
+		next: p.nextRotation(), digest: digestOf(filesOf(ring, p.policy, nil).keySet), generation: ring.Generation,
 	}
 	for i := range ring.Keys {
 		if k := &ring.Keys[i]; k.Published() {

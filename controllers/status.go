@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -23,6 +23,14 @@ const maxBehind = 10
 // and that it ended is told at once.
 const progressEvery = 10 * time.Second
 
+// reportedStatus is a status that was written, and what the API server made of it.
+type reportedStatus struct {
+	sent, stored *keywrightv1alpha1.SigningKeyStatus
+	at           time.Time
+	// noTargets is set once it was said that the selector selects nothing.
+	noTargets bool
+}
+
 // report writes the status if it says anything new.
 func (r *SigningKeyReconciler) report(ctx context.Context, p *pass) error {
 	r.reportRequest(p)
@@ -31,35 +39,54 @@ func (r *SigningKeyReconciler) report(ctx context.Context, p *pass) error {
 	if equality.Semantic.DeepEqual(key.Status, p.key.Status) {
 		return nil
 	}
-	told, _ := r.reportedAt.Load(p.key.UID)
-	if at, ok := told.(time.Time); ok && at.Add(progressEvery).After(p.now) && onlyProgress(&p.key.Status, &key.Status) {
-		p.reportAgain = at.Add(progressEvery)
+	last := r.lastReport(p.key.Name)
+	if last.sent != nil && equality.Semantic.DeepEqual(key.Status, *last.sent) && equality.Semantic.DeepEqual(p.key.Status, *last.stored) {
+		return nil // an older CRD drops what it does not know: to write it again would change nothing
+	}
+	if last.at.Add(progressEvery).After(p.now) && onlyProgress(&p.key.Status, &key.Status) {
+		p.reportAgain = last.at.Add(progressEvery)
 		return nil
 	}
+	sent := key.Status.DeepCopy()
 	if err := r.Client.Status().Update(ctx, key); err != nil {
 		return err
 	}
-	r.reportedAt.Store(p.key.UID, p.now)
-	r.warnOfNoTargets(p, key.Status.Conditions)
+	r.reported.Store(p.key.Name, reportedStatus{sent, key.Status.DeepCopy(), p.now, p.targets.matched == 0})
+	if !equality.Semantic.DeepEqual(*sent, key.Status) {
+		log.FromContext(ctx).Info("The API server stores less of the status than was written: apply the CRD of this version")
+	}
+	r.warnOfNoTargets(p, last)
+	r.warnOfTrouble(p)
 	p.key.ResourceVersion, p.key.Status = key.ResourceVersion, key.Status
 	return nil
 }
 
-// warnOfNoTargets says it once when a selector comes to select nothing: it may be mistyped.
-func (r *SigningKeyReconciler) warnOfNoTargets(p *pass, is []metav1.Condition) {
-	reason := func(all []metav1.Condition) string {
-		if c := meta.FindStatusCondition(all, keywrightv1alpha1.ConditionDistributed); c != nil {
-			return c.Reason
-		}
-		return ""
+func (r *SigningKeyReconciler) lastReport(name string) reportedStatus {
+	stored, _ := r.reported.Load(name)
+	last, _ := stored.(reportedStatus)
+	return last
+}
+
+// warnOfTrouble says it once when a SigningKey comes to need an admin.
+func (r *SigningKeyReconciler) warnOfTrouble(p *pass) {
+	before := meta.FindStatusCondition(p.key.Status.Conditions, keywrightv1alpha1.ConditionStalled)
+	if p.trouble == nil || before != nil && before.Reason == p.trouble.reason && before.Message == p.trouble.message {
+		return
 	}
-	if reason(is) == keywrightv1alpha1.ReasonNoTargets && reason(p.key.Status.Conditions) != keywrightv1alpha1.ReasonNoTargets {
+	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, p.trouble.reason, "Reconcile", "%s", p.trouble.message)
+}
+
+// warnOfNoTargets says it once when a selector comes to select nothing: it may be mistyped.
+func (r *SigningKeyReconciler) warnOfNoTargets(p *pass, last reportedStatus) {
+	before := meta.FindStatusCondition(p.key.Status.Conditions, keywrightv1alpha1.ConditionDistributed)
+	said := last.noTargets || last.sent == nil && before != nil && before.Reason == keywrightv1alpha1.ReasonNoTargets
+	if p.targets.matched == 0 && p.targets.selector != nil && !p.frozen() && !said {
 		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, keywrightv1alpha1.ReasonNoTargets, "Distribute",
-			"distribution.namespaceSelector selects no namespace: nobody gets the public keys")
+			"distribution.namespaceSelector selects no namespace: no service gets the public keys")
 	}
 }
 
-// onlyProgress tells whether two statuses differ in how far a distribution is, which goes on, and in nothing else.
+// onlyProgress reports whether two statuses differ in how far a distribution is, which goes on, and in nothing else.
 func onlyProgress(was, is *keywrightv1alpha1.SigningKeyStatus) bool {
 	before := meta.FindStatusCondition(was.Conditions, keywrightv1alpha1.ConditionDistributed)
 	if before == nil || before.Reason != keywrightv1alpha1.ReasonTargetsBehind || is.Targets.InSync == is.Targets.Selected {
@@ -88,6 +115,9 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 		s.ActiveKeyID = a.ID
 	}
 	s.HandledRotateRequest = timeOrNil(ring.HandledRequest)
+	if p.trouble == nil {
+		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)
+	}
 	for _, c := range p.conditions() {
 		c.ObservedGeneration = p.key.Generation
 		meta.SetStatusCondition(&s.Conditions, c)
@@ -127,6 +157,7 @@ func (p *pass) targetsStatus() keywrightv1alpha1.TargetsStatus {
 		Summary: fmt.Sprintf("%d/%d", t.inSync, t.selected),
 	}
 	s.Behind = slices.Clone(t.behind[:min(len(t.behind), maxBehind)])
+	s.LeftBehind = slices.Clone(t.leftBehind[:min(len(t.leftBehind), maxBehind)])
 	return s
 }
 
@@ -145,90 +176,3 @@ func timeOrNil(t time.Time) *metav1.Time {
 	}
 	return &metav1.Time{Time: t.Truncate(time.Second).Local()}
 }
-
-func condition(kind string, ok bool, reason, message string) metav1.Condition {
-	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
-	if ok {
-		c.Status = metav1.ConditionTrue
-	}
-	return c
-}
-
-func (p *pass) conditions() []metav1.Condition {
-	return []metav1.Condition{p.ready(), p.distributed(), p.onTime()}
-}
-
-func (p *pass) ready() metav1.Condition {
-	const kind = keywrightv1alpha1.ConditionReady
-	active := p.keyring.ring.Active()
-	switch {
-	case p.trouble != nil:
-		return condition(kind, false, p.trouble.reason, p.trouble.message)
-	case p.policy.Draining:
-		return condition(kind, false, keywrightv1alpha1.ReasonDraining,
-			"deleted: nothing is signed any more, and the keys leave when the last token has expired")
-	case active == nil || active.SigningFrom.IsZero():
-		return condition(kind, false, keywrightv1alpha1.ReasonStarting, "the first key is on its way to its Secret")
-	default:
-		return condition(kind, true, keywrightv1alpha1.ReasonSigning, "key "+active.ID+" signs")
-	}
-}
-
-func (p *pass) distributed() metav1.Condition {
-	const kind = keywrightv1alpha1.ConditionDistributed
-	t := &p.targets
-	switch {
-	case t.invalidSelector != nil:
-		return condition(kind, false, "InvalidSelector", "distribution.namespaceSelector: "+t.invalidSelector.Error())
-	case p.trouble != nil:
-		return condition(kind, false, p.trouble.reason, "nothing is distributed: see the condition Ready")
-	case len(t.behind) > 0:
-		return condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf(
-			"%d namespaces do not hold the current keys: %s", len(t.behind), names(t.behind)))
-	case t.selected == 0:
-		return condition(kind, true, keywrightv1alpha1.ReasonNoTargets, "distribution.namespaceSelector selects no namespace")
-	default:
-		return condition(kind, true, keywrightv1alpha1.ReasonInSync, fmt.Sprintf("all %d namespaces hold the current keys", t.selected))
-	}
-}
-
-func names(all []string) string {
-	if len(all) <= maxBehind {
-		return strings.Join(all, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:maxBehind], ", "), len(all)-maxBehind)
-}
-
-// overdueAt is from when on a rotation that is due and held up is reported. Publishing the Standby again, which a restart
-// of the controller asks for, is no reason yet.
-func (p *pass) overdueAt() time.Time {
-	if p.decision.Rotation.Due.IsZero() {
-		return time.Time{}
-	}
-	return p.decision.Rotation.Due.Add(p.policy.PropagationDelay + 2*p.policy.ClockSkew)
-}
-
-func (p *pass) onTime() metav1.Condition {
-	const kind = keywrightv1alpha1.ConditionRotationOnTime
-	r := p.decision.Rotation
-	overdue := p.overdueAt()
-	switch {
-	case p.trouble != nil:
-		return condition(kind, false, p.trouble.reason, "nothing is rotated: see the condition Ready")
-	case p.policy.Manual && r.Due.IsZero():
-		return condition(kind, true, keywrightv1alpha1.ReasonManualRotation, "rotates on request only")
-	case overdue.IsZero() || p.now.Before(overdue):
-		return condition(kind, true, keywrightv1alpha1.ReasonOnTime, "no rotation is overdue")
-	case r.Blocked == rotation.NotPublished:
-		return condition(kind, false, keywrightv1alpha1.ReasonNotPublished, fmt.Sprintf(
-			"a rotation is due since %s and waits for %s to hold the Standby key", stamp(r.Due), names(p.targets.behind)))
-	case r.Blocked != rotation.NotBlocked:
-		return condition(kind, false, string(r.Blocked), fmt.Sprintf("a rotation is due since %s", stamp(r.Due)))
-	default:
-		return condition(kind, false, keywrightv1alpha1.ReasonPropagationDelay, fmt.Sprintf(
-			"a rotation is due since %s and waits until %s, when the Standby key has been everywhere for long enough",
-			stamp(r.Due), stamp(r.Ready)))
-	}
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -2,8 +2,12 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,8 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
-	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
-	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 // targets is what the cache shows of the namespaces of one SigningKey.
@@ -20,100 +23,189 @@ type targets struct {
 	// selector is nil when it is invalid.
 	selector        labels.Selector
 	invalidSelector error
-	selected        int
-	inSync          int
-	kept            int
-	// holders counts the namespaces whose ConfigMap has this SigningKey's file, selected or not.
-	holders int
-	// behind are the targets that do not hold the current keys, sorted.
-	behind []string
-	// lagging counts for each published key the awaited files that lack it: those of every target that has a ConfigMap and
-	// of every namespace that keeps its file, Terminating ones aside.
+	// matched counts the namespaces that the selector selects; selected counts the key namespace with them.
+	matched, selected int
+	inSync            int
+	kept              int
+	// holders are the namespaces whose file holds a key, selected or not, sorted.
+	holders []string
+	// behind are the targets that do not hold the current keys, and lacking those of them that are awaited. leftBehind are those
+	// that rotations no longer wait for. All are sorted.
+	behind, lacking, leftBehind []string
+	// terminating are the namespaces that are being deleted and whose ConfigMap is gone, sorted: pods there may run on.
+	terminating []string
+	// lagging counts for each published key the awaited files that lack it.
 	lagging map[string]int
 	// holding counts for each revoked key the files that still hold it.
 	holding map[string]int
-}
-
-// observeTargets reads the cache: namespaces by their metadata, and the ConfigMaps of the one reserved name.
-func observeTargets(
-	ctx context.Context, c client.Reader, key *keywrightv1alpha1.SigningKey, ring *rotation.Keyring,
-) (targets, error) {
-	t := targets{lagging: map[string]int{}, holding: map[string]int{}}
-	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
-	var namespaces metav1.PartialObjectMetadataList
-	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := c.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
-		return t, fmt.Errorf("list namespaces: %w", err)
-	}
-	var configMaps corev1.ConfigMapList
-	if err := c.List(ctx, &configMaps, client.UnsafeDisableDeepCopy); err != nil {
-		return t, fmt.Errorf("list ConfigMaps %s: %w", contract.JWKSConfigMap, err)
-	}
-	files := make(map[string]*corev1.ConfigMap, len(configMaps.Items))
-	for i := range configMaps.Items {
-		if configMaps.Items[i].Name == contract.JWKSConfigMap {
-			files[configMaps.Items[i].Namespace] = &configMaps.Items[i]
-		}
-	}
-	want := wanted{file: key.Name + contract.JWKSSuffix, content: string(ring.JWKS()), ids: ring.PublishedIDs(), files: parsed{}}
-	for i := range ring.Revoked {
-		want.revoked = append(want.revoked, ring.Revoked[i].ID)
-	}
-	for i := range namespaces.Items {
-		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], &want)
-	}
-	slices.Sort(t.behind)
-	return t, nil
+	// revoked are the key IDs that the revocation list of the key namespace names, if it is as the controller left it.
+	revoked []string
+	// digest is one of the resource versions of all awaited ConfigMaps.
+	digest string
 }
 
 // wanted is what every file of one SigningKey is compared with.
 type wanted struct {
-	file, content string
-	ids, revoked  []string
-	files         parsed
+	name    string
+	files   keyFiles
+	ids     []string
+	revoked []string
+	parsed  parsed
+	tracker *PublicationTracker
+	now     time.Time
+	// keepFor is how long a namespace that is no longer selected is awaited, delay the propagation delay.
+	keepFor, delay time.Duration
+	keyNamespace   string
+	versions       []string
+}
+
+// observeTargets reads the cache: namespaces by their metadata, and the ConfigMaps of the one reserved name.
+func (r *SigningKeyReconciler) observeTargets(ctx context.Context, p *pass) (targets, error) {
+	t := targets{lagging: map[string]int{}, holding: map[string]int{}}
+	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(p.key.Spec.Distribution.NamespaceSelector)
+	var namespaces metav1.PartialObjectMetadataList
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := r.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return t, fmt.Errorf("list namespaces: %w", err)
+	}
+	files, err := configMaps(ctx, r.Client)
+	if err != nil {
+		return t, err
+	}
+	ring := &p.keyring.ring
+	want := &wanted{
+		name: p.key.Name, files: filesOf(ring, p.policy, nil), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
+		parsed: parsed{}, tracker: r.Published, now: r.Now(), keepFor: keepFor(p.policy, ring), delay: p.policy.PropagationDelay,
+		keyNamespace: r.KeyNamespace,
+	}
+	for i := range ring.Revoked {
+		want.revoked = append(want.revoked, ring.Revoked[i].ID)
+	}
+	for i := range namespaces.Items {
+		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], want)
+	}
+	for _, names := range [][]string{t.behind, t.lacking, t.leftBehind, t.holders, t.terminating, want.versions} {
+		slices.Sort(names)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(want.versions, "\n")))
+	t.digest = hex.EncodeToString(sum[:16])
+	return t, nil
+}
+
+// configMaps returns what stands under the reserved name, by namespace.
+func configMaps(ctx context.Context, c client.Reader) (map[string]*corev1.ConfigMap, error) {
+	var list corev1.ConfigMapList
+	if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ConfigMaps %s: %w", contract.JWKSConfigMap, err)
+	}
+	files := make(map[string]*corev1.ConfigMap, len(list.Items))
+	for i := range list.Items {
+		if list.Items[i].Name == contract.JWKSConfigMap {
+			files[list.Items[i].Namespace] = &list.Items[i]
+		}
+	}
+	return files, nil
 }
 
 // look counts one namespace.
 func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
+	var content, list string
+	if cm != nil {
+		content, list = cm.Data[want.name+contract.JWKSSuffix], cm.Data[want.name+contract.RevokedSuffix]
+	}
+	holds := content != "" && !issuerfiles.TrustsNobody(content)
+	if holds {
+		t.holders = append(t.holders, ns.Name)
+		for _, id := range want.parsed.keyIDs(content) {
+			if slices.Contains(want.revoked, id) {
+				t.holding[id]++
+			}
+		}
+	}
+	if ns.Name == want.keyNamespace {
+		t.revoked = listAsWritten(cm, want.name)
+	}
+	matches := t.selector != nil && t.selector.Matches(labels.Set(ns.Labels))
+	selected := matches || ns.Name == want.keyNamespace
 	if ns.DeletionTimestamp != nil {
+		if selected && cm == nil {
+			t.terminating = append(t.terminating, ns.Name)
+		}
 		return
 	}
-	var content string
-	var has bool
-	if cm != nil {
-		content, has = cm.Data[want.file]
+	if matches {
+		t.matched++
 	}
-	if has {
-		t.holders++
-	}
-	selected := t.selector != nil && t.selector.Matches(labels.Set(ns.Labels))
 	switch {
 	case selected:
 		t.selected++
-	case has:
+	case holds:
 		t.kept++
 	default:
 		return
 	}
-	if has && content == want.content {
-		if selected {
-			t.inSync++
-		}
+	inSync := content == want.files.keySet && list == want.files.revoked
+	if inSync && selected {
+		t.inSync++
+	}
+	if !inSync {
+		t.behind = append(t.behind, ns.Name)
+	}
+	t.await(ns.Name, cm, inSync, t.over(ns.Name, cm, selected, want), want)
+}
+
+// over reports whether the time of a namespace that is no longer selected is over: then nobody waits for it, whatever it refuses.
+func (t *targets) over(namespace string, cm *corev1.ConfigMap, selected bool, want *wanted) bool {
+	since := want.tracker.deselectedSince(want.name, namespace, selected || t.selector == nil)
+	if since.IsZero() {
+		return false
+	}
+	if at := recordsOf(cm)[want.name].DeselectedAt; at != nil && at.Before(since) {
+		since = *at
+	}
+	return !want.now.Before(since.Add(want.keepFor + time.Second))
+}
+
+// await counts what a rotation waits for. A target without a ConfigMap is awaited only if there was one: nobody else there can
+// have mounted it.
+func (t *targets) await(namespace string, cm *corev1.ConfigMap, inSync, over bool, want *wanted) {
+	awaited := want.tracker.awaits(want.name, namespace, inSync, want.delay)
+	switch {
+	case !awaited:
+		t.leftBehind = append(t.leftBehind, namespace)
+		return
+	case over || cm == nil && !want.tracker.wasLost(want.name, namespace):
 		return
 	}
-	t.behind = append(t.behind, ns.Name)
-	if cm == nil {
-		return // reported, not awaited: nobody there can have mounted it
+	var held []string
+	if cm != nil {
+		want.versions = append(want.versions, namespace+" "+string(cm.UID)+" "+cm.ResourceVersion)
+		held = want.parsed.keyIDs(cm.Data[want.name+contract.JWKSSuffix])
 	}
-	held := want.files.keyIDs(content)
-	for _, id := range held {
-		if slices.Contains(want.revoked, id) {
-			t.holding[id]++
-		}
-	}
+	lacks := false
 	for _, id := range want.ids {
 		if !slices.Contains(held, id) {
 			t.lagging[id]++
+			lacks = true
 		}
 	}
+	if lacks {
+		t.lacking = append(t.lacking, namespace)
+	}
+}
+
+// listAsWritten returns the key IDs of a revocation list that is as the controller left it, nil for any other.
+func listAsWritten(cm *corev1.ConfigMap, name string) []string {
+	if cm == nil {
+		return nil
+	}
+	content, ok := cm.Data[name+contract.RevokedSuffix]
+	if !ok || recordsOf(cm)[name].RevokedDigest != digestOf(content) {
+		return nil
+	}
+	list, err := issuerfiles.DecodeRevoked([]byte(content))
+	if err != nil {
+		return nil
+	}
+	return list.KeyIDs
 }

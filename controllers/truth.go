@@ -13,6 +13,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
 )
 
 // truth asks the API server itself, for the few decisions that neither memory nor a cache may make.
@@ -30,7 +31,7 @@ type truth struct {
 // namesFor is how long a list of names serves: after a start every namespace asks for it.
 const namesFor = time.Second
 
-// confirm reads keyring and signing-key Secret of one SigningKey, and stores the projection that they make. It tells
+// confirm reads keyring and signing-key Secret of one SigningKey, and stores the projection that they make. It reports
 // whether the keyring may be believed: it exists and is at least as new as the Secret.
 func (t *truth) confirm(ctx context.Context, name string) (bool, error) {
 	before := t.now()
@@ -46,8 +47,8 @@ func (t *truth) confirm(ctx context.Context, name string) (bool, error) {
 	if secret != nil && secretGeneration(secret) > keyring.ring.Generation {
 		return false, nil
 	}
-	fresh := newProjection(&keyring.ring, before)
-	fresh.selector, fresh.keepFor, fresh.frozen = held.selector, held.keepFor, held.frozen
+	fresh := newProjection(&keyring.ring, rotation.Policy{}, held.revoked, before)
+	fresh.selector, fresh.keyNamespace, fresh.keepFor, fresh.frozen = held.selector, held.keyNamespace, held.keepFor, held.frozen
 	t.projections.set(name, fresh)
 	return true, nil
 }

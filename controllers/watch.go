@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -58,12 +59,12 @@ func controllerOptions(workers int) controller.Options {
 
 // SetupWithManager watches SigningKeys, their Secrets, the namespaces they may select and the ConfigMaps there.
 func (r *SigningKeyReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionChanged())
+	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionChanged(), finalizersChanged())
 	return ctrl.NewControllerManagedBy(mgr).Named("signingkey").
 		For(&keywrightv1alpha1.SigningKey{}, builder.WithPredicates(asked)).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(secretToSigningKey)).
 		WatchesMetadata(&corev1.Namespace{}, r.wakeAll(), builder.WithPredicates(selectionChanged())).
-		Watches(&corev1.ConfigMap{}, r.Given.handler()).
+		Watches(&corev1.ConfigMap{}, r.Published.handler()).
 		WatchesRawSource(r.Nudges.source(func(f func(string)) { r.Nudges.progressed = f })).
 		WithOptions(controllerOptions(4)).
 		Complete(r)
@@ -206,7 +207,10 @@ func (r *SigningKeyReconciler) wakeAll() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q queue) { wake(ctx, q) },
 		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q queue) { wake(ctx, q) },
-		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q queue) { wake(ctx, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			r.Published.namespaceGone(e.Object.GetName())
+			wake(ctx, q)
+		},
 	}
 }
 
@@ -215,6 +219,13 @@ func selectionChanged() predicate.Predicate {
 	return predicate.Or(deletionChanged(), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },
 	})
+}
+
+// finalizersChanged passes what can take the finalizer away.
+func finalizersChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return !slices.Equal(e.ObjectOld.GetFinalizers(), e.ObjectNew.GetFinalizers())
+	}}
 }
 
 func deletionChanged() predicate.Predicate {

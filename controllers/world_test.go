@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -101,15 +103,30 @@ func (w *world) namespace(name string, labels map[string]string) {
 func (w *world) restart() {
 	registry, projections := NewMetrics(prometheus.NewRegistry(), w.clock.now), NewProjections()
 	namespace := "keys-" + strings.TrimPrefix(w.name, "key-")
+	installation := &Installation{Client: ownKeys{w.Client, w.name}, KeyNamespace: namespace}
 	w.keys = &SigningKeyReconciler{
-		Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
-		Projections: projections, Given: NewGiven(w.clock.now), Nudges: NewNudges(), Metrics: registry,
+		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
+		Projections: projections, Published: NewPublicationTracker(w.clock.now), Nudges: NewNudges(), Metrics: registry,
 	}
 	w.files = &DistributionReconciler{
-		Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
+		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
 		Projections: projections, Metrics: registry, Applier: fmt.Sprintf("keywright-create-%p", projections),
 		truth: &truth{api: w.Client, keyNamespace: namespace, now: w.clock.now, projections: projections},
 	}
+}
+
+// ownKeys shows of all SigningKeys those of one world: the worlds of other tests are other installations, on the same API server.
+type ownKeys struct {
+	client.Reader
+	name string
+}
+
+func (c ownKeys) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	err := c.Reader.List(ctx, list, opts...)
+	if keys, ok := list.(*keywrightv1alpha1.SigningKeyList); ok {
+		keys.Items = slices.DeleteFunc(keys.Items, func(k keywrightv1alpha1.SigningKey) bool { return k.Name != c.name })
+	}
+	return err
 }
 
 func (w *world) must(err error) {
@@ -160,6 +177,7 @@ func (w *world) settle() {
 	w.Helper()
 	for range 4 {
 		w.reconcileKey()
+		w.reconcileFile(w.keys.KeyNamespace)
 		for _, target := range w.targets {
 			w.reconcileFile(target)
 		}
@@ -215,7 +233,7 @@ func (w *world) signs() string {
 	if s == nil {
 		return ""
 	}
-	return keyID(s.Data[contract.ActiveFile])
+	return issuerfiles.KeyID(s.Data[contract.ActiveFile])
 }
 
 // configMap reads the ConfigMap of a namespace, nil if there is none.
@@ -243,7 +261,7 @@ func (w *world) trusted(namespace string) []string {
 	if !ok {
 		return nil
 	}
-	return keyIDs([]byte(file))
+	return issuerfiles.KeyIDs([]byte(file))
 }
 
 // condition returns "status reason" of a condition.

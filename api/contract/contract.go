@@ -22,22 +22,10 @@ const (
 	ActiveFile = "active.jwk"
 	// JWKSFile holds the public keys as a JWKS (RFC 7517 section 5): Standby, Active and Retired.
 	JWKSFile = "jwks.json"
-	// PolicyFile holds the issuing policy: a JSON object of the members below.
+	// PolicyFile holds the issuing policy, a JSON object: package issuerfiles has its members.
 	PolicyFile = "policy.json"
-)
-
-// The members of PolicyFile.
-const (
-	// PolicySigningKey is the name of the SigningKey (string).
-	PolicySigningKey = "signingKey"
-	// PolicyAlgorithm is the JWS algorithm of the Active key (string, RFC 7518 section 3.1).
-	PolicyAlgorithm = "algorithm"
-	// PolicyMaxLifetime is the longest lifetime of a token, exp - iat, in whole seconds (number).
-	PolicyMaxLifetime = "maxLifetimeSeconds"
-	// PolicyClockSkew is by how much the clocks of issuers and verifiers may differ, in whole seconds (number).
-	PolicyClockSkew = "clockSkewSeconds"
-	// PolicyNextRotation is when the next scheduled rotation is due (string, RFC 3339), absent when none is scheduled.
-	PolicyNextRotation = "nextRotationTime"
+	// RevokedFile holds the IDs of the keys that must not sign: package issuerfiles has its format.
+	RevokedFile = "revoked"
 )
 
 // The keyring Secret.
@@ -46,8 +34,13 @@ const (
 	KeyringFile = "keyring.json"
 )
 
-// JWKSSuffix ends the name of each file of JWKSConfigMap: one file a SigningKey, "<name>.json".
-const JWKSSuffix = ".json"
+// The files of JWKSConfigMap: two for each SigningKey.
+const (
+	// JWKSSuffix ends the name of a key set, "<name>.json".
+	JWKSSuffix = ".json"
+	// RevokedSuffix ends the name of a revocation list, "<name>.revoked".
+	RevokedSuffix = ".revoked"
+)
 
 // MountPath is where pods mount JWKSConfigMap, as a projected volume with optional: false and without subPath.
 const MountPath = "/var/run/keywright/jwks"
@@ -71,6 +64,9 @@ const (
 	// ProjectionsAnnotation on JWKSConfigMap is a JSON object: for each SigningKey the keyring generation that its file
 	// was made from, and since when the namespace is no longer selected.
 	ProjectionsAnnotation = Group + "/projections"
+	// KeyNamespaceAnnotation on a SigningKey is the key namespace of the installation that reconciles it. Another installation
+	// writes nothing.
+	KeyNamespaceAnnotation = Group + "/key-namespace"
 	// RotateAnnotation on a SigningKey asks for one rotation. Its value is the time of the request (RFC 3339).
 	RotateAnnotation = Group + "/rotate-requested-at"
 	// NudgedAnnotation on a pod is when the controller touched it last, to make its kubelet renew the mounted files at once

@@ -12,6 +12,7 @@ func (s *SigningKeySpec) Default() {
 	orElse(&s.DeletionPolicy, Retain)
 	orElse(&s.Rotation.Mode, Automatic)
 	orElse(&s.Rotation.Interval, metav1.Duration{Duration: 720 * time.Hour})
+	orElse(&s.Rotation.WaitForTargets, metav1.Duration{Duration: 24 * time.Hour})
 	orElse(&s.Token.MaxLifetime, metav1.Duration{Duration: time.Hour})
 	orElse(&s.Token.ClockSkew, metav1.Duration{Duration: time.Minute})
 	orElse(&s.Distribution.PropagationDelay, metav1.Duration{Duration: 15 * time.Minute})

@@ -10,13 +10,19 @@ const (
 	ConditionDistributed = "Distributed"
 	// ConditionRotationOnTime is False while a rotation is due and held up.
 	ConditionRotationOnTime = "RotationOnTime"
+	// ConditionStalled is True while only an admin can help, and absent otherwise: what kstatus, Flux and Argo CD call failed.
+	ConditionStalled = "Stalled"
 )
 
 // The reasons of the conditions.
 const (
+	ReasonPending          = "Pending"
 	ReasonSigning          = "Signing"
 	ReasonStarting         = "Starting"
 	ReasonDraining         = "Draining"
+	ReasonDeleting         = "Deleting"
+	ReasonKeyRevoked       = "KeyRevoked"
+	ReasonWriteRefused     = "WriteRefused"
 	ReasonKeyringRestored  = "KeyringRestored"
 	ReasonKeyringInvalid   = "KeyringInvalid"
 	ReasonKeysLost         = "KeysLost"
@@ -24,6 +30,7 @@ const (
 	ReasonInSync           = "InSync"
 	ReasonNoTargets        = "NoTargets"
 	ReasonTargetsBehind    = "TargetsBehind"
+	ReasonInvalidSelector  = "InvalidSelector"
 	ReasonOnTime           = "OnTime"
 	ReasonManualRotation   = "ManualRotation"
 	ReasonNotPublished     = "NotPublished"
@@ -37,7 +44,7 @@ type SigningKeyStatus struct {
 	// observedGeneration is the metadata.generation that this status was made from.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Distributed and RotationOnTime.
+	// conditions are Ready, Distributed and RotationOnTime, and Stalled while only an admin can help.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
@@ -119,6 +126,12 @@ type TargetsStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	Behind []string `json:"behind,omitempty"`
+	// leftBehind names up to ten namespaces for which rotations no longer wait: they refused a key, or lost it again and again,
+	// for rotation.waitForTargets. They are awaited again once they have held the current keys for the propagation delay.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=10
+	// +optional
+	LeftBehind []string `json:"leftBehind,omitempty"`
 }
 
 // RevocationStatus is the receipt of one revocation: what was done about the key, and when. No signal of the API tells that
@@ -127,7 +140,7 @@ type RevocationStatus struct {
 	// keyID is the kid.
 	// +kubebuilder:validation:MaxLength=43
 	KeyID string `json:"keyID"`
-	// revokedAt is when the keyring recorded the revocation. From then on no file is written with the key.
+	// revokedAt is when the controller took the revocation up. From then on no file is written with the key.
 	RevokedAt metav1.Time `json:"revokedAt"`
 	// known is false when the keyring held no such key. It is remembered all the same.
 	Known bool `json:"known"`
@@ -149,4 +162,14 @@ type RevocationStatus struct {
 	// removedAt.
 	// +optional
 	ExpectedEverywhereBy *metav1.Time `json:"expectedEverywhereBy,omitempty"`
+	// terminating names up to ten namespaces that are being deleted and whose pods may have the key until they end: their file
+	// can no longer be written. While there are any, expectedEverywhereBy is not set.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=10
+	// +optional
+	Terminating []string `json:"terminating,omitempty"`
+	// problem says what could not be done about the key, and why. It is empty when nothing is in the way.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Problem string `json:"problem,omitempty"`
 }

@@ -26,6 +26,7 @@ type SigningKey struct {
 	// +required
 	Spec SigningKeySpec `json:"spec"`
 	// status is what the controller reports. It is never read back.
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "no controller has looked at this SigningKey yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	// +optional
 	Status SigningKeyStatus `json:"status,omitzero"`
 }
@@ -89,7 +90,8 @@ type SigningKeySpec struct {
 	// +optional
 	RevokedKeyIDs []string `json:"revokedKeyIDs,omitempty"`
 	// deletionPolicy says what happens to trust when this object is deleted. Retain leaves Secrets and files in place.
-	// Drain stops the signing and removes the files when the last token has expired. Delete removes all at once.
+	// Drain stops the signing and takes the keys away when the last token has expired. Delete takes them away at once. Either
+	// way the object is Terminating until every pod has had the propagation delay to read that nobody is trusted any more.
 	// +kubebuilder:default=Retain
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -132,6 +134,16 @@ type Rotation struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="must be between 1s and 87600h: 720h would do",reason=FieldValueInvalid
 	// +optional
 	Interval metav1.Duration `json:"interval,omitzero"`
+	// waitForTargets is how long namespaces that refuse the next key, or lose it again and again, delay a rotation that is due,
+	// like 24h. Then it happens without them: their pods reject the new tokens until the file is right. At least
+	// 2 * propagationDelay + clockSkew is waited.
+	// +kubebuilder:default="24h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="must be between 1s and 8760h: 24h would do",reason=FieldValueInvalid
+	// +optional
+	WaitForTargets metav1.Duration `json:"waitForTargets,omitzero"`
 }
 
 // Token bounds the tokens that are signed.
@@ -156,7 +168,10 @@ type Token struct {
 
 // Distribution says which namespaces trust the key, and how fast its files travel.
 type Distribution struct {
-	// namespaceSelector selects the namespaces that get the public keys. {} selects every namespace.
+	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write
+	// {matchLabels: {}}: an empty selector is refused, since that is what remains of a misspelt one. Programs in Go, which leave
+	// empty maps out, say that the label kubernetes.io/metadata.name Exists.
+	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must say which namespaces: matchLabels: {keywright.dev/verify: 'true'} would do, or matchLabels: {} for every namespace",reason=FieldValueInvalid
 	// +required
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
 	// propagationDelay is by how much the files of any running pod may lag behind the API, like 15m. A key is published for

@@ -67,10 +67,10 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 		}
 	}
 	if directory := settings.SigningKey.Directory; directory != "" {
-		key, err := keys.Load(directory)
+		key, err := keys.Load(directory, settings.SigningKey.KeySetDirectory)
 		check("signingKey.directory", err)
-		if err == nil && key.Draining() {
-			summary += fmt.Sprintf("SigningKey %s signs with no key: it drains", key.SigningKey)
+		if err == nil && !key.Signs() {
+			summary += fmt.Sprintf("SigningKey %s signs with no key: %s", key.SigningKey, key.Stopped)
 		} else if err == nil {
 			summary += fmt.Sprintf("SigningKey %s signs with key %s", key.SigningKey, key.KeyID)
 		}

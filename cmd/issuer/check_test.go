@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"maps"
 	"math/big"
 	"os"
@@ -24,6 +23,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 // TestMain is the issuer itself where a test asks for it, so that its exit code can be seen.
@@ -65,11 +65,15 @@ func mounted(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	policy, err := issuerfiles.Policy{SigningKey: "main", Algorithm: "ES256", MaxLifetime: 15 * time.Minute}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return map[string]string{
 		"tls.crt": cert, "tls.key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 		contract.ActiveFile: string(active), contract.JWKSFile: string(jwks),
-		contract.PolicyFile: fmt.Sprintf(`{%q:"main",%q:"ES256",%q:900}`, contract.PolicySigningKey, contract.PolicyAlgorithm, contract.PolicyMaxLifetime),
+		contract.PolicyFile: string(policy),
 		"ldap-ca.crt":       cert, "ldap-password": "canary\n",
 		"them.json": string(jwks), "cluster-ca.crt": cert, "cluster-token": "canary\n",
 		"issuer.yaml": `apiVersion: issuer.keywright.dev/v1alpha1

@@ -1,6 +1,9 @@
 package rotation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Blocked says what a rotation that is due waits for.
 type Blocked string
@@ -26,6 +29,9 @@ type Rotation struct {
 	// while Blocked is not empty.
 	Ready   time.Time
 	Blocked Blocked
+	// Deadline is when the rotation happens although some targets do not hold the Standby for long enough: they are left behind.
+	// It is zero while the rotation waits for something else.
+	Deadline time.Time
 }
 
 // At returns when the rotation will happen if nothing changes, zero if that cannot be said.
@@ -42,7 +48,7 @@ func (r Rotation) At() time.Time {
 // activate lets the Standby sign when it is due and every verifier is bound to know it, or when nothing else can sign.
 func (p *planner) activate() {
 	s := p.ring.Standby()
-	if s == nil || p.policy.Draining {
+	if s == nil || p.policy.Ending() {
 		return
 	}
 	if p.ring.Active() == nil {
@@ -50,10 +56,12 @@ func (p *planner) activate() {
 		return
 	}
 	r := p.rotation()
-	if at := r.At(); at.IsZero() || p.at.Before(at) {
-		return
+	switch at := r.At(); {
+	case !at.IsZero() && !p.at.Before(at):
+		p.swap(s, Move{Reason: r.Reason})
+	case !r.Deadline.IsZero() && !p.at.Before(r.Deadline):
+		p.swap(s, Move{Reason: r.Reason, LeftBehind: true})
 	}
-	p.swap(s, r.Reason, false)
 }
 
 // activateAlone is for a keyring without an Active key. The first key of a name signs as soon as it is published: no
@@ -62,14 +70,22 @@ func (p *planner) activateAlone(s *Key) {
 	switch {
 	case p.ring.EverActive:
 		early := s.PublishedAt.IsZero() || p.at.Before(p.readyTime(s))
-		p.swap(s, KeyRevoked, early)
-	case !s.PublishedAt.IsZero():
-		p.swap(s, FirstKey, true)
+		p.swap(s, Move{Reason: KeyRevoked, Early: early})
+	case !s.PublishedAt.IsZero() || p.served(s) && !p.at.Before(s.PreparedAt.Add(firstKeyWait)):
+		p.swap(s, Move{Reason: FirstKey, Early: true})
 	}
 }
 
+// firstKeyWait is how long the first key of a name waits for targets that refuse it.
+const firstKeyWait = time.Minute
+
+// served reports whether the issuers serve the key at /jwks.
+func (p *planner) served(k *Key) bool {
+	return p.observed.Secret.Present && slices.Contains(p.observed.Secret.Published, k.ID)
+}
+
 // swap makes s the Active key. The old one keeps its public half only. A pending request is answered by it.
-func (p *planner) swap(s *Key, why Reason, early bool) {
+func (p *planner) swap(s *Key, how Move) {
 	if a := p.ring.Active(); a != nil {
 		p.retire(a, Superseded)
 	}
@@ -80,7 +96,8 @@ func (p *planner) swap(s *Key, why Reason, early bool) {
 	if p.policy.RotateRequested.After(p.ring.HandledRequest) && !p.fromTheFuture() {
 		p.ring.HandledRequest = p.policy.RotateRequested
 	}
-	p.out.Moves = append(p.out.Moves, Move{Kind: Activate, KeyID: s.ID, Reason: why, Early: early})
+	how.Kind, how.KeyID = Activate, s.ID
+	p.out.Moves = append(p.out.Moves, how)
 }
 
 // rotation says when the Standby takes over from the Active key.
@@ -101,7 +118,23 @@ func (p *planner) rotation() Rotation {
 	default:
 		r.Ready = p.readyTime(s)
 	}
+	if s != nil && (r.Blocked == NotBlocked || r.Blocked == NotPublished) {
+		r.Deadline = p.deadline(s, r.Due)
+	}
 	return r
+}
+
+// deadline is when a rotation that is due waits no longer for targets that refuse the key, or lose it again and again. It is
+// counted from the first hand-over by this process, since only a running controller can give targets a key.
+func (p *planner) deadline(s *Key, due time.Time) time.Time {
+	from := p.observed.HandedOver[s.ID]
+	if due.IsZero() || from.IsZero() || !p.served(s) {
+		return time.Time{}
+	}
+	if due.After(from) {
+		from = due
+	}
+	return from.Add(p.policy.waitForTargets())
 }
 
 // due says why and since when, or from when on, a rotation is wanted.
@@ -138,6 +171,11 @@ func (p *planner) readyTime(k *Key) time.Time {
 func (p *planner) schedule() {
 	p.out.Rotation = p.rotation()
 	p.wakeAt(p.out.Rotation.At())
+	p.wakeAt(p.out.Rotation.Deadline)
+	if s := p.ring.Standby(); s != nil && !p.ring.EverActive {
+		p.wakeAt(s.PreparedAt.Add(firstKeyWait))
+	}
+	p.scheduleEnd()
 	p.wakeAt(p.policy.RotateRequested.Add(-p.policy.ClockSkew))
 	for i := range p.ring.Keys {
 		if k := &p.ring.Keys[i]; k.State == Retired && k.Published() && !k.SupersededAt.IsZero() {

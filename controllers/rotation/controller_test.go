@@ -132,7 +132,7 @@ func (c *controller) rebuild() {
 			others = append(others, k)
 		}
 	}
-	c.decision = rotation.Decision{Next: rotation.Rebuild(now, c.secret.gen, active, others)}
+	c.decision = rotation.Decision{Next: rotation.Rebuild(now, c.secret.gen, active, others, nil)}
 	c.log("rebuild from Secret generation %d", c.secret.gen)
 	c.step = c.writeKeyring
 }
@@ -202,8 +202,8 @@ func (c *controller) publish() {
 	ring := c.ring.Clone()
 	c.projection = &ring
 	want := secret{gen: ring.Generation, keys: slices.Sorted(slices.Values(ring.PublishedIDs()))}
-	if p, ok := ring.IssuingPolicy(c.policy); ok {
-		want.active, want.lifetime = ring.Active().ID, p.MaxLifetime
+	if a := ring.Active(); a != nil {
+		want.active, want.lifetime = a.ID, ring.IssuingPolicy(c.policy).MaxLifetime
 	}
 	if c.secretRV == 0 || !equalSecrets(want, c.secret) {
 		c.step = func() { c.writeSecret(want) }

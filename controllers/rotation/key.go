@@ -83,6 +83,10 @@ type Key struct {
 	PreparedAt time.Time `json:"preparedAt,omitzero"`
 	// PublishedAt is since when every awaited projection has been seen to hold the key, without a break.
 	PublishedAt time.Time `json:"publishedAt,omitzero"`
+	// Proof is a digest of the resource versions of all awaited projections, which held the key from PublishedAt to ProofAt
+	// without a break. A controller that starts and finds the same digest knows that nothing changed while none was running.
+	Proof   string    `json:"proof,omitempty"`
+	ProofAt time.Time `json:"proofAt,omitzero"`
 	// ActivatedAt is when it was decided that the key signs.
 	ActivatedAt time.Time `json:"activatedAt,omitzero"`
 	// SigningFrom is when the signing-key Secret was first seen to hold the key as the Active one. The rotation interval
@@ -102,5 +106,5 @@ type Key struct {
 	RemovedAt time.Time `json:"removedAt,omitzero"`
 }
 
-// Published tells whether the key belongs in every JWKS.
+// Published reports whether the key belongs in every JWKS.
 func (k *Key) Published() bool { return k.RemovedAt.IsZero() }

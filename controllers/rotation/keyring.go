@@ -23,8 +23,33 @@ type Keyring struct {
 	Revoked []Revocation `json:"revoked,omitempty"`
 	// HandledRequest is the time of the newest rotation request that was carried out.
 	HandledRequest time.Time `json:"handledRequest,omitzero"`
-	// EverActive tells whether any key of this name was ever Active, and so whether a token can exist.
+	// EverActive reports whether any key of this name was ever Active, and so whether a token can exist.
 	EverActive bool `json:"everActive,omitempty"`
+	// Spec is that of the key which was prepared last. A tombstone is of its type.
+	Spec KeySpec `json:"spec,omitzero"`
+	// EndingAt is since when no key is published any more, because the SigningKey is being deleted. EndedAt is since when every
+	// projection was seen without a key, without a break.
+	EndingAt time.Time `json:"endingAt,omitzero"`
+	EndedAt  time.Time `json:"endedAt,omitzero"`
+}
+
+// KeySpec returns that of the key which was prepared last, the zero KeySpec if there never was one.
+func (r *Keyring) KeySpec() KeySpec {
+	if r.Spec == (KeySpec{}) && len(r.Keys) > 0 {
+		return r.Keys[len(r.Keys)-1].KeySpec
+	}
+	return r.Spec
+}
+
+// LongestLifetime returns the longest lifetime of a token that any published key ever signed under.
+func (r *Keyring) LongestLifetime() time.Duration {
+	var longest time.Duration
+	for i := range r.Keys {
+		if r.Keys[i].Published() {
+			longest = max(longest, r.Keys[i].MaxLifetime)
+		}
+	}
+	return longest
 }
 
 // Encode returns the keyring as the JSON of the keyring Secret.
@@ -122,9 +147,10 @@ func (r *Keyring) PublishedIDs() []string {
 	return ids
 }
 
-// Equal tells whether two keyrings say the same.
+// Equal reports whether two keyrings say the same.
 func (r Keyring) Equal(o Keyring) bool {
-	return r.Generation == o.Generation && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
+	return r.Version == o.Version && r.Generation == o.Generation && r.Spec == o.Spec &&
+		r.EndingAt.Equal(o.EndingAt) && r.EndedAt.Equal(o.EndedAt) && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
 		slices.EqualFunc(r.Revoked, o.Revoked, equalRevocations) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
 }
 
@@ -133,6 +159,6 @@ func equalKeys(a, b Key) bool {
 		bytes.Equal(a.Private, b.Private) && a.RetiredIn == b.RetiredIn && a.MaxLifetime == b.MaxLifetime &&
 		a.PreparedAt.Equal(b.PreparedAt) && a.PublishedAt.Equal(b.PublishedAt) && a.ActivatedAt.Equal(b.ActivatedAt) &&
 		a.SigningFrom.Equal(b.SigningFrom) && a.RetiredAt.Equal(b.RetiredAt) && a.SupersededAt.Equal(b.SupersededAt) &&
-		a.SupersededIn == b.SupersededIn &&
+		a.SupersededIn == b.SupersededIn && a.Proof == b.Proof && a.ProofAt.Equal(b.ProofAt) &&
 		a.RemovedAt.Equal(b.RemovedAt)
 }

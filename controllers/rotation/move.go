@@ -35,6 +35,8 @@ const (
 	TokensExpired Reason = "TokensExpired"
 	// Draining is that the SigningKey was deleted with the policy Drain.
 	Draining Reason = "Draining"
+	// Deleted is that the SigningKey was deleted with the policy Delete.
+	Deleted Reason = "Deleted"
 )
 
 // Move is one step of one key.
@@ -45,4 +47,6 @@ type Move struct {
 	// Early marks an Activate of a key that was not published for the propagation delay: the first key, or one that a
 	// revocation promoted. Some verifiers may not know it yet.
 	Early bool
+	// LeftBehind marks an Activate that did not wait any longer for targets that refuse the key.
+	LeftBehind bool
 }

@@ -16,6 +16,13 @@ type Observed struct {
 	// Given is, for each published key, when the caller last saw an awaited target come to hold it: not before it began to
 	// watch them. What happened to the targets before that, nobody knows, so a Standby waits from there.
 	Given map[string]time.Time
+	// HandedOver is, for each published key, when this process first handed it to the distribution. A key that is not in the map
+	// was not handed over yet.
+	HandedOver map[string]time.Time
+	// Digest is one of the resource versions of all awaited projections, empty if it was not made.
+	Digest string
+	// Holders counts the files that hold any key of this SigningKey, whoever wrote it, in namespaces that can be written to.
+	Holders int
 	// Holding counts, for each revoked key, the files that still hold it: those of all targets and of all namespaces that
 	// keep their file. A key that is not in the map is in none.
 	Holding map[string]int

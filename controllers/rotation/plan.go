@@ -19,6 +19,9 @@ type Decision struct {
 	Wake time.Time
 	// Rotation says when the next rotation is, and what it waits for.
 	Rotation Rotation
+	// Ended is set when the SigningKey is being deleted and nobody trusts its keys any more: every projection has been seen
+	// without one for the propagation delay.
+	Ended bool
 	// Restored is set when the signing-key Secret was made from a later keyring than this one, which therefore comes from
 	// a backup. Nothing but revocations may then be written.
 	Restored bool
@@ -50,10 +53,12 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	p.noteSuperseded()
 	p.notePublication()
 	p.drain()
+	p.takeAllAway()
 	p.replaceUnsuitableStandby()
 	p.activate()
 	p.remove()
 	p.forget()
+	p.noteEnded()
 	p.prepare()
 	p.schedule()
 	if len(p.out.Moves) > 0 || p.out.Wanted != nil {
@@ -68,6 +73,7 @@ func (d *Decision) Prepare(now time.Time, m Material) {
 	d.Next.Keys = append(d.Next.Keys, Key{
 		ID: m.ID, KeySpec: *d.Wanted, State: Standby, Public: m.Public, Private: m.Private, PreparedAt: now,
 	})
+	d.Next.Spec = *d.Wanted
 	d.Moves = append(d.Moves, Move{Kind: Prepare, KeyID: m.ID, Reason: d.Why})
 	d.Wanted = nil
 }
@@ -117,10 +123,24 @@ func (p *planner) notePublication() {
 			if k.PublishedAt.IsZero() {
 				k.PublishedAt = p.now
 			}
+			p.prove(k)
 		case k.State == Standby:
-			k.PublishedAt = time.Time{}
+			k.PublishedAt, k.Proof, k.ProofAt = time.Time{}, "", time.Time{}
 		}
 	}
+}
+
+// prove records what a later process can compare with to know that the Standby stayed everywhere while none was running. In a
+// busy cluster, where some file changes all the time, that is one write per propagation delay.
+func (p *planner) prove(k *Key) {
+	digest := p.observed.Digest
+	if k.State != Standby || digest == "" || digest == k.Proof || (k.Proof != "" && p.at.Before(k.ProofAt.Add(p.policy.PropagationDelay))) {
+		return
+	}
+	if given := p.observed.Given[k.ID]; given.After(k.PublishedAt) {
+		k.PublishedAt = given // what was before that, this process does not know
+	}
+	k.Proof, k.ProofAt = digest, p.now
 }
 
 func (p *planner) everywhere(id string) bool {
@@ -201,7 +221,7 @@ func (p *planner) forget() {
 
 // prepare wants a new Standby whenever none waits.
 func (p *planner) prepare() {
-	if p.policy.Draining || p.ring.Standby() != nil {
+	if p.policy.Ending() || p.ring.Standby() != nil {
 		return
 	}
 	spec := p.policy.KeySpec

@@ -19,8 +19,20 @@ type Policy struct {
 	Revoked []string
 	// RotateRequested is the time of the newest rotation request, zero if there is none.
 	RotateRequested time.Time
+	// WaitForTargets bounds how long targets that refuse a key, or lose it again and again, delay a rotation.
+	WaitForTargets time.Duration
 	// Draining stops the signing; keys are removed when the last token has expired.
 	Draining bool
+	// Deleting takes all trust away at once.
+	Deleting bool
+}
+
+// Ending reports whether the SigningKey is being deleted, and nothing is signed any more.
+func (p *Policy) Ending() bool { return p.Draining || p.Deleting }
+
+// waitForTargets is at least as long as a target that refuses nothing can need.
+func (p *Policy) waitForTargets() time.Duration {
+	return max(p.WaitForTargets, 2*p.PropagationDelay+p.ClockSkew)
 }
 
 // LongestLifetime is the largest MaxLifetime that the API accepts. A rebuilt keyring, which cannot know under which

@@ -1,15 +1,13 @@
 package rotation
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"time"
 )
 
-// JWKS returns the published public keys as a JWKS (RFC 7517 section 5), sorted by kid, so that equal sets are equal
-// bytes.
-func (r *Keyring) JWKS() []byte {
+// PublishedKeys returns the keys that belong in every JWKS, sorted by kid.
+func (r *Keyring) PublishedKeys() []*Key {
 	keys := make([]*Key, 0, len(r.Keys))
 	for i := range r.Keys {
 		if r.Keys[i].Published() {
@@ -17,16 +15,7 @@ func (r *Keyring) JWKS() []byte {
 		}
 	}
 	slices.SortFunc(keys, func(a, b *Key) int { return strings.Compare(a.ID, b.ID) })
-	var b bytes.Buffer
-	b.WriteString(`{"keys":[`)
-	for i, k := range keys {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(k.Public)
-	}
-	b.WriteString("]}")
-	return b.Bytes()
+	return keys
 }
 
 // IssuingPolicy is what an issuer must keep to.
@@ -37,18 +26,17 @@ type IssuingPolicy struct {
 	NextRotation time.Time
 }
 
-// IssuingPolicy returns the policy for the Active key, and false when there is none. Its lifetime never passes the
-// longest one that the keyring has recorded for the key: retirement counts from that record.
-func (r *Keyring) IssuingPolicy(p Policy) (IssuingPolicy, bool) {
+// IssuingPolicy returns what issuers keep to, also while no key is Active. Its lifetime never passes the longest one that the
+// keyring has recorded for the Active key: retirement counts from that record.
+func (r *Keyring) IssuingPolicy(p Policy) IssuingPolicy {
+	out := IssuingPolicy{Algorithm: p.Algorithm, MaxLifetime: p.MaxLifetime, ClockSkew: p.ClockSkew}
 	a := r.Active()
 	if a == nil {
-		return IssuingPolicy{}, false
+		return out
 	}
-	out := IssuingPolicy{
-		Algorithm: a.Algorithm, MaxLifetime: min(p.MaxLifetime, a.MaxLifetime), ClockSkew: p.ClockSkew,
-	}
+	out.Algorithm, out.MaxLifetime = a.Algorithm, min(p.MaxLifetime, a.MaxLifetime)
 	if !p.Manual {
 		out.NextRotation = a.ActivatedAt.Add(p.Interval)
 	}
-	return out, true
+	return out
 }

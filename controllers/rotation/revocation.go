@@ -65,18 +65,22 @@ func (p *planner) revoke() {
 
 // noteRevoked records how far each revocation has come.
 func (p *planner) noteRevoked() {
-	s := p.observed.Secret
 	for i := range p.ring.Revoked {
-		r := &p.ring.Revoked[i]
-		if r.Signed && r.SigningMovedAt.IsZero() && s.Present && s.ActiveID != "" && s.ActiveID != r.ID {
-			r.SigningMovedAt = p.now
-		}
-		if r.RemovedAt.IsZero() && s.Present && s.ActiveID != r.ID && !slices.Contains(s.Published, r.ID) && p.observed.Holding[r.ID] == 0 {
-			r.RemovedAt = p.now
-		}
-		if nudged, ok := p.observed.Nudged[r.ID]; ok && r.Nudged.At.IsZero() {
-			r.Nudged = nudged
-		}
+		p.ring.Revoked[i].Note(p.now, p.observed)
+	}
+}
+
+// Note records how far the revocation has come, as observed.
+func (r *Revocation) Note(now time.Time, observed Observed) {
+	s := observed.Secret
+	if r.Signed && r.SigningMovedAt.IsZero() && s.Present && s.ActiveID != "" && s.ActiveID != r.ID {
+		r.SigningMovedAt = now
+	}
+	if r.RemovedAt.IsZero() && s.Present && s.ActiveID != r.ID && !slices.Contains(s.Published, r.ID) && observed.Holding[r.ID] == 0 {
+		r.RemovedAt = now
+	}
+	if nudged, ok := observed.Nudged[r.ID]; ok && r.Nudged.At.IsZero() {
+		r.Nudged = nudged
 	}
 }
 

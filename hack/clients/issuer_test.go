@@ -28,6 +28,8 @@ import (
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 const (
@@ -157,10 +159,15 @@ func (k *keyring) write(t testing.TB) {
 	must(t, err)
 	public, err := json.Marshal(jose.JSONWebKeySet{Keys: k.public})
 	must(t, err)
-	swap(t, k.directory, k.version, map[string]string{
-		"active.jwk": string(active), "jwks.json": string(public),
-		"policy.json": `{"signingKey":"clients","algorithm":"ES256","maxLifetimeSeconds":3600,"clockSkewSeconds":60}`,
-	})
+	data, err := issuerfiles.Files{Active: active, KeySet: public, Policy: issuerfiles.Policy{
+		SigningKey: "clients", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
+	}}.Encode()
+	must(t, err)
+	files := map[string]string{}
+	for name, content := range data {
+		files[name] = string(content)
+	}
+	swap(t, k.directory, k.version, files)
 }
 
 // swap replaces the files of a directory as a kubelet does: all at once.

@@ -16,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 const (
@@ -68,14 +70,14 @@ func writeKey(directory string) error {
 	x, y := b64(point[1:33]), b64(point[33:])
 	thumbprint := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, x, y)) // RFC 7638
 	public := fmt.Sprintf(`"alg":"ES256","crv":"P-256","kid":%q,"kty":"EC","use":"sig","x":%q,"y":%q`, b64(thumbprint[:]), x, y)
-	write := func(name, content string) error {
-		return os.WriteFile(filepath.Join(directory, name), []byte(content), 0o600)
+	data, err := issuerfiles.Files{
+		Active: fmt.Appendf(nil, `{%s,"d":%q}`, public, b64(scalar)), KeySet: fmt.Appendf(nil, `{"keys":[{%s}]}`, public),
+		Policy: issuerfiles.Policy{SigningKey: "bench", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute},
+	}.Encode()
+	for name, content := range data {
+		err = errors.Join(err, os.WriteFile(filepath.Join(directory, name), content, 0o600))
 	}
-	return errors.Join(
-		write("active.jwk", fmt.Sprintf(`{%s,"d":%q}`, public, b64(scalar))),
-		write("jwks.json", fmt.Sprintf(`{"keys":[{%s}]}`, public)),
-		write("policy.json", `{"signingKey":"bench","algorithm":"ES256","maxLifetimeSeconds":3600,"clockSkewSeconds":60}`),
-	)
+	return err
 }
 
 func writeCertificate(directory string) error {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/contract"
 )
 
 // The version and kind that a configuration file must name.
@@ -59,9 +61,13 @@ type TLS struct {
 	KeyFile  string `yaml:"keyFile"`
 }
 
-// SigningKey says where the signing-key Secret is mounted.
+// SigningKey says what is mounted where.
 type SigningKey struct {
+	// Directory has the signing-key Secret.
 	Directory string `yaml:"directory"`
+	// KeySetDirectory has the ConfigMap keywright-jwks, /var/run/keywright/jwks if not set. Its revocation list stops the signing where
+	// the Secret cannot be written.
+	KeySetDirectory string `yaml:"keySetDirectory"`
 }
 
 // Users says where users come from: a file or a directory. Without any, nobody can log in with a password.
@@ -170,7 +176,7 @@ func (c *Config) NeedsRestart(next *Config) string {
 	case a.Pprof != b.Pprof:
 		return "server.pprof"
 	case c.SigningKey != next.SigningKey:
-		return "signingKey.directory"
+		return "signingKey"
 	case !reflect.DeepEqual(c.Users, next.Users):
 		return "users"
 	case c.Login != next.Login:
@@ -188,7 +194,8 @@ func sameKeys(a, b TrustedIssuer) bool {
 // defaults are what a file need not say.
 func defaults() *Config {
 	return &Config{
-		Server: Server{Address: ":8443", MetricsAddress: ":8081", MaxConnections: 2048},
+		SigningKey: SigningKey{KeySetDirectory: contract.MountPath},
+		Server:     Server{Address: ":8443", MetricsAddress: ":8081", MaxConnections: 2048},
 		Login: Login{
 			FailuresPerUser:    Limit{Burst: 5, Every: Duration(10 * time.Second)},
 			FailuresPerNetwork: Limit{Burst: 50, Every: Duration(time.Second)},

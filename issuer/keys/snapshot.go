@@ -7,24 +7,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
+	"slices"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/api/contract"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/api/issuerfiles"
 )
-
-// maxBytes bounds each file: a Secret holds at most 1 MiB.
-const maxBytes = 1 << 20
 
 // Snapshot is one state of the signing-key Secret. It never changes: kid, algorithm and signer belong together.
 type Snapshot struct {
 	// SigningKey is the name of the SigningKey.
 	SigningKey string
-	// KeyID is that of the key that signs, empty while the SigningKey drains.
+	// KeyID is that of the key that signs, empty while none does.
 	KeyID string
 	// Algorithm is what tokens are signed with.
 	Algorithm string
@@ -35,12 +31,21 @@ type Snapshot struct {
 	// JWKS are the public keys (RFC 7517 section 5), and ETag a strong validator of them (RFC 9110 section 8.8.3).
 	JWKS []byte
 	ETag string
+	// Stopped is why no key signs, empty while one does.
+	Stopped string
 
 	signer *signer
 }
 
-// Draining tells that there is no key to sign with: the SigningKey was deleted, and its tokens run out.
-func (s *Snapshot) Draining() bool { return s.signer == nil }
+// Signs reports whether there is a key to sign with.
+func (s *Snapshot) Signs() bool { return s.signer != nil }
+
+// stop returns a snapshot that serves the same keys, and signs nothing.
+func (s *Snapshot) stop(why string) *Snapshot {
+	stopped := *s
+	stopped.signer, stopped.KeyID, stopped.Stopped = nil, "", why
+	return &stopped
+}
 
 // Sign returns a payload as a JWS in compact form (RFC 7515 section 7.1).
 func (s *Snapshot) Sign(payload []byte) (string, error) {
@@ -51,77 +56,34 @@ func (s *Snapshot) Sign(payload []byte) (string, error) {
 	return compact, nil
 }
 
-// Paths are the files that a Snapshot is read from.
-func Paths(directory string) []string {
-	return []string{
-		filepath.Join(directory, contract.ActiveFile), filepath.Join(directory, contract.JWKSFile),
-		filepath.Join(directory, contract.PolicyFile),
-	}
-}
-
-// Load reads and checks what is mounted at directory. All files are read from one version of the mount.
-func Load(directory string) (*Snapshot, error) {
-	version := mount.Version(directory)
-	policy, err := mount.Read(filepath.Join(version, contract.PolicyFile), maxBytes)
-	if err != nil {
-		return nil, err
-	}
-	jwks, err := mount.Read(filepath.Join(version, contract.JWKSFile), maxBytes)
-	if err != nil {
-		return nil, err
-	}
-	active, err := mount.Read(filepath.Join(version, contract.ActiveFile), maxBytes)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return Parse(policy, jwks, active)
-}
-
-// Parse checks the three files. active is empty while the SigningKey drains. No error quotes a file.
-func Parse(policy, jwks, active []byte) (*Snapshot, error) {
-	s, err := parsePolicy(policy)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", contract.PolicyFile, err)
-	}
-	public, err := parseJWKS(jwks)
+// Parse checks the files of a signing-key Secret. revoked are more keys that must not sign. No error quotes a file.
+func Parse(files issuerfiles.Files, revoked []string) (*Snapshot, error) {
+	revoked = slices.Concat(revoked, files.Revoked.KeyIDs)
+	keySet, _ := issuerfiles.Without(files.KeySet, revoked)
+	public, err := parseJWKS(keySet)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", contract.JWKSFile, err)
+	}
+	s := &Snapshot{
+		SigningKey: files.Policy.SigningKey, Algorithm: files.Policy.Algorithm, MaxLifetime: files.Policy.MaxLifetime,
+		NextRotation: files.Policy.NextRotation,
 	}
 	if s.JWKS, err = json.Marshal(public); err != nil {
 		return nil, fmt.Errorf("%s: encode it again: %w", contract.JWKSFile, err)
 	}
 	digest := sha256.Sum256(s.JWKS)
 	s.ETag = `"` + base64.RawURLEncoding.EncodeToString(digest[:]) + `"`
-	if len(active) == 0 {
-		return s, nil
+	kid := issuerfiles.KeyID(files.Active)
+	switch {
+	case len(files.Active) == 0:
+		return s.stop("the SigningKey starts, drains or is deleted"), nil
+	case slices.Contains(revoked, kid):
+		return s.stop("key " + kid + " is revoked"), nil
 	}
-	if err := s.arm(active, public); err != nil {
+	if err := s.arm(files.Active, public); err != nil {
 		return nil, fmt.Errorf("%s: %w", contract.ActiveFile, err)
 	}
 	return s, nil
-}
-
-func parsePolicy(b []byte) (*Snapshot, error) {
-	var policy map[string]any
-	if err := json.Unmarshal(b, &policy); err != nil {
-		return nil, errors.New("not a JSON object")
-	}
-	var s Snapshot
-	s.SigningKey, _ = policy[contract.PolicySigningKey].(string)
-	s.Algorithm, _ = policy[contract.PolicyAlgorithm].(string)
-	seconds, _ := policy[contract.PolicyMaxLifetime].(float64)
-	if s.Algorithm == "" || seconds < 1 || seconds > 24*60*60 {
-		return nil, fmt.Errorf("needs %s, and %s between 1 and 86400", contract.PolicyAlgorithm, contract.PolicyMaxLifetime)
-	}
-	s.MaxLifetime = time.Duration(seconds) * time.Second
-	if next, ok := policy[contract.PolicyNextRotation].(string); ok {
-		at, err := time.Parse(time.RFC3339, next)
-		if err != nil {
-			return nil, fmt.Errorf("%s is not a time", contract.PolicyNextRotation)
-		}
-		s.NextRotation = at
-	}
-	return &s, nil
 }
 
 // parseJWKS reads the public keys. What it returns holds nothing but them, whatever else the file had.

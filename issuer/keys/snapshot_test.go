@@ -9,17 +9,17 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/verifier"
 )
 
-func files(t testing.TB, alg string, key crypto.Signer) (policy, jwks, active []byte) {
+func files(t testing.TB, alg string, key crypto.Signer) issuerfiles.Files {
 	t.Helper()
 	jwk := jose.JSONWebKey{Key: key, Algorithm: alg, Use: "sig"}
 	digest, err := jwk.Thumbprint(crypto.SHA256)
@@ -27,15 +27,17 @@ func files(t testing.TB, alg string, key crypto.Signer) (policy, jwks, active []
 		t.Fatal(err)
 	}
 	jwk.KeyID = base64.RawURLEncoding.EncodeToString(digest)
-	active, err = jwk.MarshalJSON()
+	active, err := jwk.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwks, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{jwk.Public()}})
+	jwks, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{jwk.Public()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Appendf(nil, `{"signingKey":"p","algorithm":%q,"maxLifetimeSeconds":60,"nextRotationTime":"2026-01-02T03:04:05Z"}`, alg), jwks, active
+	return issuerfiles.Files{Active: active, KeySet: jwks, Policy: issuerfiles.Policy{
+		SigningKey: "p", Algorithm: alg, MaxLifetime: time.Minute, NextRotation: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}}
 }
 
 func generate(t testing.TB, alg string) crypto.Signer {
@@ -64,11 +66,11 @@ func generate(t testing.TB, alg string) crypto.Signer {
 func TestEveryAlgorithm(t *testing.T) {
 	for _, alg := range []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512"} {
 		t.Run(alg, func(t *testing.T) {
-			s, err := keys.Parse(files(t, alg, generate(t, alg)))
+			s, err := keys.Parse(files(t, alg, generate(t, alg)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.Algorithm != alg || s.MaxLifetime != time.Minute || s.SigningKey != "p" || s.NextRotation.Year() != 2026 || s.Draining() {
+			if s.Algorithm != alg || s.MaxLifetime != time.Minute || s.SigningKey != "p" || s.NextRotation.Year() != 2026 || !s.Signs() {
 				t.Errorf("snapshot %+v", s)
 			}
 			compact, err := s.Sign([]byte(`{"a":1}`))
@@ -87,9 +89,10 @@ func TestEveryAlgorithm(t *testing.T) {
 }
 
 func TestUnknownMembersAreNotServed(t *testing.T) {
-	policy, jwks, active := files(t, "ES256", generate(t, "ES256"))
-	planted := []byte(string(jwks[:len(jwks)-3]) + `,"note":"planted"}]}`)
-	s, err := keys.Parse(policy, planted, active)
+	mounted := files(t, "ES256", generate(t, "ES256"))
+	jwks := mounted.KeySet
+	mounted.KeySet = []byte(string(jwks[:len(jwks)-3]) + `,"note":"planted"}]}`)
+	s, err := keys.Parse(mounted, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,15 +102,22 @@ func TestUnknownMembersAreNotServed(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	policy, jwks, active := files(f, "ES256", generate(f, "ES256"))
-	f.Add(policy, jwks, active)
-	f.Add(policy, jwks, []byte{})
-	f.Fuzz(func(t *testing.T, policy, jwks, active []byte) {
-		s, err := keys.Parse(policy, jwks, active)
+	data, err := files(f, "ES256", generate(f, "ES256")).Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data["policy.json"], data["jwks.json"], data["active.jwk"], data["revoked"])
+	f.Add(data["policy.json"], data["jwks.json"], []byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, policy, jwks, active, revoked []byte) {
+		mounted, err := issuerfiles.Decode(map[string][]byte{"policy.json": policy, "jwks.json": jwks, "active.jwk": active, "revoked": revoked})
 		if err != nil {
 			return
 		}
-		if !s.Draining() {
+		s, err := keys.Parse(mounted, nil)
+		if err != nil {
+			return
+		}
+		if s.Signs() {
 			if _, err := s.Sign([]byte("{}")); err != nil {
 				t.Error(err)
 			}

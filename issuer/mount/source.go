@@ -2,6 +2,7 @@ package mount
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 // Source is a value that is loaded from files, again whenever they change. Its methods may be called at the same time.
 type Source[T any] struct {
 	name   string
-	paths  []string
+	paths  func() []string
 	load   func() (T, error)
 	report func(source string, err error)
 
@@ -29,9 +30,17 @@ type Source[T any] struct {
 // checking all users costs too much to do it all the time.
 const tryAgainEvery = 10 * time.Second
 
+// ErrTaken is wrapped by the error of a load whose value takes the place of the last good one all the same.
+var ErrTaken = errors.New("it takes effect as far as it can be read")
+
 // New returns a source that has loaded nothing yet. load reads and checks the files at paths. report is told of every
 // load that succeeded, with nil, and of every new problem, once.
 func New[T any](name string, paths []string, load func() (T, error), report func(source string, err error)) *Source[T] {
+	return NewOf(name, func() []string { return paths }, load, report)
+}
+
+// NewOf is New for paths that depend on what was loaded.
+func NewOf[T any](name string, paths func() []string, load func() (T, error), report func(source string, err error)) *Source[T] {
 	return &Source[T]{name: name, paths: paths, load: load, report: report}
 }
 
@@ -51,12 +60,15 @@ func (s *Source[T]) Poll() error { return s.poll(false) }
 func (s *Source[T]) poll(again bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stamp := stampOf(s.paths)
+	stamp := stampOf(s.paths())
 	if stamp == s.stamp && (s.problem == nil || !again) {
 		return s.problem
 	}
 	s.stamp = stamp
 	value, err := s.load()
+	if err == nil || errors.Is(err, ErrTaken) {
+		s.good.Store(&value)
+	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.name, err)
 		if s.problem == nil || s.problem.Error() != err.Error() {
@@ -66,7 +78,6 @@ func (s *Source[T]) poll(again bool) error {
 		return err
 	}
 	s.problem = nil
-	s.good.Store(&value)
 	s.report(s.name, nil)
 	return nil
 }

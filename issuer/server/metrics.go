@@ -108,7 +108,7 @@ func (m *metrics) loaded(source string, err error) {
 
 func (m *metrics) signsWith(key *keys.Snapshot) {
 	m.key.Reset()
-	if !key.Draining() {
+	if key.Signs() {
 		m.key.WithLabelValues(key.SigningKey, key.KeyID, key.Algorithm).Set(1)
 	}
 	m.maxLifetime.Set(key.MaxLifetime.Seconds())

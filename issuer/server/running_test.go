@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 func TestReadinessGoesFirst(t *testing.T) {
@@ -36,8 +38,9 @@ func TestAnOldKeySignsAndIsReported(t *testing.T) {
 	w := prepare(t)
 	files := keyFiles(t, "ES256", newKey(t))
 	w.jwks = files["jwks.json"]
-	due := time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)
-	files["policy.json"] = strings.TrimSuffix(policy("ES256"), "}") + `,"nextRotationTime":"` + due + `"}`
+	files["policy.json"] = encoded(issuerfiles.Policy{
+		SigningKey: "platform", Algorithm: "ES256", MaxLifetime: 10 * time.Minute, NextRotation: time.Now().Add(-2 * time.Hour),
+	})
 	w.keys.write(files)
 	w.start()
 	w.verify(w.post(alice()).fields["access_token"].(string), audience)

@@ -30,9 +30,8 @@ func (s *Server) follow(path string, first *config.Config) {
 		}
 		return next, nil
 	}, s.report)
-	s.keys = mount.New("signingKey", keys.Paths(first.SigningKey.Directory), func() (*keys.Snapshot, error) {
-		return s.loadKey(first.SigningKey.Directory)
-	}, s.report)
+	reader := &keys.Reader{Directory: first.SigningKey.Directory, KeySetDirectory: first.SigningKey.KeySetDirectory}
+	s.keys = mount.NewOf("signingKey", reader.Paths, func() (*keys.Snapshot, error) { return s.loadKey(reader) }, s.report)
 	s.users = mount.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first.Users.File), s.report)
 	files := first.Server.TLS
 	s.certificate = mount.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
@@ -97,15 +96,15 @@ func (s *Server) usersThatMayComeLater(path string) func() (*login.Users, error)
 	}
 }
 
-func (s *Server) loadKey(directory string) (*keys.Snapshot, error) {
-	key, err := keys.Load(directory)
-	if err != nil {
+func (s *Server) loadKey(reader *keys.Reader) (*keys.Snapshot, error) {
+	key, err := reader.Load()
+	if key == nil {
 		return nil, err
 	}
 	s.metrics.signsWith(key)
-	if key.Draining() {
-		s.log.Warn("The signing key drains: no token is issued any more", "signingKey", key.SigningKey)
-		return key, nil
+	if !key.Signs() {
+		s.log.Warn("No key signs: /token answers with 503", "signingKey", key.SigningKey, "reason", key.Stopped)
+		return key, err
 	}
 	s.log.Info("Signing", "signingKey", key.SigningKey, "kid", key.KeyID, "algorithm", key.Algorithm)
 	settings, ok := s.config.Get()
@@ -113,7 +112,7 @@ func (s *Server) loadKey(directory string) (*keys.Snapshot, error) {
 		s.log.Warn("token.lifetime is longer than the policy of the signing key allows: the policy wins",
 			"lifetime", lifetime.String(), "maxLifetime", key.MaxLifetime.String())
 	}
-	return key, nil
+	return key, err
 }
 
 func (s *Server) loadCertificate(files config.TLS) (*tls.Certificate, error) {

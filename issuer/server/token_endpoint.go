@@ -81,7 +81,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 		return nil, badRequest("unauthorized_client", "this client may not use this grant type")
 	}
 	key, ok := s.keys.Get()
-	if !ok || key.Draining() {
+	if !ok || !key.Signs() {
 		return nil, unavailable("there is no key to sign with", 30)
 	}
 	g := &grant{

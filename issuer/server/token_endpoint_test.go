@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 func TestPasswordGrantGivesAnAccessTokenThatVerifies(t *testing.T) {
@@ -167,7 +169,7 @@ func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
 func TestTokenNeverOutlivesThePolicy(t *testing.T) {
 	w := newWorld(t)
 	files := keyFiles(t, "ES256", newKey(t))
-	files["policy.json"] = strings.Replace(policy("ES256"), "600", "60", 1)
+	files["policy.json"] = encoded(issuerfiles.Policy{SigningKey: "platform", Algorithm: "ES256", MaxLifetime: time.Minute})
 	w.keys.write(files)
 	w.until("the shorter lifetime", func() bool { return w.post(alice()).fields["expires_in"] == 60.0 })
 	if !strings.Contains(w.log.String(), "the policy wins") {

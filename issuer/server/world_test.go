@@ -33,6 +33,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/server"
 	"github.com/keywright/keywright/verifier"
@@ -101,6 +102,8 @@ type world struct {
 	client                      *http.Client
 	base, probes                string
 	settings, keys, users, cert *volume
+	// keySets is the ConfigMap keywright-jwks.
+	keySets *volume
 	// log is for the person on call, audit has one line a token request.
 	log, audit *logbook
 	jwks       string
@@ -122,7 +125,7 @@ func newWorld(t *testing.T) *world {
 func prepare(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, log: &logbook{}, audit: &logbook{}}
-	for _, v := range []**volume{&w.settings, &w.keys, &w.users, &w.cert} {
+	for _, v := range []**volume{&w.settings, &w.keys, &w.users, &w.cert, &w.keySets} {
 		*v = &volume{T: t, path: t.TempDir()}
 	}
 	w.settings.write(map[string]string{"issuer.yaml": w.config()})
@@ -140,7 +143,7 @@ server:
   address: 127.0.0.1:0
   metricsAddress: 127.0.0.1:0
   tls: {certFile: %s/tls.crt, keyFile: %s/tls.key}
-signingKey: {directory: %s}
+signingKey: {directory: %s, keySetDirectory: %s}
 users: {file: %s/users.yaml}
 token:
   lifetime: 5m
@@ -148,10 +151,10 @@ token:
   scopes: [read, write]
 clients:
 - {id: web, public: true, grantTypes: [password]}
-- {id: batch, secretSHA256: %[7]x, grantTypes: [client_credentials], scopes: [read], audiences: [https://warehouse.example.com]}
-- {id: both, secretSHA256: %[7]x, grantTypes: [password, client_credentials]}
-- {id: "sp%%ce/x", secretSHA256: %[7]x, grantTypes: [client_credentials]}
-`, issuerURL, w.cert.path, w.cert.path, w.keys.path, w.users.path, audience, digest)
+- {id: batch, secretSHA256: %[8]x, grantTypes: [client_credentials], scopes: [read], audiences: [https://warehouse.example.com]}
+- {id: both, secretSHA256: %[8]x, grantTypes: [password, client_credentials]}
+- {id: "sp%%ce/x", secretSHA256: %[8]x, grantTypes: [client_credentials]}
+`, issuerURL, w.cert.path, w.cert.path, w.keys.path, w.keySets.path, w.users.path, audience, digest)
 }
 
 var aliceHash = login.HashPassword(password)
@@ -196,7 +199,15 @@ func jwkOf(t *testing.T, alg string, key crypto.Signer) jose.JSONWebKey {
 }
 
 func policy(alg string) string {
-	return fmt.Sprintf(`{"signingKey":"platform","algorithm":%q,"maxLifetimeSeconds":600,"clockSkewSeconds":60}`, alg)
+	return encoded(issuerfiles.Policy{SigningKey: "platform", Algorithm: alg, MaxLifetime: 10 * time.Minute, ClockSkew: time.Minute})
+}
+
+func encoded(p issuerfiles.Policy) string {
+	b, err := p.Encode()
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // keyFiles are what the controller writes for a key.
@@ -211,9 +222,23 @@ func keyFiles(t *testing.T, alg string, key crypto.Signer) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]string{
-		contract.ActiveFile: string(active), contract.JWKSFile: string(jwks), contract.PolicyFile: policy(alg),
+	return mounted(t, issuerfiles.Files{Active: active, KeySet: jwks, Policy: issuerfiles.Policy{
+		SigningKey: "platform", Algorithm: alg, MaxLifetime: 10 * time.Minute, ClockSkew: time.Minute,
+	}})
+}
+
+// mounted are the files as a kubelet writes them.
+func mounted(t *testing.T, files issuerfiles.Files) map[string]string {
+	t.Helper()
+	data, err := files.Encode()
+	if err != nil {
+		t.Fatal(err)
 	}
+	out := map[string]string{}
+	for name, content := range data {
+		out[name] = string(content)
+	}
+	return out
 }
 
 func (w *world) useKey(alg string, key crypto.Signer) {

@@ -14,14 +14,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/rotation"
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/token"
@@ -98,7 +97,13 @@ func (w *World) Revoke(kid string) {
 func (w *World) KeyID() string { return w.issuer.KeyID }
 
 // JWKS is the key set as it is in the ConfigMap.
-func (w *World) JWKS() []byte { return w.ring.JWKS() }
+func (w *World) JWKS() []byte {
+	var keys []issuerfiles.PublicKey
+	for _, k := range w.ring.PublishedKeys() {
+		keys = append(keys, issuerfiles.PublicKey{ID: k.ID, JWK: k.Public})
+	}
+	return issuerfiles.EncodeKeySet(w.policy.Algorithm, keys)
+}
 
 // pass moves the clock of the rotation and plans until there is nothing left to do.
 func (w *World) pass(by time.Duration) {
@@ -138,13 +143,13 @@ func (w *World) project() {
 	if active == nil {
 		return
 	}
-	policy, err := json.Marshal(map[string]any{
-		contract.PolicySigningKey: "main", contract.PolicyAlgorithm: active.Algorithm, contract.PolicyMaxLifetime: 3600,
-	})
+	var err error
+	w.issuer, err = keys.Parse(issuerfiles.Files{
+		Active: issuerfiles.PrivateJWK(active.Private), KeySet: w.JWKS(),
+		Policy: issuerfiles.Policy{SigningKey: "main", Algorithm: active.Algorithm, MaxLifetime: time.Hour},
+	}, nil)
 	check(w.t, err)
-	w.issuer, err = keys.Parse(policy, w.ring.JWKS(), active.Private)
-	check(w.t, err)
-	w.Volume.Write(w.ring.JWKS())
+	w.Volume.Write(w.JWKS())
 }
 
 // Token returns a token that the issuer signs now, with its claims changed by edit.

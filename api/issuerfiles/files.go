@@ -1,0 +1,57 @@
+package issuerfiles
+
+import (
+	"fmt"
+
+	"github.com/keywright/keywright/api/contract"
+)
+
+// Files are the entries of a signing-key Secret, as an issuer finds them in its mount.
+type Files struct {
+	// Active is the Active key as a private JWK (RFC 7517 section 4), empty while nothing is signed: the SigningKey starts,
+	// drains or is deleted, or its key was revoked without a successor.
+	Active PrivateJWK
+	// KeySet is the JWKS of the published keys (RFC 7517 section 5), a tombstone if there are none.
+	KeySet []byte
+	// Policy bounds what is signed.
+	Policy Policy
+	// Revoked are the keys that must not sign, whatever Active says.
+	Revoked Revoked
+}
+
+// PrivateJWK is a private key as a JWK (RFC 7517 section 4). It never prints itself.
+type PrivateJWK []byte
+
+// Format keeps the key out of whatever is printed, whatever the verb.
+func (PrivateJWK) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, "[private key]") }
+
+// Encode returns the data of the signing-key Secret.
+func (f Files) Encode() (map[string][]byte, error) {
+	policy, err := f.Policy.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", contract.PolicyFile, err)
+	}
+	data := map[string][]byte{
+		contract.JWKSFile: f.KeySet, contract.PolicyFile: policy, contract.RevokedFile: f.Revoked.Encode(),
+	}
+	if len(f.Active) > 0 {
+		data[contract.ActiveFile] = f.Active
+	}
+	return data, nil
+}
+
+// Decode reads the data of a signing-key Secret. A missing revocation list is an empty one. The keys are returned as they
+// stand: their reader checks them. No error quotes a file.
+func Decode(data map[string][]byte) (Files, error) {
+	f := Files{Active: data[contract.ActiveFile], KeySet: data[contract.JWKSFile]}
+	var err error
+	if f.Policy, err = DecodePolicy(data[contract.PolicyFile]); err != nil {
+		return Files{}, fmt.Errorf("%s: %w", contract.PolicyFile, err)
+	}
+	if list, ok := data[contract.RevokedFile]; ok {
+		if f.Revoked, err = DecodeRevoked(list); err != nil {
+			return Files{}, fmt.Errorf("%s: %w", contract.RevokedFile, err)
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,76 @@
+package issuerfiles
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// LongestLifetime is the largest maxLifetime that the API accepts.
+const LongestLifetime = 24 * time.Hour
+
+// Policy is what an issuer keeps to: the entry policy.json of the signing-key Secret. It is complete in every state of a
+// SigningKey, also while nothing is signed.
+type Policy struct {
+	// SigningKey is the name of the SigningKey.
+	SigningKey string
+	// Algorithm is the JWS algorithm that tokens are signed with (RFC 7518 section 3.1, RFC 8037 for EdDSA).
+	Algorithm string
+	// MaxLifetime is the longest lifetime of a token, exp - iat, in whole seconds up to LongestLifetime.
+	MaxLifetime time.Duration
+	// ClockSkew is by how much the clocks of issuers and verifiers may differ, in whole seconds.
+	ClockSkew time.Duration
+	// NextRotation is when the next scheduled rotation is due, zero if none is scheduled.
+	NextRotation time.Time
+}
+
+// policyJSON is policy.json.
+type policyJSON struct {
+	SigningKey   string     `json:"signingKey"`
+	Algorithm    string     `json:"algorithm,omitempty"`
+	MaxLifetime  int64      `json:"maxLifetimeSeconds"`
+	ClockSkew    int64      `json:"clockSkewSeconds"`
+	NextRotation *time.Time `json:"nextRotationTime,omitempty"`
+}
+
+// Encode returns policy.json. Equal policies are equal bytes.
+func (p Policy) Encode() ([]byte, error) {
+	out := policyJSON{
+		SigningKey: p.SigningKey, Algorithm: p.Algorithm,
+		MaxLifetime: int64(p.MaxLifetime / time.Second), ClockSkew: int64(p.ClockSkew / time.Second),
+	}
+	if !p.NextRotation.IsZero() {
+		at := p.NextRotation.UTC().Truncate(time.Second)
+		out.NextRotation = &at
+	}
+	return json.Marshal(out)
+}
+
+// DecodePolicy reads policy.json. A member that this version does not know is ignored. No error quotes the file.
+func DecodePolicy(b []byte) (Policy, error) {
+	var in policyJSON
+	if err := json.Unmarshal(b, &in); err != nil {
+		var typ *json.UnmarshalTypeError
+		if errors.As(err, &typ) {
+			return Policy{}, fmt.Errorf("%s has a value of the wrong type", typ.Field)
+		}
+		return Policy{}, errors.New("is not the JSON object of a policy")
+	}
+	switch {
+	case in.Algorithm == "":
+		return Policy{}, errors.New("algorithm is missing")
+	case in.MaxLifetime < 1 || in.MaxLifetime > int64(LongestLifetime/time.Second):
+		return Policy{}, errors.New("maxLifetimeSeconds must be between 1 and 86400")
+	case in.ClockSkew < 0 || in.ClockSkew > 3600:
+		return Policy{}, errors.New("clockSkewSeconds must be between 0 and 3600")
+	}
+	p := Policy{
+		SigningKey: in.SigningKey, Algorithm: in.Algorithm,
+		MaxLifetime: time.Duration(in.MaxLifetime) * time.Second, ClockSkew: time.Duration(in.ClockSkew) * time.Second,
+	}
+	if in.NextRotation != nil {
+		p.NextRotation = *in.NextRotation
+	}
+	return p, nil
+}

@@ -1,0 +1,241 @@
+package controllers
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+)
+
+// PublicationTracker watches the ConfigMaps and remembers when targets came to hold each key. A file that loses a key and gets it
+// back between two looks would otherwise go unnoticed, and a Standby be activated that some pod does not have.
+//
+// What it knows is this process's: after a restart, a Standby waits again, unless the keyring proves that no file changed.
+type PublicationTracker struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	// since is when this process began to watch. What happened before, it does not know.
+	since  time.Time
+	byName map[string]*publications
+	files  parsed
+}
+
+// publications are those of one SigningKey.
+type publications struct {
+	// came is when a target last came to hold each key, and recently the namespaces of the latest ones.
+	came     map[string]time.Time
+	recently []arrival
+	// proven are the keys that are known to have been everywhere before this process began to watch.
+	proven map[string]bool
+	// looked is set once the proof was looked at.
+	looked bool
+	// handedOver is when this process first gave each key to the distribution.
+	handedOver map[string]time.Time
+	// lost are the namespaces whose ConfigMap held the file and was deleted: their running pods still have it.
+	lost map[string]bool
+	// deselected is since when this process has seen that a namespace is no longer selected.
+	deselected map[string]time.Time
+	// leftBehind is, for each namespace that is no longer awaited, since when it holds the current keys, zero while it does not.
+	leftBehind map[string]time.Time
+}
+
+// arrival is that a namespace came to hold a key.
+type arrival struct {
+	namespace string
+	at        time.Time
+}
+
+const (
+	// trackedFor is how long an arrival is remembered: longer than any wait that goes by it.
+	trackedFor = 48 * time.Hour
+	// maxRecent is how many of the latest arrivals are remembered by namespace.
+	maxRecent = 64
+)
+
+// NewPublicationTracker returns a tracker that begins now.
+func NewPublicationTracker(now func() time.Time) *PublicationTracker {
+	return &PublicationTracker{now: now, since: now(), byName: map[string]*publications{}, files: parsed{}}
+}
+
+// of returns the publications of one SigningKey. The caller holds the lock.
+func (t *PublicationTracker) of(name string) *publications {
+	p := t.byName[name]
+	if p == nil {
+		p = &publications{
+			came: map[string]time.Time{}, proven: map[string]bool{}, handedOver: map[string]time.Time{}, lost: map[string]bool{},
+			deselected: map[string]time.Time{}, leftBehind: map[string]time.Time{},
+		}
+		t.byName[name] = p
+	}
+	return p
+}
+
+// given returns for each key when an awaited target last came to hold it, as far as this process can know.
+func (t *PublicationTracker) given(name string, ids []string) map[string]time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.of(name)
+	out := make(map[string]time.Time, len(ids))
+	for _, id := range ids {
+		if !p.proven[id] {
+			out[id] = t.since
+		}
+		if at := p.came[id]; at.After(out[id]) {
+			out[id] = at
+		}
+	}
+	return out
+}
+
+// prove compares what the keyring says of a Standby with what this process sees first: if no file changed meanwhile, the key
+// stayed where it was.
+func (t *PublicationTracker) prove(name, id, recorded, seen string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.of(name)
+	if !p.looked && recorded != "" && recorded == seen {
+		p.proven[id] = true
+	}
+	p.looked = true
+}
+
+// handOver notes that the distribution was given these keys, which are all that are published.
+func (t *PublicationTracker) handOver(name string, ids []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.of(name)
+	maps.DeleteFunc(p.handedOver, func(id string, _ time.Time) bool { return !slices.Contains(ids, id) })
+	maps.DeleteFunc(p.proven, func(id string, _ bool) bool { return !slices.Contains(ids, id) })
+	for _, id := range ids {
+		if p.handedOver[id].IsZero() {
+			p.handedOver[id] = t.now()
+		}
+	}
+}
+
+func (t *PublicationTracker) handedOver(name string) map[string]time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.of(name).handedOver)
+}
+
+// watching notes that the watch shows the state of now, whatever happened before.
+func (t *PublicationTracker) watching() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.since = t.now()
+}
+
+// forget drops a name that nobody asks for any more.
+func (t *PublicationTracker) forget(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.byName, name)
+}
+
+// changed compares two versions of a ConfigMap. before is nil for one that was created. What the records say tells whether
+// there were versions in between that the watch did not show: then every key of the file may have come with the last one.
+func (t *PublicationTracker) changed(before, after *corev1.ConfigMap) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	records := recordsOf(after)
+	var earlier map[string]record
+	var held map[string]string
+	if before != nil && before.UID == after.UID {
+		earlier, held = recordsOf(before), before.Data
+	}
+	for file, content := range held {
+		name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
+		if _, stands := after.Data[file]; ok && !stands && !issuerfiles.TrustsNobody(content) {
+			t.of(name).lost[after.Namespace] = true
+		}
+	}
+	for file, content := range after.Data {
+		name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
+		if !ok {
+			continue
+		}
+		p := t.of(name)
+		since := records[name].Writes - earlier[name].Writes
+		missed := since < 0 || since > 1 || p.lost[after.Namespace]
+		delete(p.lost, after.Namespace)
+		if held[file] == content && !missed {
+			continue
+		}
+		if _, stood := held[file]; !missed && (!stood || earlier[name].TakenAwayAt != nil) {
+			continue // its first version, or the first after a tombstone: nobody there relies on another one
+		}
+		had := t.files.keyIDs(held[file])
+		for _, id := range t.files.keyIDs(content) {
+			if missed || !slices.Contains(had, id) {
+				p.arrived(after.Namespace, id, t.now())
+			}
+		}
+	}
+}
+
+// arrived notes that a namespace came to hold a key. One that was left behind delays nobody.
+func (p *publications) arrived(namespace, id string, now time.Time) {
+	if _, left := p.leftBehind[namespace]; left {
+		p.leftBehind[namespace] = now
+		return
+	}
+	maps.DeleteFunc(p.came, func(_ string, at time.Time) bool { return now.Sub(at) > trackedFor })
+	p.came[id] = now
+	p.recently = slices.DeleteFunc(p.recently, func(a arrival) bool { return a.namespace == namespace })
+	if p.recently = append(p.recently, arrival{namespace, now}); len(p.recently) > maxRecent {
+		p.recently = slices.Delete(p.recently, 0, 1)
+	}
+}
+
+// deleted notes that a ConfigMap is gone whose files running pods have mounted. A tombstone alone is nobody's key.
+func (t *PublicationTracker) deleted(cm *corev1.ConfigMap) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for file, content := range cm.Data {
+		if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok && !issuerfiles.TrustsNobody(content) {
+			t.of(name).lost[cm.Namespace] = true
+		}
+	}
+}
+
+// wasLost reports whether running pods of a namespace may have mounted a file whose ConfigMap is gone.
+func (t *PublicationTracker) wasLost(name, namespace string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.of(name).lost[namespace]
+}
+
+// namespaceGone forgets a namespace that no longer exists.
+func (t *PublicationTracker) namespaceGone(namespace string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.byName {
+		delete(p.lost, namespace)
+		delete(p.deselected, namespace)
+		delete(p.leftBehind, namespace)
+	}
+}
+
+// deselectedSince returns since when a namespace is no longer selected, as this process has seen it. A namespace that refuses
+// its ConfigMap has no record of it.
+func (t *PublicationTracker) deselectedSince(name, namespace string, selected bool) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.of(name)
+	if selected {
+		delete(p.deselected, namespace)
+		return time.Time{}
+	}
+	if p.deselected[namespace].IsZero() {
+		p.deselected[namespace] = t.now()
+	}
+	return p.deselected[namespace]
+}

@@ -1,0 +1,166 @@
+package controllers
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// apply carries a decision out: the keyring first, then the files of the services, then the Secret of the issuers. It is the only
+// place that writes or hands over. A write that is refused keeps no revocation from the rest.
+func (r *SigningKeyReconciler) apply(ctx context.Context, p *pass) error {
+	if p.frozen() {
+		return r.applyRevocations(ctx, p)
+	}
+	if p.decision.Wanted != nil {
+		material, err := generate(*p.decision.Wanted)
+		if err != nil {
+			return err
+		}
+		p.decision.Prepare(p.now, material)
+	}
+	if err := r.writeKeyring(ctx, p); lostRace(err) {
+		return err
+	} else if err != nil {
+		p.refuse("Secret "+p.key.Name+contract.KeyringSuffix, err)
+		r.trackPending(p)
+		return r.applyRevocations(ctx, p)
+	}
+	r.handOver(p, nil)
+	if err := r.writeSecret(ctx, p); lostRace(err) {
+		return err
+	} else if err != nil {
+		p.refuse("Secret "+p.key.Name+contract.SigningKeySuffix, err)
+		if p.policy.Deleting { // its issuers learn it from the revocation list
+			r.handOver(p, p.toTakeAway())
+		}
+	}
+	return nil
+}
+
+// writeKeyring writes the keyring if it changed.
+func (r *SigningKeyReconciler) writeKeyring(ctx context.Context, p *pass) error {
+	if p.keyring.object != nil && p.unreadable == nil && p.decision.Next.Equal(p.keyring.read) {
+		return nil
+	}
+	if err := r.beforeCreatingKeyring(ctx, p); err != nil {
+		return err
+	}
+	written, err := writeKeyring(ctx, r.Client, r.KeyNamespace, p.key.Name, p.keyring.object, p.decision.Next)
+	if err != nil {
+		return err
+	}
+	p.keyring, p.changed = written, true
+	r.announce(ctx, p)
+	return nil
+}
+
+// handOver gives the keyring, which was just read or written, to the distribution. A SigningKey that nobody is to trust any more has no
+// targets: its files change where they stand.
+func (r *SigningKeyReconciler) handOver(p *pass, alsoRevoked []string) {
+	ring := &p.keyring.ring
+	projected := newProjection(ring, p.policy, alsoRevoked, r.Now())
+	if ids := ring.PublishedIDs(); !p.policy.Deleting && (!p.policy.Draining || len(ids) > 0) {
+		projected.selector, projected.keyNamespace = p.targets.selector, r.KeyNamespace
+		projected.keepFor = keepFor(p.policy, ring)
+	}
+	r.Projections.set(p.key.Name, projected)
+	r.Published.handOver(p.key.Name, ring.PublishedIDs())
+}
+
+// writeSecret brings the signing-key Secret up to the keyring. Only the pass that read it may replace it.
+func (r *SigningKeyReconciler) writeSecret(ctx context.Context, p *pass) error {
+	want, err := projectSecret(r.KeyNamespace, p.key.Name, &p.keyring.ring, p.policy, p.secret)
+	if err != nil || sameSecret(p.secret, want) {
+		return err
+	}
+	if err := r.beforeCreatingSecret(ctx, p); err != nil {
+		return err
+	}
+	if err := createOrUpdate(ctx, r.Client, want, p.secret); err != nil {
+		return err
+	}
+	p.secret, p.changed = want, true
+	return nil
+}
+
+// applyRevocations takes revoked keys away although the keyring cannot be read, trusted or written: from the files, and from the
+// Secret of the issuers. Where that refuses too, its issuers learn it from the revocation list of the key namespace.
+func (r *SigningKeyReconciler) applyRevocations(ctx context.Context, p *pass) error {
+	revoked := p.toTakeAway()
+	if p.trouble.frozen || p.keyring.object == nil || p.unreadable != nil {
+		r.Projections.set(p.key.Name, frozenProjection(revoked, r.KeyNamespace, r.Now()))
+	} else {
+		r.handOver(p, revoked)
+	}
+	if p.secret == nil {
+		return nil
+	}
+	want, changed := stripped(p.secret, revoked, p.policy)
+	if !changed {
+		return nil
+	}
+	if err := createOrUpdate(ctx, r.Client, want, p.secret); lostRace(err) {
+		return err
+	} else if err != nil {
+		p.refuse("Secret "+want.Name, err)
+		return nil
+	}
+	p.secret, p.changed = want, true
+	return nil
+}
+
+// stripped returns a signing-key Secret without revoked keys, and without one to sign with if nothing may be signed any more. It
+// reports whether that changed it.
+func stripped(s *corev1.Secret, revoked []string, policy rotation.Policy) (*corev1.Secret, bool) {
+	want := s.DeepCopy()
+	if want.Data == nil {
+		want.Data = map[string][]byte{}
+	}
+	if clean, changed := issuerfiles.Without(s.Data[contract.JWKSFile], revoked); changed {
+		want.Data[contract.JWKSFile] = clean
+	}
+	if policy.Ending() || slices.Contains(revoked, issuerfiles.KeyID(s.Data[contract.ActiveFile])) {
+		delete(want.Data, contract.ActiveFile)
+	}
+	want.Data[contract.RevokedFile] = issuerfiles.Revoked{KeyIDs: union(revoked, revokedIn(s))}.Encode()
+	return want, !maps.EqualFunc(s.Data, want.Data, func(a, b []byte) bool { return string(a) == string(b) })
+}
+
+// beforeCreatingKeyring looks again whether the signing-key Secret is as it was read. A pass that stalled since then must not
+// begin a keyring anew in place of one that came and went meanwhile.
+func (r *SigningKeyReconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
+	if p.keyring.object != nil {
+		return nil
+	}
+	now, err := readSigningKeySecret(ctx, r.API, r.KeyNamespace, p.key.Name)
+	switch {
+	case err != nil:
+		return err
+	case (now == nil) != (p.secret == nil), now != nil && now.ResourceVersion != p.secret.ResourceVersion:
+		return errOvertaken
+	}
+	return nil
+}
+
+// beforeCreatingSecret looks again whether the keyring is as it was read: an older projection must not take the place of a
+// Secret that came and went meanwhile.
+func (r *SigningKeyReconciler) beforeCreatingSecret(ctx context.Context, p *pass) error {
+	if p.secret != nil {
+		return nil
+	}
+	now, err := readKeyring(ctx, r.API, r.KeyNamespace, p.key.Name)
+	switch {
+	case err != nil:
+		return err
+	case now.object == nil, now.object.ResourceVersion != p.keyring.object.ResourceVersion:
+		return errOvertaken
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// decide says what is to be done about what was observed. Trouble, deletion and draining are cases of it. No trouble excuses a
+// revocation.
+func (p *pass) decide() error {
+	if err := p.settleKeyring(); err != nil || p.frozen() {
+		return err
+	}
+	p.keepKeyType()
+	p.decision = rotation.Plan(p.now, p.policy, p.keyring.ring, p.observed)
+	if p.decision.Restored {
+		p.freeze(keywrightv1alpha1.ReasonKeyringRestored, fmt.Sprintf(
+			"the keyring has generation %d and Secret %s has %d: the keyring comes from a backup. Delete Secret %s: it is "+
+				"then rebuilt from what the issuers have", p.keyring.ring.Generation, p.secret.Name, secretGeneration(p.secret),
+			p.key.Name+contract.KeyringSuffix))
+	}
+	return nil
+}
+
+// settleKeyring finds the keyring to go by: the one that stands, a new one, or one that is rebuilt.
+func (p *pass) settleKeyring() error {
+	switch {
+	case p.unreadable == nil && p.keyring.object != nil:
+		if p.policy.Deleting && p.secret != nil { // whatever the Secret holds is taken away
+			p.keyring.ring.Generation = max(p.keyring.ring.Generation, secretGeneration(p.secret))
+		}
+		return nil
+	case p.unreadable != nil && p.policy.Deleting:
+		p.beginToEnd()
+		return nil
+	case p.unreadable != nil:
+		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, p.unreadable.Error()+
+			": nothing but revocations is carried out until it is restored, or deleted to be rebuilt from what the issuers have")
+		return nil
+	case p.secret == nil && len(p.targets.holders) > 0 && p.policy.Deleting:
+		p.beginToEnd()
+		return nil
+	case p.secret == nil && len(p.targets.holders) > 0:
+		p.freeze(keywrightv1alpha1.ReasonKeysLost, fmt.Sprintf(
+			"both Secrets of %s are gone while %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
+				"SigningKey with deletionPolicy Delete", p.key.Name, len(p.targets.holders)))
+		return nil
+	case p.secret == nil:
+		return nil
+	}
+	return p.rebuild()
+}
+
+// rebuild makes a keyring from the signing-key Secret.
+func (p *pass) rebuild() error {
+	ring, err := rebuildKeyring(p.secret, p.now)
+	var unreadable *unreadableError
+	switch {
+	case errors.As(err, &unreadable) && p.policy.Deleting:
+		p.beginToEnd()
+	case errors.As(err, &unreadable):
+		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, "the keyring is lost, and cannot be rebuilt: "+unreadable.Error())
+	case err != nil:
+		return err
+	default:
+		p.keyring.ring = ring
+	}
+	return nil
+}
+
+// beginToEnd puts a keyring without keys in the place of one that is lost or cannot be read, because all trust is to be taken away.
+func (p *pass) beginToEnd() {
+	p.keyring.ring = rotation.Keyring{EverActive: true, Generation: 1, Spec: p.policy.KeySpec}
+	if p.secret != nil {
+		p.keyring.ring.Generation += secretGeneration(p.secret)
+	}
+}
+
+// keepKeyType lets a keyring that an earlier SigningKey of this name left behind go on with keys of its own type.
+func (p *pass) keepKeyType() {
+	spec := p.keyring.ring.KeySpec()
+	if spec.Algorithm == "" || spec.Type() == p.policy.Type() {
+		return
+	}
+	if !p.policy.Ending() {
+		p.trouble = &trouble{reason: keywrightv1alpha1.ReasonKeyTypeDiffers, message: fmt.Sprintf(
+			"the retained keyring %s has %s keys and spec.algorithm is %s: its keys go on. Use an algorithm of the same type, or another name",
+			p.key.Name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
+	}
+	p.policy.KeySpec = spec
+}
+
+// freeze leaves all files as they are, but for revoked keys.
+func (p *pass) freeze(reason, message string) {
+	p.trouble = &trouble{reason: reason, message: message, frozen: true}
+}
+
+// refuse notes a write that was refused. Whoever refuses must be found by an admin.
+func (p *pass) refuse(what string, err error) {
+	p.refusal = err
+	p.trouble = &trouble{reason: keywrightv1alpha1.ReasonWriteRefused, frozen: p.frozen(), message: fmt.Sprintf(
+		"%s cannot be written: %s. Look for immutable: true, a quota, an admission policy or a webhook", what, shorten(err.Error()))}
+}
+
+// shorten keeps a message of the API server within what a condition can hold.
+func shorten(text string) string {
+	const most = 600
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
+}

@@ -1,0 +1,138 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// pass is what one look at a SigningKey found, decided and did.
+type pass struct {
+	key    *keywrightv1alpha1.SigningKey
+	policy rotation.Policy
+	// at was read before anything else, now after it.
+	at, now time.Time
+	keyring keyringSecret
+	// unreadable is why the keyring cannot be understood.
+	unreadable *unreadableError
+	secret     *corev1.Secret
+	targets    targets
+	observed   rotation.Observed
+
+	decision rotation.Decision
+	// trouble is a state that only an admin can end, nil if there is none.
+	trouble *trouble
+	// pending are the revocations that no keyring records.
+	pending []rotation.Revocation
+
+	// changed reports whether something was written, and another pass may find more to do.
+	changed bool
+	// refusal is why the last write was refused.
+	refusal error
+	// fell are the namespaces whose file lost the Standby lately and was put right, sorted.
+	fell []string
+	// podsLeft is, for each revoked key whose nudging is not done, how many pods wait for it.
+	podsLeft map[string]int32
+	// reportAgain is when to report progress that was not reported now, or zero.
+	reportAgain time.Time
+}
+
+// trouble is a state that only an admin can end.
+type trouble struct {
+	// reason is a condition reason.
+	reason  string
+	message string
+	// frozen is set while the keyring cannot be used: nothing is planned, and only revocations are carried out.
+	frozen bool
+}
+
+func (p *pass) frozen() bool { return p.trouble != nil && p.trouble.frozen }
+
+// observe reads everything that a decision goes by, and writes nothing.
+func (r *SigningKeyReconciler) observe(ctx context.Context, key *keywrightv1alpha1.SigningKey) (*pass, error) {
+	p := &pass{key: key, at: r.Now()}
+	p.policy, _ = PolicyOf(key)
+	var err error
+	p.keyring, err = readKeyring(ctx, r.API, r.KeyNamespace, key.Name)
+	if err != nil && !errors.As(err, &p.unreadable) {
+		return p, err
+	}
+	if p.secret, err = readSigningKeySecret(ctx, r.API, r.KeyNamespace, key.Name); err != nil {
+		return p, err
+	}
+	p.policy.Revoked = r.revokedSoFar(p)
+	if p.targets, err = r.observeTargets(ctx, p); err != nil {
+		return p, err
+	}
+	p.policy.Revoked = union(p.policy.Revoked, p.targets.revoked)
+	p.now = r.Now()
+	r.lookAtProof(p)
+	if s := p.keyring.ring.Standby(); s != nil {
+		p.fell = r.Published.fellBack(key.Name, s.PublishedAt)
+	}
+	p.observed = rotation.Observed{
+		At: p.at, Secret: observeSecret(p.secret), Lagging: p.targets.lagging, Holders: len(p.targets.holders), Digest: p.digest(),
+		Given:      r.Published.given(key.Name, p.keyring.ring.PublishedIDs()),
+		HandedOver: r.Published.handedOver(key.Name),
+		Holding:    p.targets.holding, Nudged: r.Nudges.finished(key.Name),
+	}
+	return p, nil
+}
+
+// revokedSoFar returns every key ID that was ever asked to be revoked, as far as anything that outlives a reset of the spec knows:
+// this process, and the revocation list of the signing-key Secret. That of the key namespace comes with the targets.
+func (r *SigningKeyReconciler) revokedSoFar(p *pass) []string {
+	var seen []string
+	if before, ok := r.seenRevoked.Load(p.key.Name); ok {
+		seen, _ = before.([]string)
+	}
+	all := union(p.policy.Revoked, seen)
+	if len(all) > len(seen) {
+		r.seenRevoked.Store(p.key.Name, all)
+	}
+	return union(all, revokedIn(p.secret))
+}
+
+// revokedIn returns the revocation list of a signing-key Secret, nil if it has none that can be read.
+func revokedIn(s *corev1.Secret) []string {
+	if s == nil {
+		return nil
+	}
+	files, err := issuerfiles.Decode(s.Data)
+	if err != nil {
+		return nil
+	}
+	return files.Revoked.KeyIDs
+}
+
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, id := range b {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// digest is one of the resource versions of everything that a Standby is published in.
+func (p *pass) digest() string {
+	if p.secret == nil {
+		return ""
+	}
+	return digestOf(p.targets.digest + " " + string(p.secret.UID) + " " + p.secret.ResourceVersion)
+}
+
+// lookAtProof lets a process that has just started go on where the last one ended, if nothing changed meanwhile.
+func (r *SigningKeyReconciler) lookAtProof(p *pass) {
+	if s := p.keyring.ring.Standby(); s != nil {
+		r.Published.prove(p.key.Name, s.ID, s.Proof, p.digest())
+	}
+}

@@ -1,0 +1,131 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/issuer/mount"
+)
+
+// maxBytes bounds each file: a Secret or ConfigMap holds at most 1 MiB.
+const maxBytes = 1 << 20
+
+// Reader reads what is mounted, again and again. What it has once heard of a revocation it does not forget.
+type Reader struct {
+	// Directory has the signing-key Secret, KeySetDirectory the ConfigMap keywright-jwks. The second may be missing.
+	Directory, KeySetDirectory string
+
+	last    *Snapshot
+	revoked []string
+}
+
+// Paths are the files to watch.
+func (r *Reader) Paths() []string {
+	paths := make([]string, 0, 5)
+	for _, file := range entries() {
+		paths = append(paths, filepath.Join(r.Directory, file))
+	}
+	if r.last != nil {
+		paths = append(paths, filepath.Join(r.KeySetDirectory, r.last.SigningKey+contract.RevokedSuffix))
+	}
+	return paths
+}
+
+func entries() []string {
+	return []string{contract.ActiveFile, contract.JWKSFile, contract.PolicyFile, contract.RevokedFile}
+}
+
+// Load reads and checks what is mounted. With an error that wraps mount.ErrTaken comes a snapshot that takes the place of the last
+// one: a revocation list cannot be read, or the files cannot, and the key that signs is no longer the one that they hold. With any
+// other error the last snapshot goes on.
+func (r *Reader) Load() (*Snapshot, error) {
+	data, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	files, err := issuerfiles.Decode(data)
+	if err != nil {
+		return r.goOn(data, err)
+	}
+	problem := r.hear(files)
+	s, err := Parse(files, r.revoked)
+	if err != nil {
+		return r.goOn(data, err)
+	}
+	r.last = s
+	return s, problem
+}
+
+// read returns the entries of the signing-key Secret, all from one version of the mount.
+func (r *Reader) read() (map[string][]byte, error) {
+	version := mount.Version(r.Directory)
+	data := map[string][]byte{}
+	for _, file := range entries() {
+		content, err := mount.Read(filepath.Join(version, file), maxBytes)
+		optional := file == contract.ActiveFile || file == contract.RevokedFile
+		switch {
+		case err == nil:
+			data[file] = content
+		case !optional || !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+// hear adds to the keys that must not sign: those of the Secret, and those of the revocation list beside the key set, where the
+// controller names them when the Secret cannot be written.
+func (r *Reader) hear(files issuerfiles.Files) error {
+	r.add(files.Revoked.KeyIDs)
+	file := files.Policy.SigningKey + contract.RevokedSuffix
+	content, err := mount.Read(filepath.Join(mount.Version(r.KeySetDirectory), file), maxBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var list issuerfiles.Revoked
+	if err == nil {
+		list, err = issuerfiles.DecodeRevoked(content)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", file, err, mount.ErrTaken)
+	}
+	r.add(list.KeyIDs)
+	return nil
+}
+
+func (r *Reader) add(ids []string) {
+	for _, id := range ids {
+		if !slices.Contains(r.revoked, id) {
+			r.revoked = append(r.revoked, id)
+		}
+	}
+}
+
+// goOn decides whether the key that signs may go on after files came that cannot be read whole: not if they hold no key to sign
+// with, or another one that they publish, or a key set without it. A newer controller may write what this issuer does not understand.
+func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
+	if r.last == nil || !r.last.Signs() {
+		return nil, err
+	}
+	kid, active := r.last.KeyID, data[contract.ActiveFile]
+	published, unreadable := issuerfiles.DecodeKeySet(data[contract.JWKSFile])
+	publishes := func(id string) bool {
+		return slices.ContainsFunc(published, func(k issuerfiles.PublicKey) bool { return k.ID == id })
+	}
+	other := issuerfiles.KeyID(active) != kid && publishes(issuerfiles.KeyID(active))
+	if len(active) > 0 && !other && (unreadable != nil || publishes(kid)) {
+		return nil, err
+	}
+	r.last = r.last.stop("the files cannot be read, and do not hold key " + kid + " any more")
+	return r.last, fmt.Errorf("%w: %w", err, mount.ErrTaken)
+}
+
+// Load reads what is mounted once.
+func Load(directory, keySetDirectory string) (*Snapshot, error) {
+	return (&Reader{Directory: directory, KeySetDirectory: keySetDirectory}).Load()
+}
