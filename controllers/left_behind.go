@@ -49,13 +49,13 @@ func (t *PublicationTracker) awaits(name, namespace string, inSync bool, delay t
 	return false
 }
 
-// fellBack names the namespaces that came to hold a key after the given time, sorted.
-func (t *PublicationTracker) fellBack(name string, after time.Time) []string {
+// fellBack names the namespaces that came to hold a key at the given time or later, sorted.
+func (t *PublicationTracker) fellBack(name string, since time.Time) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var names []string
 	for _, a := range t.of(name).recently {
-		if a.at.After(after) {
+		if !a.at.Before(since) {
 			names = append(names, a.namespace)
 		}
 	}

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,6 +55,8 @@ type round struct {
 	ids []string
 	// touched are the pods that were touched once.
 	touched map[types.UID]client.ObjectKey
+	// early are the pods of issuers that were touched before their Secret was written: the revocation list in their key sets is.
+	early map[types.UID]client.ObjectKey
 	// tries counts how often files were found that still held a key.
 	tries int
 	// once is set when every pod was touched once.
@@ -78,7 +81,7 @@ func (r *NudgeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	}
 	round := r.roundOf(req.Name, ids)
 	if round.once {
-		if err := r.touchAll(ctx, round, maps.Clone(round.touched)); err != nil {
+		if err := r.touchAll(ctx, round.touched, maps.Clone(round.touched)); err != nil {
 			return ctrl.Result{}, err
 		}
 		return ctrl.Result{}, r.finish(ctx, req.Name, round)
@@ -87,11 +90,11 @@ func (r *NudgeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	err = r.touchAll(ctx, round, pods)
+	err = errors.Join(r.touchAll(ctx, round.early, waiting.early), r.touchAll(ctx, round.touched, pods))
 	for uid := range round.touched {
 		delete(pods, uid)
 	}
-	left := waiting + len(pods)
+	left := waiting.count + len(pods)
 	r.Nudges.count(req.Name, int32(left)) //nolint:gosec // no cluster has 2^31 pods
 	switch {
 	case err != nil:
@@ -112,7 +115,7 @@ func (r *NudgeReconciler) roundOf(name string, ids []string) *round {
 			return of
 		}
 	}
-	begun := &round{ids: ids, touched: map[types.UID]client.ObjectKey{}}
+	begun := &round{ids: ids, touched: map[types.UID]client.ObjectKey{}, early: map[types.UID]client.ObjectKey{}}
 	r.rounds.Store(name, begun)
 	return begun
 }
@@ -124,37 +127,47 @@ func (r *NudgeReconciler) finish(ctx context.Context, name string, round *round)
 	return nil
 }
 
+// waitingPods are those whose files still hold a revoked key.
+type waitingPods struct {
+	count int
+	// early are the pods of issuers whose Secret still holds it, while the revocation list in their key sets names it.
+	early map[types.UID]client.ObjectKey
+}
+
 // mounting returns the running pods that mount the public keys, or the signing-key Secret of this SigningKey, and were not
 // touched yet. It counts those whose file still holds a revoked key apart: they wait until it is written.
 func (r *NudgeReconciler) mounting(
 	ctx context.Context, name string, round *round,
-) (pods map[types.UID]client.ObjectKey, waiting int, err error) {
+) (pods map[types.UID]client.ObjectKey, waiting waitingPods, err error) {
 	secret, err := readSigningKeySecret(ctx, r.API, r.KeyNamespace, name)
 	if err != nil {
-		return nil, 0, err
+		return nil, waiting, err
 	}
 	seen := observeSecret(secret)
 	signs := slices.Contains(round.ids, seen.ActiveID) || slices.ContainsFunc(round.ids, func(id string) bool {
 		return slices.Contains(seen.Published, id)
 	})
-	pods = map[types.UID]client.ObjectKey{}
+	pods, waiting.early = map[types.UID]client.ObjectKey{}, map[types.UID]client.ObjectKey{}
 	err = r.eachPod(ctx, func(pod *corev1.Pod) error {
 		issuer := pod.Namespace == r.KeyNamespace && mounts(pod, "", name+contract.SigningKeySuffix)
 		verifier := mounts(pod, contract.JWKSConfigMap, "")
 		if _, touched := round.touched[pod.UID]; touched || (!issuer && !verifier) || ended(pod) {
 			return nil
 		}
-		affected, stale := issuer, issuer && signs
+		affected, stale, holds := issuer, issuer && signs, false
 		if verifier {
-			has, holds, err := r.file(ctx, pod.Namespace, name, round.ids)
-			if err != nil {
+			has, err := false, error(nil)
+			if has, holds, err = r.file(ctx, pod.Namespace, name, round.ids); err != nil {
 				return err
 			}
 			affected, stale = affected || has, stale || holds
 		}
 		switch {
 		case stale:
-			waiting++
+			waiting.count++
+			if _, early := round.early[pod.UID]; issuer && verifier && !early && !holds {
+				waiting.early[pod.UID] = client.ObjectKeyFromObject(pod)
+			}
 		case affected:
 			pods[pod.UID] = client.ObjectKeyFromObject(pod)
 		}
@@ -226,7 +239,7 @@ func ended(pod *corev1.Pod) bool {
 
 // touchAll touches pods in parallel, and notes which were. A pod that is gone needs nothing. One that refuses does not keep
 // the others from being touched; the first refusal is returned.
-func (r *NudgeReconciler) touchAll(ctx context.Context, round *round, pods map[types.UID]client.ObjectKey) error {
+func (r *NudgeReconciler) touchAll(ctx context.Context, touched, pods map[types.UID]client.ObjectKey) error {
 	now, err := json.Marshal(r.Now().UTC().Format(time.RFC3339Nano))
 	if err != nil {
 		return err
@@ -248,7 +261,7 @@ func (r *NudgeReconciler) touchAll(ctx context.Context, round *round, pods map[t
 	refused := 0
 	for i, id := range ids {
 		if refusals[i] == nil {
-			round.touched[id] = pods[id]
+			touched[id] = pods[id]
 			continue
 		}
 		refused++

@@ -195,3 +195,39 @@ func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
 		t.Errorf("the receipt waits for a pod that is gone: %+v", r)
 	}
 }
+
+// The Secret of the issuers cannot be written: their pods are touched all the same, for the revocation list.
+func TestIssuersAreNudgedForTheRevocationList(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	issuer := w.mountingPod(w.keys.KeyNamespace, "issuer", w.name+contract.SigningKeySuffix)
+	both := issuer.DeepCopy()
+	both.ObjectMeta = metav1.ObjectMeta{Namespace: issuer.Namespace, Name: "both"}
+	keySets := corev1.Volume{Name: "key-sets"}
+	keySets.Projected = &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{
+		ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: contract.JWKSConfigMap}},
+	}}}
+	both.Spec.Volumes = append(both.Spec.Volumes, keySets)
+	w.must(w.Create(t.Context(), both))
+	w.freezeSecret(contract.SigningKeySuffix, true)
+	w.revokeActive()
+	w.try()
+	w.nudge(false)
+	first := w.nudgedAt(both)
+	if first == "" || w.nudgedAt(issuer) != "" {
+		t.Errorf("nudged at %q, and %q without the list", first, w.nudgedAt(issuer))
+	}
+	w.try()
+	if r := w.receipts()[0]; r.NudgedAt != nil || r.PodsLeft == nil || *r.PodsLeft != 2 {
+		t.Errorf("receipt %+v", r)
+	}
+	w.freezeSecret(contract.SigningKeySuffix, false)
+	w.settle()
+	w.clock.step(time.Minute)
+	w.nudge(false)
+	w.settle()
+	if r := w.receipts()[0]; r.NudgedAt == nil || w.nudgedAt(issuer) == "" || w.nudgedAt(both) == first {
+		t.Errorf("receipt %+v", r)
+	}
+}

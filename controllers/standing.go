@@ -1,12 +1,14 @@
 package controllers
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -24,6 +26,7 @@ type stand struct {
 	keys              []keyStand
 	conditions        map[string]float64
 	targets, inSync   float64
+	leftBehind        float64
 	next              time.Time
 	digest            string
 	open, done, alien float64 // revocations
@@ -41,7 +44,7 @@ type keyStand struct {
 
 // descriptions are those of the gauges.
 type descriptions struct {
-	keys, keyAge, condition, targets, inSync, rotation, keySet, revocations *prometheus.Desc
+	keys, keyAge, condition, targets, inSync, leftBehind, rotation, keySet, revocations *prometheus.Desc
 }
 
 func describe() descriptions {
@@ -55,6 +58,8 @@ func describe() descriptions {
 			"1 while a condition of the SigningKey is True, 0 while it is not.", "condition"),
 		targets: gauge("keywright_targets", "Namespaces that the SigningKey selects."),
 		inSync:  gauge("keywright_targets_in_sync", "Selected namespaces that hold the current public keys."),
+		leftBehind: gauge("keywright_targets_left_behind",
+			"Namespaces that rotations no longer wait for: they refused a key, or lost it again and again, for rotation.waitForTargets."),
 		rotation: gauge("keywright_next_rotation_seconds",
 			"Seconds until the next rotation, negative when it is overdue; absent when none is planned."),
 		keySet: gauge("keywright_keyset_info",
@@ -74,7 +79,8 @@ func (s *standing) note(p *pass) (took time.Duration, done bool) {
 	ring := &p.keyring.ring
 	n := &stand{
 		conditions: map[string]float64{}, targets: float64(p.targets.selected), inSync: float64(p.targets.inSync),
-		next: p.nextRotation(), digest: digestOf(filesOf(ring, p.policy, nil).keySet), generation: ring.Generation,
+		leftBehind: float64(len(p.targets.leftBehind)),
+		next:       p.nextRotation(), digest: digestOf(filesOf(ring, p.policy, nil).keySet), generation: ring.Generation,
 	}
 	for i := range ring.Keys {
 		if k := &ring.Keys[i]; k.Published() {
@@ -84,14 +90,16 @@ func (s *standing) note(p *pass) (took time.Duration, done bool) {
 			n.keys = append(n.keys, keyStand{k.ID, k.State, since})
 		}
 	}
+	n.conditions[keywrightv1alpha1.ConditionStalled] = 0
 	for _, c := range p.conditions() {
 		n.conditions[c.Type] = 0
 		if c.Status == "True" {
 			n.conditions[c.Type] = 1
 		}
 	}
-	for i := range ring.Revoked {
-		switch r := &ring.Revoked[i]; {
+	revoked := slices.Concat(ring.Revoked, p.pending)
+	for i := range revoked {
+		switch r := &revoked[i]; {
 		case !r.Known:
 			n.alien++
 		case r.RemovedAt.IsZero() || r.Nudged.At.IsZero():
@@ -126,7 +134,7 @@ func (s *standing) forget(name string) {
 // Describe implements prometheus.Collector.
 func (s *standing) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		s.of.keys, s.of.keyAge, s.of.condition, s.of.targets, s.of.inSync, s.of.rotation, s.of.keySet, s.of.revocations,
+		s.of.keys, s.of.keyAge, s.of.condition, s.of.targets, s.of.inSync, s.of.leftBehind, s.of.rotation, s.of.keySet, s.of.revocations,
 	} {
 		out <- d
 	}
@@ -154,6 +162,7 @@ func (s *standing) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(s.of.targets, n.targets)
 		gauge(s.of.inSync, n.inSync)
+		gauge(s.of.leftBehind, n.leftBehind)
 		if !n.next.IsZero() {
 			gauge(s.of.rotation, n.next.Sub(now).Seconds())
 		}

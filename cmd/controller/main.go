@@ -20,6 +20,10 @@ func main() {
 	verbose := flag.Bool("verbose", false, "log details")
 	flag.StringVar(&opts.KeyNamespace, "key-namespace", "keywright-system",
 		"namespace that Keywright is installed in: the only one with private keys")
+	flag.Func("take-over-from", "key namespace of an installation that this one replaces", func(namespace string) error {
+		opts.TakeOverFrom = append(opts.TakeOverFrom, namespace)
+		return nil
+	})
 	flag.StringVar(&opts.MetricsBindAddress, "metrics-bind-address", ":8080", "address of /metrics; empty for none")
 	flag.StringVar(&opts.HealthProbeBindAddress, "health-probe-bind-address", ":8081",
 		"address of /healthz and /readyz; empty for none")

@@ -1,0 +1,470 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/issuer/keys"
+)
+
+// refusing refuses every update in one namespace, as a webhook or policy there would.
+type refusing struct {
+	client.Client
+	namespace string
+}
+
+func (c refusing) Update(ctx context.Context, o client.Object, opts ...client.UpdateOption) error {
+	if o.GetNamespace() == c.namespace {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, o.GetName(), errors.New("refused"))
+	}
+	return c.Client.Update(ctx, o, opts...)
+}
+
+// try is settle where writes may be refused.
+func (w *world) try() {
+	w.Helper()
+	for range 4 {
+		_, _ = w.keys.Reconcile(w.Context(), named(w.name))
+		for _, namespace := range append([]string{w.keys.KeyNamespace}, w.targets...) {
+			_, _ = w.files.Reconcile(w.Context(), named(namespace))
+		}
+	}
+}
+
+// revoke names keys in the spec.
+func (w *world) revoke(ids ...string) {
+	w.Helper()
+	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.RevokedKeyIDs = ids })
+}
+
+// issuer is what an issuer makes of the Secret and of the revocation list of the key namespace.
+func (w *world) issuer() *keys.Snapshot {
+	w.Helper()
+	files, err := issuerfiles.Decode(w.secret(contract.SigningKeySuffix).Data)
+	w.must(err)
+	list, err := issuerfiles.DecodeRevoked([]byte(w.configMap(w.keys.KeyNamespace).Data[w.name+contract.RevokedSuffix]))
+	w.must(err)
+	s, err := keys.Parse(files, list.KeyIDs)
+	w.must(err)
+	return s
+}
+
+// wantRevoked checks that a key is in no file, that no issuer signs with it or serves it, and that the receipt says so.
+func (w *world) wantRevoked(id string) {
+	w.Helper()
+	for _, target := range append([]string{w.keys.KeyNamespace}, w.targets...) {
+		if slices.Contains(w.trusted(target), id) {
+			w.Errorf("%s trusts the revoked key", target)
+		}
+	}
+	if s := w.issuer(); s.KeyID == id || slices.Contains(issuerfiles.KeyIDs(s.JWKS), id) {
+		w.Error("an issuer signs with the revoked key, or serves it")
+	}
+	if w.receipt(id) == nil {
+		w.Errorf("there is no receipt: %+v", w.get().Status.Revocations)
+	}
+}
+
+func (w *world) receipt(id string) *keywrightv1alpha1.RevocationStatus {
+	w.Helper()
+	all := w.get().Status.Revocations
+	for i := range all {
+		if all[i].KeyID == id {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+func (w *world) ready() string { return w.condition(keywrightv1alpha1.ConditionReady) }
+
+func (w *world) message(kind string) string {
+	w.Helper()
+	for _, c := range w.get().Status.Conditions {
+		if c.Type == kind {
+			return c.Message
+		}
+	}
+	return ""
+}
+
+// What the controller writes, the issuer reads, in every state.
+func TestIssuersReadWhatIsWritten(t *testing.T) {
+	w := newWorld(t)
+	key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Drain })
+	w.must(w.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.targets[0], Name: contract.JWKSConfigMap}}))
+	w.reconcileKey()
+	if s := w.issuer0(); s.Signs() || s.SigningKey != w.name {
+		t.Errorf("while it starts: %+v", s)
+	}
+	w.settle()
+	first := w.signs()
+	if s := w.issuer(); s.KeyID != first || s.MaxLifetime != 10*time.Minute || !s.NextRotation.Equal(w.clock.now().Add(time.Hour)) {
+		t.Errorf("while it signs: %+v", s)
+	}
+	w.revoke(first)
+	w.settle()
+	if s := w.issuer(); s.KeyID == first || !s.Signs() {
+		t.Errorf("after a revocation: %+v", s)
+	}
+	w.must(w.Delete(t.Context(), key))
+	w.settle()
+	if s := w.issuer(); s.Signs() || s.Stopped == "" || len(issuerfiles.KeyIDs(s.JWKS)) != 1 {
+		t.Errorf("while it drains: %+v", s)
+	}
+	w.step(21 * time.Minute)
+	if s := w.issuer(); s.Signs() || !issuerfiles.TrustsNobody(string(w.secret(contract.SigningKeySuffix).Data[contract.JWKSFile])) {
+		t.Errorf("when it has drained: %+v", s)
+	}
+}
+
+// issuer0 is issuer before there is a revocation list.
+func (w *world) issuer0() *keys.Snapshot {
+	w.Helper()
+	files, err := issuerfiles.Decode(w.secret(contract.SigningKeySuffix).Data)
+	w.must(err)
+	s, err := keys.Parse(files, nil)
+	w.must(err)
+	return s
+}
+
+func TestRevocationInARetainedKeyringOfAnotherKeyType(t *testing.T) {
+	w := newWorld(t)
+	key := w.signingKey()
+	w.settle()
+	leaked := w.signs()
+	w.must(w.Delete(t.Context(), key))
+	w.settle()
+	w.wantGone()
+	w.signingKey(func(k *keywrightv1alpha1.SigningKey) {
+		k.Spec.Algorithm = "EdDSA"
+		k.Spec.RevokedKeyIDs = []string{leaked}
+	})
+	extra := "extra-" + w.name
+	w.namespace(extra, map[string]string{"trusts": w.name})
+	w.targets = append(w.targets, extra)
+	w.settle()
+	w.want("Ready", w.ready(), "False KeyTypeDiffers")
+	w.want("Stalled", w.condition(keywrightv1alpha1.ConditionStalled), "True KeyTypeDiffers")
+	w.wantRevoked(leaked)
+	if r := w.receipt(leaked); r == nil || r.RemovedAt == nil || r.SigningMovedAt == nil {
+		t.Errorf("receipt %+v", r)
+	}
+	if ring := w.keyring(); ring.Active().Type() != "EC" || len(ring.Revoked) != 1 {
+		t.Errorf("the keyring did not go on: %+v", ring)
+	}
+}
+
+func TestRevocationWhileTheKeyringCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	leaked, standby := w.signs(), w.standby()
+	s := w.secret(contract.KeyringSuffix)
+	good := s.Data[contract.KeyringFile]
+	s.Data[contract.KeyringFile] = []byte(strings.Replace(string(good), `"version":1`, `"version":2`, 1))
+	w.must(w.Update(t.Context(), s))
+	w.settle()
+	w.revoke(leaked)
+	w.settle()
+	w.want("Ready", w.ready(), "False KeyringInvalid")
+	w.wantRevoked(leaked)
+	if w.issuer().Signs() {
+		t.Error("an issuer signs")
+	}
+	r := w.receipt(leaked)
+	if r == nil || r.RemovedAt == nil || !strings.Contains(r.Problem, "version 2") || !r.Known {
+		t.Fatalf("receipt %+v", r)
+	}
+	w.revoke() // a GitOps tool resets the spec
+	w.restart()
+	w.step(time.Hour)
+	w.wantRevoked(leaked)
+	if again := w.receipt(leaked); again == nil || !again.RevokedAt.Equal(&r.RevokedAt) || !again.RemovedAt.Equal(r.RemovedAt) {
+		t.Errorf("after a restart the receipt is %+v, and was %+v", again, r)
+	}
+	s = w.secret(contract.KeyringSuffix)
+	s.Data[contract.KeyringFile] = good
+	w.must(w.Update(t.Context(), s))
+	w.restart()
+	w.settle()
+	w.want("Ready", w.ready(), "True Signing")
+	w.wantRevoked(leaked)
+	w.want("what signs", w.signs(), standby)
+	if ring := w.keyring(); len(ring.Revoked) != 1 || ring.Revoked[0].ID != leaked {
+		t.Errorf("the revocation is not recorded: %+v", ring.Revoked)
+	}
+}
+
+// An immutable Secret is refused by the API server itself, whoever writes.
+func (w *world) freezeSecret(suffix string, immutable bool) {
+	w.Helper()
+	s := w.secret(suffix)
+	if immutable {
+		s.Immutable = &immutable
+		w.must(w.Update(w.Context(), s))
+		return
+	}
+	w.must(w.Delete(w.Context(), s))
+	s.Immutable, s.ResourceVersion, s.UID = nil, "", ""
+	w.must(w.Create(w.Context(), s))
+}
+
+func TestRevocationWhileASecretCannotBeWritten(t *testing.T) {
+	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
+		t.Run(suffix, func(t *testing.T) {
+			w := newWorld(t)
+			w.signingKey()
+			w.settle()
+			leaked := w.signs()
+			w.freezeSecret(suffix, true)
+			w.revoke(leaked)
+			w.try()
+			w.wantRevoked(leaked)
+			w.want("Ready", w.ready(), "False WriteRefused")
+			if text := w.message("Ready"); !strings.Contains(text, w.name+suffix) || !strings.Contains(text, "immutable") {
+				t.Errorf("Ready says %q", text)
+			}
+			if key := w.get(); key.Status.ObservedGeneration != key.Generation {
+				t.Errorf("observedGeneration is %d of %d", key.Status.ObservedGeneration, key.Generation)
+			}
+			if r := w.receipt(leaked); r == nil || r.Problem == "" {
+				t.Errorf("receipt %+v", r)
+			}
+			if w.issuer().KeyID == leaked {
+				t.Error("an issuer signs with the revoked key")
+			}
+			if n := strings.Count(w.events.text(), "Warning WriteRefused"); n != 1 {
+				t.Errorf("%d warnings:\n%s", n, w.events.text())
+			}
+			w.revoke() // a GitOps tool resets the spec
+			w.restart()
+			w.try()
+			w.wantRevoked(leaked)
+			w.freezeSecret(suffix, false)
+			w.settle()
+			w.wantRevoked(leaked)
+			w.want("Ready", w.ready(), "True Signing")
+			if r := w.receipt(leaked); r.Problem != "" || r.RemovedAt == nil {
+				t.Errorf("receipt %+v", r)
+			}
+			if !w.issuer().Signs() {
+				t.Error("no issuer signs")
+			}
+		})
+	}
+}
+
+// A quota, a policy or a webhook refuses by other codes than the API server does.
+func TestRefusedSecretsAreReportedWhateverRefuses(t *testing.T) {
+	for name, refusal := range map[string]error{
+		"quota":   apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "x", errors.New("exceeded quota")),
+		"webhook": apierrors.NewInternalError(errors.New("failed calling webhook")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signingKey()
+			w.settle()
+			w.keys.Client = writing{w.Client, func(client.Object) error { return refusal }}
+			w.clock.step(time.Hour)
+			w.try()
+			w.want("Ready", w.ready(), "False WriteRefused")
+			w.keys.Client = w.Client
+			w.settle()
+			w.want("Ready", w.ready(), "True Signing")
+			w.want("Stalled", w.condition(keywrightv1alpha1.ConditionStalled), "none")
+		})
+	}
+}
+
+// writing asks before each creation or update of a Secret.
+type writing struct {
+	client.Client
+	ask func(client.Object) error
+}
+
+func (c writing) Update(ctx context.Context, o client.Object, opts ...client.UpdateOption) error {
+	if _, ok := o.(*corev1.Secret); ok {
+		if err := c.ask(o); err != nil {
+			return err
+		}
+	}
+	return c.Client.Update(ctx, o, opts...)
+}
+
+// A first keyring that cannot be written gives nobody anything.
+func TestFirstKeyringThatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.keys.Client = creating{w.Client, func(*corev1.Secret) error {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "x", errors.New("exceeded quota"))
+	}}
+	w.signingKey()
+	w.try()
+	w.want("Ready", w.ready(), "False WriteRefused")
+	if w.secret(contract.KeyringSuffix) != nil || w.trusted(w.targets[0]) != nil {
+		t.Error("keys were handed out that nothing records")
+	}
+	w.keys.Client = w.Client
+	w.settle()
+	w.want("Ready", w.ready(), "True Signing")
+}
+
+// A policy or webhook that changes a Secret on its way is an error with a back-off, not an endless loop of writes.
+func TestRewrittenSecretIsNoLoop(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	writes := 0
+	w.keys.Client = rewriting{w.Client, &writes}
+	w.clock.step(time.Hour)
+	_, err := w.keys.Reconcile(t.Context(), named(w.name))
+	if err == nil || writes > 2 {
+		t.Errorf("%d writes: %v", writes, err)
+	}
+	w.want("Ready", w.ready(), "False WriteRefused")
+}
+
+type rewriting struct {
+	client.Client
+	writes *int
+}
+
+func (c rewriting) Update(ctx context.Context, o client.Object, opts ...client.UpdateOption) error {
+	s, ok := o.(*corev1.Secret)
+	if ok && strings.HasSuffix(s.Name, contract.SigningKeySuffix) {
+		*c.writes++
+		s.Data["note"] = []byte("added")
+	}
+	return c.Client.Update(ctx, o, opts...)
+}
+
+func TestDrainWhileTheKeyringCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Drain })
+	w.settle()
+	s := w.secret(contract.KeyringSuffix)
+	s.Data[contract.KeyringFile] = []byte(`{}`)
+	w.must(w.Update(t.Context(), s))
+	trusted := w.trusted(w.targets[0])
+	w.must(w.Delete(t.Context(), key))
+	w.settle()
+	w.want("Ready", w.ready(), "False KeyringInvalid")
+	if w.issuer().Signs() || !slices.Equal(w.trusted(w.targets[0]), trusted) {
+		t.Errorf("signs %v, trusted %v", w.issuer().Signs(), w.trusted(w.targets[0]))
+	}
+	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
+	w.settle()
+	w.wantTakenAway()
+	w.step(10 * time.Minute)
+	w.wantGone()
+}
+
+// Delete ends all trust also where a Secret cannot be written: its issuers read that in the revocation list.
+func TestDeleteWhileASecretCannotBeWritten(t *testing.T) {
+	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
+		t.Run(suffix, func(t *testing.T) {
+			w := newWorld(t)
+			key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
+			w.settle()
+			w.freezeSecret(suffix, true)
+			w.must(w.Delete(t.Context(), key))
+			w.try()
+			for _, target := range append([]string{w.keys.KeyNamespace}, w.targets...) {
+				if got := w.trusted(target); len(got) != 0 {
+					t.Errorf("%s trusts %v", target, got)
+				}
+			}
+			if w.issuer().Signs() {
+				t.Error("an issuer signs")
+			}
+			w.want("Ready", w.ready(), "False WriteRefused")
+			w.clock.step(time.Hour)
+			w.try()
+			w.get()
+			w.freezeSecret(suffix, false)
+			w.settle()
+			w.step(10 * time.Minute)
+			w.wantGone()
+		})
+	}
+}
+
+func TestOneFailedReadOfTheKeyringDoesNotKeepARetainedKeyring(t *testing.T) {
+	w := newWorld(t)
+	key := w.signingKey()
+	w.settle()
+	w.must(w.Delete(t.Context(), key))
+	w.keys.API = &failingOnce{Reader: w.Client}
+	if _, err := w.keys.Reconcile(t.Context(), named(w.name)); err == nil {
+		t.Error("a read that failed is not tried again")
+	}
+	if _, err := w.keys.Reconcile(t.Context(), named(w.name)); err != nil {
+		t.Error(err)
+	}
+	w.wantGone()
+}
+
+type failingOnce struct {
+	client.Reader
+	failed bool
+}
+
+func (c *failingOnce) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	if _, ok := o.(*corev1.Secret); ok && !c.failed {
+		c.failed = true
+		return errors.New("etcdserver: request timed out")
+	}
+	return c.Reader.Get(ctx, key, o, opts...)
+}
+
+// The longest lifetime counts that any published key signed under, whatever the policy says now.
+func TestDeselectedNamespaceKeepsKeysOfALoweredLifetime(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey(func(k *keywrightv1alpha1.SigningKey) {
+		k.Spec.Token.MaxLifetime.Duration, k.Spec.Rotation.Interval.Duration = 24*time.Hour, 720*time.Hour
+	})
+	w.settle()
+	w.step(time.Hour)
+	kid, signed := w.signs(), w.clock.now()
+	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Token.MaxLifetime.Duration = time.Minute })
+	w.step(time.Minute)
+	w.label(w.targets[0], nil)
+	w.settle()
+	for w.clock.now().Before(signed.Add(24 * time.Hour)) {
+		if !slices.Contains(w.trusted(w.targets[0]), kid) {
+			t.Fatalf("lost %v after a token of 24 h was signed", w.clock.now().Sub(signed))
+		}
+		w.step(4 * time.Hour)
+	}
+	w.step(time.Hour)
+	if !issuerfiles.TrustsNobody(w.configMap(w.targets[0]).Data[w.name+".json"]) {
+		t.Error("it keeps the keys for ever")
+	}
+}
+
+func TestPlannedRevocationsAreOnlyThoseOfTheSpecAndTheRecords(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	cm := w.configMap(w.keys.KeyNamespace)
+	cm.Data[w.name+contract.RevokedSuffix] = string(issuerfiles.Revoked{KeyIDs: []string{w.signs()}}.Encode())
+	w.must(w.Update(t.Context(), cm))
+	first := w.signs()
+	w.settle()
+	if w.signs() != first || len(w.keyring().Revoked) != 0 {
+		t.Error("a list that somebody else wrote revokes a key")
+	}
+}
