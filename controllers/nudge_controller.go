@@ -86,15 +86,15 @@ func (r *NudgeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		}
 		return ctrl.Result{}, r.finish(ctx, req.Name, round)
 	}
-	pods, waiting, err := r.mounting(ctx, req.Name, round)
+	pods, err := r.mounting(ctx, req.Name, round)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	err = errors.Join(r.touchAll(ctx, round.early, waiting.early), r.touchAll(ctx, round.touched, pods))
+	err = errors.Join(r.touchAll(ctx, round.early, pods.early), r.touchAll(ctx, round.touched, pods.ready))
 	for uid := range round.touched {
-		delete(pods, uid)
+		delete(pods.ready, uid)
 	}
-	left := waiting.count + len(pods)
+	left := pods.waiting + len(pods.ready)
 	r.Nudges.count(req.Name, int32(left)) //nolint:gosec // no cluster has 2^31 pods
 	switch {
 	case err != nil:
@@ -127,53 +127,57 @@ func (r *NudgeReconciler) finish(ctx context.Context, name string, round *round)
 	return nil
 }
 
-// waitingPods are those whose files still hold a revoked key.
-type waitingPods struct {
-	count int
-	// early are the pods of issuers whose Secret still holds it, while the revocation list in their key sets names it.
+// found are the running pods that may know a revoked key and were not touched yet.
+type found struct {
+	// ready are those whose files were written without it.
+	ready map[types.UID]client.ObjectKey
+	// waiting counts the others.
+	waiting int
+	// early are those of issuers whose Secret still holds the key, while the revocation list in their key sets names it.
 	early map[types.UID]client.ObjectKey
 }
 
-// mounting returns the running pods that mount the public keys, or the signing-key Secret of this SigningKey, and were not
-// touched yet. It counts those whose file still holds a revoked key apart: they wait until it is written.
-func (r *NudgeReconciler) mounting(
-	ctx context.Context, name string, round *round,
-) (pods map[types.UID]client.ObjectKey, waiting waitingPods, err error) {
+// mounting finds the running pods that mount the public keys, or the signing-key Secret of this SigningKey.
+func (r *NudgeReconciler) mounting(ctx context.Context, name string, round *round) (found, error) {
+	pods := found{ready: map[types.UID]client.ObjectKey{}, early: map[types.UID]client.ObjectKey{}}
 	secret, err := readSigningKeySecret(ctx, r.API, r.KeyNamespace, name)
 	if err != nil {
-		return nil, waiting, err
+		return pods, err
 	}
 	seen := observeSecret(secret)
-	signs := slices.Contains(round.ids, seen.ActiveID) || slices.ContainsFunc(round.ids, func(id string) bool {
-		return slices.Contains(seen.Published, id)
+	signs := slices.ContainsFunc(round.ids, func(id string) bool {
+		return id == seen.ActiveID || slices.Contains(seen.Published, id)
 	})
-	pods, waiting.early = map[types.UID]client.ObjectKey{}, map[types.UID]client.ObjectKey{}
-	err = r.eachPod(ctx, func(pod *corev1.Pod) error {
-		issuer := pod.Namespace == r.KeyNamespace && mounts(pod, "", name+contract.SigningKeySuffix)
-		verifier := mounts(pod, contract.JWKSConfigMap, "")
-		if _, touched := round.touched[pod.UID]; touched || (!issuer && !verifier) || ended(pod) {
-			return nil
-		}
-		affected, stale, holds := issuer, issuer && signs, false
-		if verifier {
-			has, err := false, error(nil)
-			if has, holds, err = r.file(ctx, pod.Namespace, name, round.ids); err != nil {
-				return err
-			}
-			affected, stale = affected || has, stale || holds
-		}
-		switch {
-		case stale:
-			waiting.count++
-			if _, early := round.early[pod.UID]; issuer && verifier && !early && !holds {
-				waiting.early[pod.UID] = client.ObjectKeyFromObject(pod)
-			}
-		case affected:
-			pods[pod.UID] = client.ObjectKeyFromObject(pod)
-		}
+	return pods, r.eachPod(ctx, func(pod *corev1.Pod) error { return r.sort(ctx, pod, name, round, signs, &pods) })
+}
+
+// sort finds out how far the files of one pod are. signs is set while the Secret holds a revoked key.
+func (r *NudgeReconciler) sort(ctx context.Context, pod *corev1.Pod, name string, round *round, signs bool, pods *found) error {
+	issuer := pod.Namespace == r.KeyNamespace && mounts(pod, "", name+contract.SigningKeySuffix)
+	verifier := mounts(pod, contract.JWKSConfigMap, "")
+	if _, touched := round.touched[pod.UID]; touched || (!issuer && !verifier) || ended(pod) {
 		return nil
-	})
-	return pods, waiting, err
+	}
+	var has, holds bool
+	if verifier {
+		var err error
+		if has, holds, err = r.file(ctx, pod.Namespace, name, round.ids); err != nil {
+			return err
+		}
+	}
+	_, early := round.early[pod.UID]
+	switch key := client.ObjectKeyFromObject(pod); {
+	case holds:
+		pods.waiting++
+	case issuer && signs:
+		pods.waiting++
+		if verifier && !early {
+			pods.early[pod.UID] = key
+		}
+	case issuer || has:
+		pods.ready[pod.UID] = key
+	}
+	return nil
 }
 
 // eachPod reads the pods page by page.

@@ -140,43 +140,53 @@ func (t *PublicationTracker) forget(name string) {
 	delete(t.byName, name)
 }
 
-// changed compares two versions of a ConfigMap. before is nil for one that was created. What the records say tells whether
-// there were versions in between that the watch did not show: then every key of the file may have come with the last one.
+// changed compares two versions of a ConfigMap. before is nil for one that was created.
 func (t *PublicationTracker) changed(before, after *corev1.ConfigMap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	records := recordsOf(after)
-	var earlier map[string]record
-	var held map[string]string
-	if before != nil && before.UID == after.UID {
-		earlier, held = recordsOf(before), before.Data
+	if before == nil || before.UID != after.UID {
+		before = &corev1.ConfigMap{}
 	}
-	for file, content := range held {
-		name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
-		if _, stands := after.Data[file]; ok && !stands && !issuerfiles.TrustsNobody(content) {
-			t.of(name).lost[after.Namespace] = true
+	for file := range before.Data {
+		if _, stands := after.Data[file]; !stands {
+			t.lose(after.Namespace, file, before.Data[file])
 		}
 	}
+	records, earlier := recordsOf(after), recordsOf(before)
 	for file, content := range after.Data {
-		name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
-		if !ok {
-			continue
+		if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok {
+			held, stood := before.Data[file]
+			t.fileChanged(name, after.Namespace, version{held, stood, earlier[name]}, version{content, true, records[name]})
 		}
-		p := t.of(name)
-		since := records[name].Writes - earlier[name].Writes
-		missed := since < 0 || since > 1 || p.lost[after.Namespace]
-		delete(p.lost, after.Namespace)
-		if held[file] == content && !missed {
-			continue
-		}
-		if _, stood := held[file]; !missed && (!stood || earlier[name].TakenAwayAt != nil) {
-			continue // its first version, or the first after a tombstone: nobody there relies on another one
-		}
-		had := t.files.keyIDs(held[file])
-		for _, id := range t.files.keyIDs(content) {
-			if missed || !slices.Contains(had, id) {
-				p.arrived(after.Namespace, id, t.now())
-			}
+	}
+}
+
+// version is one version of a key set.
+type version struct {
+	content string
+	stands  bool
+	record  record
+}
+
+// fileChanged notes the keys that a file came to hold. What the records say tells whether there were versions in between that the
+// watch did not show: then every key of the file may have come with the last one.
+func (t *PublicationTracker) fileChanged(name, namespace string, before, after version) {
+	p := t.of(name)
+	since := after.record.Writes - before.record.Writes
+	missed := since < 0 || since > 1 || p.lost[namespace]
+	delete(p.lost, namespace)
+	switch {
+	case missed:
+		before.content = ""
+	case before.content == after.content && before.stands:
+		return
+	case !before.stands || before.record.TakenAwayAt != nil:
+		return // its first version, or the first after a tombstone: nobody there relies on another one
+	}
+	had := t.files.keyIDs(before.content)
+	for _, id := range t.files.keyIDs(after.content) {
+		if !slices.Contains(had, id) {
+			p.arrived(namespace, id, t.now())
 		}
 	}
 }
@@ -195,14 +205,19 @@ func (p *publications) arrived(namespace, id string, now time.Time) {
 	}
 }
 
-// deleted notes that a ConfigMap is gone whose files running pods have mounted. A tombstone alone is nobody's key.
+// deleted notes that a ConfigMap is gone whose files running pods have mounted.
 func (t *PublicationTracker) deleted(cm *corev1.ConfigMap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for file, content := range cm.Data {
-		if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok && !issuerfiles.TrustsNobody(content) {
-			t.of(name).lost[cm.Namespace] = true
-		}
+		t.lose(cm.Namespace, file, content)
+	}
+}
+
+// lose notes that a file is gone. A tombstone alone is nobody's key.
+func (t *PublicationTracker) lose(namespace, file, content string) {
+	if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok && !issuerfiles.TrustsNobody(content) {
+		t.of(name).lost[namespace] = true
 	}
 }
 

@@ -28,31 +28,23 @@ func (p *pass) decide() error {
 
 // settleKeyring finds the keyring to go by: the one that stands, a new one, or one that is rebuilt.
 func (p *pass) settleKeyring() error {
-	switch {
-	case p.unreadable == nil && p.keyring.object != nil:
-		if p.policy.Deleting && p.secret != nil { // whatever the Secret holds is taken away
-			p.keyring.ring.Generation = max(p.keyring.ring.Generation, secretGeneration(p.secret))
-		}
-		return nil
-	case p.unreadable != nil && p.policy.Deleting:
+	lost := p.secret == nil && p.keyring.object == nil && len(p.targets.holders) > 0
+	switch deleting := p.policy.Deleting; {
+	case deleting && (p.unreadable != nil || lost):
 		p.beginToEnd()
-		return nil
 	case p.unreadable != nil:
 		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, p.unreadable.Error()+
 			": nothing but revocations is carried out until it is restored, or deleted to be rebuilt from what the issuers have")
-		return nil
-	case p.secret == nil && len(p.targets.holders) > 0 && p.policy.Deleting:
-		p.beginToEnd()
-		return nil
-	case p.secret == nil && len(p.targets.holders) > 0:
+	case lost:
 		p.freeze(keywrightv1alpha1.ReasonKeysLost, fmt.Sprintf(
 			"both Secrets of %s are gone while %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
 				"SigningKey with deletionPolicy Delete", p.key.Name, len(p.targets.holders)))
-		return nil
-	case p.secret == nil:
-		return nil
+	case p.keyring.object == nil && p.secret != nil:
+		return p.rebuild()
+	case deleting && p.secret != nil: // whatever the Secret holds is taken away
+		p.keyring.ring.Generation = max(p.keyring.ring.Generation, secretGeneration(p.secret))
 	}
-	return p.rebuild()
+	return nil
 }
 
 // rebuild makes a keyring from the signing-key Secret.

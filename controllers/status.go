@@ -119,7 +119,7 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)
 	}
 	for _, c := range p.conditions() {
-		c.ObservedGeneration = p.key.Generation
+		c.ObservedGeneration, c.LastTransitionTime = p.key.Generation, metav1.NewTime(p.now.Truncate(time.Second))
 		meta.SetStatusCondition(&s.Conditions, c)
 	}
 	return s

@@ -113,15 +113,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	if cm != nil {
 		content, list = cm.Data[want.name+contract.JWKSSuffix], cm.Data[want.name+contract.RevokedSuffix]
 	}
-	holds := content != "" && !issuerfiles.TrustsNobody(content)
-	if holds {
-		t.holders = append(t.holders, ns.Name)
-		for _, id := range want.parsed.keyIDs(content) {
-			if slices.Contains(want.revoked, id) {
-				t.holding[id]++
-			}
-		}
-	}
+	holds := t.hold(ns.Name, content, want)
 	if ns.Name == want.keyNamespace {
 		t.revoked = listAsWritten(cm, want.name)
 	}
@@ -152,6 +144,20 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		t.behind = append(t.behind, ns.Name)
 	}
 	t.await(ns.Name, cm, inSync, t.over(ns.Name, cm, selected, want), want)
+}
+
+// hold counts a file that holds any key.
+func (t *targets) hold(namespace, content string, want *wanted) bool {
+	if content == "" || issuerfiles.TrustsNobody(content) {
+		return false
+	}
+	t.holders = append(t.holders, namespace)
+	for _, id := range want.parsed.keyIDs(content) {
+		if slices.Contains(want.revoked, id) {
+			t.holding[id]++
+		}
+	}
+	return true
 }
 
 // over reports whether the time of a namespace that is no longer selected is over: then nobody waits for it, whatever it refuses.

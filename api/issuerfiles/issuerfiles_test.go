@@ -84,7 +84,7 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got.Revoked.KeyIDs == nil || len(got.Revoked.KeyIDs) == 0 {
+		if len(got.Revoked.KeyIDs) == 0 {
 			got.Revoked.KeyIDs = nil
 		}
 		if !reflect.DeepEqual(got, files) {

@@ -201,7 +201,7 @@ func (d *distribution) settled() {
 	d.Helper()
 	until(d.B, "all in sync, with a Standby", 10*time.Minute, func(ctx context.Context) bool {
 		s := d.signingKey(ctx, benchKey).Status
-		return int(s.Targets.InSync) == d.n+d.born && len(s.Keys) == 2
+		return int(s.Targets.InSync) == d.n+d.born+1 && len(s.Keys) == 2
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
@@ -67,12 +68,25 @@ func TestSample(t *testing.T) {
 	t.Run("SteadyStateIsSilent", func(t *testing.T) { c.steadyStateIsSilent(t) })
 	t.Run("Kill", func(t *testing.T) { c.survivesAKill(t, controller, active) })
 	t.Run("Revoke", func(t *testing.T) { c.revokes(t, active) })
+	t.Run("FinalizerIsPutBack", func(t *testing.T) { c.putsTheFinalizerBack(t) })
 	t.Run("NothingWasForbidden", func(t *testing.T) {
 		for _, r := range c.audited(t, began) {
 			if r.ResponseStatus.Code == 403 {
 				t.Errorf("the controller asked for what it may not: %s", r)
 			}
 		}
+	})
+}
+
+// putsTheFinalizerBack takes it away, as kubectl replace does.
+func (c *cluster) putsTheFinalizerBack(t *testing.T) {
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "main"}}
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+	if err := c.admin.Patch(t.Context(), key, patch); err != nil || len(key.Finalizers) != 0 {
+		t.Fatalf("%v: %v", err, key.Finalizers)
+	}
+	until(t, "the finalizer is back", 20*time.Second, func(ctx context.Context) bool {
+		return len(c.signingKey(ctx, "main").Finalizers) == 1
 	})
 }
 
@@ -86,7 +100,7 @@ func showsProbesAndMetrics(t *testing.T, controller *process) {
 	for _, line := range []string{
 		`keywright_keys{signingkey="main",state="Active"} 1`, `keywright_keys{signingkey="main",state="Standby"} 1`,
 		`keywright_signingkey_condition{condition="Ready",signingkey="main"} 1`,
-		`keywright_targets{signingkey="main"} 1`, `keywright_targets_in_sync{signingkey="main"} 1`,
+		`keywright_targets{signingkey="main"} 2`, `keywright_targets_in_sync{signingkey="main"} 2`,
 		`keywright_key_moves_total{move="Activate",reason="FirstKey",signingkey="main"} 1`,
 		`keywright_configmap_writes_total{operation="create",result="ok"} 1`,
 	} {
