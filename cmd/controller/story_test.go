@@ -80,6 +80,7 @@ func TestSample(t *testing.T) {
 
 // putsTheFinalizerBack takes it away, as kubectl replace does.
 func (c *cluster) putsTheFinalizerBack(t *testing.T) {
+	c.run(t)
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "main"}}
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
 	if err := c.admin.Patch(t.Context(), key, patch); err != nil || len(key.Finalizers) != 0 {
@@ -102,7 +103,7 @@ func showsProbesAndMetrics(t *testing.T, controller *process) {
 		`keywright_signingkey_condition{condition="Ready",signingkey="main"} 1`,
 		`keywright_targets{signingkey="main"} 2`, `keywright_targets_in_sync{signingkey="main"} 2`,
 		`keywright_key_moves_total{move="Activate",reason="FirstKey",signingkey="main"} 1`,
-		`keywright_configmap_writes_total{operation="create",result="ok"} 1`,
+		`keywright_configmap_writes_total{operation="create",result="ok"} 2`,
 	} {
 		if !strings.Contains(body, line+"\n") {
 			t.Errorf("/metrics does not say %s", line)

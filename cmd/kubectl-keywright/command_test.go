@@ -59,7 +59,7 @@ func signingKey(t *testing.T, name string) *keywrightv1alpha1.SigningKey {
 	defer cancel()
 	if err := again(ctx, 50*time.Millisecond, func() (bool, error) {
 		err := cluster.admin.Get(ctx, client.ObjectKey{Name: name}, key)
-		return key.Status.Targets.InSync == 1 && len(key.Status.Keys) == 2, err
+		return key.Status.Targets.InSync == 2 && len(key.Status.Keys) == 2, err
 	}); err != nil {
 		t.Fatalf("not Ready: %v %+v", err, key.Status)
 	}
@@ -185,7 +185,7 @@ func TestPlan(t *testing.T) {
 
 // Default must say what the API server's defaults say.
 func TestDefaultsAreTheAPIServers(t *testing.T) {
-	selector := &metav1.LabelSelector{}
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "defaults"}}
 	key.Spec.Distribution.NamespaceSelector = selector
 	ours := key.Spec

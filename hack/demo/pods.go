@@ -43,7 +43,7 @@ func (s *stage) describe(bin string) error {
 		if err != nil {
 			return err
 		}
-		config := fmt.Sprintf(issuerConfig, issuerURL, address, metrics, in("tls.crt"), in("tls.key"), in(pod, "keys"), in(pod, "users.yaml"), maxLifetime)
+		config := fmt.Sprintf(issuerConfig, issuerURL, address, metrics, in("tls.crt"), in("tls.key"), in(pod, "keys"), in(pod, "key-sets"), in(pod, "users.yaml"), maxLifetime)
 		if err := os.WriteFile(in(pod, "issuer.yaml"), []byte(config), 0o600); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ server:
   address: %s
   metricsAddress: %s
   tls: {certFile: %q, keyFile: %q}
-signingKey: {directory: %q}
+signingKey: {directory: %q, keySetDirectory: %q}
 users: {file: %q}
 token:
   lifetime: %s

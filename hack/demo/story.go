@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -130,18 +131,19 @@ func (s *story) change(ctx context.Context, edit func(*keywrightv1alpha1.Signing
 }
 
 // mounts are the volumes of the pods that the demo plays.
-func mounts(c client.Client, directory string, lag time.Duration) map[string]*mount {
-	jwks := func(namespace string) client.Object {
-		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: contract.JWKSConfigMap}}
+func mounts(c client.Client, directory string, lag time.Duration) map[string][]*mount {
+	all := map[string][]*mount{}
+	add := func(pod, volume string, object client.Object, namespace, name string) {
+		object.SetNamespace(namespace)
+		object.SetName(name)
+		all[pod] = append(all[pod], &mount{client: c, object: object, directory: filepath.Join(directory, pod, volume), lag: lag})
 	}
-	secret := func() client.Object {
-		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: keyName + contract.SigningKeySuffix}}
+	for _, service := range []string{"shop", "warehouse"} {
+		add(service, "keys", &corev1.ConfigMap{}, service, contract.JWKSConfigMap)
 	}
-	all := map[string]*mount{}
-	for pod, object := range map[string]client.Object{
-		"shop": jwks("shop"), "warehouse": jwks("warehouse"), "issuer-1": secret(), "issuer-2": secret(),
-	} {
-		all[pod] = &mount{client: c, object: object, directory: directory + "/" + pod + "/keys", lag: lag}
+	for _, issuer := range []string{"issuer-1", "issuer-2"} {
+		add(issuer, "keys", &corev1.Secret{}, keyNamespace, keyName+contract.SigningKeySuffix)
+		add(issuer, "key-sets", &corev1.ConfigMap{}, keyNamespace, contract.JWKSConfigMap)
 	}
 	return all
 }
