@@ -268,6 +268,35 @@ func TestRevocationWhileASecretCannotBeWritten(t *testing.T) {
 	}
 }
 
+// What was seen once is not lost, whichever of its records is left: the spec is reset, and the controller starts again.
+func TestRevocationIsRememberedByWhatIsLeft(t *testing.T) {
+	for name, lose := range map[string]func(w *world){
+		"the list of the key namespace": func(w *world) { w.freezeSecret(contract.SigningKeySuffix, true) },
+		"the list of the Secret":        func(*world) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signingKey()
+			w.settle()
+			leaked := w.signs()
+			w.freezeSecret(contract.KeyringSuffix, true)
+			lose(w)
+			w.revoke(leaked)
+			w.try()
+			w.wantRevoked(leaked)
+			w.revoke()
+			w.try()
+			w.wantRevoked(leaked) // the process remembers it
+			if name == "the list of the Secret" {
+				w.must(w.Delete(t.Context(), w.configMap(w.keys.KeyNamespace)))
+			}
+			w.restart()
+			w.try()
+			w.wantRevoked(leaked)
+		})
+	}
+}
+
 // A quota, a policy or a webhook refuses by other codes than the API server does.
 func TestRefusedSecretsAreReportedWhateverRefuses(t *testing.T) {
 	for name, refusal := range map[string]error{
