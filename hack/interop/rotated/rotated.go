@@ -136,6 +136,17 @@ func (w *World) secret() rotation.Secret {
 	return s
 }
 
+// Delete takes all trust away, as the controller does when the SigningKey is deleted with the policy Delete: a tombstone alone is left.
+func (w *World) Delete() {
+	w.t.Helper()
+	w.policy.Deleting = true
+	w.settle()
+	if file := string(w.JWKS()); !issuerfiles.TrustsNobody(file) {
+		w.t.Fatalf("the file still holds keys: %s", file)
+	}
+	w.Volume.Write(w.JWKS())
+}
+
 // project writes the key set into the volume and gives the issuer its files.
 func (w *World) project() {
 	w.t.Helper()

@@ -50,8 +50,12 @@ func (w *World) Tell(t *testing.T, v Verifier, promises Promises) {
 		w.Volume.Write(good)
 	}
 	w.Rotate()
-	s.accepts("a rotation later", w.Token())
+	last := w.Token()
+	s.accepts("a rotation later", last)
 	s.refuses("the revoked key's token still", second)
+
+	w.Delete()
+	s.refuses("every token, once all trust is taken away by a tombstone", last)
 }
 
 // refusals are tokens that nobody may accept.
