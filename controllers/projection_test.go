@@ -110,4 +110,15 @@ func TestPublicationTracker(t *testing.T) {
 	another.UID = "another"
 	g.changed(counted(1, "a", "b"), another) // it was deleted and created again, and written once more
 	want("a", 1008)
+	c.step(time.Second)
+	g.deleted(another) // running pods have it
+	g.changed(nil, counted(1, "a", "b"))
+	want("a", 1009)
+	c.step(time.Second)
+	without := counted(1, "a", "b")
+	without.Data = nil // somebody took the file away, and the records with it
+	without.Annotations = nil
+	g.changed(counted(1, "a", "b"), without)
+	g.changed(without, counted(1, "a", "b"))
+	want("a", 1010)
 }

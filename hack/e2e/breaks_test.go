@@ -76,16 +76,6 @@ func (s *story) doctor(t *testing.T, finding string) {
 	}
 }
 
-// addKey has a second SigningKey in the same pods, beside the first, and takes it away again.
-func (s *story) addKey(t *testing.T) {
-	s.run(t, "kubectl apply -f "+manifest(t, s.shell, "partners.yaml", nil))
-	s.run(t, "kubectl wait --for=condition=Ready signingkey/partners --timeout=1m")
-	const file = `kubectl get configmap keywright-jwks -n shop -o jsonpath='{.data.partners\.json}'`
-	s.eventually(t, file, func(out string) bool { return strings.Contains(out, `"kty":"OKP"`) })
-	s.run(t, "kubectl delete signingkey partners --timeout=1m")
-	s.eventually(t, file, func(out string) bool { return out == "" })
-}
-
 // inject tries pods with and without the label, and with init containers.
 func (s *story) inject(t *testing.T) {
 	s.run(t, "kubectl apply -f "+manifest(t, s.shell, "injected.yaml", map[string]string{"Registry": registry(), "Tag": tag}))
