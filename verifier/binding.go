@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// binding ties one issuer to its keys: they sign for nobody else, and nobody else for it.
+// binding ties the keys of one source to its issuers: they sign for nobody else, and nobody else for these.
 type binding struct {
-	issuer string
-	policy policy
-	feed   *feed
+	issuers []string // sorted
+	policy  policy
+	feed    *feed
 }
 
-func newBinding(issuer string, keys *feed, config Config) binding {
-	return binding{issuer: issuer, feed: keys, policy: policy{
+func newBinding(issuers []string, keys *feed, config Config) binding {
+	return binding{issuers: issuers, feed: keys, policy: policy{
 		audience: config.Audience, mediaType: mediaType(config.Type), skew: config.ClockSkew,
 	}}
 }
@@ -35,13 +35,13 @@ func (b *binding) recall(digest *[sha256.Size]byte, now time.Time) (*Token, erro
 	return token, nil
 }
 
-// verify returns the token if these keys of the issuer, and its policy, accept it.
+// verify returns the token if these keys, and the policy, accept it for one of the issuers.
 func (b *binding) verify(keys *generation, token string, digest *[sha256.Size]byte, now time.Time) (*Token, error) {
 	verified, err := keys.verify(token)
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := b.policy.accept(verified, b.issuer, now)
+	accepted, err := b.policy.accept(verified, b.issuers, now)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type filePath string
 
 func (p filePath) String() string { return string(p) }
 
+func (p filePath) key() any { return p }
+
 func (p filePath) pace() (look, unknown time.Duration) { return time.Second, time.Second }
 
 func (p filePath) open() (content, error) {

@@ -32,6 +32,8 @@ type endpoint struct {
 
 func (e endpoint) String() string { return e.address }
 
+func (e endpoint) key() any { return e }
+
 func (e endpoint) pace() (look, unknown time.Duration) { return 30 * time.Second, 5 * time.Second }
 
 func (e endpoint) open() (content, error) {

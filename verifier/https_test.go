@@ -178,7 +178,7 @@ func TestPaces(t *testing.T) {
 		{File("main.json"), 0, time.Second},
 		{File("main.json"), time.Minute, time.Minute},
 	} {
-		if got := newFeed("", row.source, Config{PollInterval: row.configured}, nil).interval; got != row.want {
+		if got := newFeed(nil, row.source, Config{PollInterval: row.configured}, nil).interval; got != row.want {
 			t.Errorf("%s, configured %v: looked at every %v", row.source, row.configured, got)
 		}
 	}

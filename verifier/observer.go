@@ -9,8 +9,8 @@ type Observer interface {
 	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid, stale_key_set, or
 	// other if the context ended.
 	TokenVerified(reason string)
-	// KeySetRead is called after each read of a source, whether its content changed or not. A look at a file that has
-	// not changed is no read.
+	// KeySetRead is called after each read of a source, whether its content changed or not, once for each issuer that has
+	// it. A look at a file that has not changed is no read.
 	KeySetRead(status KeySetStatus)
 }
 

@@ -6,15 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 )
 
 // Verifier checks tokens against the key sets of its issuers. Its methods may be called by any number of goroutines.
 type Verifier struct {
-	bindings []binding // by issuer
+	bindings []binding // by source, sorted by the first issuer of each
 	private  *DecryptionKeys
 	maxBytes int
 	now      func() time.Time
@@ -44,14 +42,14 @@ func New(config Config) (*Verifier, error) {
 		done:     ctx.Done(),
 		cancel:   cancel,
 	}
-	for _, issuer := range slices.Sorted(maps.Keys(config.Issuers)) {
-		keys, err := openFeed(ctx, issuer, config.Issuers[issuer], config)
+	for _, issuers := range config.bySource() {
+		keys, err := openFeed(ctx, issuers, config.Issuers[issuers[0]], config)
 		if err != nil {
 			v.Close()
 			return nil, fmt.Errorf("verifier: %w", err)
 		}
 		v.running.Go(func() { keys.follow(ctx) })
-		v.bindings = append(v.bindings, newBinding(issuer, keys, config))
+		v.bindings = append(v.bindings, newBinding(issuers, keys, config))
 	}
 	return v, nil
 }
