@@ -2,6 +2,8 @@ package verifier
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +124,34 @@ func TestLookThatForbidsAnotherBroughtTheKey(t *testing.T) {
 	found, err := f.ask(ctx, tried)
 	if err != nil || found == tried {
 		t.Errorf("the caller gets the keys that it has tried: %v", err)
+	}
+}
+
+// The key of a token may have come to two sources, and only one of them have been read since: that it has the key, and may
+// not sign for this issuer with it, says nothing about the other source.
+func TestKeyOfAnotherSourceHidesNoNewKey(t *testing.T) {
+	next := otherKey()
+	for name, first := range map[string]testKey{
+		"the same key": next, "another key of this kid": {next.id, esKey().alg, esKey().private},
+		"a key of this kid for another algorithm": {next.id, edwardsKey().alg, edwardsKey().private},
+	} {
+		t.Run(name, func(t *testing.T) {
+			paths := [2]string{filepath.Join(t.TempDir(), "a.json"), filepath.Join(t.TempDir(), "b.json")}
+			for _, path := range paths {
+				must(0, os.WriteFile(path, setOf(edwardsKey().jwk()), 0o644))
+			}
+			f := renamed(t, nil, func(c *Config) {
+				c.Issuers = map[string]Source{testIssuer: File(paths[0]), otherIssuer: File(paths[1])}
+			})
+			must(0, os.WriteFile(paths[0], setOf(first.jwk()), 0o644))
+			must(0, os.WriteFile(paths[1], setOf(next.jwk()), 0o644))
+			f.verify("a token of the first", first.sign(first.header(), goodClaims), nil)
+			f.verify("an expired token of the first", first.sign(first.header(),
+				replaced(t, goodClaims, `"exp":1800000600,"iat":1800000000,"nbf":1800000000`, `"exp":1`)), ErrExpired)
+			if f.bindings[1].feed.askedAt.Load() != 0 {
+				t.Error("a token of the first had the second source read")
+			}
+			f.verify("a token of the second", next.sign(next.header(), from(otherIssuer)), nil)
+		})
 	}
 }
