@@ -1,7 +1,9 @@
 package verifier
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -50,6 +52,46 @@ func (b *binding) verify(keys *generation, token string, digest *[sha256.Size]by
 	}
 	keys.verified.keep(digest, accepted)
 	return accepted, nil
+}
+
+// retry is verify after a look at the source, for a token whose kid is not among the keys that were tried.
+func (b *binding) retry(
+	ctx context.Context, tried *generation, token string, digest *[sha256.Size]byte, now time.Time,
+) (*Token, error) {
+	keys, readable, err := b.feed.ask(ctx, tried)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the key set: %w", err)
+	}
+	refusal := errUnknownKid
+	if keys != tried {
+		var accepted *Token
+		if accepted, refusal = b.verify(keys, token, digest, now); refusal == nil {
+			return accepted, nil
+		}
+	}
+	if !readable && errors.Is(refusal, ErrUnknownKey) && b.awaits(token, now) {
+		return nil, errUnreadable
+	}
+	return nil, refusal
+}
+
+// awaits reports whether a token whose kid is unknown would be accepted if a key of this source had signed it. The
+// signature is not looked at.
+func (b *binding) awaits(token string, now time.Time) bool {
+	segments := splitToken(token)
+	head, err := parseHeader(segments[0])
+	if err != nil {
+		return false
+	}
+	payload, err := decodeSegment(1, segments[1])
+	if err != nil {
+		return false
+	}
+	if _, err := decodeSegment(2, segments[2]); err != nil {
+		return false
+	}
+	_, err = b.policy.accept(signed{payload: string(payload), kid: head.kid, typ: head.typ}, b.issuers, now)
+	return err == nil
 }
 
 // checkAge refuses to go on with keys that were not seen at their source for longer than Config.MaxStaleness.

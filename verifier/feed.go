@@ -80,6 +80,9 @@ func (f *feed) follow(ctx context.Context) {
 				f.look(ctx, true)
 				f.askedAt.Store(now.UnixNano())
 			}
+			if ctx.Err() != nil {
+				return // the look was cut short: who waits hears of the end, and not that there is no such key
+			}
 			close(answered)
 		}
 	}
@@ -103,15 +106,18 @@ func (f *feed) look(ctx context.Context, again bool) {
 
 // ask returns the keys to try again with after a kid was not among those tried. It has the source read, whatever its
 // identity, unless an unknown kid did so less than f.floor ago; then it returns the current keys, which may be those
-// tried. Callers wait for a look that is going on and share what it found. The error is that of ctx, or
-// ErrClosed.
-func (f *feed) ask(ctx context.Context, tried *generation) (*generation, error) {
+// tried. Callers wait for a look that is going on and share what it found. readable reports whether the last look was a
+// good one. The error is that of ctx, or ErrClosed.
+func (f *feed) ask(ctx context.Context, tried *generation) (keys *generation, readable bool, err error) {
 	if f.current.Load() == tried && f.mayAsk(f.config.Now()) {
 		if err := f.wait(ctx); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return f.current.Load(), nil // not those of above: what forbids a look may have been one that found the key
+	// In this order: if a look succeeds between the two, its keys are returned. And not the keys of above: what forbids a
+	// look may have been one that found the key.
+	readable = f.status.Load().Failure == ""
+	return f.current.Load(), readable, nil
 }
 
 // wait has follow look at the source.
@@ -127,6 +133,8 @@ func (f *feed) wait(ctx context.Context) error {
 	select {
 	case <-answered:
 		return nil
+	case <-f.done:
+		return ErrClosed
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

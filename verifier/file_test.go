@@ -213,7 +213,7 @@ func TestKeepsTheLastGoodSet(t *testing.T) {
 			for range 3 {
 				f.poll()
 				f.clock.advance(time.Second)
-				f.verify("an unknown key", other.good(), ErrUnknownKey)
+				f.verify("an unknown key", other.good(), ErrKeysUnavailable)
 			}
 			f.verify("after the failure", es.good(), nil)
 			if got := f.log.count("cannot be read"); got != 1 {

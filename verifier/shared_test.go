@@ -121,7 +121,7 @@ func TestLookThatForbidsAnotherBroughtTheKey(t *testing.T) {
 		f.look(ctx, true)
 		f.askedAt.Store(testNow.UnixNano())
 	}
-	found, err := f.ask(ctx, tried)
+	found, _, err := f.ask(ctx, tried)
 	if err != nil || found == tried {
 		t.Errorf("the caller gets the keys that it has tried: %v", err)
 	}

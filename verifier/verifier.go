@@ -108,14 +108,7 @@ func (v *Verifier) judge(ctx context.Context, token string, digest *[sha256.Size
 		if unknown[i] == nil {
 			continue
 		}
-		newer, err := v.bindings[i].feed.ask(ctx, unknown[i])
-		if err != nil {
-			return nil, fmt.Errorf("waiting for the key set: %w", err)
-		}
-		if newer == unknown[i] {
-			continue
-		}
-		accepted, err := v.bindings[i].verify(newer, token, digest, now)
+		accepted, err := v.bindings[i].retry(ctx, unknown[i], token, digest, now)
 		if err == nil {
 			return accepted, nil
 		}
@@ -128,7 +121,7 @@ func (v *Verifier) judge(ctx context.Context, token string, digest *[sha256.Size
 const (
 	unclear = iota // the binding has no key of its kid
 	partial        // it has one, which does not sign for the token's issuer or did not sign the token
-	final          // no key of another binding would make it valid
+	final          // no key of another binding would make it valid, or it cannot be judged now
 )
 
 func clarity(refusal error) int {
