@@ -64,17 +64,29 @@ func openFeed(ctx context.Context, issuers []string, source Source, config Confi
 	return f, nil
 }
 
+// firstRetry is how soon after a look that failed the next one is, if an interval is longer: what failed may have been the
+// connection alone. Every further failure doubles it.
+const firstRetry = 3 * time.Second
+
 // follow looks at the source once an interval, and when somebody misses a key, until ctx ends.
 func (f *feed) follow(ctx context.Context) {
 	defer f.content.close()
-	ticker := time.NewTicker(f.interval)
-	defer ticker.Stop()
+	next := time.NewTimer(f.interval)
+	defer next.Stop()
+	retry := firstRetry
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-next.C:
 			f.look(ctx, false)
+			if f.status.Load().Failure == "" {
+				next.Reset(f.interval)
+				retry = firstRetry
+				continue
+			}
+			next.Reset(min(retry, f.interval))
+			retry = min(2*retry, f.interval)
 		case answered := <-f.asked:
 			if now := f.config.Now(); f.mayAsk(now) {
 				f.look(ctx, true)
