@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // useHTTP2 makes the client speak HTTP/2 over one connection, as browsers and most programs do. With a TLS configuration of its own,
@@ -22,7 +21,7 @@ func (w *world) useHTTP2() {
 }
 
 func newHTTP2Client(trust *tls.Config) *http.Client {
-	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}}
+	return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}}
 }
 
 func TestHTTP2(t *testing.T) {
