@@ -433,11 +433,12 @@ func TestFileThatHasNotSettledIsReadAgain(t *testing.T) {
 // A file system may give a new file the number of one that is gone: then the path tells them apart, size or time.
 func TestIdentity(t *testing.T) {
 	found := must(identify(newVolume(t, setOf(esKey().jwk())).path()))
-	path, size, modified, changed := found, found, found, found
+	path, size, modified, changed, inode := found, found, found, found, found
+	inode.file = must(identify(newVolume(t, setOf(esKey().jwk())).path())).file
 	path.path += "2"
 	size.size++
 	modified.modified, changed.changed = modified.modified.Add(1), changed.changed.Add(1)
-	for name, other := range map[string]identity{"path": path, "size": size, "time": modified, "change": changed, "nothing read yet": {}} {
+	for name, other := range map[string]identity{"path": path, "size": size, "time": modified, "change": changed, "inode": inode, "nothing read yet": {}} {
 		if found.same(other) {
 			t.Errorf("another %s: taken for the same", name)
 		}

@@ -126,7 +126,7 @@ const (
 
 func clarity(refusal error) int {
 	switch {
-	case refusal == nil, errors.Is(refusal, ErrUnknownKey):
+	case errors.Is(refusal, ErrUnknownKey):
 		return unclear
 	case errors.Is(refusal, ErrBadSignature), errors.Is(refusal, ErrWrongAlgorithm), errors.Is(refusal, ErrWrongIssuer):
 		return partial
