@@ -1,20 +1,22 @@
 package verifier
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// binding ties one issuer to its keys: they sign for nobody else, and nobody else for it.
+// binding ties the keys of one source to its issuers: they sign for nobody else, and nobody else for these.
 type binding struct {
-	issuer string
-	policy policy
-	feed   *feed
+	issuers []string // sorted
+	policy  policy
+	feed    *feed
 }
 
-func newBinding(issuer string, keys *feed, config Config) binding {
-	return binding{issuer: issuer, feed: keys, policy: policy{
+func newBinding(issuers []string, keys *feed, config Config) binding {
+	return binding{issuers: issuers, feed: keys, policy: policy{
 		audience: config.Audience, mediaType: mediaType(config.Type), skew: config.ClockSkew,
 	}}
 }
@@ -35,13 +37,13 @@ func (b *binding) recall(digest *[sha256.Size]byte, now time.Time) (*Token, erro
 	return token, nil
 }
 
-// verify returns the token if these keys of the issuer, and its policy, accept it.
+// verify returns the token if these keys, and the policy, accept it for one of the issuers.
 func (b *binding) verify(keys *generation, token string, digest *[sha256.Size]byte, now time.Time) (*Token, error) {
 	verified, err := keys.verify(token)
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := b.policy.accept(verified, b.issuer, now)
+	accepted, err := b.policy.accept(verified, b.issuers, now)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +52,41 @@ func (b *binding) verify(keys *generation, token string, digest *[sha256.Size]by
 	}
 	keys.verified.keep(digest, accepted)
 	return accepted, nil
+}
+
+// retry is verify after a look at the source, for a token whose kid is not among the keys that were tried.
+func (b *binding) retry(
+	ctx context.Context, tried *generation, token string, digest *[sha256.Size]byte, now time.Time,
+) (*Token, error) {
+	keys, readable, err := b.feed.ask(ctx, tried)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the key set: %w", err)
+	}
+	refusal := errUnknownKid
+	if keys != tried {
+		var accepted *Token
+		if accepted, refusal = b.verify(keys, token, digest, now); refusal == nil {
+			return accepted, nil
+		}
+	}
+	if !readable && errors.Is(refusal, ErrUnknownKey) && b.awaits(token, now) {
+		return nil, errUnreadable
+	}
+	return nil, refusal
+}
+
+// awaits reports whether a token whose kid is unknown would be accepted if a key of this source had signed it. The
+// signature is not looked at.
+func (b *binding) awaits(token string, now time.Time) bool {
+	segments := splitToken(token)
+	head, _ := parseHeader(segments[0])         // without a header there is no typ
+	payload, _ := decodeSegment(1, segments[1]) // without bytes there are no claims
+	_, err := decodeSegment(2, segments[2])     // nothing else looks at the signature
+	if err != nil {
+		return false
+	}
+	_, err = b.policy.accept(signed{payload: string(payload), kid: head.kid, typ: head.typ}, b.issuers, now)
+	return err == nil
 }
 
 // checkAge refuses to go on with keys that were not seen at their source for longer than Config.MaxStaleness.

@@ -26,7 +26,6 @@ func twoIssuers(t *testing.T) *follower {
 // A key signs for its own issuer and for no other, whichever comes first.
 func TestBindingsAreNeverMixed(t *testing.T) {
 	f := twoIssuers(t)
-	from := func(issuer string) string { return strings.Replace(goodClaims, testIssuer, issuer, 1) }
 	for _, row := range []struct {
 		name  string
 		token string
@@ -76,7 +75,7 @@ func TestKnownKeysAskNobody(t *testing.T) {
 	f.verify("second", edwardsKey().sign(edwardsKey().header(), strings.Replace(goodClaims, testIssuer, otherIssuer, 1)), nil)
 	for _, b := range f.bindings {
 		if b.feed.askedAt.Load() != 0 {
-			t.Errorf("%s was looked at", b.issuer)
+			t.Errorf("%s was looked at", b.issuers)
 		}
 	}
 }

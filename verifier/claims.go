@@ -20,9 +20,9 @@ type policy struct {
 	skew      time.Duration
 }
 
-// accept makes a Token of what a key of the issuer has signed, if its type and claims are what the policy asks at the
+// accept makes a Token of what a key of these issuers has signed, if its type and claims are what the policy asks at the
 // moment now.
-func (p policy) accept(verified signed, issuer string, now time.Time) (*Token, error) {
+func (p policy) accept(verified signed, issuers []string, now time.Time) (*Token, error) {
 	if mediaType(verified.typ) != p.mediaType {
 		return nil, fmt.Errorf("%w: its typ is not %s", ErrWrongType, p.mediaType)
 	}
@@ -31,8 +31,8 @@ func (p policy) accept(verified signed, issuer string, now time.Time) (*Token, e
 		return nil, err
 	}
 	token.keyID = verified.kid
-	if token.issuer != issuer {
-		return nil, fmt.Errorf("%w: its iss is not %q", ErrWrongIssuer, issuer)
+	if !slices.Contains(issuers, token.issuer) {
+		return nil, fmt.Errorf("%w: its iss is not among %q", ErrWrongIssuer, issuers)
 	}
 	if !slices.Contains(token.audience, p.audience) {
 		return nil, fmt.Errorf("%w: its aud does not name %q", ErrWrongAudience, p.audience)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -26,7 +28,8 @@ type Config struct {
 	//
 	//	map[string]verifier.Source{"https://issuer.example.com": verifier.File("/var/run/keywright/jwks/main.json")}
 	//
-	// A key of one issuer never signs for another.
+	// A key of one issuer never signs for another, unless both have the same source: an issuer that is being renamed has
+	// its old iss and its new one here. The source is then read once for both.
 	Issuers map[string]Source
 	// Audience is the name of this service, which must be in the aud of tokens, exactly.
 	Audience string
@@ -105,6 +108,22 @@ func (c Config) checkNames() error {
 		return errors.New("config field Audience is empty: it is mandatory")
 	}
 	return nil
+}
+
+// bySource returns the issuers, sorted, and together those whose keys have the same source.
+func (c Config) bySource() [][]string {
+	var groups [][]string
+	place := map[any]int{}
+	for _, issuer := range slices.Sorted(maps.Keys(c.Issuers)) {
+		key := c.Issuers[issuer].key()
+		i, seen := place[key]
+		if !seen {
+			i = len(groups)
+			place[key], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], issuer)
+	}
+	return groups
 }
 
 // mediaType returns a typ in lower case and without its application/ (RFC 7515 section 4.1.9), "" if it is none. The

@@ -17,6 +17,7 @@ var (
 	// ErrWrongAlgorithm: alg is none, symmetric, unknown, or not the one of the key that kid names.
 	ErrWrongAlgorithm = errors.New("wrong algorithm")
 	// ErrUnknownKey: no key of the set has the token's kid. It was never there, or it was removed or revoked.
+	// ErrKeysUnavailable is returned instead where the set may be an old one.
 	ErrUnknownKey = errors.New("unknown key")
 	// ErrNotDecrypted: the token is encrypted, and not for a key of Config.DecryptionKeys.
 	ErrNotDecrypted = errors.New("not decrypted")
@@ -39,6 +40,11 @@ var (
 // nothing about the token: Middleware answers it with 503.
 var ErrStaleKeySet = errors.New("stale key set")
 
+// ErrKeysUnavailable is returned for a token whose kid is unknown while the source of its issuer's keys cannot be read:
+// the key may have been published since the last good look. Only a token that such a key would make valid gets it. It
+// says nothing about the token: Middleware answers it with 503.
+var ErrKeysUnavailable = errors.New("keys unavailable")
+
 // ErrClosed is returned by Verify after Close, and by a Verifier that New did not make. It says nothing about the
 // token: Middleware answers it with 503.
 var ErrClosed = errors.New("verifier is closed, or was not made by New")
@@ -46,5 +52,6 @@ var ErrClosed = errors.New("verifier is closed, or was not made by New")
 // What a flood of forged tokens gets, made once.
 var (
 	errUnknownKid = fmt.Errorf("%w: no key of the set has its kid", ErrUnknownKey)
+	errUnreadable = fmt.Errorf("%w: no key of the set has its kid, and the source of the set cannot be read", ErrKeysUnavailable)
 	errForged     = fmt.Errorf("%w: not made by the key that its kid names", ErrBadSignature)
 )

@@ -7,14 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// feed keeps the last good key set of one issuer. One goroutine, follow, reads the source and owns all fields but those
-// that are atomic.
+// feed keeps the last good key set of one source, whose keys sign for one issuer or more. One goroutine, follow, reads
+// the source and owns all fields but those that are atomic.
 type feed struct {
-	issuer   string
+	issuers  []string
 	source   Source
 	content  content
 	config   Config
@@ -22,14 +23,14 @@ type feed struct {
 	floor    time.Duration // between two looks that unknown kids cause
 
 	current atomic.Pointer[generation]
-	status  atomic.Pointer[KeySetStatus]
-	done    <-chan struct{}    // closed when nobody follows any more
-	asked   chan chan struct{} // who misses a key sends what is closed after the next look
-	askedAt atomic.Int64       // when an unknown kid last caused a look, in nanoseconds since 1970
+	status  atomic.Pointer[KeySetStatus] // without the issuer
+	done    <-chan struct{}              // closed when nobody follows any more
+	asked   chan chan struct{}           // who misses a key sends what is closed after the next look
+	askedAt atomic.Int64                 // when an unknown kid last caused a look, in nanoseconds since 1970
 }
 
-func newFeed(issuer string, source Source, config Config, done <-chan struct{}) *feed {
-	f := &feed{issuer: issuer, source: source, config: config, done: done, asked: make(chan chan struct{})}
+func newFeed(issuers []string, source Source, config Config, done <-chan struct{}) *feed {
+	f := &feed{issuers: issuers, source: source, config: config, done: done, asked: make(chan chan struct{})}
 	f.interval, f.floor = source.pace()
 	if config.PollInterval > 0 {
 		f.interval = config.PollInterval
@@ -38,11 +39,12 @@ func newFeed(issuer string, source Source, config Config, done <-chan struct{}) 
 }
 
 // openFeed reads the key set for the first time, and fails if there is no good one.
-func openFeed(ctx context.Context, issuer string, source Source, config Config) (*feed, error) {
-	f := newFeed(issuer, source, config, ctx.Done())
+func openFeed(ctx context.Context, issuers []string, source Source, config Config) (*feed, error) {
+	f := newFeed(issuers, source, config, ctx.Done())
+	names := strings.Join(issuers, ", ")
 	opened, err := source.open()
 	if err != nil {
-		return nil, fmt.Errorf("key set %s of %s: %w", source, issuer, err)
+		return nil, fmt.Errorf("key set %s of %s: %w", source, names, err)
 	}
 	f.content = opened
 	data, err := opened.read(ctx, config.Now(), true)
@@ -52,7 +54,7 @@ func openFeed(ctx context.Context, issuer string, source Source, config Config) 
 	if err != nil {
 		opened.close()
 		return nil, fmt.Errorf("reading the key set %s of %s: %w (a file comes from the ConfigMap keywright-jwks: mount it "+
-			"with optional: false, and check that its namespace is a target of the SigningKey)", source, issuer, err)
+			"with optional: false, and check that its namespace is a target of the SigningKey)", source, names, err)
 	}
 	if reason := opened.frozen(); reason != "" {
 		f.logger().Error("the key set will never change: "+reason, "consequence",
@@ -62,21 +64,36 @@ func openFeed(ctx context.Context, issuer string, source Source, config Config) 
 	return f, nil
 }
 
+// firstRetry is how soon after a look that failed the next one is, if an interval is longer: what failed may have been the
+// connection alone. Every further failure doubles it.
+const firstRetry = 3 * time.Second
+
 // follow looks at the source once an interval, and when somebody misses a key, until ctx ends.
 func (f *feed) follow(ctx context.Context) {
 	defer f.content.close()
-	ticker := time.NewTicker(f.interval)
-	defer ticker.Stop()
+	next := time.NewTimer(f.interval)
+	defer next.Stop()
+	retry := firstRetry
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-next.C:
 			f.look(ctx, false)
+			if f.status.Load().Failure == "" {
+				next.Reset(f.interval)
+				retry = firstRetry
+				continue
+			}
+			next.Reset(min(retry, f.interval))
+			retry = min(2*retry, f.interval)
 		case answered := <-f.asked:
 			if now := f.config.Now(); f.mayAsk(now) {
 				f.look(ctx, true)
 				f.askedAt.Store(now.UnixNano())
+			}
+			if ctx.Err() != nil {
+				return // the look was cut short: who waits hears of the end, and not that there is no such key
 			}
 			close(answered)
 		}
@@ -101,26 +118,38 @@ func (f *feed) look(ctx context.Context, again bool) {
 
 // ask returns the keys to try again with after a kid was not among those tried. It has the source read, whatever its
 // identity, unless an unknown kid did so less than f.floor ago; then it returns the current keys, which may be those
-// tried. Callers wait for a look that is going on and share what it found. The error is that of ctx, or
-// ErrClosed.
-func (f *feed) ask(ctx context.Context, tried *generation) (*generation, error) {
-	if current := f.current.Load(); current != tried || !f.mayAsk(f.config.Now()) {
-		return current, nil
+// tried. Callers wait for a look that is going on and share what it found. readable reports whether the last look was a
+// good one. The error is that of ctx, or ErrClosed.
+func (f *feed) ask(ctx context.Context, tried *generation) (keys *generation, readable bool, err error) {
+	if f.current.Load() == tried && f.mayAsk(f.config.Now()) {
+		if err := f.wait(ctx); err != nil {
+			return nil, false, err
+		}
 	}
+	// In this order: if a look succeeds between the two, its keys are returned. And not the keys of above: what forbids a
+	// look may have been one that found the key.
+	readable = f.status.Load().Failure == ""
+	return f.current.Load(), readable, nil
+}
+
+// wait has follow look at the source.
+func (f *feed) wait(ctx context.Context) error {
 	answered := make(chan struct{})
 	select {
 	case f.asked <- answered:
 	case <-f.done:
-		return nil, ErrClosed
+		return ErrClosed
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	select {
 	case <-answered:
+		return nil
+	case <-f.done:
+		return ErrClosed
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return f.current.Load(), nil
 }
 
 // mayAsk reports whether an unknown kid may cause a look now. A clock that was set back allows it.
@@ -164,14 +193,16 @@ func (f *feed) report(err error) {
 		f.logger().Error("key set cannot be read; the last good one stays in use", "error", failure)
 	}
 	f.confirm(failure)
-	f.config.Observer.KeySetRead(f.status.Load().clone())
+	for _, issuer := range f.issuers {
+		f.config.Observer.KeySetRead(f.status.Load().of(issuer))
+	}
 }
 
 // confirm notes the result of a look.
 func (f *feed) confirm(failure string) {
 	now, current := f.config.Now(), f.current.Load()
 	status := KeySetStatus{
-		Issuer: f.issuer, Source: f.source.String(), Failure: failure, Checked: now, Loaded: now,
+		Source: f.source.String(), Failure: failure, Checked: now, Loaded: now,
 		KeyIDs: current.keyIDs, Digest: hex.EncodeToString(current.digest[:8]),
 	}
 	if before := f.status.Load(); before != nil {
@@ -192,5 +223,5 @@ func (f *feed) stale(now time.Time) bool {
 }
 
 func (f *feed) logger() *slog.Logger {
-	return f.config.Logger.With("issuer", f.issuer, "source", f.source.String())
+	return f.config.Logger.With("issuers", f.issuers, "source", f.source.String())
 }

@@ -169,6 +169,27 @@ func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
 		f.poll()
 		f.wants("longer", "k1", "k2")
 	})
+	t.Run("plain file written in place, its old time set again", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "main.json")
+		write(path, setOf(first.jwk()))
+		f := follow(t, path)
+		write(path, setOf(second.jwk()))
+		f.poll()
+		f.wants("written again", "k2")
+	})
+	t.Run("plain file written in place, and nothing tells it", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "main.json")
+		write(path, setOf(first.jwk()))
+		f := follow(t, path)
+		write(path, setOf(second.jwk()))
+		f.feed().content.(*file).last = must(identify(path))
+		f.clock.advance(readAgainAfter - 1)
+		f.poll()
+		f.wants("before it is due", "k1")
+		f.clock.advance(1)
+		f.poll()
+		f.wants("when it is due", "k2")
+	})
 	t.Run("plain file written again within one tick of its clock", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "main.json")
 		write(path, setOf(first.jwk()))
@@ -213,7 +234,7 @@ func TestKeepsTheLastGoodSet(t *testing.T) {
 			for range 3 {
 				f.poll()
 				f.clock.advance(time.Second)
-				f.verify("an unknown key", other.good(), ErrUnknownKey)
+				f.verify("an unknown key", other.good(), ErrKeysUnavailable)
 			}
 			f.verify("after the failure", es.good(), nil)
 			if got := f.log.count("cannot be read"); got != 1 {
@@ -389,14 +410,35 @@ func TestUnchangedFileIsNotReadAgain(t *testing.T) {
 	}
 }
 
+// What was changed a moment ago may change again within one tick of the file system's clock, whatever its modification
+// time says; and so may what was read by a clock that was set back since.
+func TestFileThatHasNotSettledIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "main.json")
+	must(0, os.WriteFile(path, setOf(esKey().jwk()), 0o644))
+	must(0, os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)))
+	found := must(identify(path))
+	for age, reads := range map[time.Duration]bool{settleTime - 1: true, settleTime: false} {
+		f := file{path: path}
+		readAt := found.changed.Add(age)
+		must(f.readVersion(found, readAt))
+		if _, err := f.read(t.Context(), readAt, false); errors.Is(err, errUnchanged) == reads {
+			t.Errorf("changed %v before it was read: %v", age, err)
+		}
+		if _, err := f.read(t.Context(), readAt.Add(-1), false); err != nil {
+			t.Errorf("the clock was set back: %v", err)
+		}
+	}
+}
+
 // A file system may give a new file the number of one that is gone: then the path tells them apart, size or time.
 func TestIdentity(t *testing.T) {
 	found := must(identify(newVolume(t, setOf(esKey().jwk())).path()))
-	path, size, modified := found, found, found
+	path, size, modified, changed, inode := found, found, found, found, found
+	inode.file = must(identify(newVolume(t, setOf(esKey().jwk())).path())).file
 	path.path += "2"
 	size.size++
-	modified.modified = modified.modified.Add(1)
-	for name, other := range map[string]identity{"path": path, "size": size, "time": modified, "nothing read yet": {}} {
+	modified.modified, changed.changed = modified.modified.Add(1), changed.changed.Add(1)
+	for name, other := range map[string]identity{"path": path, "size": size, "time": modified, "change": changed, "inode": inode, "nothing read yet": {}} {
 		if found.same(other) {
 			t.Errorf("another %s: taken for the same", name)
 		}

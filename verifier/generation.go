@@ -20,7 +20,7 @@ type generation struct {
 func newGeneration(set *KeySet, digest [sha256.Size]byte, config Config) *generation {
 	g := &generation{
 		set: set, digest: digest, keyIDs: set.KeyIDs(), typ: config.Type,
-		headers: make(map[string]*key, len(set.keys)), verified: newMemory(memoryBytes / len(config.Issuers)),
+		headers: make(map[string]*key, len(set.keys)), verified: newMemory(memoryBytes / len(config.bySource())),
 	}
 	for _, key := range set.keys {
 		if header, ok := usualHeader(key, config.Type); ok {

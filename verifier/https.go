@@ -10,13 +10,26 @@ import (
 	"time"
 )
 
-// fetchTimeout bounds a whole request, since tokens with an unknown kid wait for it.
-const fetchTimeout = 5 * time.Second
+const (
+	// fetchTimeout bounds a whole request, since tokens with an unknown kid wait for it.
+	fetchTimeout = 5 * time.Second
+	// pingAfter is for how long a connection of HTTP/2 may be silent until it is asked whether it lives, and pingTimeout
+	// for how long it may take to answer. With firstRetry they leave a second of the ten that HTTPS promises.
+	pingAfter   = 4 * time.Second
+	pingTimeout = 2 * time.Second
+)
 
 // HTTPS is the Source of a service outside the cluster: the JWKS endpoint of the issuer (jwks_uri in its metadata). It
 // is asked every 30 seconds, with If-None-Match, and for unknown kids at most every 5 seconds, by one request at a time
 // that ends after 5 seconds. Redirects are not followed. client may be nil; give one for other certificates than those of
 // the system, or a proxy other than that of the environment.
+//
+// A connection that goes dead without a word (a node died, a NAT forgot it, the peer is frozen) is given up within 10
+// seconds: over HTTP/2 by pings, over HTTP/1.1 by the end of the request. client is not changed. If its Transport is nil
+// or an *http.Transport, a copy of it, with connections of its own, is used and pings, unless its HTTP2 has a
+// SendPingTimeout or its TLSNextProto is set. Any other RoundTripper, and one that golang.org/x/net/http2 has
+// configured, is used as it is, and must find dead connections itself (ReadIdleTimeout): else it goes on with one for
+// many minutes, in which no new key and no revocation is heard.
 //
 // A service that has the file should not ask the endpoint: it would then depend on the network, and what has dropped a
 // revoked key first is the file.
@@ -32,6 +45,8 @@ type endpoint struct {
 
 func (e endpoint) String() string { return e.address }
 
+func (e endpoint) key() any { return e }
+
 func (e endpoint) pace() (look, unknown time.Duration) { return 30 * time.Second, 5 * time.Second }
 
 func (e endpoint) open() (content, error) {
@@ -39,9 +54,10 @@ func (e endpoint) open() (content, error) {
 	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || parsed.Fragment != "" {
 		return nil, errors.New("not a URL of the form https://host/path: what changes it on the way signs for the issuer")
 	}
-	client := http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}}
+	client := http.Client{Transport: pinging(&http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true})}
 	if e.client != nil {
 		client = *e.client
+		client.Transport = pinging(client.Transport)
 	}
 	if client.Timeout <= 0 || client.Timeout > fetchTimeout {
 		client.Timeout = fetchTimeout
@@ -49,6 +65,29 @@ func (e endpoint) open() (content, error) {
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &fetched{address: e.address, client: client}, nil
+}
+
+// pinging returns a copy of a Transport that finds dead connections of HTTP/2, or the Transport itself where a copy might
+// behave in another way or would not ping.
+func pinging(given http.RoundTripper) http.RoundTripper {
+	if given == nil {
+		given = http.DefaultTransport
+	}
+	transport, ok := given.(*http.Transport)
+	if !ok {
+		return given
+	}
+	transport = transport.Clone()
+	if transport.TLSNextProto != nil { // the caller speaks HTTP/2 by other means, or not at all
+		return given
+	}
+	if transport.HTTP2 == nil {
+		transport.HTTP2 = &http.HTTP2Config{}
+	}
+	if transport.HTTP2.SendPingTimeout == 0 {
+		transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = pingAfter, pingTimeout
+	}
+	return transport
 }
 
 // fetched follows one endpoint.

@@ -152,7 +152,7 @@ func TestEndpointThatHangs(t *testing.T) {
 	<-arrived
 	f.verify("a known key meanwhile", esKey().good(), nil)
 	f.Close()
-	wantError(t, "the waiting one", <-ended, ErrUnknownKey, "")
+	wantError(t, "the waiting one", <-ended, ErrClosed, "")
 	f.verify("after Close", esKey().good(), ErrClosed)
 	if f.log.count("cannot be read") != 0 {
 		t.Errorf("the end of the request was taken for a failure: %s", f.log.text.String())
@@ -178,7 +178,7 @@ func TestPaces(t *testing.T) {
 		{File("main.json"), 0, time.Second},
 		{File("main.json"), time.Minute, time.Minute},
 	} {
-		if got := newFeed("", row.source, Config{PollInterval: row.configured}, nil).interval; got != row.want {
+		if got := newFeed(nil, row.source, Config{PollInterval: row.configured}, nil).interval; got != row.want {
 			t.Errorf("%s, configured %v: looked at every %v", row.source, row.configured, got)
 		}
 	}

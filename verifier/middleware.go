@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// retryAfter is the Retry-After of a 503, in seconds: by then an unknown key may have any source read again.
+const retryAfter = "5"
+
 // tokenKey is the key of a request's Token in its context.
 type tokenKey struct{}
 
@@ -20,8 +23,11 @@ func FromContext(ctx context.Context) (*Token, bool) {
 
 // Middleware lets a request through to next if it has one valid token in its Authorization header (RFC 6750 section
 // 2.1), and only there: a token in a URL ends up in logs. FromContext then has it. All others get 401 with the challenge
-// of RFC 6750 section 3, which says error="invalid_token" if there was a token, but not what was wrong with it. After
-// Close, with a stale key set, and if the context ends while waiting for the key set, the answer is 503.
+// of RFC 6750 section 3, which says error="invalid_token" if there was a token, but not what was wrong with it.
+//
+// Where nothing can be said about the token, the answer is 503 with Retry-After (RFC 9110 section 10.2.3): after Close,
+// with a stale key set, for an unknown key while the key set cannot be read, and if the context ends while waiting for
+// the key set. A client that got 401 would throw a valid token away.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		credentials, found, err := bearerToken(r.Header)
@@ -36,7 +42,9 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 		switch {
 		case err == nil:
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
-		case errors.Is(err, ErrClosed), errors.Is(err, ErrStaleKeySet), errors.Is(err, context.Cause(r.Context())):
+		case errors.Is(err, ErrClosed), errors.Is(err, ErrStaleKeySet), errors.Is(err, ErrKeysUnavailable),
+			errors.Is(err, context.Cause(r.Context())):
+			w.Header().Set("Retry-After", retryAfter)
 			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 		default:
 			v.logger.DebugContext(r.Context(), "token refused", "error", err)

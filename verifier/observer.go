@@ -6,11 +6,11 @@ import "errors"
 // called while tokens are verified, by many goroutines at once, so they must be quick.
 type Observer interface {
 	// TokenVerified is called for each token. reason is one of a few words: ok, malformed, wrong_algorithm, unknown_key,
-	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid, stale_key_set, or
-	// other if the context ended.
+	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid,
+	// stale_key_set, keys_unavailable, or other if the context ended.
 	TokenVerified(reason string)
-	// KeySetRead is called after each read of a source, whether its content changed or not. A look at a file that has
-	// not changed is no read.
+	// KeySetRead is called after each read of a source, whether its content changed or not, once for each issuer that has
+	// it. A look at a file that has not changed is no read.
 	KeySetRead(status KeySetStatus)
 }
 
@@ -40,6 +40,7 @@ func reasonOf(err error) string {
 		{ErrNotYetValid, "not_yet_valid"},
 		{ErrNotDecrypted, "not_decrypted"},
 		{ErrStaleKeySet, "stale_key_set"},
+		{ErrKeysUnavailable, "keys_unavailable"},
 	} {
 		if errors.Is(err, known.err) {
 			return known.name

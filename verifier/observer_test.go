@@ -54,7 +54,7 @@ func TestObserverHearsOfTokensAndReads(t *testing.T) {
 	close(gate.open)
 	want := []string{
 		"set 64 bits, 1 keys, failed false", "token ok", "token malformed", "set 64 bits, 1 keys, failed true",
-		"set 64 bits, 1 keys, failed true", "token unknown_key", "token other",
+		"set 64 bits, 1 keys, failed true", "token keys_unavailable", "token other",
 	}
 	if diff := cmp.Diff(want, heard.heard); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
@@ -66,7 +66,7 @@ func TestEveryReasonIsNamed(t *testing.T) {
 	named := map[string]bool{"ok": true, "other": true}
 	for _, err := range []error{
 		ErrMalformed, ErrWrongAlgorithm, ErrUnknownKey, ErrBadSignature, ErrWrongType, ErrWrongIssuer, ErrWrongAudience,
-		ErrExpired, ErrNotYetValid, ErrNotDecrypted, ErrStaleKeySet,
+		ErrExpired, ErrNotYetValid, ErrNotDecrypted, ErrStaleKeySet, ErrKeysUnavailable,
 	} {
 		reason := reasonOf(fmt.Errorf("wrapped: %w", err))
 		if named[reason] {

@@ -12,6 +12,8 @@ import (
 type Source interface {
 	// String is the path or the URL, for logs.
 	fmt.Stringer
+	// key is equal for Sources that read the same in the same way.
+	key() any
 	// open checks the Source and begins to read it for one Verifier.
 	open() (content, error)
 	// pace is the default time between two looks, and the least time between two that unknown kids cause.

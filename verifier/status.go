@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,17 +24,20 @@ type KeySetStatus struct {
 	Failure string
 }
 
-// clone returns a copy that shares nothing.
-func (s KeySetStatus) clone() KeySetStatus {
-	s.KeyIDs = slices.Clone(s.KeyIDs)
+// of returns a copy for one issuer, which shares nothing.
+func (s KeySetStatus) of(issuer string) KeySetStatus {
+	s.Issuer, s.KeyIDs = issuer, slices.Clone(s.KeyIDs)
 	return s
 }
 
-// KeySets returns the state of each issuer's keys, sorted by issuer.
+// KeySets returns the state of each issuer's keys, sorted by issuer. Issuers with the same source have the same state.
 func (v *Verifier) KeySets() []KeySetStatus {
 	var all []KeySetStatus
 	for _, b := range v.bindings {
-		all = append(all, b.feed.status.Load().clone())
+		for _, issuer := range b.issuers {
+			all = append(all, b.feed.status.Load().of(issuer))
+		}
 	}
+	slices.SortFunc(all, func(a, b KeySetStatus) int { return strings.Compare(a.Issuer, b.Issuer) })
 	return all
 }

@@ -6,15 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 )
 
 // Verifier checks tokens against the key sets of its issuers. Its methods may be called by any number of goroutines.
 type Verifier struct {
-	bindings []binding // by issuer
+	bindings []binding // by source, sorted by the first issuer of each
 	private  *DecryptionKeys
 	maxBytes int
 	now      func() time.Time
@@ -44,14 +42,14 @@ func New(config Config) (*Verifier, error) {
 		done:     ctx.Done(),
 		cancel:   cancel,
 	}
-	for _, issuer := range slices.Sorted(maps.Keys(config.Issuers)) {
-		keys, err := openFeed(ctx, issuer, config.Issuers[issuer], config)
+	for _, issuers := range config.bySource() {
+		keys, err := openFeed(ctx, issuers, config.Issuers[issuers[0]], config)
 		if err != nil {
 			v.Close()
 			return nil, fmt.Errorf("verifier: %w", err)
 		}
 		v.running.Go(func() { keys.follow(ctx) })
-		v.bindings = append(v.bindings, newBinding(issuer, keys, config))
+		v.bindings = append(v.bindings, newBinding(issuers, keys, config))
 	}
 	return v, nil
 }
@@ -86,8 +84,9 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	return v.judge(ctx, inner, &digest, now)
 }
 
-// judge asks each binding whether it accepts the token, and if none knows its key, once more after a look at the
-// sources: the key may have been published since.
+// judge asks each binding whether it accepts the token, and those that do not know its key once more after a look at
+// their source, since the key may have been published a moment ago. That another binding knows a key of this kid says
+// nothing about them, unless the token is refused for what no other key could mend.
 func (v *Verifier) judge(ctx context.Context, token string, digest *[sha256.Size]byte, now time.Time) (*Token, error) {
 	var refusal error
 	unknown := make([]*generation, len(v.bindings))
@@ -100,30 +99,47 @@ func (v *Verifier) judge(ctx context.Context, token string, digest *[sha256.Size
 		if errors.Is(err, ErrUnknownKey) {
 			unknown[i] = keys
 		}
-		if refusal == nil || errors.Is(refusal, ErrUnknownKey) {
-			refusal = err // a binding that has the key says more than one that has not
-		}
+		refusal = clearer(refusal, err)
 	}
-	if !errors.Is(refusal, ErrUnknownKey) {
+	if clarity(refusal) == final {
 		return nil, refusal
 	}
 	for i := range v.bindings {
-		newer, err := v.bindings[i].feed.ask(ctx, unknown[i])
-		if err != nil {
-			return nil, fmt.Errorf("waiting for the key set: %w", err)
-		}
-		if newer == unknown[i] {
+		if unknown[i] == nil {
 			continue
 		}
-		accepted, err := v.bindings[i].verify(newer, token, digest, now)
+		accepted, err := v.bindings[i].retry(ctx, unknown[i], token, digest, now)
 		if err == nil {
 			return accepted, nil
 		}
-		if !errors.Is(err, ErrUnknownKey) {
-			refusal = err
-		}
+		refusal = clearer(refusal, err)
 	}
 	return nil, refusal
+}
+
+// How much a refusal of one binding says about the token.
+const (
+	unclear = iota // the binding has no key of its kid
+	partial        // it has one, which does not sign for the token's issuer or did not sign the token
+	final          // no key of another binding would make it valid, or it cannot be judged now
+)
+
+func clarity(refusal error) int {
+	switch {
+	case errors.Is(refusal, ErrUnknownKey):
+		return unclear
+	case errors.Is(refusal, ErrBadSignature), errors.Is(refusal, ErrWrongAlgorithm), errors.Is(refusal, ErrWrongIssuer):
+		return partial
+	}
+	return final
+}
+
+// clearer returns the refusal that says more about the token, the first one of two that say as much.
+func clearer(first, second error) error {
+	if first == nil || clarity(second) > clarity(first) {
+		return second
+	}
+	return first
 }
 
 // Close stops following the sources, and returns when no goroutine is left. Close a server before its Verifier: from

@@ -48,7 +48,7 @@ func TestDiscovery(t *testing.T) {
 		}
 		_, err = keys.Verify(t.Context(), parsed, want, now)
 		says := reported != nil && strings.Contains(reported.Error(), "its metadata ")
-		if (err == nil) != c.works || says == c.works || (!c.works && !errors.Is(err, foreign.ErrNoKeys)) {
+		if (err == nil) != c.works || says == c.works || (!c.works && !errors.Is(err, foreign.ErrKeysUnavailable)) {
 			t.Errorf("%s: %v, reported %v", path, err, reported)
 		}
 	}
@@ -56,7 +56,7 @@ func TestDiscovery(t *testing.T) {
 
 // While the keys cannot be read, and were asked for just now, it is still the keys that are missing, and not a key that is unknown:
 // the answer is to come again.
-func TestNoKeysIsSaidWithoutAskingAgain(t *testing.T) {
+func TestKeysUnavailableIsSaidWithoutAskingAgain(t *testing.T) {
 	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestNoKeysIsSaidWithoutAskingAgain(t *testing.T) {
 	asked := 0
 	keys := foreign.NewKeySet("https://them.example.com", config.KeySource{File: filepath.Join(t.TempDir(), "none")}, func(error) { asked++ })
 	for range 10 {
-		if _, err := keys.Verify(t.Context(), parsed, want, now); !errors.Is(err, foreign.ErrNoKeys) {
+		if _, err := keys.Verify(t.Context(), parsed, want, now); !errors.Is(err, foreign.ErrKeysUnavailable) {
 			t.Errorf("after %d questions: %v", asked, err)
 		}
 	}

@@ -31,6 +31,8 @@ type KeySet struct {
 
 	mu   sync.Mutex
 	good *jose.JSONWebKeySet
+	// old is that the last reading failed.
+	old bool
 }
 
 // NewKeySet returns a KeySet that has read nothing yet. report is told of every time it is read, nil or the error.
@@ -52,9 +54,10 @@ func (k *KeySet) Follow(ctx context.Context) {
 	}
 }
 
-// Verify checks a JWT. For a key that is not known, the keys are read again first, but not too often.
+// Verify checks a JWT. For a key that is not known, the keys are read again first, but not too often. ErrKeysUnavailable is
+// returned when they cannot be read and the key may be a new one; other errors are those of Unverified.Verify.
 func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, now time.Time) (*JWT, error) {
-	if keys := k.current(); keys != nil {
+	if keys, _ := k.current(); keys != nil {
 		if j, err := u.Verify(keys, want, now); !errors.Is(err, ErrUnknownKey) {
 			return j, err
 		}
@@ -65,31 +68,39 @@ func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, now t
 		}
 		return nil, nil
 	})
-	keys := k.current()
+	keys, old := k.current()
 	if keys == nil {
-		return nil, ErrNoKeys
+		return nil, ErrKeysUnavailable
 	}
-	return u.Verify(keys, want, now)
+	j, err := u.Verify(keys, want, now)
+	if old && errors.Is(err, ErrUnknownKey) {
+		if _, wrong := u.accept(want, now); wrong == nil { // a new key would make it a good one
+			return nil, ErrKeysUnavailable
+		}
+	}
+	return j, err
 }
 
-func (k *KeySet) current() *jose.JSONWebKeySet {
+// current returns the last good keys, nil if there are none, and whether the last reading failed.
+func (k *KeySet) current() (good *jose.JSONWebKeySet, old bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.good
+	return k.good, k.old
 }
 
-// ErrNoKeys is that no keys could be read yet.
-var ErrNoKeys = errors.New("the keys of that issuer cannot be read")
+// ErrKeysUnavailable is returned when a JWT cannot be judged: no keys could be read yet, or its key is not among the last good ones
+// and they cannot be read now.
+var ErrKeysUnavailable = errors.New("the keys of that issuer cannot be read")
 
 func (k *KeySet) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	keys, err := k.read(ctx)
-	if err == nil {
-		k.mu.Lock()
+	k.mu.Lock()
+	if k.old = err != nil; !k.old {
 		k.good = keys
-		k.mu.Unlock()
 	}
+	k.mu.Unlock()
 	if ctx.Err() == nil || err == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		k.report(err)
 	}

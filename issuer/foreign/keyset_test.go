@@ -88,7 +88,7 @@ func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = keys.Verify(t.Context(), parsed, want, now)
-		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrNoKeys)) {
+		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrKeysUnavailable)) {
 			t.Errorf("%s: %v, reported %v", name, err, reported)
 		}
 	}
@@ -186,7 +186,7 @@ func TestAllWaitForTheNewKey(t *testing.T) {
 		_, err = keys.Verify(t.Context(), parsed, want, now)
 		return err
 	}
-	if err := verify(); !errors.Is(err, foreign.ErrUnknownKey) && !errors.Is(err, foreign.ErrNoKeys) {
+	if err := verify(); !errors.Is(err, foreign.ErrUnknownKey) && !errors.Is(err, foreign.ErrKeysUnavailable) {
 		t.Errorf("before it is there: %v", err)
 	}
 	var all sync.WaitGroup

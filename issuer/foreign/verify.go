@@ -43,6 +43,11 @@ func (u *Unverified) Verify(keys *jose.JSONWebKeySet, want Expected, now time.Ti
 	if err := u.verifySignature(keys); err != nil {
 		return nil, err
 	}
+	return u.accept(want, now)
+}
+
+// accept checks the claims.
+func (u *Unverified) accept(want Expected, now time.Time) (*JWT, error) {
 	j := &JWT{Claims: u.claims, Subject: u.Subject(), ID: u.text("jti")}
 	if u.Issuer() != want.Issuer {
 		return nil, errors.New("its iss is another one")

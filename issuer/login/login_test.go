@@ -58,16 +58,16 @@ func TestNobodyCostsAsMuchAsAnybody(t *testing.T) {
 func TestBusy(t *testing.T) {
 	h := NewHasher(1, 100<<20)
 	l := listing(parsed(t, ""), h)
-	h.wait = time.Millisecond
-	release, err := h.acquire(t.Context(), standard())
+	release, err := h.Patient().acquire(t.Context(), standard())
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.wait = time.Millisecond
 	if _, err := l.Authenticate(t.Context(), "a", "b"); !errors.Is(err, ErrBusy) {
 		t.Errorf("with no slot free: %v", err)
 	}
 	release()
-	h.wait = time.Minute
+	h.Patient()
 	if _, err := l.Authenticate(t.Context(), "a", "b"); !errors.Is(err, ErrDenied) {
 		t.Errorf("with a slot free: %v", err)
 	}
@@ -80,13 +80,13 @@ func TestBusy(t *testing.T) {
 // The memory of the hashes bounds them too: one that alone takes more than there is goes alone.
 func TestMemoryBoundsHashes(t *testing.T) {
 	h := NewHasher(8, standard().workerBytes())
-	h.wait = time.Millisecond
 	huge := Hash{memory: maxMemory}
 	for _, hash := range []Hash{standard(), huge} {
-		release, err := h.acquire(t.Context(), hash)
+		release, err := h.Patient().acquire(t.Context(), hash)
 		if err != nil {
 			t.Fatal(err)
 		}
+		h.wait = time.Millisecond
 		if _, err := h.acquire(t.Context(), standard()); !errors.Is(err, ErrBusy) {
 			t.Errorf("another hash beside one of %d KiB: %v", hash.memory, err)
 		}

@@ -94,7 +94,7 @@ func TestWorkersThatDieAreReplaced(t *testing.T) {
 	}()
 	kill := time.NewTicker(50 * time.Millisecond) // it, and those that are started for its question
 	defer kill.Stop()
-	for range 40 {
+	for range 1200 { // a minute
 		select {
 		case err := <-busy:
 			if !errors.Is(err, ErrDown) {

@@ -2,11 +2,9 @@ package mount
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,14 +19,16 @@ type Source[T any] struct {
 
 	good atomic.Pointer[T]
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// stamp and digest are older than what was loaded: should a file change in between, they differ at the next poll.
 	stamp   string
+	digest  [sha256.Size]byte
 	problem error
 }
 
-// tryAgainEvery is how soon what could not be loaded is loaded again although it looks the same: a disk may have failed, and
-// checking all users costs too much to do it all the time.
-const tryAgainEvery = 10 * time.Second
+// lookAgainEvery is how soon files that look the same are looked into. What could not be loaded is then loaded again, for a disk
+// may have failed, and what was loaded if its bytes have changed. Checking all users costs too much to do it all the time.
+const lookAgainEvery = 10 * time.Second
 
 // ErrTaken is wrapped by the error of a load whose value takes the place of the last good one all the same.
 var ErrTaken = errors.New("it takes effect as far as it can be read")
@@ -60,11 +60,16 @@ func (s *Source[T]) Poll() error { return s.poll(false) }
 func (s *Source[T]) poll(again bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stamp := stampOf(s.paths())
-	if stamp == s.stamp && (s.problem == nil || !again) {
+	paths := s.paths()
+	stamp := stampOf(paths)
+	if stamp == s.stamp && !again {
 		return s.problem
 	}
-	s.stamp = stamp
+	digest := digestOf(paths)
+	if stamp == s.stamp && s.problem == nil && digest == s.digest {
+		return nil
+	}
+	s.stamp, s.digest = stamp, digest
 	value, err := s.load()
 	if err == nil || errors.Is(err, ErrTaken) {
 		s.good.Store(&value)
@@ -82,10 +87,10 @@ func (s *Source[T]) poll(again bool) error {
 	return nil
 }
 
-// Follow polls until the context ends. Reading a link and two or three file headers takes microseconds, and unlike a
-// watch it misses nothing.
+// Follow polls until the context ends, and looks into the files every ten seconds. Reading a link and two or three file headers
+// takes microseconds, and unlike a watch it misses nothing.
 func (s *Source[T]) Follow(ctx context.Context, every time.Duration) {
-	ticker, again := time.NewTicker(every), time.NewTicker(tryAgainEvery)
+	ticker, again := time.NewTicker(every), time.NewTicker(lookAgainEvery)
 	defer ticker.Stop()
 	defer again.Stop()
 	for {
@@ -98,24 +103,4 @@ func (s *Source[T]) Follow(ctx context.Context, every time.Duration) {
 			_ = s.poll(true)
 		}
 	}
-}
-
-// stampOf says in one text which files stand at some paths. A kubelet swaps the ..data link of the directory, which
-// changes where the paths lead; an editor changes time, size or inode.
-func stampOf(paths []string) string {
-	var b strings.Builder
-	for _, path := range paths {
-		resolved, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			fmt.Fprintf(&b, "%s missing\n", path)
-			continue
-		}
-		info, err := os.Stat(resolved)
-		if err != nil {
-			fmt.Fprintf(&b, "%s unreadable\n", path)
-			continue
-		}
-		fmt.Fprintf(&b, "%s %d %d\n", resolved, info.Size(), info.ModTime().UnixNano())
-	}
-	return b.String()
 }

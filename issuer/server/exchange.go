@@ -58,7 +58,7 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	subject, err := s.trusted[trusted.Name].Verify(ctx, unverified, foreign.Expected{
 		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
 	}, s.now())
-	if errors.Is(err, foreign.ErrNoKeys) {
+	if errors.Is(err, foreign.ErrKeysUnavailable) {
 		return unavailable("the keys of the subject token's issuer cannot be read", 10)
 	}
 	if err != nil {

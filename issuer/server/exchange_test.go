@@ -217,6 +217,29 @@ func TestTrustedKeysRotateAndTheLastGoodStay(t *testing.T) {
 	}
 }
 
+// While the keys of a trusted issuer cannot be read, a token with a new kid is not a bad one: whoever is told so throws it away.
+func TestNewKeyOfATrustedIssuerThatIsDown(t *testing.T) {
+	p := newExchange(t)
+	old := p.token(nil)
+	if r := p.exchange(old); r.status != http.StatusOK {
+		t.Fatal(r.body)
+	}
+	p.rotate()
+	p.keys.Store(new("not JSON"))
+	for range 3 {
+		r := p.exchange(p.token(nil))
+		if r.status != http.StatusServiceUnavailable || r.fields["error"] != "temporarily_unavailable" || r.header.Get("Retry-After") == "" {
+			t.Errorf("a new key: %d %s %v", r.status, r.body, r.header)
+		}
+	}
+	if r := p.exchange(p.token(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})); r.fields["error"] != "invalid_request" {
+		t.Errorf("expired: %d %s", r.status, r.body)
+	}
+	if r := p.exchange(old); r.status != http.StatusOK {
+		t.Errorf("a key that is known: %d %s", r.status, r.body)
+	}
+}
+
 func TestTrustedIssuerThatIsDown(t *testing.T) {
 	p := newExchange(t)
 	p.until("the keys read at the start", func() bool { return p.asked.Load() > 0 })

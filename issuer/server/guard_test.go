@@ -28,12 +28,25 @@ func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handl
 // Over HTTP/2 the requests at a time are bounded too, however few the connections.
 func TestRequestsAtATimeAreBounded(t *testing.T) {
 	arrived, end := make(chan bool, 2*maxRequests), make(chan bool)
-	client, url, _ := guarded(t, (*Server).admitted, func(http.ResponseWriter, *http.Request) {
+	client, url, _ := guarded(t, (*Server).admitted, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/connect" {
+			return
+		}
 		arrived <- true
 		<-end
 	})
 	var all sync.WaitGroup
-	for range maxRequests {
+	var clients []*http.Client
+	for range maxRequests/maxStreams + 1 { // each with a connection, else each request would make one, and take a busy machine too long
+		transport := client.Transport.(*http.Transport).Clone()
+		t.Cleanup(transport.CloseIdleConnections)
+		clients = append(clients, &http.Client{Transport: transport})
+		if _, err := clients[len(clients)-1].Get(url + "/connect"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range maxRequests {
+		client := clients[i%len(clients)]
 		all.Go(func() {
 			if r, err := client.Get(url); err != nil || r.StatusCode != http.StatusOK || r.ProtoMajor != 2 {
 				t.Errorf("one of those that are let in: %v %v", r, err)
@@ -43,7 +56,7 @@ func TestRequestsAtATimeAreBounded(t *testing.T) {
 	for range maxRequests {
 		select {
 		case <-arrived:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("they do not arrive")
 		}
 	}

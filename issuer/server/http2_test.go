@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // useHTTP2 makes the client speak HTTP/2 over one connection, as browsers and most programs do. With a TLS configuration of its own,
@@ -22,7 +21,7 @@ func (w *world) useHTTP2() {
 }
 
 func newHTTP2Client(trust *tls.Config) *http.Client {
-	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}}
+	return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}}
 }
 
 func TestHTTP2(t *testing.T) {
@@ -46,8 +45,9 @@ func TestHTTP2(t *testing.T) {
 // An issuer that stops tells HTTP/2 clients to connect elsewhere (RFC 9113 section 6.8), and answers all that they had sent. Here
 // elsewhere is nowhere: the requests that fail are those that were never sent.
 func TestHTTP2LosesNoRequestWhileStopping(t *testing.T) {
+	t.Parallel() // it waits for the end of drainFor, which a busy machine must not miss
 	w := prepare(t)
-	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  drainFor: 2s", 1)})
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  drainFor: 10s", 1)})
 	w.useKey("ES256", newKey(t))
 	w.start()
 	elsewhere := errors.New("nobody to connect to")
@@ -62,18 +62,19 @@ func TestHTTP2LosesNoRequestWhileStopping(t *testing.T) {
 			}
 			return new(net.Dialer).DialContext(ctx, network, address)
 		}
-		for range 4 { // a connection has several streams at once
+		for stream := range 4 { // a connection has several at once
 			all.Go(func() {
 				for n := 0; ; n++ {
 					request := form("grant_type", "client_credentials", "client_id", "batch", "client_secret", secret)
-					if n%10 == 9 {
-						request = alice() // takes a while
+					if stream == 0 && n%10 == 9 {
+						request = alice() // takes a while, and on a busy machine too long if all do it
 					}
 					err := ask(t.Context(), client, w.base, request)
 					if errors.Is(err, elsewhere) {
 						return
 					}
-					if err != nil {
+					// On a busy machine some logins do not get their turn within two seconds: that is an answer too.
+					if err != nil && !strings.Contains(err.Error(), "too many logins at once") {
 						t.Errorf("lost: %v", err)
 						return
 					}

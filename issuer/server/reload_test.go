@@ -193,7 +193,7 @@ func TestRequestInFlightIsFinished(t *testing.T) {
 			w.must(err)
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			req.Header.Set("Expect", "100-continue") // answered when the issuer begins to read the body
-			w.client.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
+			w.client.Transport.(*http.Transport).ExpectContinueTimeout = patience
 			answered := make(chan reply, 1)
 			go func() { defer close(answered); answered <- w.send(req) }()
 			<-inFlight

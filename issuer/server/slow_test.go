@@ -14,14 +14,14 @@ import (
 // Clients that are slow on purpose are cut off: headers after 5 s, bodies after 10 s. These tests wait for that together.
 func TestSlowHeadersAreCutOff(t *testing.T) {
 	w := newSlow(t)
-	if answer := w.trickle(w.dial(), "POST /token HTTP/1.1\r\nHost: x\r\nX: ", 9*time.Second); answer != "" && !strings.Contains(answer, " 408 ") {
+	if answer := w.trickle(w.dial(), "POST /token HTTP/1.1\r\nHost: x\r\nX: ", muchLater); answer != "" && !strings.Contains(answer, " 408 ") {
 		t.Errorf("it is answered with %s", answer)
 	}
 }
 
 func TestSlowBodiesAreCutOff(t *testing.T) {
 	w := newSlow(t)
-	answer := w.trickle(w.dial(), tokenHeaders+"Content-Length: 1000\r\n\r\n"+alice()+"&x=", 14*time.Second)
+	answer := w.trickle(w.dial(), tokenHeaders+"Content-Length: 1000\r\n\r\n"+alice()+"&x=", muchLater)
 	if !strings.HasPrefix(answer, "HTTP/1.1 400 ") || !strings.Contains(answer, "Connection: close") {
 		t.Errorf("it is answered with %s", answer)
 	}
@@ -39,13 +39,16 @@ func TestSlowBodiesOfHTTP2AreCutOff(t *testing.T) {
 	go drip(feed, done)
 	began := time.Now()
 	r := w.post("", func(r *http.Request) { r.Body, r.ContentLength, r.GetBody = body, -1, nil })
-	if r.status != http.StatusBadRequest || r.proto != "HTTP/2.0" || time.Since(began) > 14*time.Second {
+	if r.status != http.StatusBadRequest || r.proto != "HTTP/2.0" || time.Since(began) > muchLater {
 		t.Errorf("after %v it is answered with %s %d %s", time.Since(began), r.proto, r.status, r.body)
 	}
 	if reason := w.reasonAfter(0); reason != "the body could not be read" {
 		t.Errorf("because %q", reason)
 	}
 }
+
+// muchLater is when a slow client must have been cut off for certain, on a busy machine too.
+const muchLater = 40 * time.Second
 
 func newSlow(t *testing.T) *world {
 	t.Helper()

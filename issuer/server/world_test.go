@@ -269,7 +269,7 @@ func (w *world) useCertificate() {
 	certificate, err := x509.ParseCertificate(der)
 	w.must(err)
 	pool.AddCert(certificate)
-	w.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+	w.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true,
 	}}
 }
@@ -394,18 +394,22 @@ func (w *world) verify(compact, audience string) *verifier.Token {
 	return token
 }
 
+// patience is how long tests wait for what must happen, so that they fail rather than hang. It is far beyond what a busy machine
+// takes.
+const patience = time.Minute
+
 // until waits for something to become true.
 func (w *world) until(what string, is func() bool) {
 	w.Helper()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for !is() {
 		select {
 		case <-ticker.C:
 		case <-deadline.C:
-			w.Fatalf("not %s within 20 s\n%s", what, w.log)
+			w.Fatalf("not %s within %v\n%s", what, patience, w.log)
 		}
 	}
 }

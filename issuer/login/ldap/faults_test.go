@@ -123,7 +123,7 @@ func TestAStalledHandshakeEnds(t *testing.T) {
 		}
 	}()
 	d := open(t, &config.LDAP{
-		URL: "ldap://" + stalling.Addr().String(), StartTLS: true, Timeout: config.Duration(200 * time.Millisecond), Connections: 1,
+		URL: "ldap://" + stalling.Addr().String(), StartTLS: true, Timeout: config.Duration(time.Second), Connections: 1,
 		BindPasswordFile: "/dev/null",
 	})
 	for range 2 { // the second needs what the first had

@@ -160,7 +160,7 @@ func (s *slapd) stop() {
 
 func (s *slapd) settings() *config.LDAP {
 	return &config.LDAP{
-		URL: s.ldaps, CAFile: filepath.Join(s.directory, "tls.crt"), Timeout: config.Duration(10 * time.Second), Connections: 4,
+		URL: s.ldaps, CAFile: filepath.Join(s.directory, "tls.crt"), Timeout: config.Duration(time.Minute), Connections: 4,
 		BindDN: "cn=searcher,dc=example,dc=com", BindPasswordFile: filepath.Join(s.directory, "password"),
 		Users: config.LDAPUsers{
 			BaseDN: "ou=people,dc=example,dc=com", Filter: "(&(objectClass=inetOrgPerson)(uid={name})(!(employeeType=disabled)))",
