@@ -79,6 +79,8 @@ func TestRelease(t *testing.T) {
 			if c.wantCertificate(t) != ca {
 				t.Error("installed again, it makes another CA")
 			}
+			c.hurry(t)
+			c.moreSigningKeys(t)
 			stop = c.runController(t, controller, keys)
 			defer stop()
 			c.removeAll(t, version, notes)
@@ -200,7 +202,7 @@ func (c *cluster) removeAll(t *testing.T, version, notes string) {
 	t.Helper()
 	_, removal, ok := strings.Cut(notes, "To\nremove all of it")
 	_, commands, _ := strings.Cut(removal, "\n\n")
-	if !ok || strings.Count(commands, "\n") < 7 {
+	if !ok || strings.Count(commands, "\n") < 8 {
 		t.Fatalf("the notes do not say how to remove all:\n%s", notes)
 	}
 	c.shell(t, version, commands)
