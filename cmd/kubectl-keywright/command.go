@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers"
 )
 
 // cli is what all commands share.
@@ -22,6 +25,10 @@ type cli struct {
 	genericiooptions.IOStreams
 	flags *genericclioptions.ConfigFlags
 	now   func() time.Time
+	// serverTime is the time that the API server gave last.
+	serverTime atomic.Pointer[time.Time]
+	// keyNamespace is where Keywright is installed, empty if the user leaves it to us to find out.
+	keyNamespace string
 }
 
 // usageError is a mistake on the command line.
@@ -46,6 +53,8 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra
 	root.SetErr(c.ErrOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	c.flags.AddFlags(root.PersistentFlags())
+	root.PersistentFlags().StringVar(&c.keyNamespace, "key-namespace", "",
+		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+controllers.LeaseName+")")
 	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.planCommand(), c.verifyCommand(), c.tokenCommand(), c.doctorCommand())
 	return root
 }
@@ -66,6 +75,9 @@ func (c *cli) client() (client.WithWatch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no cluster: %w", err)
 	}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &notesTime{next, func(at time.Time) { c.serverTime.Store(&at) }}
+	})
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err

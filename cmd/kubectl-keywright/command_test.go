@@ -142,7 +142,7 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(asked, "signs now") || !strings.Contains(out, "recorded: key "+kid) ||
+	if !strings.Contains(asked, "signs now") || !strings.Contains(out, "Asked for the revocation of key "+kid+" of revoke.") || !strings.Contains(out, "recorded: key "+kid) ||
 		!strings.Contains(out, "holds another key") || !strings.Contains(out, "files of all 1 namespaces") || !strings.Contains(out, "bound to know") {
 		t.Errorf("%s\n%s", asked, out)
 	}

@@ -19,7 +19,7 @@ import (
 func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Find what silently breaks verifying: wrong mounts, namespaces without keys, late kubelets, issuers with an old key",
+		Short: "Find what silently breaks: no controller, wrong mounts, namespaces without keys, late kubelets, issuers with an old key",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			k, err := c.client()
@@ -34,7 +34,8 @@ func (c *cli) doctorCommand() *cobra.Command {
 			if err := seen.examine(cmd.Context(), k); err != nil {
 				return err
 			}
-			return c.report(seen.findings(cmd.Context(), ask, c.now()), &seen)
+			findings := c.examineController(cmd.Context(), k, &seen)
+			return c.report(append(findings, seen.findings(cmd.Context(), ask, c.now())...), &seen)
 		},
 	}
 }
@@ -90,7 +91,7 @@ func (p *patient) examine(ctx context.Context, k client.Client) error {
 func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []string {
 	all, unasked := p.askIssuers(ctx, ask, now)
 	slowest, silent := p.askKubelets(ctx, ask)
-	p.unasked = append(unasked, silent...)
+	p.unasked = slices.Concat(p.unasked, unasked, silent)
 	consumers := map[string]bool{}
 	for i := range p.pods.Items {
 		pod := &p.pods.Items[i]

@@ -15,14 +15,7 @@ import (
 
 // awaitRevocation shows the receipt of a revocation as it fills, and what is awaited, until it is full.
 func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid string) error {
-	said := map[string]bool{}
-	once := func(line string) {
-		if line != "" && !said[line] {
-			said[line] = true
-			say(c.Out, "%s\n", line)
-		}
-	}
-	var waited string
+	shown, waited := said{}, newWait(c)
 	return again(ctx, 250*time.Millisecond, func() (bool, error) {
 		key, err := get(ctx, k, name)
 		if err != nil {
@@ -30,21 +23,19 @@ func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid st
 		}
 		i := slices.IndexFunc(key.Status.Revocations, func(r keywrightv1alpha1.RevocationStatus) bool { return r.KeyID == kid })
 		if i < 0 {
+			waited.forRecord(ctx, k, key)
 			return false, nil
 		}
 		receipt := &key.Status.Revocations[i]
 		for _, line := range receiptLines(key, receipt) {
-			once(line)
+			shown.once(c.Out, line)
 		}
-		if text := awaited(key, receipt); text != waited && text != "" {
-			waited = text
-			say(c.ErrOut, "%s\n", text)
-		}
+		waited.say(awaited(key, receipt))
 		return full(receipt), nil
 	})
 }
 
-// full tells whether nothing will be added to a receipt.
+// full reports whether nothing will be added to a receipt.
 func full(r *keywrightv1alpha1.RevocationStatus) bool {
 	return r.RemovedAt != nil && (r.NudgedAt != nil || !r.Known)
 }

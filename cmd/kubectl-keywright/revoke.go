@@ -28,16 +28,17 @@ func (c *cli) revokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.confirm(key, args[1], yes); err != nil {
+			if err := c.confirm(cmd.Context(), key, args[1], yes); err != nil {
 				return err
 			}
 			if err := revoke(cmd.Context(), k, key, args[1]); err != nil {
 				return err
 			}
+			say(c.Out, "Asked for the revocation of key %s of %s.\n", args[1], key.Name)
 			if noWait {
 				return nil
 			}
-			return c.awaitRevocation(cmd.Context(), k, key.Name, args[1])
+			return stands(cmd.Context(), key.Name, c.awaitRevocation(cmd.Context(), k, key.Name, args[1]))
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
@@ -45,26 +46,40 @@ func (c *cli) revokeCommand() *cobra.Command {
 	return cmd
 }
 
-// confirm says what a revocation does to this key, and asks.
-func (c *cli) confirm(key *keywrightv1alpha1.SigningKey, kid string, yes bool) error {
+// confirm says what a revocation of this key asks for, and has the user confirm it.
+func (c *cli) confirm(ctx context.Context, key *keywrightv1alpha1.SigningKey, kid string, yes bool) error {
 	i := slices.IndexFunc(key.Status.Keys, func(k keywrightv1alpha1.KeyStatus) bool { return k.KeyID == kid })
 	switch {
 	case i < 0:
-		say(c.ErrOut, "%s has no key %s now. It will be remembered as revoked.\n", key.Name, kid)
+		say(c.ErrOut, "%s has no key %s now. A revocation has it remembered as revoked.\n", key.Name, kid)
 	case kid == key.Status.ActiveKeyID:
-		say(c.ErrOut, "Key %s signs now. The Standby takes its place at once, and all live tokens of it are rejected.\n", kid)
+		say(c.ErrOut, "Key %s signs now. A revocation has the Standby sign in its place, and pods reject its tokens once it has left their files.\n", kid)
 	default:
-		say(c.ErrOut, "Key %s is %s. All live tokens of it are rejected.\n", kid, key.Status.Keys[i].State)
+		say(c.ErrOut, "Key %s is %s. After a revocation, pods reject its tokens once it has left their files.\n", kid, key.Status.Keys[i].State)
 	}
 	if yes {
 		return nil
 	}
 	say(c.ErrOut, "Revoke it for ever? [y/N] ")
-	answer, _ := bufio.NewReader(c.In).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+	if answer := strings.ToLower(c.readLine(ctx)); answer != "y" && answer != "yes" {
 		return errors.New("not revoked")
 	}
 	return nil
+}
+
+// readLine reads a line of what the user types. It ends with the context: a read from a terminal does not.
+func (c *cli) readLine(ctx context.Context) string {
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(c.In).ReadString('\n')
+		line <- text
+	}()
+	select {
+	case <-ctx.Done():
+		return ""
+	case text := <-line:
+		return strings.TrimSpace(text)
+	}
 }
 
 // revoke adds a kid to the list, with the resource version that was read: a list that changed meanwhile is not lost.

@@ -39,7 +39,7 @@ func (c *cli) rotateCommand() *cobra.Command {
 			if noWait {
 				return nil
 			}
-			return c.awaitRotation(cmd.Context(), k, key, asked)
+			return stands(cmd.Context(), key.Name, c.awaitRotation(cmd.Context(), k, key, asked))
 		},
 	}
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait")
@@ -56,7 +56,7 @@ func newerThanHandled(now time.Time, key *keywrightv1alpha1.SigningKey) time.Tim
 
 // awaitRotation waits until the request was handled. It says what is awaited whenever that changes.
 func (c *cli) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, asked time.Time) error {
-	var said string
+	waited := newWait(c)
 	return again(ctx, 500*time.Millisecond, func() (bool, error) {
 		now, err := get(ctx, k, key.Name)
 		if err != nil {
@@ -66,15 +66,13 @@ func (c *cli) awaitRotation(ctx context.Context, k client.Client, key *keywright
 			say(c.Out, "Key %s signs.\n", now.Status.ActiveKeyID)
 			return true, nil
 		}
-		text := "Waiting for the controller."
 		// Until the controller has seen the request, the time is that of the schedule.
 		if at := now.Status.NextRotationTime; at != nil && !at.Equal(key.Status.NextRotationTime) {
-			text = "The next key signs at " + at.UTC().Format(time.RFC3339) + "."
+			waited.say("The next key signs at " + at.UTC().Format(time.RFC3339) + ".")
+			return false, nil
 		}
-		if text != said {
-			say(c.ErrOut, "%s\n", text)
-			said = text
-		}
+		waited.say("Waiting for the controller.")
+		waited.forRotation(ctx, k)
 		return false, nil
 	})
 }

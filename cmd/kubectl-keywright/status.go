@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -39,7 +41,11 @@ func (c *cli) statusCommand() *cobra.Command {
 				if watch && output == "" {
 					say(c.Out, "\x1b[H\x1b[2J")
 				}
-				return !watch, c.show(keys, output)
+				absent := c.absence(cmd.Context(), k)
+				if err := c.show(keys, output, absent != nil); err != nil || watch {
+					return false, err
+				}
+				return true, absent
 			})
 		},
 	}
@@ -62,7 +68,24 @@ func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alph
 	return list.Items, err
 }
 
-func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string) error {
+// absence says that no controller works, and returns it as an error, nil if one does. Where that may not be asked, nothing is known against it.
+func (c *cli) absence(ctx context.Context, k client.Client) error {
+	l, err := c.leader(ctx, k)
+	switch {
+	case err != nil:
+		say(c.ErrOut, "Whether a controller works could not be asked: %v\n", err)
+		return nil
+	case l.works():
+		return nil
+	}
+	text := l.String()
+	say(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.whereToLook())
+	return errNoController
+}
+
+var errNoController = errors.New("no controller works")
+
+func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, stale bool) error {
 	if output != "" {
 		for i := range keys {
 			keys[i].ManagedFields = nil
@@ -82,22 +105,21 @@ func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string) error {
 		if i > 0 {
 			say(c.Out, "\n")
 		}
-		c.showKey(&keys[i])
+		c.showKey(&keys[i], stale)
 	}
 	return nil
 }
 
-// showKey draws one SigningKey.
-func (c *cli) showKey(key *keywrightv1alpha1.SigningKey) {
+// showKey draws one SigningKey. What is stale was true once.
+func (c *cli) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
 	s := &key.Status
 	say(c.Out, "SigningKey %s, %s, rotates %s. %s namespaces have its current keys.\n",
 		key.Name, key.Spec.Algorithm, mode(&key.Spec), orDash(s.Targets.Summary))
-	for _, condition := range s.Conditions {
-		mark := "ok"
-		if condition.Status != metav1.ConditionTrue {
-			mark = "NO"
-		}
-		say(c.Out, "  %s  %-14s  %s\n", mark, condition.Type, condition.Message)
+	if s.ObservedGeneration < key.Generation {
+		say(c.Out, "  ??  this is about generation %d of it, and it is at %d: no controller has looked at the change\n", s.ObservedGeneration, key.Generation)
+	}
+	for i := range s.Conditions {
+		say(c.Out, "  %s  %-14s  %s\n", mark(&s.Conditions[i], stale), s.Conditions[i].Type, s.Conditions[i].Message)
 	}
 	if s.NextRotationTime != nil {
 		say(c.Out, "  next rotation %s\n", c.relative(s.NextRotationTime))
@@ -119,6 +141,21 @@ func (c *cli) showKey(key *keywrightv1alpha1.SigningKey) {
 		say(c.Out, "  revoked %s: %s\n", c.relative(&s.Revocations[i].RevokedAt), c.receipt(key, &s.Revocations[i]))
 	}
 }
+
+// mark says how a condition is: that of trouble, Stalled (kstatus), is well when it is not True.
+func mark(c *metav1.Condition, stale bool) string {
+	switch {
+	case c.Status == metav1.ConditionUnknown, stale && c.Status == metav1.ConditionTrue:
+		return "??"
+	case (c.Status == metav1.ConditionTrue) == (c.Type != conditionStalled):
+		return "ok"
+	default:
+		return "NO"
+	}
+}
+
+// conditionStalled is the condition type that is True while nothing goes on before an admin has done something.
+const conditionStalled = "Stalled"
 
 // receipt says in one line how far a revocation is.
 func (c *cli) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.RevocationStatus) string {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -29,6 +30,8 @@ var cluster struct {
 	admin      client.Client
 	directory  string
 	kubeconfig string
+	binary     string
+	controller *exec.Cmd
 }
 
 func TestMain(m *testing.M) {
@@ -77,17 +80,30 @@ func runWithController(m *testing.M) (code int, err error) {
 	if err := c.admin.Create(context.Background(), ns); err != nil {
 		return 0, err
 	}
-	binary := filepath.Join(c.directory, "controller")
-	if out, err := exec.Command("go", "build", "-o", binary, "../controller").CombinedOutput(); err != nil {
+	c.binary = filepath.Join(c.directory, "controller")
+	if out, err := exec.Command("go", "build", "-o", c.binary, "../controller").CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
 	}
-	controller := exec.Command(binary, "--kubeconfig", c.kubeconfig, "--leader-elect=false",
-		"--metrics-bind-address=", "--health-probe-bind-address=")
-	if err := controller.Start(); err != nil {
+	if err := startController(); err != nil {
 		return 0, err
 	}
-	defer func() { _, _ = controller.Process.Kill(), controller.Wait() }()
+	defer func() { err = errors.Join(err, stopController()) }()
 	return m.Run(), nil
+}
+
+// startController starts a controller, which works at once if nobody holds the Lease.
+func startController() error {
+	cluster.controller = exec.Command(cluster.binary, "--kubeconfig", cluster.kubeconfig, "--metrics-bind-address=", "--health-probe-bind-address=")
+	return cluster.controller.Start()
+}
+
+// stopController has the controller end as Kubernetes would, by which it gives up the Lease.
+func stopController() error {
+	if err := cluster.controller.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	_ = cluster.controller.Wait() // how it ends is not the matter here
+	return nil
 }
 
 // kubeconfigOf writes a kubeconfig for a user with some groups.

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,7 +23,8 @@ func blocks(t *testing.T, language string) []string {
 	return all
 }
 
-// The commands of docs/helm.md work, one after the other: install, label, upgrade, uninstall, and, installed again, remove.
+// The commands of docs/helm.md work, one after the other: install, label, upgrade, uninstall, and, installed again, remove, with three
+// SigningKeys.
 func TestDocumentedCommands(t *testing.T) {
 	commands := blocks(t, "sh")
 	if len(commands) != 5 || !strings.Contains(commands[4], "deletionPolicy") {
@@ -36,6 +38,8 @@ func TestDocumentedCommands(t *testing.T) {
 	for _, block := range append(commands[:4:4], commands[0]) {
 		c.shell(t, "helm4", block)
 	}
+	c.hurry(t)
+	c.moreSigningKeys(t)
 	stop := c.runController(t, controller, keyNamespace)
 	c.label(t, "default", "keywright.dev/verify", "true")
 	c.wantTrust(t)
@@ -44,6 +48,32 @@ func TestDocumentedCommands(t *testing.T) {
 	if c.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "signingkeys.keywright.dev") != nil ||
 		c.get(t, "v1", "ConfigMap", "default", "keywright-jwks") != nil {
 		t.Error("the commands that remove all leave something")
+	}
+}
+
+// hurry has the SigningKey of the chart wait seconds where it would wait minutes: a deletion lasts a propagationDelay.
+func (c *cluster) hurry(t *testing.T) {
+	t.Helper()
+	c.kubectl(t, "patch", "signingkey", "main", "--type=merge", "-p", `{"spec":{"token":{"clockSkew":"1s"},"distribution":{"propagationDelay":"2s"}}}`)
+}
+
+// moreSigningKeys makes two more, of which one asks to drain.
+func (c *cluster) moreSigningKeys(t *testing.T) {
+	t.Helper()
+	for name, policy := range map[string]string{"partners": "Drain", "batch": "Retain"} {
+		file := filepath.Join(t.TempDir(), name+".yaml")
+		text := fmt.Sprintf(`apiVersion: keywright.dev/v1alpha1
+kind: SigningKey
+metadata: {name: %s}
+spec:
+  deletionPolicy: %s
+  token: {maxLifetime: 1m, clockSkew: 1s}
+  distribution: {propagationDelay: 2s, namespaceSelector: {matchLabels: {keywright.dev/verify: "true"}}}
+`, name, policy)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.kubectl(t, "apply", "-f", file)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -88,9 +89,27 @@ func wantGolden(t *testing.T, file, got string, mayUpdate bool) {
 // foreign are kinds of other projects, which a bare API server does not know.
 var foreign = map[string]bool{"PodMonitor": true, "PrometheusRule": true, "Certificate": true}
 
-// A real API server takes every object, with no field that it does not know, and its pods pass the Pod Security Standard "restricted".
+// limited is how GKE and others keep system-cluster-critical to kube-system: a pod with that class needs a quota for it.
+const limited = `apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- name: ResourceQuota
+  configuration:
+    apiVersion: apiserver.config.k8s.io/v1
+    kind: ResourceQuotaConfiguration
+    limitedResources:
+    - resource: pods
+      matchScopes: [{scopeName: PriorityClass, operator: In, values: [system-node-critical, system-cluster-critical]}]
+`
+
+// A real API server takes every object, with no field that it does not know, and its pods pass the Pod Security Standard "restricted"
+// and need no PriorityClass that is limited.
 func TestAPIServerTakesWhatIsRendered(t *testing.T) {
-	c := start(t, filepath.Join(chart, "crds"))
+	c := startWith(t, limited, filepath.Join(chart, "crds"))
+	class := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "trust"}, Value: 1}
+	if err := c.admin.Create(t.Context(), class); err != nil {
+		t.Fatal(err)
+	}
 	strict := client.WithFieldValidation(c.admin, metav1.FieldValidationStrict)
 	for _, where := range cases {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: where.namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}

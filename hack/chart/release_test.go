@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // keys is a namespace other than the one in config/, so that a name that does not follow it shows.
@@ -50,7 +53,8 @@ func TestRelease(t *testing.T) {
 			served := c.secret(t, "keywright-issuer-tls")["tls.crt"]
 
 			c.kubectl(t, "apply", "--server-side", "--force-conflicts", "-f", filepath.Join(chart, "crds"))
-			c.mustHelm(t, version, "upgrade", chart, "-n", keys, "--set", "issuer.url=https://issuer.example.com:8443", "--set", "issuer.replicas=4")
+			c.mustHelm(t, version, "upgrade", chart, "-n", keys, "--set", "issuer.url=https://issuer.example.com:8443", "--set", "issuer.replicas=4",
+				"--set", "injection.enabled=true")
 			if c.wantCertificate(t, "issuer.example.com") != ca {
 				t.Error("an upgrade makes another CA: every client would have to trust it")
 			}
@@ -66,6 +70,7 @@ func TestRelease(t *testing.T) {
 			c.mustHelm(t, version, "uninstall", "-n", keys)
 			c.wantTrust(t)
 			c.wantKept(t)
+			c.wantInjected(t)
 			if d := c.get(t, "apps/v1", "Deployment", keys, "keywright-issuer"); d != nil {
 				t.Error("the issuer is still there")
 			}
@@ -74,6 +79,8 @@ func TestRelease(t *testing.T) {
 			if c.wantCertificate(t) != ca {
 				t.Error("installed again, it makes another CA")
 			}
+			c.hurry(t)
+			c.moreSigningKeys(t)
 			stop = c.runController(t, controller, keys)
 			defer stop()
 			c.removeAll(t, version, notes)
@@ -160,7 +167,25 @@ func outlive() []*unstructured.Unstructured {
 			all = append(all, of("admissionregistration.k8s.io/v1", kind, "", "keywright-"+name))
 		}
 	}
+	for _, kind := range []string{"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
+		all = append(all, of("admissionregistration.k8s.io/v1", kind, "", "keywright-inject"))
+	}
 	return all
+}
+
+// wantInjected wants a pod that asks for the mount to get it.
+func (c *cluster) wantInjected(t *testing.T) {
+	t.Helper()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "rescheduled", Labels: map[string]string{"keywright.dev/inject": "true"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}, AutomountServiceAccountToken: new(false)},
+	}
+	if err := c.admin.Create(t.Context(), pod, client.DryRunAll); err != nil {
+		t.Fatal(err)
+	}
+	if mounts := pod.Spec.Containers[0].VolumeMounts; len(mounts) != 1 || mounts[0].MountPath != "/var/run/keywright/jwks" {
+		t.Errorf("a pod that asks for the keys mounts %v", mounts)
+	}
 }
 
 func (c *cluster) wantKept(t *testing.T) {
@@ -177,7 +202,7 @@ func (c *cluster) removeAll(t *testing.T, version, notes string) {
 	t.Helper()
 	_, removal, ok := strings.Cut(notes, "To\nremove all of it")
 	_, commands, _ := strings.Cut(removal, "\n\n")
-	if !ok || strings.Count(commands, "\n") < 7 {
+	if !ok || strings.Count(commands, "\n") < 8 {
 		t.Fatalf("the notes do not say how to remove all:\n%s", notes)
 	}
 	c.shell(t, version, commands)

@@ -102,8 +102,21 @@ type cluster struct {
 // start starts a cluster for a test. crds are those that it has from the beginning.
 func start(t *testing.T, crds ...string) *cluster {
 	t.Helper()
+	return startWith(t, "", crds...)
+}
+
+// startWith starts a cluster whose API server has an AdmissionConfiguration, if there is one.
+func startWith(t *testing.T, admission string, crds ...string) *cluster {
+	t.Helper()
 	c := &cluster{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
 	c.CRDInstallOptions.Paths = crds
+	if admission != "" {
+		file := filepath.Join(t.TempDir(), "admission.yaml")
+		if err := os.WriteFile(file, []byte(admission), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.ControlPlane.GetAPIServer().Configure().Append("admission-control-config-file", file)
+	}
 	config, err := c.Start()
 	if err != nil {
 		t.Fatalf("start the API server: %v", err)

@@ -26,7 +26,7 @@ func (s *story) uninstall(t *testing.T) {
 	t.Logf("%s", s.run(t, "helm uninstall keywright -n keywright-system --wait"))
 	for _, kept := range []string{
 		"secret/main-keyring secret/main-signing-key -n keywright-system", "configmap/keywright-jwks -n shop", "configmap/keywright-jwks -n orders",
-		"signingkey/main", "crd/signingkeys.keywright.dev",
+		"signingkey/main", "crd/signingkeys.keywright.dev", "mutatingadmissionpolicy,mutatingadmissionpolicybinding keywright-inject",
 	} {
 		s.run(t, "kubectl get "+kept)
 	}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers"
+)
+
+// lookAgainAfter is how long a controller that works may need for its status to follow a change.
+const lookAgainAfter = 2 * time.Second
+
+// examineController says whether a controller works, and which SigningKeys are not as their status should be.
+func (c *cli) examineController(ctx context.Context, k client.Client, p *patient) (findings []string) {
+	l, err := c.leader(ctx, k)
+	switch {
+	case err != nil:
+		p.unasked = append(p.unasked, fmt.Sprintf("whether a controller works: %v", err))
+	case !l.works():
+		findings = append(findings, fmt.Sprintf("%s. Nothing is rotated or revoked. %s", l.String(), l.whereToLook()))
+	}
+	if len(l.others) > 0 {
+		findings = append(findings, fmt.Sprintf("there are Leases %s in the namespaces %s: only one Keywright can work in a cluster. Remove the others, "+
+			"or name the right one with --key-namespace", controllers.LeaseName, strings.Join(append(l.others, l.namespace), ", ")))
+	}
+	if slices.ContainsFunc(p.keys.Items, lags) {
+		p.lookAgain(ctx, k)
+	}
+	for i := range p.keys.Items {
+		findings = append(findings, keyFindings(&p.keys.Items[i])...)
+	}
+	return findings
+}
+
+// lookAgain gives the controller time for what changed a moment ago. A key that cannot be read again stays as it was seen.
+func (p *patient) lookAgain(ctx context.Context, k client.Client) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(lookAgainAfter):
+		var again keywrightv1alpha1.SigningKeyList
+		if k.List(ctx, &again) == nil {
+			p.keys = again
+		}
+	}
+}
+
+// lags reports whether the status of a SigningKey is not that of its spec.
+func lags(key keywrightv1alpha1.SigningKey) bool {
+	return key.Status.ObservedGeneration < key.Generation
+}
+
+// keyFindings says what the conditions of a SigningKey tell of trouble. That a first key is on its way, or the last one on its way out,
+// is none.
+func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
+	about := "SigningKey " + key.Name + ": "
+	if lags(*key) {
+		findings = append(findings, fmt.Sprintf("%sits status is of generation %d, and it is at %d: no controller has looked at the change",
+			about, key.Status.ObservedGeneration, key.Generation))
+	}
+	ready := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionReady)
+	stalled := meta.FindStatusCondition(key.Status.Conditions, conditionStalled)
+	switch {
+	case stalled != nil && stalled.Status == metav1.ConditionTrue:
+		findings = append(findings, fmt.Sprintf("%sit is stalled, %s: %s", about, stalled.Reason, stalled.Message))
+	case ready == nil:
+		findings = append(findings, about+"it has no condition Ready: no controller has ever looked at it")
+	case ready.Status == metav1.ConditionUnknown, ready.Status == metav1.ConditionFalse && !passing(ready.Reason):
+		findings = append(findings, fmt.Sprintf("%sReady is %s, %s: %s", about, ready.Status, ready.Reason, ready.Message))
+	}
+	return findings
+}
+
+// passing reports whether a condition is False with a reason that goes away by itself.
+func passing(reason string) bool {
+	return reason == keywrightv1alpha1.ReasonStarting || reason == keywrightv1alpha1.ReasonDraining
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+// A revocation and a rotation that nobody takes up say what was asked and what is the matter, claim nothing, and end with the context.
+func TestRequestsThatNobodyTakesUp(t *testing.T) {
+	key := signingKey(t, "nobody")
+	kid := key.Status.ActiveKeyID
+	withoutController(t)
+	hold(t, "pod-1_abc", time.Now().Add(-time.Hour))
+	for _, args := range [][]string{{"revoke", "nobody", kid, "--yes"}, {"rotate", "nobody"}} {
+		out, errOut, err := tryUntil(t, nil, "Still waiting.", args...)
+		if err == nil || !strings.Contains(err.Error(), "stopped waiting: the request stands, and `kubectl keywright status nobody` shows how far it is") {
+			t.Errorf("%v: %v", args, err)
+		}
+		if !strings.Contains(out, "Asked for ") || strings.Contains(out+errOut, "are rejected") || strings.Contains(out, "recorded") {
+			t.Errorf("%v claims what nobody has seen:\n%s%s", args, out, errOut)
+		}
+		for _, says := range []string{
+			"No controller has taken it up for 5s: no controller works: pod-1_abc held the Lease", "kubectl logs -n keywright-system -l app.kubernetes.io/name=keywright",
+		} {
+			if !strings.Contains(errOut, says) {
+				t.Errorf("%v does not say %q:\n%s", args, says, errOut)
+			}
+		}
+		if args[0] == "revoke" && !strings.Contains(errOut, "status.observedGeneration is 1 and metadata.generation 2") {
+			t.Errorf("it does not say that nobody looked:\n%s", errOut)
+		}
+	}
+}
+
+// The question of revoke does not outlive the command.
+func TestQuestionEndsWithTheContext(t *testing.T) {
+	key := signingKey(t, "question")
+	in, typed := io.Pipe() // nobody types
+	t.Cleanup(func() { _ = typed.Close() })
+	if _, _, err := tryUntil(t, in, "[y/N]", "revoke", "question", key.Status.ActiveKeyID); err == nil || err.Error() != "not revoked" {
+		t.Errorf("%v", err)
+	}
+}
+
+// tryUntil runs the plugin until it says something to the person, and then ends its context, as a signal does. The plugin must end, too.
+func tryUntil(t *testing.T, in io.Reader, says string, args ...string) (out, errOut string, err error) {
+	t.Helper()
+	var stdout bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	stderr := &trigger{text: says, pull: cancel}
+	cmd := newCommand(genericiooptions.IOStreams{In: in, Out: &stdout, ErrOut: stderr}, time.Now)
+	cmd.SetArgs(kidsLast(append(args, "--kubeconfig", cluster.kubeconfig)))
+	done := make(chan error, 1)
+	go func() { done <- cmd.ExecuteContext(ctx) }()
+	<-ctx.Done()
+	select {
+	case err = <-done:
+	case <-time.After(5 * time.Second):
+		t.Fatalf("%v does not end with its context", args)
+	}
+	return stdout.String(), stderr.written.String(), err
+}
+
+// trigger does something once a text was written.
+type trigger struct {
+	lock    sync.Mutex
+	written bytes.Buffer
+	text    string
+	pull    func()
+}
+
+func (w *trigger) Write(b []byte) (int, error) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	n, err := w.written.Write(b)
+	if strings.Contains(w.written.String(), w.text) {
+		w.pull()
+	}
+	return n, err
+}
