@@ -73,7 +73,7 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, said := range []string{
-		"SigningKey status, ES256, rotates every 60m. 1/1 namespaces", "ok  Ready", "ok  Distributed", "ok  RotationOnTime",
+		"SigningKey status, ES256, rotates every 60m. 2/2 namespaces", "ok  Ready", "ok  Distributed", "ok  RotationOnTime",
 		"next rotation in ", key.Status.ActiveKeyID + "  Active", "  Standby", "AAAA", "....", "time line from",
 	} {
 		if !strings.Contains(out, said) {
@@ -143,7 +143,7 @@ func TestRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(asked, "signs now") || !strings.Contains(out, "Asked for the revocation of key "+kid+" of revoke.") || !strings.Contains(out, "recorded: key "+kid) ||
-		!strings.Contains(out, "holds another key") || !strings.Contains(out, "files of all 1 namespaces") || !strings.Contains(out, "bound to know") {
+		!strings.Contains(out, "holds another key") || !strings.Contains(out, "files of all 2 namespaces") || !strings.Contains(out, "bound to know") {
 		t.Errorf("%s\n%s", asked, out)
 	}
 	var cm corev1.ConfigMap
