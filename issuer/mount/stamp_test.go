@@ -57,7 +57,7 @@ func TestChangeInPlaceWithTheOldSizeAndTime(t *testing.T) {
 func TestChangeThatNothingTells(t *testing.T) {
 	s, write, path := followed(t)
 	write("two")
-	s.stamp = stampOf(s.paths)
+	s.stamp = stampOf(s.paths())
 	_ = s.Poll()
 	s.wants(t, "one", "before the files are looked into")
 	_ = s.poll(true)
