@@ -210,8 +210,8 @@ func TestKeepsTheLastGoodSet(t *testing.T) {
 	good := setOf(es.jwk())
 	for name, breakFile := range map[string]func(*volume){
 		"file gone":      func(v *volume) { v.update(nil, testNow) },
-		"volume gone":    func(v *volume) { v.check(os.RemoveAll(v.dir)) },
-		"..data gone":    func(v *volume) { v.check(os.Remove(filepath.Join(v.dir, "..data"))) },
+		"volume gone":    func(v *volume) { v.check(os.RemoveAll(v.Directory)) },
+		"..data gone":    func(v *volume) { v.check(os.Remove(v.Path("..data"))) },
 		"file empty":     func(v *volume) { v.update([]byte{}, testNow) },
 		"half written":   func(v *volume) { v.update(good[:len(good)/2], testNow) },
 		"garbage":        func(v *volume) { v.update(bytes.Repeat([]byte{0xfe}, 1<<20), testNow) },
@@ -220,11 +220,13 @@ func TestKeepsTheLastGoodSet(t *testing.T) {
 		"another volume": func(v *volume) { v.update([]byte(`{"users":[]}`), testNow) },
 		"a directory": func(v *volume) {
 			v.update(nil, testNow)
-			v.check(os.Mkdir(filepath.Join(v.dir, "..data", "main.json"), 0o755))
+			v.check(os.Symlink(filepath.Join("..data", "main.json"), v.path()))
+			v.check(os.Mkdir(v.Path("..data/main.json"), 0o755))
 		},
 		"a pipe": func(v *volume) {
 			v.update(nil, testNow)
-			v.check(syscall.Mkfifo(filepath.Join(v.dir, "..data", "main.json"), 0o644))
+			v.check(os.Symlink(filepath.Join("..data", "main.json"), v.path()))
+			v.check(syscall.Mkfifo(v.Path("..data/main.json"), 0o644))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +242,7 @@ func TestKeepsTheLastGoodSet(t *testing.T) {
 			if got := f.log.count("cannot be read"); got != 1 {
 				t.Errorf("the failure was logged %d times: %s", got, f.log.text.String())
 			}
-			if _, err := os.Stat(mounted.dir); err != nil {
+			if _, err := os.Stat(mounted.Directory); err != nil {
 				return
 			}
 			mounted.update(setOf(es.jwk(), other.jwk()), testNow)

@@ -65,7 +65,7 @@ func TestSubPathIsSaid(t *testing.T) {
 	}
 	directory := t.TempDir()
 	mounted := newVolume(t, setOf(esKey().jwk()))
-	must(0, os.Rename(mounted.dir, filepath.Join(directory, "volume")))
+	must(0, os.Rename(mounted.Directory, filepath.Join(directory, "volume")))
 	must(0, os.Mkdir(filepath.Join(directory, "pod"), 0o755))
 	must(0, os.WriteFile(filepath.Join(directory, "pod", "main.json"), nil, 0o644))
 	script := `mount --bind "$0/volume/..data/main.json" "$0/pod/main.json" || exit 77; exec "$1" -test.run='^TestSubPathIsSaid$' -test.v`

@@ -196,7 +196,7 @@ func TestPodsExchangeTheirTokens(t *testing.T) {
 	}
 	_, rest, _ = strings.Cut(answer, `"access_token":"`)
 	ours, _, _ := strings.Cut(rest, `"`)
-	v, err := verifier.New(verifier.Config{Issuers: map[string]verifier.Source{issuer: verifier.File(filepath.Join(k.directory, "jwks.json"))}, Audience: audience})
+	v, err := verifier.New(verifier.Config{Issuers: map[string]verifier.Source{issuer: verifier.File(filepath.Join(k.Directory, "jwks.json"))}, Audience: audience})
 	must(t, err)
 	defer v.Close()
 	token, err := v.Verify(ctx, ours)

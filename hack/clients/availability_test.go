@@ -31,7 +31,7 @@ func newFleet(t *testing.T) *fleet {
 	for range 3 {
 		f.replicas = append(f.replicas, startIssuer(t, f.authority, f.keys, customers.options()))
 	}
-	f.load = newLoad(t, f.authority, "https://"+newBalancer(t, f.replicas).address, filepath.Join(f.keys.directory, "jwks.json"), customers)
+	f.load = newLoad(t, f.authority, "https://"+newBalancer(t, f.replicas).address, filepath.Join(f.keys.Directory, "jwks.json"), customers)
 	return f
 }
 

@@ -128,7 +128,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func newService(t *testing.T, name, issuer, origin string, k *keyring) *httptest.Server {
 	t.Helper()
 	v, err := verifier.New(verifier.Config{
-		Issuers: map[string]verifier.Source{issuer: verifier.File(filepath.Join(k.directory, "jwks.json"))}, Audience: audience, ClockSkew: time.Second,
+		Issuers: map[string]verifier.Source{issuer: verifier.File(filepath.Join(k.Directory, "jwks.json"))}, Audience: audience, ClockSkew: time.Second,
 	})
 	must(t, err)
 	t.Cleanup(v.Close)

@@ -30,6 +30,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/verifier/verifiertest"
 )
 
 const (
@@ -40,8 +41,7 @@ const (
 
 // authority signs certificates for 127.0.0.1 and localhost, and is one itself.
 type authority struct {
-	directory   string
-	version     int
+	volume      verifiertest.Volume
 	pool        *x509.CertPool
 	certificate *x509.Certificate
 	private     *ecdsa.PrivateKey
@@ -57,7 +57,7 @@ func newAuthority(t testing.TB) *authority {
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	a := &authority{directory: t.TempDir(), pool: x509.NewCertPool(), certificate: template, private: key}
+	a := &authority{volume: verifiertest.Volume{Directory: t.TempDir()}, pool: x509.NewCertPool(), certificate: template, private: key}
 	a.certificate = a.sign(t, template, key)
 	a.pool.AddCert(a.certificate)
 	return a
@@ -82,18 +82,17 @@ func (a *authority) sign(t testing.TB, template *x509.Certificate, key *ecdsa.Pr
 	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
-	a.version++
-	swap(t, a.directory, a.version, map[string]string{
-		"tls.crt": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		"tls.key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
-	})
+	must(t, a.volume.Write(map[string][]byte{
+		"tls.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		"tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+	}))
 	certificate, err := x509.ParseCertificate(der)
 	must(t, err)
 	return certificate
 }
 
-func (a *authority) crt() string { return filepath.Join(a.directory, "tls.crt") }
-func (a *authority) key() string { return filepath.Join(a.directory, "tls.key") }
+func (a *authority) crt() string { return a.volume.Path("tls.crt") }
+func (a *authority) key() string { return a.volume.Path("tls.key") }
 
 // client is an HTTP/1.1 client that trusts the authority.
 func (a *authority) client() *http.Client {
@@ -109,16 +108,14 @@ func (a *authority) http2() *http.Client {
 
 // keyring is the mounted signing-key Secret, which all replicas share.
 type keyring struct {
-	directory string
-	version   int
-	active    jose.JSONWebKey
-	public    []jose.JSONWebKey
+	verifiertest.Volume
+	active jose.JSONWebKey
+	public []jose.JSONWebKey
 }
 
 func newKeyring(t testing.TB) *keyring {
 	t.Helper()
-	k := &keyring{directory: t.TempDir()}
-	k.public = []jose.JSONWebKey{}
+	k := &keyring{Volume: verifiertest.Volume{Directory: t.TempDir()}}
 	k.prepare(t)
 	k.activate(t)
 	return k
@@ -133,7 +130,7 @@ func (k *keyring) prepare(t testing.TB) {
 	digest, err := standby.Thumbprint(crypto.SHA256)
 	must(t, err)
 	standby.KeyID = base64.RawURLEncoding.EncodeToString(digest)
-	if k.version == 0 {
+	if len(k.public) == 0 {
 		k.active = standby
 	}
 	k.public = append(k.public, standby.Public())
@@ -154,7 +151,6 @@ func (k *keyring) retire(t testing.TB) {
 // write mounts the files. While a key is only prepared, the one before stays the active one.
 func (k *keyring) write(t testing.TB) {
 	t.Helper()
-	k.version++
 	active, err := k.active.MarshalJSON()
 	must(t, err)
 	public, err := json.Marshal(jose.JSONWebKeySet{Keys: k.public})
@@ -163,26 +159,7 @@ func (k *keyring) write(t testing.TB) {
 		SigningKey: "clients", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
 	}}.Encode()
 	must(t, err)
-	files := map[string]string{}
-	for name, content := range data {
-		files[name] = string(content)
-	}
-	swap(t, k.directory, k.version, files)
-}
-
-// swap replaces the files of a directory as a kubelet does: all at once.
-func swap(t testing.TB, directory string, version int, files map[string]string) {
-	t.Helper()
-	name := fmt.Sprintf("..%d", version)
-	must(t, os.Mkdir(filepath.Join(directory, name), 0o755))
-	for file, content := range files {
-		must(t, os.WriteFile(filepath.Join(directory, name, file), []byte(content), 0o600))
-		if _, err := os.Lstat(filepath.Join(directory, file)); err != nil {
-			must(t, os.Symlink("..data/"+file, filepath.Join(directory, file)))
-		}
-	}
-	must(t, os.Symlink(name, filepath.Join(directory, "..tmp")))
-	must(t, os.Rename(filepath.Join(directory, "..tmp"), filepath.Join(directory, "..data")))
+	must(t, k.Write(data))
 }
 
 // replica is a running issuer.
@@ -241,7 +218,7 @@ clients:
 - {id: batch, secretSHA256: %x, grantTypes: [client_credentials]}
 %s
 %s
-`, o.issuer, address, probes, a.crt(), a.key(), o.server, k.directory, r.directory, o.lifetime, audience, digest, o.clients, o.rest), 0o600))
+`, o.issuer, address, probes, a.crt(), a.key(), o.server, k.Directory, r.directory, o.lifetime, audience, digest, o.clients, o.rest), 0o600))
 	must(t, os.WriteFile(filepath.Join(r.directory, "users.yaml"), fmt.Appendf(nil, `apiVersion: issuer.keywright.dev/v1alpha1
 kind: UserList
 users:

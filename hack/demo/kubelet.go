@@ -2,16 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/verifier/verifiertest"
 )
 
 // mount plays the kubelet for one volume: it writes a ConfigMap or a Secret into a directory as a kubelet does, into a
@@ -23,13 +23,13 @@ type mount struct {
 	// lag is the longest time between two looks. Each is at a random moment.
 	lag time.Duration
 
-	versions int
-	written  map[string][]byte
+	volume verifiertest.Volume
+	ready  bool
 }
 
 // first waits until the object exists and is written: a pod does not start before (optional: false).
 func (m *mount) first(ctx context.Context) error {
-	for m.written == nil {
+	for !m.ready {
 		if err := m.sync(ctx); err != nil {
 			return err
 		}
@@ -68,48 +68,11 @@ func (m *mount) sync(ctx context.Context) error {
 			files[name] = []byte(content)
 		}
 	}
-	if m.written != nil && maps.EqualFunc(files, m.written, func(a, b []byte) bool { return string(a) == string(b) }) {
-		return nil
-	}
-	return m.write(files)
-}
-
-// write swaps the ..data link to a new version, then links the files and removes the ones that are gone.
-func (m *mount) write(files map[string][]byte) error {
-	old := fmt.Sprintf("..version-%d", m.versions)
-	m.versions++
-	version := fmt.Sprintf("..version-%d", m.versions)
-	if err := os.MkdirAll(filepath.Join(m.directory, version), 0o755); err != nil {
+	if err := os.MkdirAll(m.directory, 0o700); err != nil {
 		return err
 	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(m.directory, version, name), content, 0o600); err != nil {
-			return err
-		}
-	}
-	next := filepath.Join(m.directory, "..data_tmp")
-	if err := os.Symlink(version, next); err != nil {
-		return err
-	}
-	if err := os.Rename(next, filepath.Join(m.directory, "..data")); err != nil {
-		return err
-	}
-	for name := range files {
-		link := filepath.Join(m.directory, name)
-		if _, err := os.Lstat(link); err == nil {
-			continue
-		}
-		if err := os.Symlink(filepath.Join("..data", name), link); err != nil {
-			return err
-		}
-	}
-	for name := range m.written {
-		if _, stays := files[name]; !stays {
-			_ = os.Remove(filepath.Join(m.directory, name))
-		}
-	}
-	m.written = files
-	return os.RemoveAll(filepath.Join(m.directory, old))
+	m.volume.Directory, m.ready = m.directory, true
+	return m.volume.Write(files)
 }
 
 // pause waits, or returns why it did not.

@@ -46,7 +46,7 @@ suffix "dc=example,dc=com"
 directory %[2]s
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="cn=searcher,dc=example,dc=com" read by * none
-`, w.cert.path, in("data")), 0o600))
+`, w.cert.Directory, in("data")), 0o600))
 	w.must(os.WriteFile(in("data.ldif"), fmt.Appendf(nil, `dn: dc=example,dc=com
 objectClass: domain
 dc: example
@@ -90,14 +90,14 @@ func TestSecretsOfADirectoryComeOutNowhere(t *testing.T) {
 	w := prepare(t)
 	directory := newSlapd(w)
 	w.users.write(map[string]string{"password": searcherPassword})
-	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.path+"/users.yaml}", fmt.Sprintf(`
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.Directory+"/users.yaml}", fmt.Sprintf(`
   ldap:
     url: %s
     caFile: %s/tls.crt
     bindDN: cn=searcher,dc=example,dc=com
     bindPasswordFile: %s/password
     users: {baseDN: "dc=example,dc=com", filter: "(&(objectClass=inetOrgPerson)(uid={name}))", subject: entryUUID}`,
-		directory.url, w.cert.path, w.users.path), 1)})
+		directory.url, w.cert.Directory, w.users.Directory), 1)})
 	w.useKey("ES256", newKey(t))
 	w.start()
 	login := func(name, password string) reply {

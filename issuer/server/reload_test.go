@@ -162,7 +162,7 @@ func TestUsersInNoDirectoryAreAnError(t *testing.T) {
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "/users.yaml", "/user/users.yaml", 1)})
 	_, err := server.New(t.Context(), server.Options{
-		ConfigFile: filepath.Join(w.settings.path, "issuer.yaml"), Now: time.Now, HashSlots: 1, HashMemory: 1 << 30,
+		ConfigFile: filepath.Join(w.settings.Directory, "issuer.yaml"), Now: time.Now, HashSlots: 1, HashMemory: 1 << 30,
 		Log: slog.New(slog.DiscardHandler), Audit: io.Discard,
 	})
 	if !errors.Is(err, fs.ErrNotExist) {

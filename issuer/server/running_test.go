@@ -73,8 +73,8 @@ func TestProfilesOnRequestOnly(t *testing.T) {
 func TestOtherGrantsGoOnWhileTheDirectoryIsDown(t *testing.T) {
 	w := prepare(t)
 	w.users.write(map[string]string{"password": "x"})
-	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.path+"/users.yaml}",
-		"{ldap: {url: 'ldaps://127.0.0.1:1', bindDN: cn=x, bindPasswordFile: "+w.users.path+"/password, users: {baseDN: x, filter: '(uid={name})', subject: entryUUID}}}", 1)})
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.Directory+"/users.yaml}",
+		"{ldap: {url: 'ldaps://127.0.0.1:1', bindDN: cn=x, bindPasswordFile: "+w.users.Directory+"/password, users: {baseDN: x, filter: '(uid={name})', subject: entryUUID}}}", 1)})
 	w.useKey("ES256", newKey(t))
 	w.start()
 	r := w.post(alice())

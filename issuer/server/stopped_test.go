@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
@@ -64,7 +65,9 @@ func TestRevocationListStopsTheSigning(t *testing.T) {
 		t.Errorf("/jwks serves %v", served)
 	}
 	w.keySets.write(map[string]string{"platform.revoked": string(issuerfiles.Revoked{}.Encode())})
-	w.keys.write(maps.Clone(w.keys.files))
+	files := maps.Clone(w.keys.files)
+	files["policy.json"] = encoded(issuerfiles.Policy{SigningKey: "platform", Algorithm: "ES256", MaxLifetime: time.Minute})
+	w.keys.write(files)
 	w.until("it is read again", func() bool { return strings.Count(w.log.String(), "is revoked") > 1 })
 	w.wantStopped("is revoked")
 	w.useKey("ES256", newKey(t))

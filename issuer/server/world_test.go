@@ -37,6 +37,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/server"
 	"github.com/keywright/keywright/verifier"
+	"github.com/keywright/keywright/verifier/verifiertest"
 )
 
 const (
@@ -46,29 +47,22 @@ const (
 	secret    = "a-client-secret-that-is-long-enough"
 )
 
-// volume is a directory that is written as a kubelet writes it: a version directory, and one link that is swapped.
+// volume is what a kubelet mounts.
 type volume struct {
 	*testing.T
-	path string
-	n    int
+	verifiertest.Volume
 	// files are the ones written last.
 	files map[string]string
 }
 
 func (v *volume) write(files map[string]string) {
 	v.Helper()
-	v.n++
 	v.files = files
-	version := fmt.Sprintf("..version-%d", v.n)
-	v.must(os.MkdirAll(filepath.Join(v.path, version), 0o755))
-	for name, content := range files {
-		v.must(os.WriteFile(filepath.Join(v.path, version, name), []byte(content), 0o600))
-		if _, err := os.Lstat(filepath.Join(v.path, name)); err != nil {
-			v.must(os.Symlink(filepath.Join("..data", name), filepath.Join(v.path, name)))
-		}
+	content := map[string][]byte{}
+	for name, text := range files {
+		content[name] = []byte(text)
 	}
-	v.must(os.Symlink(version, filepath.Join(v.path, "..data_tmp")))
-	v.must(os.Rename(filepath.Join(v.path, "..data_tmp"), filepath.Join(v.path, "..data")))
+	v.must(v.Write(content))
 }
 
 func (v *volume) must(err error) {
@@ -126,7 +120,7 @@ func prepare(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, log: &logbook{}, audit: &logbook{}}
 	for _, v := range []**volume{&w.settings, &w.keys, &w.users, &w.cert, &w.keySets} {
-		*v = &volume{T: t, path: t.TempDir()}
+		*v = &volume{T: t, Volume: verifiertest.Volume{Directory: t.TempDir()}}
 	}
 	w.settings.write(map[string]string{"issuer.yaml": w.config()})
 	w.users.write(map[string]string{"users.yaml": usersFile("")})
@@ -154,7 +148,7 @@ clients:
 - {id: batch, secretSHA256: %[8]x, grantTypes: [client_credentials], scopes: [read], audiences: [https://warehouse.example.com]}
 - {id: both, secretSHA256: %[8]x, grantTypes: [password, client_credentials]}
 - {id: "sp%%ce/x", secretSHA256: %[8]x, grantTypes: [client_credentials]}
-`, issuerURL, w.cert.path, w.cert.path, w.keys.path, w.keySets.path, w.users.path, audience, digest)
+`, issuerURL, w.cert.Directory, w.cert.Directory, w.keys.Directory, w.keySets.Directory, w.users.Directory, audience, digest)
 }
 
 var aliceHash = login.HashPassword(password)
@@ -287,7 +281,7 @@ func (w *world) start() {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
 	s, err := server.New(ctx, server.Options{
-		ConfigFile: filepath.Join(w.settings.path, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30, Tracer: w.tracer,
+		ConfigFile: filepath.Join(w.settings.Directory, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30, Tracer: w.tracer,
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Audit: w.audit,
 	})
 	w.must(err)
