@@ -301,8 +301,7 @@ func TestUnknownKeyReadsTheFileAtOnce(t *testing.T) {
 func TestFloodOfUnknownKeysReadsOnceASecond(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
-	counted := &gate{content: f.feed().content}
-	f.feed().content = counted
+	counted := gated(t, f.feed(), nil)
 	for range 1000 {
 		f.verify("flood", otherKey().good(), ErrUnknownKey)
 	}
@@ -319,6 +318,16 @@ type gate struct {
 	reads atomic.Int32
 }
 
+// gated puts a gate before what a feed reads, once the goroutine that follows it has begun.
+func gated(t *testing.T, f *feed, open chan struct{}) *gate {
+	before := f.askedAt.Swap(f.config.Now().UnixNano()) // so that nothing is read now
+	must(0, f.wait(t.Context()))
+	f.askedAt.Store(before)
+	g := &gate{content: f.content, open: open}
+	f.content = g
+	return g
+}
+
 func (g *gate) read(ctx context.Context, now time.Time, again bool) ([]byte, error) {
 	g.reads.Add(1)
 	if g.open != nil {
@@ -331,8 +340,7 @@ func (g *gate) read(ctx context.Context, now time.Time, again bool) ([]byte, err
 func TestUnknownKeysShareOneRead(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
-	gate := &gate{content: f.feed().content, open: make(chan struct{})}
-	f.feed().content = gate
+	gate := gated(t, f.feed(), make(chan struct{}))
 	mounted.update(setOf(otherKey().jwk()), testNow)
 	token := otherKey().good()
 
@@ -363,8 +371,7 @@ func TestUnknownKeysShareOneRead(t *testing.T) {
 func TestVerifyWaitsNoLongerThanItsContext(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
-	gate := &gate{content: f.feed().content, open: make(chan struct{})}
-	f.feed().content = gate
+	gate := gated(t, f.feed(), make(chan struct{}))
 	defer close(gate.open)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)

@@ -96,8 +96,7 @@ func TestMiddlewareWithoutAnAnswer(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
 
-	gate := &gate{content: f.feed().content, open: make(chan struct{})}
-	f.feed().content = gate
+	gate := gated(t, f.feed(), make(chan struct{}))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the client is gone"))
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)

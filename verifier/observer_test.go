@@ -48,10 +48,11 @@ func TestObserverHearsOfTokensAndReads(t *testing.T) {
 	v.bindings[0].feed.look(t.Context(), false)
 	_, _ = v.Verify(t.Context(), es.sign(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, goodClaims))
 	v.bindings[0].feed.askedAt.Store(0)
-	gate := &gate{content: v.bindings[0].feed.content, open: make(chan struct{})}
-	v.bindings[0].feed.content = gate
+	gate := gated(t, v.bindings[0].feed, make(chan struct{}))
 	_, _ = v.Verify(ended, es.sign(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, goodClaims))
+	v.cancel() // so that what may have begun to be read is not heard of
 	close(gate.open)
+	v.Close()
 	want := []string{
 		"set 64 bits, 1 keys, failed false", "token ok", "token malformed", "set 64 bits, 1 keys, failed true",
 		"set 64 bits, 1 keys, failed true", "token keys_unavailable", "token other",

@@ -38,8 +38,7 @@ func TestIssuersOfOneSourceShareItsLooks(t *testing.T) {
 	if len(f.bindings) != 1 {
 		t.Fatalf("one source is read by %d feeds", len(f.bindings))
 	}
-	counted := &gate{content: f.feed().content}
-	f.feed().content = counted
+	counted := gated(t, f.feed(), nil)
 	mounted.update(setOf(es.jwk(), next.jwk()), testNow)
 	for range 2 { // what is remembered is not mixed either
 		for _, issuer := range []string{testIssuer, otherIssuer} {

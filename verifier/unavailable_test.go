@@ -96,8 +96,7 @@ func TestKeyThatCameBeforeTheKeysCouldNotBeRead(t *testing.T) {
 func TestFloodWhileTheKeysCannotBeRead(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
 	f := follow(t, mounted.path())
-	counted := &gate{content: f.feed().content}
-	f.feed().content = counted
+	counted := gated(t, f.feed(), nil)
 	mounted.update(nil, testNow)
 	for range 1000 {
 		f.verify("flood", otherKey().good(), ErrKeysUnavailable)
