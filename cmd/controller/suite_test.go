@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"strconv"
 	"testing"
 
@@ -41,7 +42,7 @@ var controllerBinary string
 var pool = make(chan *cluster, 64)
 
 // clusters is how many API servers run.
-var clusters = flag.Int("clusters", 5, "how many API servers to run tests on at once")
+var clusters = flag.Int("clusters", max(2, goruntime.GOMAXPROCS(0)), "how many API servers to run tests on at once")
 
 // borrow returns a cluster that no other test uses, until the test ends.
 func borrow(t *testing.T) *cluster {

@@ -18,7 +18,6 @@ const tombstone = "SIfUM4lSDom_WpyzJqdwgSTXa6rlFwRoohCkzXgESm8"
 const (
 	clientSecret = "a-secret-of-the-partners-batch-client"
 	partners     = "kubectl get signingkey partners "
-	asController = " --as=system:serviceaccount:keywright-system:keywright-controller"
 )
 
 // tokenStatus asks the issuer of the partners for a token, and prints the status of the answer.
@@ -99,7 +98,7 @@ func (s *story) deselect(t *testing.T) {
 // revokeImmutable revokes a key whose Secret nobody can write. Its kubelet no longer looks at it, so the issuer must hear of it otherwise.
 func (s *story) revokeImmutable(t *testing.T) {
 	kid := s.applyPartners(t, keywrightv1alpha1.Retain)
-	s.run(t, `kubectl patch secret partners-signing-key -n keywright-system --type merge -p '{"immutable":true}'`+asController)
+	s.run(t, `kubectl patch secret partners-signing-key -n keywright-system --type merge -p '{"immutable":true}'`)
 	began := time.Now()
 	s.run(t, "kubectl keywright revoke partners "+kid+" --yes --no-wait")
 	s.eventually(t, tokenStatus, func(out string) bool { return out == "503" })
@@ -110,7 +109,7 @@ func (s *story) revokeImmutable(t *testing.T) {
 		t.Errorf("the receipt is %+v", r)
 	}
 	// As the run-book says.
-	s.run(t, "kubectl delete secret partners-signing-key -n keywright-system"+asController)
+	s.run(t, "kubectl delete secret partners-signing-key -n keywright-system")
 	s.eventually(t, "kubectl get secret partners-signing-key -n keywright-system", func(string) bool { return true })
 	s.run(t, "kubectl rollout restart -n keywright-system deployment/partners-issuer")
 	s.run(t, "kubectl wait --for=condition=Ready signingkey/partners --timeout=1m")
