@@ -127,9 +127,10 @@ func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []stri
 	return all
 }
 
+// selected reports whether a namespace is a target of any SigningKey: the key namespace is one of each.
 func (p *patient) selected(ns *corev1.Namespace) bool {
 	return slices.ContainsFunc(p.keys.Items, func(key keywrightv1alpha1.SigningKey) bool {
 		selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
-		return err == nil && selector.Matches(labels.Set(ns.Labels))
+		return key.Annotations[contract.KeyNamespaceAnnotation] == ns.Name || err == nil && selector.Matches(labels.Set(ns.Labels))
 	})
 }

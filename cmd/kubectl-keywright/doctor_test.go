@@ -28,6 +28,7 @@ func TestDoctor(t *testing.T) {
 		{"env", "doctor", "env: [{name: A, valueFrom: {configMapKeyRef: {name: keywright-jwks, key: doctor.json}}}]", "", "container c takes the keys as environment"},
 		{"envfrom", "doctor", "envFrom: [{configMapRef: {name: keywright-jwks}}]", "", "container c takes the keys as environment"},
 		{"lost", "doctor-unselected", mounts, good, ""},
+		{"issuer", "keywright-system", mounts, good, ""}, // the key namespace is always a target
 	}
 	for _, p := range pods {
 		var spec corev1.PodSpec

@@ -175,8 +175,10 @@ func (c *Config) NeedsRestart(next *Config) string {
 		return "server.maxConnections"
 	case a.Pprof != b.Pprof:
 		return "server.pprof"
-	case c.SigningKey != next.SigningKey:
-		return "signingKey"
+	case c.SigningKey.Directory != next.SigningKey.Directory:
+		return "signingKey.directory"
+	case c.SigningKey.KeySetDirectory != next.SigningKey.KeySetDirectory:
+		return "signingKey.keySetDirectory"
 	case !reflect.DeepEqual(c.Users, next.Users):
 		return "users"
 	case c.Login != next.Login:

@@ -25,6 +25,7 @@ func TestNeedsRestart(t *testing.T) {
 		{"maxConnections: 5", "maxConnections: 6", "server.maxConnections"},
 		{"server:", "server:\n  pprof: true", "server.pprof"},
 		{"/signing-key", "/other", "signingKey.directory"},
+		{"/signing-key", "/signing-key, keySetDirectory: /other", "signingKey.keySetDirectory"},
 		{"{file: /users/users.yaml}", "{file: /other}", "users"},
 		{"{file: /users/users.yaml}", "{ldap: " + ldap + "}", "users"},
 		{"clients:", "login: {failuresPerUser: {burst: 9, every: 1s}}\nclients:", "login"},

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -151,7 +152,7 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 		out = append(out, r.body)
 	}
 	w.users.write(map[string]string{"users.yaml": usersFile("- {name: x, subject: x, passwordHash: canary-hash}\n- misspelt: canary-field\n")})
-	key := keyFiles(t, "ES256", newKey(t))
+	key := maps.Clone(w.keys.files)
 	key["policy.json"] = "canary-policy"
 	w.keys.write(key)
 	w.cert.write(map[string]string{"tls.crt": "canary-certificate", "tls.key": "canary-key"})
