@@ -111,7 +111,9 @@ func (s *story) revokeImmutable(t *testing.T) {
 	// As the run-book says.
 	s.run(t, "kubectl delete secret partners-signing-key -n keywright-system")
 	s.eventually(t, "kubectl get secret partners-signing-key -n keywright-system", func(string) bool { return true })
-	s.run(t, "kubectl rollout restart -n keywright-system deployment/partners-issuer")
+	s.run(t, "kubectl scale -n keywright-system deployment/partners-issuer --replicas=0")
+	s.eventually(t, "kubectl get pods -n keywright-system -l app=partners-issuer -o name", func(out string) bool { return out == "" })
+	s.run(t, "kubectl scale -n keywright-system deployment/partners-issuer --replicas=1")
 	s.run(t, "kubectl wait --for=condition=Ready signingkey/partners --timeout=1m")
 	if next := s.applyPartners(t, keywrightv1alpha1.Retain); next == kid {
 		t.Error("the revoked key signs")

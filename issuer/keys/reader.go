@@ -22,16 +22,19 @@ type Reader struct {
 
 	last    *Snapshot
 	revoked []string
+	// published are the keys that the key set beside the revocation list was seen to hold.
+	published map[string]bool
 }
 
 // Paths are the files to watch.
 func (r *Reader) Paths() []string {
-	paths := make([]string, 0, 5)
+	paths := make([]string, 0, 6)
 	for _, file := range entries() {
 		paths = append(paths, filepath.Join(r.Directory, file))
 	}
 	if r.last != nil {
-		paths = append(paths, filepath.Join(r.KeySetDirectory, r.last.SigningKey+contract.RevokedSuffix))
+		paths = append(paths, filepath.Join(r.KeySetDirectory, r.last.SigningKey+contract.RevokedSuffix),
+			filepath.Join(r.KeySetDirectory, r.last.SigningKey+contract.JWKSSuffix))
 	}
 	return paths
 }
@@ -57,8 +60,32 @@ func (r *Reader) Load() (*Snapshot, error) {
 	if err != nil {
 		return r.goOn(data, err)
 	}
+	if s.Signs() && r.hasLeft(s) {
+		s = s.stop("key " + s.KeyID + " has left the key set that services read")
+	}
 	r.last = s
 	return s, problem
+}
+
+// hasLeft reports whether the key that signs was in the key set that services read, and is there no longer: it was removed or revoked,
+// and the Secret that is mounted here is not renewed. A kubelet never renews an immutable one.
+func (r *Reader) hasLeft(s *Snapshot) bool {
+	content, err := mount.Read(filepath.Join(mount.Version(r.KeySetDirectory), s.SigningKey+contract.JWKSSuffix), maxBytes)
+	if err != nil {
+		return false
+	}
+	keys, err := issuerfiles.DecodeKeySet(content)
+	if err != nil {
+		return false
+	}
+	if r.published == nil {
+		r.published = map[string]bool{}
+	}
+	if slices.ContainsFunc(keys, func(k issuerfiles.PublicKey) bool { return k.ID == s.KeyID }) {
+		r.published[s.KeyID] = true
+		return false
+	}
+	return r.published[s.KeyID]
 }
 
 // read returns the entries of the signing-key Secret, all from one version of the mount.

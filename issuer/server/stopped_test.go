@@ -74,6 +74,23 @@ func TestRevocationListStopsTheSigning(t *testing.T) {
 	w.until("the next key signs", func() bool { return w.post(alice()).status == http.StatusOK })
 }
 
+// The Secret that is mounted is not renewed: a key that has left the key set that services read signs no longer, until it is back.
+func TestKeyThatHasLeftTheKeySetDoesNotSign(t *testing.T) {
+	w := newWorld(t)
+	good := w.keys.files[contract.JWKSFile]
+	w.keySets.write(map[string]string{"platform.json": string(issuerfiles.Tombstone("ES256"))})
+	w.until("it is read", func() bool { return strings.Count(w.log.String(), `"msg":"Signing"`) > 1 })
+	if r := w.post(alice()); r.status != http.StatusOK {
+		t.Fatalf("a key that is not there yet does not sign: %d", r.status) // the files come in any order
+	}
+	w.keySets.write(map[string]string{"platform.json": good})
+	w.until("it is read", func() bool { return strings.Count(w.log.String(), `"msg":"Signing"`) > 2 })
+	w.keySets.write(map[string]string{"platform.json": string(issuerfiles.Tombstone("ES256"))})
+	w.wantStopped("has left the key set that services read")
+	w.keySets.write(map[string]string{"platform.json": good})
+	w.until("it signs again", func() bool { return w.post(alice()).status == http.StatusOK })
+}
+
 // A list that cannot be read is reported, and keeps the issuer from nothing else.
 func TestBrokenRevocationListIsReported(t *testing.T) {
 	w := newWorld(t)
