@@ -1,4 +1,106 @@
 package controllers
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
 // LeaseName is the name of the Lease in the key namespace that the working controller holds, for those who ask whether one works.
 const LeaseName = leaseName
+
+// stoppedMessage is what a SigningKey says that nobody looks after.
+const stoppedMessage = "Keywright was uninstalled: tokens are verified with the keys of the files, and no key is rotated or revoked. Install it " +
+	"again to go on, or to delete this SigningKey"
+
+// errStillWorks is returned when a controller goes on renewing its Lease.
+var errStillWorks = errors.New("a controller still works: the status is its matter")
+
+// Release says in the status of every SigningKey that no controller works any more: Ready is Unknown until one looks again. It waits until
+// the last one has given up its Lease or let it expire, and returns errStillWorks after opts.RenewDeadline and four times opts.LeaseDuration.
+func Release(ctx context.Context, config *rest.Config, opts Options) error {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(coordinationv1.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme)); err != nil {
+		return err
+	}
+	api, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	if err := awaitLeaseEnd(ctx, api, opts); err != nil {
+		return err
+	}
+	var keys keywrightv1alpha1.SigningKeyList
+	if err := api.List(ctx, &keys); err != nil {
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			return nil // the CRD is gone
+		}
+		return err
+	}
+	for i := range keys.Items {
+		name := keys.Items[i].Name
+		if err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return sayStopped(ctx, api, name) }); err != nil {
+			return fmt.Errorf("say in the status of SigningKey %s that no controller works: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// awaitLeaseEnd returns when nobody holds the Lease. Whether it is renewed is counted from when it was first seen, as client-go's leader
+// election does: clocks may differ. One that was given up is watched for as long as another replica needs to take it.
+func awaitLeaseEnd(ctx context.Context, api client.Reader, opts Options) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, opts.RenewDeadline+4*opts.LeaseDuration, errStillWorks)
+	defer cancel()
+	var seen coordinationv1.LeaseSpec
+	var since time.Time
+	err := wait.PollUntilContextCancel(ctx, opts.RetryPeriod, true, func(ctx context.Context) (bool, error) {
+		var lease coordinationv1.Lease
+		err := api.Get(ctx, client.ObjectKey{Namespace: opts.KeyNamespace, Name: LeaseName}, &lease)
+		if err != nil {
+			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		}
+		if since.IsZero() || !equality.Semantic.DeepEqual(lease.Spec, seen) {
+			seen, since = lease.Spec, opts.Now()
+		}
+		return opts.Now().Sub(since) > lasts(&lease.Spec, opts.RetryPeriod), nil
+	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// lasts is for how long a Lease must not change until nobody holds it.
+func lasts(spec *coordinationv1.LeaseSpec, retryPeriod time.Duration) time.Duration {
+	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.LeaseDurationSeconds == nil {
+		return 2 * retryPeriod
+	}
+	return time.Duration(*spec.LeaseDurationSeconds) * time.Second
+}
+
+// sayStopped sets the condition Ready and leaves the others: they say what was so when the last controller looked.
+func sayStopped(ctx context.Context, api client.Client, name string) error {
+	var key keywrightv1alpha1.SigningKey
+	if err := api.Get(ctx, client.ObjectKey{Name: name}, &key); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	meta.SetStatusCondition(&key.Status.Conditions, metav1.Condition{
+		Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonControllerStopped,
+		Message: stoppedMessage, ObservedGeneration: key.Status.ObservedGeneration,
+	})
+	return client.IgnoreNotFound(api.Status().Update(ctx, &key))
+}

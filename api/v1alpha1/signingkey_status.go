@@ -39,6 +39,9 @@ const (
 	ReasonTooManyKeys      = "TooManyKeys"
 )
 
+// ReasonControllerStopped says of Ready that no controller works: its release was uninstalled.
+const ReasonControllerStopped = "ControllerStopped"
+
 // SigningKeyStatus is what the controller reports. Nothing is decided by it: a status that was lost is written again.
 type SigningKeyStatus struct {
 	// observedGeneration is the metadata.generation that this status was made from.

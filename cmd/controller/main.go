@@ -18,6 +18,7 @@ import (
 func main() {
 	opts := controllers.Options{Now: time.Now}
 	verbose := flag.Bool("verbose", false, "log details")
+	release := flag.Bool("release", false, "instead of controlling, wait until no controller works, say so in the status of all SigningKeys, and end")
 	flag.StringVar(&opts.KeyNamespace, "key-namespace", "keywright-system",
 		"namespace that Keywright is installed in: the only one with private keys")
 	flag.Func("take-over-from", "key namespace of an installation that this one replaces", func(namespace string) error {
@@ -36,13 +37,13 @@ func main() {
 	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long the leader tries to renew before it stops")
 	flag.DurationVar(&opts.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "time between tries")
 	flag.Parse()
-	if err := run(opts, *verbose); err != nil {
+	if err := run(opts, *verbose, *release); err != nil {
 		fmt.Fprintln(os.Stderr, "controller:", err)
 		os.Exit(1)
 	}
 }
 
-func run(opts controllers.Options, verbose bool) error {
+func run(opts controllers.Options, verbose, release bool) error {
 	level := slog.LevelInfo
 	if verbose {
 		level = slog.LevelDebug
@@ -54,6 +55,9 @@ func run(opts controllers.Options, verbose bool) error {
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return err
+	}
+	if release {
+		return controllers.Release(ctrl.SetupSignalHandler(), config, opts)
 	}
 	return controllers.Run(ctrl.SetupSignalHandler(), config, opts)
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,26 +31,32 @@ func (c *cluster) runController(t *testing.T, binary, namespace string) func() {
 	}
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	c.save(t, "system:serviceaccount:"+namespace+":"+account, kubeconfig, "system:serviceaccounts", "system:serviceaccounts:"+namespace, "system:authenticated")
-	cmd := exec.Command(binary, slices.Concat(args, []string{"--metrics-bind-address=", "--health-probe-bind-address=", "--kubeconfig=" + kubeconfig})...)
+	cmd := exec.Command(binary, slices.Concat(args, []string{
+		"--metrics-bind-address=", "--health-probe-bind-address=", "--kubeconfig=" + kubeconfig,
+		"--leader-elect-lease-duration=5s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=1s", // an uninstallation waits so long
+	})...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	stopped := false
-	stop := func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	stop := sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 		if t.Failed() {
 			t.Logf("the controller:\n%s", log.String())
 		}
-	}
+	})
+	c.running.Store(&stop)
 	t.Cleanup(stop)
 	return stop
+}
+
+// stopController stops the controller that was started last, if it still runs.
+func (c *cluster) stopController() {
+	if stop := c.running.Load(); stop != nil {
+		(*stop)()
+	}
 }
 
 // wantTrust waits for the SigningKey to be Ready, and for its public keys to be where they are wanted.

@@ -35,16 +35,16 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := start(t)
+	c.kubernetes(t, controller, keyNamespace)
 	for _, block := range append(commands[:4:4], commands[0]) {
 		c.shell(t, "helm4", block)
 	}
 	c.hurry(t)
 	c.moreSigningKeys(t)
-	stop := c.runController(t, controller, keyNamespace)
+	c.runController(t, controller, keyNamespace)
 	c.label(t, "default", "keywright.dev/verify", "true")
 	c.wantTrust(t)
 	c.shell(t, "helm4", commands[4])
-	stop()
 	if c.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "signingkeys.keywright.dev") != nil ||
 		c.get(t, "v1", "ConfigMap", "default", "keywright-jwks") != nil {
 		t.Error("the commands that remove all leave something")

@@ -45,6 +45,7 @@ func TestRelease(t *testing.T) {
 	for _, version := range helms {
 		t.Run(version, func(t *testing.T) {
 			c := start(t)
+			c.kubernetes(t, controller, keys)
 			c.mustHelm(t, version, "install", previous(t), "-n", keys, "--create-namespace")
 			stop := c.runController(t, controller, keys)
 			c.label(t, "default", "keywright.dev/verify", "true")
@@ -68,7 +69,7 @@ func TestRelease(t *testing.T) {
 
 			stop()
 			c.mustHelm(t, version, "uninstall", "-n", keys)
-			c.wantTrust(t)
+			c.wantStopped(t)
 			c.wantKept(t)
 			c.wantInjected(t)
 			if d := c.get(t, "apps/v1", "Deployment", keys, "keywright-issuer"); d != nil {
@@ -81,8 +82,8 @@ func TestRelease(t *testing.T) {
 			}
 			c.hurry(t)
 			c.moreSigningKeys(t)
-			stop = c.runController(t, controller, keys)
-			defer stop()
+			c.runController(t, controller, keys)
+			c.wantTrust(t)
 			c.removeAll(t, version, notes)
 		})
 	}

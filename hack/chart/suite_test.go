@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -97,6 +98,8 @@ type cluster struct {
 	envtest.Environment
 	admin      client.Client
 	kubeconfig string
+	// running stops the controller.
+	running atomic.Pointer[func()]
 }
 
 // start starts a cluster for a test. crds are those that it has from the beginning.

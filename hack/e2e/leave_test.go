@@ -30,6 +30,12 @@ func (s *story) uninstall(t *testing.T) {
 	} {
 		s.run(t, "kubectl get "+kept)
 	}
+	if out := s.run(t, `kubectl get signingkey main -o jsonpath='{.status.conditions[?(@.type=="Ready")].reason}'`); out != "ControllerStopped" {
+		t.Errorf("without a controller, the reason of Ready is %s", out)
+	}
+	if out, err := s.try("kubectl keywright status main", ""); err == nil || !strings.Contains(out, "No controller works") {
+		t.Errorf("without a controller, kubectl keywright status says: %v\n%s", err, out)
+	}
 	for _, service := range []string{"shop", "orders"} {
 		out := s.feed(t, forward(service, "deployment/"+service, 9443)+fmt.Sprintf(
 			`curl -sS --cacert services-ca.crt --connect-to %[1]s.%[1]s.svc:443:localhost:9443 https://%[1]s.%[1]s.svc/ -H "Authorization: Bearer $(cat)"`, service), token)

@@ -40,8 +40,8 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* keywright.placement says where the pods of a component go: evenly over nodes and zones, unless the values say otherwise. */}}
-{{- define "keywright.placement" -}}
+{{/* keywright.scheduling says on which nodes the pods of a component may run, and how their images are pulled. */}}
+{{- define "keywright.scheduling" -}}
 {{- $values := index .root.Values .component -}}
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
@@ -61,6 +61,14 @@ tolerations:
 {{- with $values.affinity }}
 affinity:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* keywright.placement says where the pods of a component go: evenly over nodes and zones, unless the values say otherwise. */}}
+{{- define "keywright.placement" -}}
+{{- $values := index .root.Values .component -}}
+{{- with include "keywright.scheduling" . | trim }}
+{{- . | nindent 0 }}
 {{- end }}
 topologySpreadConstraints:
 {{- if $values.topologySpreadConstraints }}
