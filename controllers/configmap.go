@@ -131,6 +131,7 @@ func (c *composition) entomb(name, content string) {
 		r.TakenAwayAt = nil
 	}
 	r = c.takenAway(r)
+	r.Generation = 0 // of no keyring: one of the same name begins anew
 	if end := r.TakenAwayAt.Add(entombedFor); c.now.Before(end) {
 		c.data[name+contract.JWKSSuffix], c.records[name], c.entombed[name] = content, r, true
 		c.wakeAt(end)

@@ -278,6 +278,18 @@ func TestDeletionPolicies(t *testing.T) {
 		w.wantTakenAway()
 		w.step(time.Millisecond)
 		w.wantGone()
+		w.settle()
+		w.signingKey() // one of the same name begins anew, beside the tombstones
+		w.settle()
+		w.wantEverywhere(w.signs(), w.standby())
+		if strings.Contains(w.events.text(), "Planted") {
+			t.Errorf("a tombstone counts as planted:\n%s", w.events.text())
+		}
+		w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
+		w.must(w.Delete(t.Context(), w.get()))
+		w.settle()
+		w.step(10 * time.Minute)
+		w.wantGone()
 		w.wantCleared()
 	})
 }

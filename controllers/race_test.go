@@ -133,3 +133,45 @@ func TestStalledPassCreatesNoOlderSecret(t *testing.T) {
 		t.Errorf("%q signs", got)
 	}
 }
+
+// lagging is a cache that still shows a SigningKey.
+type lagging struct {
+	client.Client
+	key *keywrightv1alpha1.SigningKey
+}
+
+func (c lagging) Get(ctx context.Context, at client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	if key, ok := o.(*keywrightv1alpha1.SigningKey); ok {
+		c.key.DeepCopyInto(key)
+		return nil
+	}
+	return c.Client.Get(ctx, at, o, opts...)
+}
+
+// A cache that lags shows a SigningKey whose deletion is done, or had not begun: nothing is made for it again.
+func TestCacheThatLagsBringsNoKeysBack(t *testing.T) {
+	for name, deleted := range map[string]bool{"deleted": true, "not yet deleted": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
+			w.settle()
+			shown := w.get()
+			w.must(w.Delete(t.Context(), w.get()))
+			w.settle()
+			if deleted {
+				shown = w.get()
+			}
+			w.step(10 * time.Minute)
+			w.wantGone()
+			w.keys.Client = lagging{w.Client, shown}
+			for range 3 {
+				if _, err := w.keys.Reconcile(t.Context(), named(w.name)); err != nil {
+					t.Error(err)
+				}
+			}
+			if w.secret(contract.KeyringSuffix) != nil || w.secret(contract.SigningKeySuffix) != nil {
+				t.Error("Secrets are made again")
+			}
+		})
+	}
+}

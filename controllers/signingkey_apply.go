@@ -6,15 +6,20 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
 // apply carries a decision out: the keyring first, then the files of the services, then the Secret of the issuers. It is the only
 // place that writes or hands over. A write that is refused keeps no revocation from the rest.
 func (r *SigningKeyReconciler) apply(ctx context.Context, p *pass) error {
+	if p.nothingLeft() {
+		return nil
+	}
 	if p.frozen() {
 		return r.applyRevocations(ctx, p)
 	}
@@ -133,11 +138,20 @@ func stripped(s *corev1.Secret, revoked []string, policy rotation.Policy) (*core
 	return want, !maps.EqualFunc(s.Data, want.Data, func(a, b []byte) bool { return string(a) == string(b) })
 }
 
-// beforeCreatingKeyring looks again whether the signing-key Secret is as it was read. A pass that stalled since then must not
-// begin a keyring anew in place of one that came and went meanwhile.
+// beforeCreatingKeyring looks again whether the signing-key Secret is as it was read, and asks the API server itself for the SigningKey.
+// A pass that stalled since then must not begin a keyring anew in place of one that came and went meanwhile, and a cache that lags must
+// not have one made for a SigningKey that is gone.
 func (r *SigningKeyReconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
 	if p.keyring.object != nil {
 		return nil
+	}
+	var key keywrightv1alpha1.SigningKey
+	err := r.API.Get(ctx, client.ObjectKeyFromObject(p.key), &key)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return err
+	case err != nil, key.UID != p.key.UID, (key.DeletionTimestamp == nil) != (p.key.DeletionTimestamp == nil):
+		return errOvertaken
 	}
 	now, err := readSigningKeySecret(ctx, r.API, r.KeyNamespace, p.key.Name)
 	switch {

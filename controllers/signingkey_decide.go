@@ -12,6 +12,10 @@ import (
 // decide says what is to be done about what was observed. Trouble, deletion and draining are cases of it. No trouble excuses a
 // revocation.
 func (p *pass) decide() error {
+	if p.nothingLeft() {
+		p.decision.Ended = true
+		return nil
+	}
 	if err := p.settleKeyring(); err != nil || p.frozen() {
 		return err
 	}
@@ -24,6 +28,12 @@ func (p *pass) decide() error {
 			p.key.Name+contract.KeyringSuffix))
 	}
 	return nil
+}
+
+// nothingLeft reports whether a SigningKey that is being deleted has neither Secrets nor files: it never had any, or a cache shows it although
+// its deletion is done.
+func (p *pass) nothingLeft() bool {
+	return p.policy.Ending() && p.keyring.object == nil && p.secret == nil && len(p.targets.holders) == 0
 }
 
 // settleKeyring finds the keyring to go by: the one that stands, a new one, or one that is rebuilt.
