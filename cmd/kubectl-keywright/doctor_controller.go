@@ -66,7 +66,7 @@ func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 			about, key.Status.ObservedGeneration, key.Generation))
 	}
 	ready := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionReady)
-	stalled := meta.FindStatusCondition(key.Status.Conditions, conditionStalled)
+	stalled := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionStalled)
 	switch {
 	case stalled != nil && stalled.Status == metav1.ConditionTrue:
 		findings = append(findings, fmt.Sprintf("%sit is stalled, %s: %s", about, stalled.Reason, stalled.Message))

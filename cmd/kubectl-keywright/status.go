@@ -147,15 +147,12 @@ func mark(c *metav1.Condition, stale bool) string {
 	switch {
 	case c.Status == metav1.ConditionUnknown, stale && c.Status == metav1.ConditionTrue:
 		return "??"
-	case (c.Status == metav1.ConditionTrue) == (c.Type != conditionStalled):
+	case (c.Status == metav1.ConditionTrue) == (c.Type != keywrightv1alpha1.ConditionStalled):
 		return "ok"
 	default:
 		return "NO"
 	}
 }
-
-// conditionStalled is the condition type that is True while nothing goes on before an admin has done something.
-const conditionStalled = "Stalled"
 
 // receipt says in one line how far a revocation is.
 func (c *cli) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.RevocationStatus) string {

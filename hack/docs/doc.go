@@ -6,6 +6,7 @@
 //	<!-- run: ci -->           .ci/run or a target of the Makefile, which this package looks for
 //	<!-- run: chart -->        hack/chart, on a real API server
 //	<!-- run: e2e -->          hack/e2e, on a real node: `make e2e-pages`
+//	<!-- run: health -->       hack/health, the script for Argo CD
 //	<!-- not run: reason -->   nobody, and why
 //
 // A block of no language is output.
