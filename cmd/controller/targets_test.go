@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -194,13 +195,16 @@ func TestRefusingNamespaceDelaysNoOther(t *testing.T) {
 // revokeStandby revokes the key that waits, so that the key set changes once.
 func (c *cluster) revokeStandby(t testing.TB, name string) {
 	t.Helper()
-	key := c.signingKey(t.Context(), name)
-	for _, k := range key.Status.Keys {
-		if k.State == string(rotation.Standby) {
-			key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, k.KeyID)
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the controller may be writing the status
+		key := c.signingKey(t.Context(), name)
+		for _, k := range key.Status.Keys {
+			if k.State == string(rotation.Standby) {
+				key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, k.KeyID)
+			}
 		}
-	}
-	if err := c.admin.Update(t.Context(), &key); err != nil {
+		return c.admin.Update(t.Context(), &key)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
