@@ -166,7 +166,7 @@ func (d *distribution) restarted() float64 {
 	d.start()
 	until(d.B, "all seen", time.Minute, func(context.Context) bool {
 		_, body := get(d.B, d.controller.metrics+"/metrics")
-		return strings.Contains(body, fmt.Sprintf("keywright_targets_in_sync{signingkey=%q} %d\n", benchKey, d.n+d.born)) &&
+		return strings.Contains(body, fmt.Sprintf("keywright_targets_in_sync{signingkey=%q} %d\n", benchKey, d.n+d.born+1)) &&
 			strings.Contains(body, `workqueue_depth{controller="distribution",name="distribution",priority="-100"} 0`)
 	})
 	return residentMiB(d.controller.Process.Pid)
