@@ -40,7 +40,10 @@ func (r *SigningKeyReconciler) apply(ctx context.Context, p *pass) error {
 		if p.policy.Deleting { // its issuers learn it from the revocation list
 			r.handOver(p, p.toTakeAway())
 		}
+		return nil
 	}
+	// Not before the Secret serves the keys: no wait for targets ends before readers of /jwks could know a key.
+	r.Published.handOver(p.key.Name, p.keyring.ring.PublishedIDs())
 	return nil
 }
 
@@ -71,7 +74,6 @@ func (r *SigningKeyReconciler) handOver(p *pass, alsoRevoked []string) {
 		projected.keepFor = keepFor(p.policy, ring)
 	}
 	r.Projections.set(p.key.Name, projected)
-	r.Published.handOver(p.key.Name, ring.PublishedIDs())
 }
 
 // writeSecret brings the signing-key Secret up to the keyring. Only the pass that read it may replace it.
@@ -96,6 +98,7 @@ func (r *SigningKeyReconciler) applyRevocations(ctx context.Context, p *pass) er
 	revoked := p.toTakeAway()
 	if p.trouble.frozen || p.keyring.object == nil || p.unreadable != nil {
 		r.Projections.set(p.key.Name, frozenProjection(revoked, r.KeyNamespace, r.Now()))
+		r.Published.handOver(p.key.Name, nil) // targets are given no key meanwhile: none is left behind for that
 	} else {
 		r.handOver(p, revoked)
 	}
