@@ -64,15 +64,13 @@ func (r *SigningKeyReconciler) writeKeyring(ctx context.Context, p *pass) error 
 	return nil
 }
 
-// handOver gives the keyring, which was just read or written, to the distribution. A SigningKey that nobody is to trust any more has no
-// targets: its files change where they stand.
+// handOver gives the keyring, which was just read or written, to the distribution. A SigningKey that nobody is to trust any more keeps its
+// targets: where a ConfigMap is gone, running pods have the keys all the same, and must hear of the tombstone.
 func (r *SigningKeyReconciler) handOver(p *pass, alsoRevoked []string) {
 	ring := &p.keyring.ring
 	projected := newProjection(ring, p.policy, alsoRevoked, r.Now())
-	if ids := ring.PublishedIDs(); !p.policy.Deleting && (!p.policy.Draining || len(ids) > 0) {
-		projected.selector, projected.keyNamespace = p.targets.selector, r.KeyNamespace
-		projected.keepFor = keepFor(p.policy, ring)
-	}
+	projected.selector, projected.keyNamespace = p.targets.selector, r.KeyNamespace
+	projected.keepFor = keepFor(p.policy, ring)
 	r.Projections.set(p.key.Name, projected)
 }
 
