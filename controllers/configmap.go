@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -52,19 +53,21 @@ func compose(now time.Time, at place, projections map[string]projection) composi
 	for name, p := range projections {
 		c.add(name, &p, p.selects(at.namespace, at.labels), standing)
 	}
+	var unanswered []string
 	for file, content := range standing {
 		name, ok := signingKeyOfFile(file)
 		if _, answered := projections[name]; ok && answered {
 			continue
 		}
 		if strings.HasSuffix(file, contract.JWKSSuffix) {
-			c.entomb(name, content)
+			unanswered = append(unanswered, name)
 		}
 		if was := c.was[name]; digestOf(content) != was.Digest && digestOf(content) != was.RevokedDigest {
 			c.unexpected = append(c.unexpected, file)
 		}
 	}
 	slices.Sort(c.unexpected)
+	c.entombAll(unanswered, standing)
 	c.fit(standing)
 	c.count(standing)
 	return c
@@ -118,6 +121,27 @@ func (c *composition) freeze(name string, p *projection, selected bool, standing
 
 // entombedFor is how long a tombstone stays whose name nobody answers for: longer than any file may lag.
 const entombedFor = 24 * time.Hour
+
+// mostEntombed bounds the tombstones that no SigningKey answers for: the API server refuses annotations of more than 256 KiB, and who
+// plants thousands of files must not keep a ConfigMap from being written.
+const mostEntombed = 200
+
+// entombAll takes away the keys of names that nobody answers for, those that this controller wrote first. What is above the bound was
+// planted, and is left out.
+func (c *composition) entombAll(names []string, standing map[string]string) {
+	planted := func(name string) int {
+		if digestOf(standing[name+contract.JWKSSuffix]) == c.was[name].Digest {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(planted(a)-planted(b), strings.Compare(a, b)) })
+	for _, name := range names {
+		if len(c.entombed) < mostEntombed {
+			c.entomb(name, standing[name+contract.JWKSSuffix])
+		}
+	}
+}
 
 // entomb takes away the keys of a name that nobody answers for: a SigningKey that is gone, or a file that somebody else wrote.
 func (c *composition) entomb(name, content string) {

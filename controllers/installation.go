@@ -23,18 +23,24 @@ type Installation struct {
 	TakeOverFrom []string
 }
 
-// owner returns the key namespace of another installation that reconciles SigningKeys of this cluster, empty if there is none.
+// owner returns the key namespace of another installation that reconciles the SigningKeys of this cluster, empty if there is none. As
+// long as any SigningKey names this installation it works, whatever another one says: a manifest that came from elsewhere with its
+// annotation must not keep the keys of all others from being revoked.
 func (i *Installation) owner(ctx context.Context) (string, error) {
 	var keys keywrightv1alpha1.SigningKeyList
 	if err := i.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("list SigningKeys: %w", err)
 	}
+	other := ""
 	for k := range keys.Items {
-		if owner := i.otherOwner(&keys.Items[k]); owner != "" {
-			return owner, nil
+		if keys.Items[k].Annotations[contract.KeyNamespaceAnnotation] == i.KeyNamespace {
+			return "", nil
+		}
+		if owner := i.otherOwner(&keys.Items[k]); owner != "" && other == "" {
+			other = owner
 		}
 	}
-	return "", nil
+	return other, nil
 }
 
 // otherOwner returns the key namespace of the other installation that reconciles a SigningKey, empty if this one may.

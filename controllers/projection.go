@@ -145,6 +145,23 @@ func (s *Projections) set(name string, p projection) {
 	}
 }
 
+// replace stores a projection in place of the one that it was made from. If another one came meanwhile, that one stays: it is of a
+// later reading, and may know of revocations that no keyring records.
+func (s *Projections) replace(name string, was, p projection) {
+	s.mu.Lock()
+	old, had := s.byName[name]
+	if !had || !old.confirmed.Equal(was.confirmed) || !old.same(was) {
+		s.mu.Unlock()
+		return
+	}
+	s.byName[name] = p
+	changed := s.changed
+	s.mu.Unlock()
+	if !old.same(p) {
+		changed(issuerfiles.TrustsNobody(p.files.keySet))
+	}
+}
+
 // drop forgets a name that has neither SigningKey nor keyring.
 func (s *Projections) drop(name string) {
 	s.mu.Lock()

@@ -106,7 +106,7 @@ func (t *PublicationTracker) prove(name, id, recorded, seen string) {
 	p.looked = true
 }
 
-// handOver notes that the distribution was given these keys, which are all that are published.
+// handOver notes that the distribution was given these keys, which are all that are published, and that the issuers serve them.
 func (t *PublicationTracker) handOver(name string, ids []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

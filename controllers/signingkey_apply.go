@@ -45,7 +45,10 @@ func (r *SigningKeyReconciler) apply(ctx context.Context, p *pass) error {
 		if p.policy.Deleting { // its issuers learn it from the revocation list
 			r.handOver(p, p.toTakeAway())
 		}
+		return nil
 	}
+	// Not before the Secret serves the keys: no wait for targets ends before readers of /jwks could know a key.
+	r.Published.handOver(p.key.Name, p.keyring.ring.PublishedIDs())
 	return nil
 }
 
@@ -66,17 +69,14 @@ func (r *SigningKeyReconciler) writeKeyring(ctx context.Context, p *pass) error 
 	return nil
 }
 
-// handOver gives the keyring, which was just read or written, to the distribution. A SigningKey that nobody is to trust any more has no
-// targets: its files change where they stand.
+// handOver gives the keyring, which was just read or written, to the distribution. A SigningKey that nobody is to trust any more keeps its
+// targets: where a ConfigMap is gone, running pods have the keys all the same, and must hear of the tombstone.
 func (r *SigningKeyReconciler) handOver(p *pass, alsoRevoked []string) {
 	ring := &p.keyring.ring
 	projected := newProjection(ring, p.policy, alsoRevoked, r.Now())
-	if ids := ring.PublishedIDs(); !p.policy.Deleting && (!p.policy.Draining || len(ids) > 0) {
-		projected.selector, projected.keyNamespace = p.targets.selector, r.KeyNamespace
-		projected.keepFor = keepFor(p.policy, ring)
-	}
+	projected.selector, projected.keyNamespace = p.targets.selector, r.KeyNamespace
+	projected.keepFor = keepFor(p.policy, ring)
 	r.Projections.set(p.key.Name, projected)
-	r.Published.handOver(p.key.Name, ring.PublishedIDs())
 }
 
 // writeSecret brings the signing-key Secret up to the keyring. Only the pass that read it may replace it.
@@ -101,6 +101,7 @@ func (r *SigningKeyReconciler) applyRevocations(ctx context.Context, p *pass) er
 	revoked := p.toTakeAway()
 	if p.trouble.frozen || p.keyring.object == nil || p.unreadable != nil {
 		r.Projections.set(p.key.Name, frozenProjection(revoked, r.KeyNamespace, r.Now()))
+		r.Published.handOver(p.key.Name, nil) // targets are given no key meanwhile: none is left behind for that
 	} else {
 		r.handOver(p, revoked)
 	}

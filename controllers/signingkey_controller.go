@@ -68,7 +68,11 @@ func (r *SigningKeyReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	case key.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(&key, contract.Finalizer):
 		return ctrl.Result{}, nil
 	}
-	if owner, err := r.Installation.owner(ctx); err != nil || owner != "" {
+	owner, err := r.Installation.owner(ctx)
+	if err == nil && owner == "" {
+		owner = r.Installation.otherOwner(&key)
+	}
+	if err != nil || owner != "" {
 		r.sayWhoseItIs(ctx, &key, owner)
 		return ctrl.Result{RequeueAfter: time.Minute}, err
 	}

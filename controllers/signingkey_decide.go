@@ -77,6 +77,10 @@ func (p *pass) rebuild() error {
 // beginToEnd puts a keyring without keys in the place of one that is lost or cannot be read, because all trust is to be taken away.
 func (p *pass) beginToEnd() {
 	p.keyring.ring = rotation.Keyring{EverActive: true, Generation: 1, Spec: p.policy.KeySpec}
+	// A tombstone of the type that the files have: some libraries refuse a set with any other, and keep the keys that they had.
+	if was := (rotation.KeySpec{Algorithm: p.targets.algorithm}); was.Algorithm != "" && was.Type() != p.policy.Type() {
+		p.keyring.ring.Spec = was
+	}
 	if p.secret != nil {
 		p.keyring.ring.Generation += secretGeneration(p.secret)
 	}

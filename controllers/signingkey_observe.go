@@ -59,6 +59,7 @@ func (p *pass) frozen() bool { return p.trouble != nil && p.trouble.frozen }
 func (r *SigningKeyReconciler) observe(ctx context.Context, key *keywrightv1alpha1.SigningKey) (*pass, error) {
 	p := &pass{key: key, at: r.Now()}
 	p.policy, _ = PolicyOf(key)
+	p.policy.Revoked = r.remember(p)
 	var err error
 	p.keyring, err = readKeyring(ctx, r.API, r.KeyNamespace, key.Name)
 	if err != nil && !errors.As(err, &p.unreadable) {
@@ -67,7 +68,7 @@ func (r *SigningKeyReconciler) observe(ctx context.Context, key *keywrightv1alph
 	if p.secret, err = readSigningKeySecret(ctx, r.API, r.KeyNamespace, key.Name); err != nil {
 		return p, err
 	}
-	p.policy.Revoked = r.revokedSoFar(p)
+	p.policy.Revoked = union(p.policy.Revoked, revokedIn(p.secret))
 	if p.targets, err = r.observeTargets(ctx, p); err != nil {
 		return p, err
 	}
@@ -86,9 +87,9 @@ func (r *SigningKeyReconciler) observe(ctx context.Context, key *keywrightv1alph
 	return p, nil
 }
 
-// revokedSoFar returns every key ID that was ever asked to be revoked, as far as anything that outlives a reset of the spec knows:
-// this process, and the revocation list of the signing-key Secret. That of the key namespace comes with the targets.
-func (r *SigningKeyReconciler) revokedSoFar(p *pass) []string {
+// remember returns every key ID that this process ever saw in the spec, which a GitOps tool may reset while nothing can be read or
+// written. What outlives the process is added when it is read: the revocation lists of the signing-key Secret and of the key namespace.
+func (r *SigningKeyReconciler) remember(p *pass) []string {
 	var seen []string
 	if before, ok := r.seenRevoked.Load(p.key.Name); ok {
 		seen, _ = before.([]string)
@@ -97,7 +98,7 @@ func (r *SigningKeyReconciler) revokedSoFar(p *pass) []string {
 	if len(all) > len(seen) {
 		r.seenRevoked.Store(p.key.Name, all)
 	}
-	return union(all, revokedIn(p.secret))
+	return all
 }
 
 // revokedIn returns the revocation list of a signing-key Secret, nil if it has none that can be read.

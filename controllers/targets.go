@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,6 +41,8 @@ type targets struct {
 	holding map[string]int
 	// revoked are the key IDs that the revocation list of the key namespace names, if it is as the controller left it.
 	revoked []string
+	// algorithm is that of a key in the file of the key namespace, or of another one if that has none. Empty if no file has any.
+	algorithm string
 	// digest is one of the resource versions of all awaited ConfigMaps.
 	digest string
 }
@@ -114,6 +117,9 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		content, list = cm.Data[want.name+contract.JWKSSuffix], cm.Data[want.name+contract.RevokedSuffix]
 	}
 	holds := t.hold(ns.Name, content, want)
+	if holds && (t.algorithm == "" || ns.Name == want.keyNamespace) {
+		t.algorithm = cmp.Or(algorithmOfSet(content), t.algorithm)
+	}
 	if ns.Name == want.keyNamespace {
 		t.revoked = listAsWritten(cm, want.name)
 	}
@@ -144,6 +150,19 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		t.behind = append(t.behind, ns.Name)
 	}
 	t.await(ns.Name, cm, inSync, t.over(ns.Name, cm, selected, want), want)
+}
+
+// algorithmOfSet returns the alg of the first key of a JWKS, empty if there is none that the API knows.
+func algorithmOfSet(jwks string) string {
+	keys, err := issuerfiles.DecodeKeySet([]byte(jwks))
+	if err != nil || len(keys) == 0 {
+		return ""
+	}
+	alg := issuerfiles.Algorithm(keys[0].JWK)
+	if !strings.Contains(string(issuerfiles.Tombstone(alg)), `"alg":"`+alg+`"`) {
+		return ""
+	}
+	return alg
 }
 
 // hold counts a file that holds any key.

@@ -49,7 +49,7 @@ func (t *truth) confirm(ctx context.Context, name string) (bool, error) {
 	}
 	fresh := newProjection(&keyring.ring, rotation.Policy{}, held.revoked, before)
 	fresh.selector, fresh.keyNamespace, fresh.keepFor, fresh.frozen = held.selector, held.keyNamespace, held.keepFor, held.frozen
-	t.projections.set(name, fresh)
+	t.projections.replace(name, held, fresh)
 	return true, nil
 }
 

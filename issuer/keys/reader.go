@@ -49,13 +49,14 @@ func entries() []string {
 func (r *Reader) Load() (*Snapshot, error) {
 	data, err := r.read()
 	if err != nil {
-		return nil, err
+		return r.goOn(nil, err)
 	}
 	files, err := issuerfiles.Decode(data)
 	if err != nil {
 		return r.goOn(data, err)
 	}
-	problem := r.hear(files)
+	r.add(files.Revoked.KeyIDs)
+	problem := r.hear(files.Policy.SigningKey)
 	s, err := Parse(files, r.revoked)
 	if err != nil {
 		return r.goOn(data, err)
@@ -105,11 +106,10 @@ func (r *Reader) read() (map[string][]byte, error) {
 	return data, nil
 }
 
-// hear adds to the keys that must not sign: those of the Secret, and those of the revocation list beside the key set, where the
-// controller names them when the Secret cannot be written.
-func (r *Reader) hear(files issuerfiles.Files) error {
-	r.add(files.Revoked.KeyIDs)
-	file := files.Policy.SigningKey + contract.RevokedSuffix
+// hear adds to the keys that must not sign those of the revocation list beside the key set, where the controller names them when
+// the Secret cannot be written.
+func (r *Reader) hear(signingKey string) error {
+	file := signingKey + contract.RevokedSuffix
 	content, err := mount.Read(filepath.Join(mount.Version(r.KeySetDirectory), file), maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -135,11 +135,25 @@ func (r *Reader) add(ids []string) {
 
 // goOn decides whether the key that signs may go on after files came that cannot be read whole: not if they hold no key to sign
 // with, or another one that they publish, or a key set without it. A newer controller may write what this issuer does not understand.
+// A revocation that can be read stops the key in any case. data is nil if a file is missing.
 func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 	if r.last == nil || !r.last.Signs() {
 		return nil, err
 	}
 	kid, active := r.last.KeyID, data[contract.ActiveFile]
+	if list, unreadable := issuerfiles.DecodeRevoked(data[contract.RevokedFile]); unreadable == nil {
+		r.add(list.KeyIDs)
+	}
+	if problem := r.hear(r.last.SigningKey); problem != nil {
+		err = fmt.Errorf("%w; %s", err, problem) // not ErrTaken: nothing takes the place of the last one
+	}
+	if slices.Contains(r.revoked, kid) {
+		r.last = r.last.without(r.revoked).stop("key " + kid + " is revoked")
+		return r.last, fmt.Errorf("%w: %w", err, mount.ErrTaken)
+	}
+	if data == nil {
+		return nil, err
+	}
 	published, unreadable := issuerfiles.DecodeKeySet(data[contract.JWKSFile])
 	publishes := func(id string) bool {
 		return slices.ContainsFunc(published, func(k issuerfiles.PublicKey) bool { return k.ID == id })

@@ -47,6 +47,19 @@ func (s *Snapshot) stop(why string) *Snapshot {
 	return &stopped
 }
 
+// without returns a snapshot that does not serve the given keys.
+func (s *Snapshot) without(revoked []string) *Snapshot {
+	clean := *s
+	clean.JWKS, _ = issuerfiles.Without(s.JWKS, revoked)
+	clean.ETag = etag(clean.JWKS)
+	return &clean
+}
+
+func etag(jwks []byte) string {
+	digest := sha256.Sum256(jwks)
+	return `"` + base64.RawURLEncoding.EncodeToString(digest[:]) + `"`
+}
+
 // Sign returns a payload as a JWS in compact form (RFC 7515 section 7.1).
 func (s *Snapshot) Sign(payload []byte) (string, error) {
 	compact, err := s.signer.sign(payload)
@@ -71,8 +84,7 @@ func Parse(files issuerfiles.Files, revoked []string) (*Snapshot, error) {
 	if s.JWKS, err = json.Marshal(public); err != nil {
 		return nil, fmt.Errorf("%s: encode it again: %w", contract.JWKSFile, err)
 	}
-	digest := sha256.Sum256(s.JWKS)
-	s.ETag = `"` + base64.RawURLEncoding.EncodeToString(digest[:]) + `"`
+	s.ETag = etag(s.JWKS)
 	kid := issuerfiles.KeyID(files.Active)
 	switch {
 	case len(files.Active) == 0:

@@ -1,0 +1,50 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// happens calls f once, after the first Get of a keyring.
+type between struct {
+	client.Reader
+	f func()
+}
+
+func (a *between) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	err := a.Reader.Get(ctx, key, o, opts...)
+	if f := a.f; f != nil {
+		a.f = nil
+		f()
+	}
+	return err
+}
+
+// What the distribution reads again must not take the place of what the signingkey controller decided meanwhile.
+func TestConfirmDoesNotOverwrite(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	leaked := w.signs()
+	w.clock.step(time.Second)
+	ring := w.keyring()
+	truth := &truth{keyNamespace: w.keys.KeyNamespace, now: w.clock.now, projections: w.keys.Projections}
+	truth.api = &between{w.Client, func() {
+		w.clock.step(time.Millisecond)
+		p := newProjection(&ring, rotation.Policy{}, []string{leaked}, w.clock.now())
+		p.selector = labels.Everything()
+		w.keys.Projections.set(w.name, p)
+	}}
+	_, err := truth.confirm(t.Context(), w.name)
+	w.must(err)
+	if p, _ := w.keys.Projections.get(w.name); !slices.Contains(p.revoked, leaked) || p.selector.String() != "" {
+		t.Errorf("the revocation and the selector are lost: %v %v", p.revoked, p.selector)
+	}
+}

@@ -1,0 +1,29 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// A tenant that plants thousands of small files must not keep its ConfigMap from being written.
+func TestManyPlantedFiles(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	leaked := w.signs()
+	cm := w.configMap(w.targets[0])
+	for i := range 4000 {
+		cm.Data[fmt.Sprintf("p%d.json", i)] = `{"keys":[{}]}`
+	}
+	w.must(w.Update(t.Context(), cm))
+	w.revoke(leaked)
+	w.reconcileKey()
+	_, err := w.files.Reconcile(t.Context(), named(w.targets[0]))
+	if err != nil {
+		t.Error(shorten(err.Error()))
+	}
+	if slices.Contains(w.trusted(w.targets[0]), leaked) {
+		t.Error("the revoked key stays")
+	}
+}

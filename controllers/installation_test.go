@@ -1,0 +1,56 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// One SigningKey that names another installation must not stop the revocation of all others.
+func TestForeignAnnotationStopsNothingElse(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	leaked := w.signs()
+	other := sample(w.name + "-b")
+	other.Annotations = map[string]string{contract.KeyNamespaceAnnotation: "elsewhere"}
+	w.must(w.Create(t.Context(), other))
+	w.keys.Installation.Client = ownPrefix{w.Client, w.name}
+	w.revoke(leaked)
+	w.settle()
+	if slices.Contains(w.trusted(w.targets[0]), leaked) || w.signs() == leaked {
+		t.Errorf("the revoked key signs and is trusted; Ready=%s", w.ready())
+	}
+	_, err := w.keys.Reconcile(t.Context(), named(other.Name))
+	w.must(err)
+	if w.secret2(w.keys.KeyNamespace, other.Name+contract.KeyringSuffix) != nil {
+		t.Error("it makes keys for the SigningKey of another installation")
+	}
+}
+
+func (w *world) secret2(ns, name string) *corev1.Secret {
+	var s corev1.Secret
+	if w.Get(w.Context(), client.ObjectKey{Namespace: ns, Name: name}, &s) != nil {
+		return nil
+	}
+	return &s
+}
+
+type ownPrefix struct {
+	client.Reader
+	name string
+}
+
+func (c ownPrefix) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	err := c.Reader.List(ctx, list, opts...)
+	if keys, ok := list.(*keywrightv1alpha1.SigningKeyList); ok {
+		keys.Items = slices.DeleteFunc(keys.Items, func(k keywrightv1alpha1.SigningKey) bool { return k.Name != c.name && k.Name != c.name+"-b" })
+	}
+	return err
+}
