@@ -38,6 +38,8 @@ func (p *pass) ready() metav1.Condition {
 	case p.policy.Draining:
 		return condition(kind, false, keywrightv1alpha1.ReasonDraining,
 			"deleted: nothing is signed any more, and the keys leave when the last token has expired")
+	case active == nil && p.keyring.ring.Stopped != "":
+		return condition(kind, false, keywrightv1alpha1.ReasonStarting, "nothing signs since this SigningKey was drained: the next key signs when verifiers know it")
 	case active == nil && p.keyring.ring.EverActive:
 		return condition(kind, false, keywrightv1alpha1.ReasonKeyRevoked, "the keys were revoked: the next one is on its way to its Secret")
 	case active == nil || active.SigningFrom.IsZero():

@@ -71,6 +71,9 @@ func (r *DistributionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if namespace.DeletionTimestamp != nil && (cm == nil || cm.Immutable != nil && *cm.Immutable) {
 		return ctrl.Result{}, nil // nothing can be created there any more; what stands can be updated
 	}
+	if another, err := r.another(ctx, cm); err != nil || another {
+		return ctrl.Result{RequeueAfter: time.Minute}, err
+	}
 	want, wait, err := r.compose(ctx, place{req.Name, namespace.Labels, cm})
 	if err != nil {
 		return ctrl.Result{}, err
@@ -115,7 +118,7 @@ func (r *DistributionReconciler) compose(ctx context.Context, at place) (composi
 		}
 	}
 	want := compose(now, at, projections)
-	if want.stands(cm) || (cm == nil && len(want.data) == 0) {
+	if r.asWanted(cm, want) {
 		return want, want.wakeIn(now, wait), nil
 	}
 	for _, name := range doubtful(now, want, projections) {
@@ -144,9 +147,27 @@ func (c *composition) wakeIn(now time.Time, wait time.Duration) time.Duration {
 	return min(wait, until)
 }
 
+// asWanted reports whether nothing is to be written.
+func (r *DistributionReconciler) asWanted(cm *corev1.ConfigMap, want composition) bool {
+	if cm == nil {
+		return len(want.data) == 0
+	}
+	return want.stands(cm) && cm.Annotations[contract.KeyNamespaceAnnotation] == r.KeyNamespace
+}
+
+// another reports whether a ConfigMap is that of another installation, and this one has nothing that it could hold: neither SigningKeys nor
+// Secrets. What the other one has retained is then left alone. Where this one has something, a forged name of another changes nothing.
+func (r *DistributionReconciler) another(ctx context.Context, cm *corev1.ConfigMap) (bool, error) {
+	if cm == nil || r.Installation.may(cm.Annotations[contract.KeyNamespaceAnnotation]) {
+		return false, nil
+	}
+	names, err := r.truth.known(ctx)
+	return len(names) == 0, err
+}
+
 // write brings what stands to what is wanted with one write, or none.
 func (r *DistributionReconciler) write(ctx context.Context, namespace string, cm *corev1.ConfigMap, want composition) error {
-	if want.stands(cm) || (cm == nil && len(want.data) == 0) {
+	if r.asWanted(cm, want) {
 		return nil
 	}
 	annotation, err := want.annotation()
@@ -175,7 +196,7 @@ func (r *DistributionReconciler) write(ctx context.Context, namespace string, cm
 func (r *DistributionReconciler) create(ctx context.Context, namespace string, want composition, annotation string) error {
 	apply := applycorev1.ConfigMap(contract.JWKSConfigMap, namespace).
 		WithLabels(map[string]string{contract.ManagedByLabel: contract.ManagedBy}).
-		WithAnnotations(map[string]string{contract.ProjectionsAnnotation: annotation}).
+		WithAnnotations(map[string]string{contract.ProjectionsAnnotation: annotation, contract.KeyNamespaceAnnotation: r.KeyNamespace}).
 		WithData(want.data)
 	return r.Client.Apply(ctx, apply, client.FieldOwner(r.Applier))
 }
@@ -192,7 +213,7 @@ func (r *DistributionReconciler) update(ctx context.Context, cm *corev1.ConfigMa
 		Data: want.data,
 	}
 	next.Labels[contract.ManagedByLabel] = contract.ManagedBy
-	next.Annotations[contract.ProjectionsAnnotation] = annotation
+	next.Annotations[contract.ProjectionsAnnotation], next.Annotations[contract.KeyNamespaceAnnotation] = annotation, r.KeyNamespace
 	if err := r.Client.Update(ctx, next); err != nil {
 		return err
 	}

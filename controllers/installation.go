@@ -46,10 +46,15 @@ func (i *Installation) owner(ctx context.Context) (string, error) {
 // otherOwner returns the key namespace of the other installation that reconciles a SigningKey, empty if this one may.
 func (i *Installation) otherOwner(key *keywrightv1alpha1.SigningKey) string {
 	owner := key.Annotations[contract.KeyNamespaceAnnotation]
-	if owner == i.KeyNamespace || slices.Contains(i.TakeOverFrom, owner) {
+	if i.may(owner) {
 		return ""
 	}
 	return owner
+}
+
+// may reports whether this installation may write what names a key namespace.
+func (i *Installation) may(owner string) bool {
+	return owner == "" || owner == i.KeyNamespace || slices.Contains(i.TakeOverFrom, owner)
 }
 
 // claim names this installation on a SigningKey. It reports whether that changed it.

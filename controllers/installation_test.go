@@ -54,3 +54,22 @@ func (c ownPrefix) List(ctx context.Context, list client.ObjectList, opts ...cli
 	}
 	return err
 }
+
+// A second installation must not entomb the files of a retained keyring of the first.
+func TestSecondInstallationLeavesRetainedFiles(t *testing.T) {
+	w := newWorld(t)
+	key := w.signingKey()
+	w.settle()
+	first := w.signs()
+	w.must(w.Delete(t.Context(), key)) // Retain
+	w.settle()
+	w.wantGone()
+	w.namespace("second-"+w.name, nil)
+	w.restart()
+	w.keys.KeyNamespace, w.files.KeyNamespace = "second-"+w.name, "second-"+w.name
+	w.keys.Installation.KeyNamespace, w.files.truth.keyNamespace = "second-"+w.name, "second-"+w.name
+	w.settle()
+	if !slices.Contains(w.trusted(w.targets[0]), first) {
+		t.Errorf("the second installation took the retained key away: %s", w.configMap(w.targets[0]).Data[w.name+".json"])
+	}
+}

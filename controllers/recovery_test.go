@@ -285,3 +285,24 @@ func TestProgressIsToldNowAndThen(t *testing.T) {
 		t.Error("the end is not told at once")
 	}
 }
+
+// Drain, changed to Retain meanwhile, taken up again: the new key waits until verifiers know it, since nothing was revoked.
+func TestKeyAfterADrainThatWasRetained(t *testing.T) {
+	w := newWorld(t)
+	key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Drain })
+	w.settle()
+	w.must(w.Delete(t.Context(), key))
+	w.settle()
+	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Retain })
+	w.settle()
+	w.wantGone()
+	w.signingKey()
+	w.settle()
+	w.step(11*time.Minute - time.Millisecond)
+	if id := w.signs(); id != "" {
+		t.Errorf("%s signs, and the target has %v", id, w.trusted(w.targets[0]))
+	}
+	w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "False Starting")
+	w.step(time.Millisecond)
+	w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "True Signing")
+}

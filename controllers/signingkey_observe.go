@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -106,11 +107,11 @@ func revokedIn(s *corev1.Secret) []string {
 	if s == nil {
 		return nil
 	}
-	files, err := issuerfiles.Decode(s.Data)
+	list, err := issuerfiles.DecodeRevoked(s.Data[contract.RevokedFile])
 	if err != nil {
 		return nil
 	}
-	return files.Revoked.KeyIDs
+	return list.KeyIDs
 }
 
 func union(a, b []string) []string {

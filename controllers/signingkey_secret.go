@@ -128,5 +128,9 @@ func rebuildKeyring(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 			others = append(others, k)
 		}
 	}
-	return rotation.Rebuild(now, secretGeneration(s), active, others, revokedIn(s)), nil
+	ring := rotation.Rebuild(now, secretGeneration(s), active, others, revokedIn(s))
+	if policy, err := issuerfiles.DecodePolicy(s.Data[contract.PolicyFile]); err == nil && len(ring.Keys) == 0 {
+		ring.Spec.Algorithm = policy.Algorithm // what a tombstone is made of
+	}
+	return ring, nil
 }

@@ -111,7 +111,7 @@ func (w *world) restart() {
 	w.files = &DistributionReconciler{
 		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
 		Projections: projections, Metrics: registry, Applier: fmt.Sprintf("keywright-create-%p", projections),
-		truth: &truth{api: w.Client, keyNamespace: namespace, now: w.clock.now, projections: projections},
+		truth: &truth{api: ownKeys{w.Client, w.name}, keyNamespace: namespace, now: w.clock.now, projections: projections},
 	}
 }
 
@@ -125,6 +125,9 @@ func (c ownKeys) List(ctx context.Context, list client.ObjectList, opts ...clien
 	err := c.Reader.List(ctx, list, opts...)
 	if keys, ok := list.(*keywrightv1alpha1.SigningKeyList); ok {
 		keys.Items = slices.DeleteFunc(keys.Items, func(k keywrightv1alpha1.SigningKey) bool { return k.Name != c.name })
+	}
+	if names, ok := list.(*metav1.PartialObjectMetadataList); ok && names.Kind == "SigningKeyList" {
+		names.Items = slices.DeleteFunc(names.Items, func(k metav1.PartialObjectMetadata) bool { return k.Name != c.name })
 	}
 	return err
 }

@@ -51,7 +51,7 @@ func (p *planner) activate() {
 	if s == nil || p.policy.Ending() {
 		return
 	}
-	if p.ring.Active() == nil {
+	if p.ring.Active() == nil && p.ring.Stopped == "" {
 		p.activateAlone(s)
 		return
 	}
@@ -64,7 +64,7 @@ func (p *planner) activate() {
 	}
 }
 
-// activateAlone is for a keyring without an Active key. The first key of a name signs as soon as it is published: no
+// activateAlone is for a keyring without an Active key, unless the signing was stopped on purpose. The first key of a name signs as soon as it is published: no
 // token exists that could suffer. After a revocation the next one signs at once, however young.
 func (p *planner) activateAlone(s *Key) {
 	switch {
@@ -92,7 +92,7 @@ func (p *planner) swap(s *Key, how Move) {
 	s.State = Active
 	s.ActivatedAt = p.now
 	s.MaxLifetime = p.policy.MaxLifetime
-	p.ring.EverActive = true
+	p.ring.EverActive, p.ring.Stopped = true, ""
 	if p.policy.RotateRequested.After(p.ring.HandledRequest) && !p.fromTheFuture() {
 		p.ring.HandledRequest = p.policy.RotateRequested
 	}
@@ -103,11 +103,15 @@ func (p *planner) swap(s *Key, how Move) {
 // rotation says when the Standby takes over from the Active key.
 func (p *planner) rotation() Rotation {
 	a, s := p.ring.Active(), p.ring.Standby()
-	if a == nil {
-		return Rotation{}
-	}
 	r := Rotation{}
-	r.Reason, r.Due = p.due(a)
+	switch {
+	case a != nil:
+		r.Reason, r.Due = p.due(a)
+	case s != nil && p.ring.Stopped != "":
+		r.Reason, r.Due = Resumed, s.PreparedAt
+	default:
+		return r
+	}
 	switch {
 	case r.Reason == Scheduled && r.Due.IsZero():
 		r.Blocked = NotSigning

@@ -17,6 +17,7 @@ func (p *planner) takeAllAway() {
 		}
 		p.takeAway(k, Deleted)
 	}
+	p.ring.Stopped = Deleted
 }
 
 // noteEnded records since when no key is published, and since when every projection was seen without one. A target that refuses

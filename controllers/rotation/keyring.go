@@ -25,6 +25,8 @@ type Keyring struct {
 	HandledRequest time.Time `json:"handledRequest,omitzero"`
 	// EverActive reports whether any key of this name was ever Active, and so whether a token can exist.
 	EverActive bool `json:"everActive,omitempty"`
+	// Stopped is why no key is Active, if it is not that one was revoked: the next one then waits until verifiers know it.
+	Stopped Reason `json:"stopped,omitempty"`
 	// Spec is that of the key which was prepared last. A tombstone is of its type.
 	Spec KeySpec `json:"spec,omitzero"`
 	// EndingAt is since when no key is published any more, because the SigningKey is being deleted. EndedAt is since when every
@@ -149,7 +151,7 @@ func (r *Keyring) PublishedIDs() []string {
 
 // Equal reports whether two keyrings say the same.
 func (r Keyring) Equal(o Keyring) bool {
-	return r.Version == o.Version && r.Generation == o.Generation && r.Spec == o.Spec &&
+	return r.Version == o.Version && r.Generation == o.Generation && r.Spec == o.Spec && r.Stopped == o.Stopped &&
 		r.EndingAt.Equal(o.EndingAt) && r.EndedAt.Equal(o.EndedAt) && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
 		slices.EqualFunc(r.Revoked, o.Revoked, equalRevocations) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
 }

@@ -35,6 +35,8 @@ const (
 	TokensExpired Reason = "TokensExpired"
 	// Draining is that the SigningKey was deleted with the policy Drain.
 	Draining Reason = "Draining"
+	// Resumed is that nothing signs since the SigningKey was drained, and it was applied again.
+	Resumed Reason = "Resumed"
 	// Deleted is that the SigningKey was deleted with the policy Delete.
 	Deleted Reason = "Deleted"
 )

@@ -159,6 +159,7 @@ func (p *planner) drain() {
 	if a := p.ring.Active(); a != nil {
 		p.retire(a, Draining)
 	}
+	p.ring.Stopped = Draining
 }
 
 // replaceUnsuitableStandby takes away a Standby of another algorithm or size than the policy's. It never signed.

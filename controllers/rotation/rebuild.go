@@ -23,6 +23,9 @@ func Rebuild(now time.Time, generation int64, active *Key, others []Key, revoked
 		a.State, a.PreparedAt, a.ActivatedAt, a.MaxLifetime = Active, now, now, LongestLifetime
 		r.Keys = append(r.Keys, a)
 	}
+	if active == nil {
+		r.Stopped = Draining
+	}
 	for _, k := range others {
 		if revokedBefore(k.ID) {
 			continue

@@ -55,6 +55,9 @@ func (p *planner) revoke() {
 		}
 		i := slices.IndexFunc(p.ring.Keys, func(k Key) bool { return k.ID == id })
 		known := i >= 0
+		if known && p.ring.Keys[i].State == Active {
+			p.ring.Stopped = ""
+		}
 		p.ring.Revoked = append(p.ring.Revoked, Revocation{
 			ID: id, At: p.now, Known: known, Signed: known && p.ring.Keys[i].State == Active,
 		})

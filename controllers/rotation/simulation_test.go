@@ -158,6 +158,10 @@ func (w *world) calm(c *controller) {
 		w.keyring = object[rotation.Keyring]{next: w.keyring.next} // the documented way out of a restored keyring
 	}
 	w.settle(c)
+	if w.wrong == "" && w.keyring.val.Stopped != "" { // a rebuilt keyring without a key to sign with: the next one waits
+		w.pass(w.policy.PropagationDelay + 3*w.policy.ClockSkew)
+		w.settle(c)
+	}
 	if w.wrong == "" && !w.policy.Manual {
 		before := w.activations
 		w.pass(w.policy.Interval + w.policy.PropagationDelay + 3*w.policy.ClockSkew)
@@ -206,6 +210,9 @@ func (w *world) checkSettled() {
 		return
 	}
 	r := w.keyring.val
+	if at := w.controllers[0].decision.Rotation.At(); r.Active() == nil && r.Stopped != "" && at.After(epoch.Add(w.now)) {
+		return // the next key waits until verifiers know it
+	}
 	if r.Active() == nil || r.Standby() == nil {
 		w.violate("at rest without an Active or a Standby key")
 		return
