@@ -145,10 +145,14 @@ func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 		r.add(list.KeyIDs)
 	}
 	if problem := r.hear(r.last.SigningKey); problem != nil {
-		err = fmt.Errorf("%w; %s", err, problem) // not ErrTaken: nothing takes the place of the last one
+		err = fmt.Errorf("%w; %s", err, problem.Error()) // not ErrTaken: nothing takes the place of the last one
 	}
 	if slices.Contains(r.revoked, kid) {
 		r.last = r.last.without(r.revoked).stop("key " + kid + " is revoked")
+		return r.last, fmt.Errorf("%w: %w", err, mount.ErrTaken)
+	}
+	if r.hasLeft(r.last) {
+		r.last = r.last.stop("key " + kid + " has left the key set that services read")
 		return r.last, fmt.Errorf("%w: %w", err, mount.ErrTaken)
 	}
 	if data == nil {
