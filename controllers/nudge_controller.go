@@ -165,9 +165,13 @@ func (r *NudgeReconciler) sort(ctx context.Context, pod *corev1.Pod, name string
 			return err
 		}
 	}
+	ends, err := r.ends(ctx, pod.Namespace)
+	if err != nil {
+		return err
+	}
 	_, early := round.early[pod.UID]
 	switch key := client.ObjectKeyFromObject(pod); {
-	case holds:
+	case holds || has && ends:
 		pods.waiting++
 	case issuer && signs:
 		pods.waiting++
@@ -216,6 +220,17 @@ func (r *NudgeReconciler) file(ctx context.Context, namespace, name string, ids 
 	content, has := cm.Data[name+contract.JWKSSuffix]
 	held := issuerfiles.KeyIDs([]byte(content))
 	return has, slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(held, id) }), nil
+}
+
+// ends reports whether a namespace is being deleted and has no ConfigMap any more: its pods keep the files that they have until they end.
+func (r *NudgeReconciler) ends(ctx context.Context, namespace string) (bool, error) {
+	of := metav1.PartialObjectMetadata{}
+	of.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: namespace}, &of); err != nil || of.DeletionTimestamp == nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &corev1.ConfigMap{})
+	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
 
 // mounts tells whether a pod has a volume of a ConfigMap or of a Secret. An empty name is none.

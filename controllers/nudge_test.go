@@ -196,6 +196,30 @@ func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
 	}
 }
 
+// Pods of a namespace that is being deleted keep the file when its ConfigMap is gone: the receipt counts them until they end.
+func TestReceiptCountsPodsOfANamespaceThatEnds(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	target := w.targets[0]
+	pod := w.mountingPod(target, "verifier", "")
+	w.must(w.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: target}}))
+	w.must(w.Delete(t.Context(), w.configMap(target)))
+	w.revokeActive()
+	w.settle()
+	w.nudge(true)
+	w.settle()
+	if r := w.receipts()[0]; r.NudgedAt != nil || r.PodsLeft == nil || *r.PodsLeft != 1 || len(r.Terminating) != 1 || r.Terminating[0] != target {
+		t.Errorf("while the pod runs, the receipt says %+v", r)
+	}
+	w.must(w.Delete(t.Context(), pod, client.GracePeriodSeconds(0)))
+	w.nudge(true)
+	w.settle()
+	if r := w.receipts()[0]; r.NudgedAt == nil || r.PodsLeft != nil {
+		t.Errorf("when it has ended, the receipt says %+v", r)
+	}
+}
+
 // The Secret of the issuers cannot be written: their pods are touched all the same, for the revocation list.
 func TestIssuersAreNudgedForTheRevocationList(t *testing.T) {
 	w := newWorld(t)
