@@ -23,7 +23,7 @@ func Rebuild(now time.Time, generation int64, active *Key, others []Key, revoked
 		a.State, a.PreparedAt, a.ActivatedAt, a.MaxLifetime = Active, now, now, LongestLifetime
 		r.Keys = append(r.Keys, a)
 	}
-	if active == nil {
+	if active == nil && len(revoked) == 0 { // else a revocation may have left no key, and the next one signs at once
 		r.Stopped = Draining
 	}
 	for _, k := range others {

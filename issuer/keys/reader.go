@@ -93,6 +93,7 @@ func (r *Reader) hasLeft(s *Snapshot) bool {
 func (r *Reader) read() (map[string][]byte, error) {
 	version := mount.Version(r.Directory)
 	data := map[string][]byte{}
+	var wrong []error
 	for _, file := range entries() {
 		content, err := mount.Read(filepath.Join(version, file), maxBytes)
 		optional := file == contract.ActiveFile || file == contract.RevokedFile
@@ -100,8 +101,11 @@ func (r *Reader) read() (map[string][]byte, error) {
 		case err == nil:
 			data[file] = content
 		case !optional || !errors.Is(err, fs.ErrNotExist):
-			return nil, err
+			wrong = append(wrong, err)
 		}
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
 	}
 	return data, nil
 }
