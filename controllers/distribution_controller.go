@@ -60,9 +60,10 @@ func (r *DistributionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	owner, err := r.Installation.owner(ctx)
-	if err != nil || owner != "" {
-		return ctrl.Result{RequeueAfter: time.Minute}, err // reported for each SigningKey
+	if r.Projections.none() { // else this installation reconciles SigningKeys
+		if owner, err := r.Installation.owner(ctx); err != nil || owner != "" {
+			return ctrl.Result{RequeueAfter: time.Minute}, err // reported for each SigningKey
+		}
 	}
 	cm, err := r.standing(ctx, req.Name)
 	if err != nil {

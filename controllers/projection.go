@@ -181,6 +181,13 @@ func (s *Projections) get(name string) (projection, bool) {
 	return p, ok
 }
 
+// none reports whether there is no projection.
+func (s *Projections) none() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.byName) == 0
+}
+
 // all returns every projection by name. The map is the caller's.
 func (s *Projections) all() map[string]projection {
 	s.mu.RLock()

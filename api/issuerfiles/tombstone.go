@@ -69,12 +69,12 @@ func IsTombstone(kid string) bool {
 
 // TrustsNobody reports whether a JWKS has no key but a tombstone.
 func TrustsNobody(jwks string) bool {
-	return strings.HasPrefix(jwks, `{"keys":[`) && len(jwks) < 1024 && jwks == `{"keys":[`+tombstoneKey(algorithmOf(jwks))+`]}`
+	return IsTombstone(firstOf(jwks, `"kid":"`)) && jwks == string(Tombstone(firstOf(jwks, `"alg":"`)))
 }
 
-// algorithmOf returns the alg of the first key of a JWKS, going by the text.
-func algorithmOf(jwks string) string {
-	_, rest, _ := strings.Cut(jwks, `"alg":"`)
-	alg, _, _ := strings.Cut(rest, `"`)
-	return alg
+// firstOf returns the text from the first occurrence of a member to the next quotation mark.
+func firstOf(jwks, member string) string {
+	_, rest, _ := strings.Cut(jwks, member)
+	text, _, _ := strings.Cut(rest, `"`)
+	return text
 }
