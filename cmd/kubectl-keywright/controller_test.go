@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiwait "k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -31,7 +32,21 @@ func withoutController(t *testing.T) {
 		if err := startController(); err != nil {
 			t.Fatal(err)
 		}
+		awaitLease(t) // or the next test, which asks who works, finds nobody
 	})
+}
+
+// awaitLease returns when a controller holds the Lease.
+func awaitLease(t *testing.T) {
+	t.Helper()
+	err := apiwait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		lease := leaseIn("keywright-system")
+		err := cluster.admin.Get(ctx, client.ObjectKeyFromObject(lease), lease)
+		return err == nil && lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != "", client.IgnoreNotFound(err)
+	})
+	if err != nil {
+		t.Fatalf("no controller holds the Lease: %v", err)
+	}
 }
 
 func leaseIn(namespace string) *coordinationv1.Lease {
