@@ -18,6 +18,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // generations are those that the files of a ConfigMap were made from.
@@ -186,7 +187,7 @@ func TestTwoSigningKeysShareOneConfigMap(t *testing.T) {
 	other.Spec.Distribution.NamespaceSelector.MatchLabels = map[string]string{"trusts": w.name}
 	w.must(w.Create(t.Context(), other))
 	for range 4 {
-		_, err := w.keys.Reconcile(t.Context(), named(other.Name))
+		_, err := w.keys.Reconcile(t.Context(), wiring.Named(other.Name))
 		w.must(err)
 		w.settle()
 	}

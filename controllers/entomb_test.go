@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // A tenant that plants thousands of small files must not keep its ConfigMap from being written.
@@ -19,7 +21,7 @@ func TestManyPlantedFiles(t *testing.T) {
 	w.must(w.Update(t.Context(), cm))
 	w.revoke(leaked)
 	w.reconcileKey()
-	_, err := w.files.Reconcile(t.Context(), named(w.targets[0]))
+	_, err := w.files.Reconcile(t.Context(), wiring.Named(w.targets[0]))
 	if err != nil {
 		t.Error(shorten(err.Error()))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // One SigningKey that names another installation must not stop the revocation of all others.
@@ -27,7 +28,7 @@ func TestForeignAnnotationStopsNothingElse(t *testing.T) {
 	if slices.Contains(w.trusted(w.targets[0]), leaked) || w.signs() == leaked {
 		t.Errorf("the revoked key signs and is trusted; Ready=%s", w.ready())
 	}
-	_, err := w.keys.Reconcile(t.Context(), named(other.Name))
+	_, err := w.keys.Reconcile(t.Context(), wiring.Named(other.Name))
 	w.must(err)
 	if w.secret2(w.keys.KeyNamespace, other.Name+contract.KeyringSuffix) != nil {
 		t.Error("it makes keys for the SigningKey of another installation")

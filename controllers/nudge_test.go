@@ -10,6 +10,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // mountingPod makes a pod that mounts the public keys, or with a Secret's name that Secret.
@@ -46,7 +47,7 @@ func (w *world) nudge(everywhere bool) *NudgeReconciler {
 		Nudges: w.keys.Nudges, Metrics: w.keys.Metrics,
 	}
 	for range 3 {
-		result, err := r.Reconcile(w.Context(), named(w.name))
+		result, err := r.Reconcile(w.Context(), wiring.Named(w.name))
 		w.must(err)
 		w.clock.step(result.RequeueAfter)
 	}
@@ -184,10 +185,10 @@ func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
 		Client: w.Client, API: w.Client, KeyNamespace: w.keys.KeyNamespace, Everywhere: true, Now: w.clock.now,
 		Nudges: w.keys.Nudges, Metrics: w.keys.Metrics,
 	}
-	_, err := r.Reconcile(t.Context(), named(w.name))
+	_, err := r.Reconcile(t.Context(), wiring.Named(w.name))
 	w.must(err)
 	w.must(w.Delete(t.Context(), gone, client.GracePeriodSeconds(0)))
-	_, err = r.Reconcile(t.Context(), named(w.name))
+	_, err = r.Reconcile(t.Context(), wiring.Named(w.name))
 	w.must(err)
 	w.settle()
 	w.want("nudged at", w.nudgedAt(ended), "")

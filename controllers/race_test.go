@@ -14,6 +14,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // Two controllers that read the same state cannot both write: the second one has to read and plan again.
@@ -92,7 +93,7 @@ func TestStalledPassBeginsNoKeyringAnew(t *testing.T) {
 		signs = w.signs()
 		w.must(w.Delete(t.Context(), w.secret(contract.KeyringSuffix)))
 	})
-	if _, err := slow.Reconcile(t.Context(), named(w.name)); err != nil {
+	if _, err := slow.Reconcile(t.Context(), wiring.Named(w.name)); err != nil {
 		t.Fatal(err)
 	}
 	w.settle()
@@ -107,7 +108,7 @@ func TestStalledPassCreatesNoOlderSecret(t *testing.T) {
 	w.settle()
 	w.must(w.Delete(t.Context(), w.secret(contract.SigningKeySuffix)))
 	w.keys.Client = creating{w.Client, func(*corev1.Secret) error { return errors.New("refused") }}
-	_, err := w.keys.Reconcile(t.Context(), named(w.name)) // the keyring notes that the Secret is missing
+	_, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name)) // the keyring notes that the Secret is missing
 	if err == nil {
 		t.Fatal("created all the same")
 	}
@@ -125,7 +126,7 @@ func TestStalledPassCreatesNoOlderSecret(t *testing.T) {
 		}
 		return nil
 	}}
-	if _, err := slow.Reconcile(t.Context(), named(w.name)); err != nil {
+	if _, err := slow.Reconcile(t.Context(), wiring.Named(w.name)); err != nil {
 		t.Fatal(err)
 	}
 	w.settle()
@@ -165,7 +166,7 @@ func TestCacheThatLagsBringsNoKeysBack(t *testing.T) {
 			w.wantGone()
 			w.keys.Client = lagging{w.Client, shown}
 			for range 3 {
-				if _, err := w.keys.Reconcile(t.Context(), named(w.name)); err != nil {
+				if _, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name)); err != nil {
 					t.Error(err)
 				}
 			}

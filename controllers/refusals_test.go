@@ -17,6 +17,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/wiring"
 	"github.com/keywright/keywright/issuer/keys"
 )
 
@@ -37,9 +38,9 @@ func (c refusing) Update(ctx context.Context, o client.Object, opts ...client.Up
 func (w *world) try() {
 	w.Helper()
 	for range 4 {
-		_, _ = w.keys.Reconcile(w.Context(), named(w.name))
+		_, _ = w.keys.Reconcile(w.Context(), wiring.Named(w.name))
 		for _, namespace := range append([]string{w.keys.KeyNamespace}, w.targets...) {
-			_, _ = w.files.Reconcile(w.Context(), named(namespace))
+			_, _ = w.files.Reconcile(w.Context(), wiring.Named(namespace))
 		}
 	}
 }
@@ -359,7 +360,7 @@ func TestRewrittenSecretIsNoLoop(t *testing.T) {
 	writes := 0
 	w.keys.Client = rewriting{w.Client, &writes}
 	w.clock.step(time.Hour)
-	_, err := w.keys.Reconcile(t.Context(), named(w.name))
+	_, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name))
 	if err == nil || writes > 2 {
 		t.Errorf("%d writes: %v", writes, err)
 	}
@@ -437,10 +438,10 @@ func TestOneFailedReadOfTheKeyringDoesNotKeepARetainedKeyring(t *testing.T) {
 	w.settle()
 	w.must(w.Delete(t.Context(), key))
 	w.keys.API = &failingOnce{Reader: w.Client}
-	if _, err := w.keys.Reconcile(t.Context(), named(w.name)); err == nil {
+	if _, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name)); err == nil {
 		t.Error("a read that failed is not tried again")
 	}
-	if _, err := w.keys.Reconcile(t.Context(), named(w.name)); err != nil {
+	if _, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name)); err != nil {
 		t.Error(err)
 	}
 	w.wantGone()

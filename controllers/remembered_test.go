@@ -7,6 +7,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // A revocation that was seen while the API server refused to read a Secret is not lost when the spec is reset.
@@ -17,7 +19,7 @@ func TestRevocationSeenWhileNothingCanBeRead(t *testing.T) {
 	leaked := w.signs()
 	w.revoke(leaked)
 	w.keys.API = failing{w.Client}
-	_, err := w.keys.Reconcile(t.Context(), named(w.name))
+	_, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name))
 	if err == nil {
 		t.Fatal("it reads")
 	}

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // Options are what an operator can set. The zero value of an address means no listener.
@@ -118,36 +117,17 @@ func addProbes(mgr ctrl.Manager) error {
 	})
 }
 
-// setup adds both controllers to a manager.
+// setup adds the controllers to a manager.
 func setup(mgr ctrl.Manager, opts Options) error {
-	projections := NewProjections()
-	nudges := NewNudges()
-	m := NewMetrics(metrics.Registry, opts.Now)
-	recorder := mgr.GetEventRecorder("keywright-controller")
-	installation := &Installation{Client: mgr.GetClient(), KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom}
-	signingKeys := &SigningKeyReconciler{
-		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,
-		Recorder: recorder, Projections: projections, Published: NewPublicationTracker(opts.Now), Nudges: nudges,
-		Metrics: m, Installation: installation,
+	process := Process{
+		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
+		NudgePods: opts.NudgePods, Now: opts.Now, Recorder: mgr.GetEventRecorder("keywright-controller"), Registry: metrics.Registry,
+		Generate: generate,
 	}
-	if err := signingKeys.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up the signingkey controller: %w", err)
-	}
-	distribution := &DistributionReconciler{
-		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Now: opts.Now,
-		Recorder: recorder, Projections: projections, Metrics: m,
-		Installation: installation,
-		Applier:      contract.ManagedBy + "-create-" + rand.Text()[:8],
-	}
-	if err := distribution.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up the distribution controller: %w", err)
-	}
-	nudge := &NudgeReconciler{
-		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, Everywhere: opts.NudgePods,
-		Now: opts.Now, Nudges: nudges, Metrics: m,
-	}
-	if err := nudge.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("set up the nudge controller: %w", err)
+	for _, c := range process.Controllers() {
+		if err := wiring.Add(mgr, c); err != nil {
+			return fmt.Errorf("set up the %s controller: %w", c.Name(), err)
+		}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (r *SigningKeyReconciler) apply(ctx context.Context, p *pass) error {
 		return r.applyRevocations(ctx, p)
 	}
 	if p.decision.Wanted != nil {
-		material, err := generate(*p.decision.Wanted)
+		material, err := r.Generate(*p.decision.Wanted)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
 )
 
 // SigningKeyReconciler keeps the keyring, the signing-key Secret and the status of each SigningKey, and tells the
@@ -30,6 +31,8 @@ type SigningKeyReconciler struct {
 	Installation *Installation
 	// Now is the clock.
 	Now func() time.Time
+	// Generate makes a key pair.
+	Generate func(rotation.KeySpec) (rotation.Material, error)
 	// Recorder writes events.
 	Recorder events.EventRecorder
 	// Projections hands the result to the distribution.

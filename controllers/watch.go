@@ -4,17 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -24,6 +17,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys,verbs=get;list;watch;patch
@@ -37,73 +31,76 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=keywright-controller,verbs=get;update,namespace=keywright-system
 
-// Priorities in the queue of the distribution. What is not named has priority 0.
-const (
-	// urgently is for a revocation, in every namespace.
-	urgently = 100
-	// atOnce is for one namespace: its file is not as this controller left it, or it is new. That is one write, and it brings
-	// the latest keys along, so it goes before all others even while a revocation is being written.
-	atOnce = 200
-)
+// Name implements wiring.Controller.
+func (r *SigningKeyReconciler) Name() string { return "signingkey" }
 
-// controllerOptions lets a standby replica fill its caches, and caps the back-off: the default one grows to 1,000 s.
-func controllerOptions(workers int) controller.Options {
-	warm := true
-	return controller.Options{
-		MaxConcurrentReconciles: workers,
-		EnableWarmup:            &warm,
-		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](
-			5*time.Millisecond, 60*time.Second),
+// Workers implements wiring.Controller.
+func (r *SigningKeyReconciler) Workers() int { return 4 }
+
+// Watches are SigningKeys, their Secrets, the namespaces they may select and the ConfigMaps there.
+func (r *SigningKeyReconciler) Watches() []wiring.Watch {
+	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionChanged(), finalizersChanged())
+	return []wiring.Watch{
+		{Object: &keywrightv1alpha1.SigningKey{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{asked}},
+		{Object: &corev1.Secret{}, Metadata: true, Handler: handler.EnqueueRequestsFromMapFunc(secretToSigningKey)},
+		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.wakeAll(), Predicates: []predicate.Predicate{selectionChanged()}},
+		{Object: &corev1.ConfigMap{}, Handler: r.Published.handler()},
 	}
 }
 
-// SetupWithManager watches SigningKeys, their Secrets, the namespaces they may select and the ConfigMaps there.
-func (r *SigningKeyReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionChanged(), finalizersChanged())
-	return ctrl.NewControllerManagedBy(mgr).Named("signingkey").
-		For(&keywrightv1alpha1.SigningKey{}, builder.WithPredicates(asked)).
-		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(secretToSigningKey)).
-		WatchesMetadata(&corev1.Namespace{}, r.wakeAll(), builder.WithPredicates(selectionChanged())).
-		Watches(&corev1.ConfigMap{}, r.Published.handler()).
-		WatchesRawSource(r.Nudges.source(func(f func(string)) { r.Nudges.progressed = f })).
-		WithOptions(controllerOptions(4)).
-		Complete(r)
+// Sources tell how far the nudging of pods is.
+func (r *SigningKeyReconciler) Sources() []source.Source {
+	return []source.Source{r.Nudges.source(func(f func(string)) { r.Nudges.progressed = f })}
 }
 
-// SetupWithManager watches Namespaces, their ConfigMaps, and what the signingkey controller decides.
-func (r *DistributionReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.truth = &truth{api: r.API, keyNamespace: r.KeyNamespace, now: r.Now, projections: r.Projections}
-	return ctrl.NewControllerManagedBy(mgr).Named("distribution").
-		WatchesMetadata(&corev1.Namespace{}, r.onNamespace(), builder.WithPredicates(selectionChanged())).
-		Watches(&corev1.ConfigMap{}, r.onConfigMap()).
-		WatchesRawSource(source.Func(r.onProjections)).
-		WithOptions(controllerOptions(32)).
-		Complete(r)
+// Name implements wiring.Controller.
+func (r *DistributionReconciler) Name() string { return "distribution" }
+
+// Workers implements wiring.Controller.
+func (r *DistributionReconciler) Workers() int { return 32 }
+
+// Watches are Namespaces and their ConfigMaps.
+func (r *DistributionReconciler) Watches() []wiring.Watch {
+	return []wiring.Watch{
+		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.onNamespace(), Predicates: []predicate.Predicate{selectionChanged()}},
+		{Object: &corev1.ConfigMap{}, Handler: r.onConfigMap()},
+	}
 }
 
-// SetupWithManager waits for what the signingkey controller asks for.
-func (r *NudgeReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).Named("nudge").
-		WatchesRawSource(r.Nudges.source(func(f func(string)) { r.Nudges.asked = f })).
-		WithOptions(controllerOptions(2)).
-		Complete(r)
+// Sources bring what the signingkey controller decides.
+func (r *DistributionReconciler) Sources() []source.Source {
+	return []source.Source{source.Func(r.onProjections)}
+}
+
+// Name implements wiring.Controller.
+func (r *NudgeReconciler) Name() string { return "nudge" }
+
+// Workers implements wiring.Controller.
+func (r *NudgeReconciler) Workers() int { return 2 }
+
+// Watches implements wiring.Controller: nothing is watched.
+func (r *NudgeReconciler) Watches() []wiring.Watch { return nil }
+
+// Sources bring what the signingkey controller asks for.
+func (r *NudgeReconciler) Sources() []source.Source {
+	return []source.Source{r.Nudges.source(func(f func(string)) { r.Nudges.asked = f })}
 }
 
 // source queues the names that one of the two callbacks is given, and those that came before it was set.
 func (n *Nudges) source(set func(func(name string))) source.Source {
-	return source.Func(func(_ context.Context, q queue) error {
+	return source.Func(func(_ context.Context, q wiring.Queue) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		set(func(name string) { q.Add(named(name)) })
+		set(func(name string) { q.Add(wiring.Named(name)) })
 		for name := range n.byName {
-			q.Add(named(name))
+			q.Add(wiring.Named(name))
 		}
 		return nil
 	})
 }
 
 // onProjections queues every namespace when a projection changes, revocations before anything else.
-func (r *DistributionReconciler) onProjections(ctx context.Context, q queue) error {
+func (r *DistributionReconciler) onProjections(ctx context.Context, q wiring.Queue) error {
 	r.Projections.onChange(func(urgent bool) {
 		requests, err := r.everyNamespace(ctx)
 		if err != nil {
@@ -112,31 +109,22 @@ func (r *DistributionReconciler) onProjections(ctx context.Context, q queue) err
 		}
 		priority := 0
 		if urgent {
-			priority = urgently
+			priority = wiring.Urgently
 		}
-		add(q, priority, requests...)
+		wiring.Enqueue(q, priority, requests...)
 	})
 	return nil
-}
-
-// add queues with a priority.
-func add(q queue, priority int, requests ...reconcile.Request) {
-	if prioritized, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
-		prioritized.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, requests...)
-		return
-	}
-	for _, request := range requests {
-		q.Add(request)
-	}
 }
 
 // onNamespace queues a namespace that is new, or whose labels changed.
 func (r *DistributionReconciler) onNamespace() handler.EventHandler {
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-			add(q, ofCreation(e), named(e.Object.GetName()))
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q wiring.Queue) {
+			wiring.Enqueue(q, wiring.OfCreation(e), wiring.Named(e.Object.GetName()))
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { add(q, 0, named(e.ObjectNew.GetName())) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q wiring.Queue) {
+			wiring.Enqueue(q, 0, wiring.Named(e.ObjectNew.GetName()))
+		},
 	}
 }
 
@@ -144,27 +132,19 @@ func (r *DistributionReconciler) onNamespace() handler.EventHandler {
 // and asks for nothing.
 func (r *DistributionReconciler) onConfigMap() handler.EventHandler {
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-			add(q, ofCreation(e), named(e.Object.GetNamespace()))
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q wiring.Queue) {
+			wiring.Enqueue(q, wiring.OfCreation(e), wiring.Named(e.Object.GetNamespace()))
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q wiring.Queue) {
 			if wrote, _ := r.written.Load(e.ObjectNew.GetNamespace()); wrote != e.ObjectNew.GetResourceVersion() {
-				add(q, atOnce, named(e.ObjectNew.GetNamespace()))
+				wiring.Enqueue(q, wiring.AtOnce, wiring.Named(e.ObjectNew.GetNamespace()))
 			}
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q wiring.Queue) {
 			r.written.Delete(e.Object.GetNamespace())
-			add(q, atOnce, named(e.Object.GetNamespace()))
+			wiring.Enqueue(q, wiring.AtOnce, wiring.Named(e.Object.GetNamespace()))
 		},
 	}
-}
-
-// ofCreation is the priority of what the watch shows for the first time: low for what stood before this process began.
-func ofCreation(e event.CreateEvent) int {
-	if e.IsInInitialList {
-		return handler.LowPriority
-	}
-	return atOnce
 }
 
 func (r *DistributionReconciler) everyNamespace(ctx context.Context) ([]reconcile.Request, error) {
@@ -175,13 +155,9 @@ func (r *DistributionReconciler) everyNamespace(ctx context.Context) ([]reconcil
 	}
 	requests := make([]reconcile.Request, len(namespaces.Items))
 	for i := range namespaces.Items {
-		requests[i] = named(namespaces.Items[i].Name)
+		requests[i] = wiring.Named(namespaces.Items[i].Name)
 	}
 	return requests, nil
-}
-
-func named(name string) reconcile.Request {
-	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
 }
 
 func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request {
@@ -189,25 +165,25 @@ func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request 
 	if !ok || o.GetLabels()[contract.RoleLabel] == "" {
 		return nil
 	}
-	return []reconcile.Request{named(name)}
+	return []reconcile.Request{wiring.Named(name)}
 }
 
 // wakeAll lets every SigningKey look at its targets again, a moment after namespaces changed.
 func (r *SigningKeyReconciler) wakeAll() handler.EventHandler {
-	wake := func(ctx context.Context, q queue) {
+	wake := func(ctx context.Context, q wiring.Queue) {
 		var keys keywrightv1alpha1.SigningKeyList
 		if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
 			log.FromContext(ctx).Error(err, "List the SigningKeys that may select a namespace")
 			return
 		}
 		for i := range keys.Items {
-			q.AddAfter(named(keys.Items[i].Name), debounce)
+			q.AddAfter(wiring.Named(keys.Items[i].Name), wiring.Debounce)
 		}
 	}
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q queue) { wake(ctx, q) },
-		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q queue) { wake(ctx, q) },
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q wiring.Queue) { wake(ctx, q) },
+		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q wiring.Queue) { wake(ctx, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) {
 			r.Published.namespaceGone(e.Object.GetName())
 			wake(ctx, q)
 		},

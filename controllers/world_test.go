@@ -21,6 +21,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // clock is a clock that a test steps.
@@ -105,7 +106,7 @@ func (w *world) restart() {
 	namespace := "keys-" + strings.TrimPrefix(w.name, "key-")
 	installation := &Installation{Client: ownKeys{w.Client, w.name}, KeyNamespace: namespace}
 	w.keys = &SigningKeyReconciler{
-		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
+		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Generate: generate, Recorder: w.events,
 		Projections: projections, Published: NewPublicationTracker(w.clock.now), Nudges: NewNudges(), Metrics: registry,
 	}
 	w.files = &DistributionReconciler{
@@ -189,13 +190,13 @@ func (w *world) settle() {
 
 func (w *world) reconcileKey() {
 	w.Helper()
-	_, err := w.keys.Reconcile(w.Context(), named(w.name))
+	_, err := w.keys.Reconcile(w.Context(), wiring.Named(w.name))
 	w.must(err)
 }
 
 func (w *world) reconcileFile(namespace string) ctrl.Result {
 	w.Helper()
-	result, err := w.files.Reconcile(w.Context(), named(namespace))
+	result, err := w.files.Reconcile(w.Context(), wiring.Named(namespace))
 	w.must(err)
 	return result
 }
