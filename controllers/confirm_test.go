@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/distribution"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -35,16 +37,16 @@ func TestConfirmDoesNotOverwrite(t *testing.T) {
 	leaked := w.signs()
 	w.clock.step(time.Second)
 	ring := w.keyring()
-	truth := &truth{keyNamespace: w.keys.KeyNamespace, now: w.clock.now, projections: w.keys.Projections}
-	truth.api = &between{w.Client, func() {
+	quorum := &distribution.QuorumReader{KeyNamespace: w.keys.KeyNamespace, Now: w.clock.now, Projections: w.keys.Projections}
+	quorum.API = &between{w.Client, func() {
 		w.clock.step(time.Millisecond)
-		p := newProjection(&ring, rotation.Policy{}, []string{leaked}, w.clock.now())
-		p.selector = labels.Everything()
-		w.keys.Projections.set(w.name, p)
+		p := desired.New(&ring, rotation.Policy{}, []string{leaked}, w.clock.now())
+		p.Selector = labels.Everything()
+		w.keys.Projections.Set(w.name, p)
 	}}
-	_, err := truth.confirm(t.Context(), w.name)
+	_, err := quorum.Confirm(t.Context(), w.name)
 	w.must(err)
-	if p, _ := w.keys.Projections.get(w.name); !slices.Contains(p.revoked, leaked) || p.selector.String() != "" {
-		t.Errorf("the revocation and the selector are lost: %v %v", p.revoked, p.selector)
+	if p, _ := w.keys.Projections.Get(w.name); !slices.Contains(p.Revoked, leaked) || p.Selector.String() != "" {
+		t.Errorf("the revocation and the selector are lost: %v %v", p.Revoked, p.Selector)
 	}
 }

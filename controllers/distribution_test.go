@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,21 +9,20 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
-	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // generations are those that the files of a ConfigMap were made from.
 func generations(cm *corev1.ConfigMap) string {
 	all := map[string]int64{}
-	for name, r := range recordsOf(cm) {
+	for name, r := range desired.RecordsOf(cm) {
 		all[name] = r.Generation
 	}
 	return fmt.Sprint(all)
@@ -70,7 +68,7 @@ func TestWhateverIsPlantedIsReplaced(t *testing.T) {
 			got := w.configMap(target)
 			if got == nil || toJSON(t, got.Data) != toJSON(t, good.Data) || len(got.BinaryData) > 0 ||
 				got.Immutable != nil || len(got.OwnerReferences)+len(got.Finalizers) > 0 ||
-				generations(got) != generations(good) || recordsOf(got)[w.name].Digest != recordsOf(good)[w.name].Digest {
+				generations(got) != generations(good) || desired.RecordsOf(got)[w.name].Digest != desired.RecordsOf(good)[w.name].Digest {
 				t.Fatalf("it stands: %s", toJSON(t, got))
 			}
 			silent := []string{"a finalizer", "no label", "no files", "unreadable records"}
@@ -247,42 +245,5 @@ func TestRestoredKeyringReplacesNoNewerFile(t *testing.T) {
 	w.reconcileFile(w.targets[0])
 	if got := w.trusted(w.targets[0]); !slices.Equal(got, trusted) {
 		t.Errorf("%v became %v", trusted, got)
-	}
-}
-
-func TestFileWithoutRoomIsLeftOut(t *testing.T) {
-	large := strings.Repeat("x", mostBytes/2-10)
-	selected := func(text string) projection {
-		return projection{files: keyFiles{keySet: text}, selector: labels.Everything()}
-	}
-	standing := &corev1.ConfigMap{Data: map[string]string{"b.json": large, "c.json": large}}
-	projections := map[string]projection{
-		"a": selected("small"), "b": selected(large), "c": selected(large + "z"), "d": selected(strings.Repeat("y", 30)),
-	}
-	got := compose(time.Now(), place{cm: standing}, projections)
-	if files := slices.Sorted(maps.Keys(got.data)); !slices.Equal(files, []string{"a.json", "a.revoked", "b.json", "b.revoked", "c.json", "c.revoked"}) {
-		t.Errorf("the files are %v", files)
-	}
-	if !slices.Equal(got.leftOut, []string{"d.json"}) || len(got.records) != 3 || got.data["c.json"] != large+"z" {
-		t.Errorf("left out are %v, recorded are %v", got.leftOut, got.records)
-	}
-	standing.Data["d.json"] = ""
-	if got := compose(time.Now(), place{cm: standing}, projections); !slices.Equal(got.leftOut, []string{"a.json"}) {
-		t.Errorf("of those that do not stand, %v are left out", got.leftOut)
-	}
-}
-
-// One SigningKey alone always has room.
-func TestLargestKeySetHasRoom(t *testing.T) {
-	key, err := generate(rotation.KeySpec{Algorithm: "RS256", RSAKeySize: 4096})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ring rotation.Keyring
-	for range rotation.MaxKeys {
-		ring.Keys = append(ring.Keys, rotation.Key{ID: key.ID, State: rotation.Retired, Public: key.Public})
-	}
-	if n := len(filesOf(&ring, rotation.Policy{}, nil).keySet); n < 20<<10 || n > mostBytes/4 {
-		t.Errorf("%d keys of 4,096 bits take %d bytes", rotation.MaxKeys, n)
 	}
 }

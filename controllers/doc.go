@@ -1,3 +1,2 @@
-// Package controllers owns the reconciliation of SigningKeys: the signingkey controller keeps the truth, the signing-key
-// Secret and the status; the distribution controller keeps the ConfigMap of one namespace a work item.
+// Package controllers sets up the controllers of Keywright: what they are and how they work is in the packages below this one.
 package controllers

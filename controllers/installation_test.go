@@ -68,7 +68,7 @@ func TestSecondInstallationLeavesRetainedFiles(t *testing.T) {
 	w.namespace("second-"+w.name, nil)
 	w.restart()
 	w.keys.KeyNamespace, w.files.KeyNamespace = "second-"+w.name, "second-"+w.name
-	w.keys.Installation.KeyNamespace, w.files.truth.keyNamespace = "second-"+w.name, "second-"+w.name
+	w.keys.Installation.KeyNamespace, w.files.Quorum.KeyNamespace = "second-"+w.name, "second-"+w.name
 	w.settle()
 	if !slices.Contains(w.trusted(w.targets[0]), first) {
 		t.Errorf("the second installation took the retained key away: %s", w.configMap(w.targets[0]).Data[w.name+".json"])

@@ -13,6 +13,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/distribution"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -282,7 +283,7 @@ func TestDeletionPolicies(t *testing.T) {
 		w.signingKey() // one of the same name begins anew, beside the tombstones
 		w.settle()
 		w.wantEverywhere(w.signs(), w.standby())
-		if strings.Contains(w.events.text(), "Planted") {
+		if strings.Contains(w.events.text(), "UnexpectedContent") {
 			t.Errorf("a tombstone counts as planted:\n%s", w.events.text())
 		}
 		w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
@@ -329,7 +330,7 @@ func (w *world) wantCleared() {
 			w.Errorf("%s has %q", target, file)
 		}
 	}
-	w.step(entombedFor)
+	w.step(distribution.EntombedFor)
 	for _, target := range w.targets {
 		cm := w.configMap(target)
 		if cm == nil || len(cm.Data) > 0 {

@@ -13,6 +13,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/yaml"
+
+	"github.com/keywright/keywright/controllers/distribution"
+	"github.com/keywright/keywright/controllers/podrefresh"
+	"github.com/keywright/keywright/controllers/signingkey"
 )
 
 const monitoring = "../config/monitoring"
@@ -72,7 +76,9 @@ func TestAlerts(t *testing.T) {
 func TestMonitoringNamesWhatExists(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	descriptions := make(chan *prometheus.Desc, 100)
-	NewMetrics(registry, time.Now)
+	signingkey.NewMetrics(registry, time.Now)
+	distribution.NewMetrics(registry)
+	podrefresh.NewMetrics(registry)
 	registry.Describe(descriptions)
 	close(descriptions)
 	exists := map[string]bool{}

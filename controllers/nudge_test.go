@@ -4,12 +4,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/podrefresh"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
@@ -40,11 +42,11 @@ func (w *world) nudgedAt(pod *corev1.Pod) string {
 }
 
 // nudge lets the nudge controller work until it waits for nothing but the next touch, and then for that.
-func (w *world) nudge(everywhere bool) *NudgeReconciler {
+func (w *world) nudge(everywhere bool) *podrefresh.Reconciler {
 	w.Helper()
-	r := &NudgeReconciler{
+	r := &podrefresh.Reconciler{
 		Client: w.Client, API: w.Client, KeyNamespace: w.keys.KeyNamespace, Everywhere: everywhere, Now: w.clock.now,
-		Nudges: w.keys.Nudges, Metrics: w.keys.Metrics,
+		Requests: w.keys.Refreshes, Metrics: podrefresh.NewMetrics(prometheus.NewRegistry()),
 	}
 	for range 3 {
 		result, err := r.Reconcile(w.Context(), wiring.Named(w.name))
@@ -181,9 +183,9 @@ func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
 	gone := w.mountingPod(w.targets[1], "gone", "")
 	w.revokeActive()
 	w.settle()
-	r := &NudgeReconciler{
+	r := &podrefresh.Reconciler{
 		Client: w.Client, API: w.Client, KeyNamespace: w.keys.KeyNamespace, Everywhere: true, Now: w.clock.now,
-		Nudges: w.keys.Nudges, Metrics: w.keys.Metrics,
+		Requests: w.keys.Refreshes, Metrics: podrefresh.NewMetrics(prometheus.NewRegistry()),
 	}
 	_, err := r.Reconcile(t.Context(), wiring.Named(w.name))
 	w.must(err)

@@ -9,7 +9,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/distribution"
+	"github.com/keywright/keywright/controllers/installation"
+	"github.com/keywright/keywright/controllers/podrefresh"
+	"github.com/keywright/keywright/controllers/publication"
 	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/signingkey"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
@@ -35,20 +41,20 @@ type Process struct {
 
 // Controllers returns new controllers, which remember nothing and share what one hands to another.
 func (p *Process) Controllers() []wiring.Controller {
-	projections, nudges, m := NewProjections(), NewNudges(), NewMetrics(p.Registry, p.Now)
-	installation := &Installation{Client: p.Client, KeyNamespace: p.KeyNamespace, TakeOverFrom: p.TakeOverFrom}
+	projections, nudges := desired.NewStore(), podrefresh.NewRequests()
+	installation := &installation.Installation{Client: p.Client, KeyNamespace: p.KeyNamespace, TakeOverFrom: p.TakeOverFrom}
 	return []wiring.Controller{
-		&SigningKeyReconciler{
+		&signingkey.Reconciler{
 			Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Generate: p.Generate, Recorder: p.Recorder,
-			Projections: projections, Published: NewPublicationTracker(p.Now), Nudges: nudges, Metrics: m, Installation: installation,
+			Projections: projections, Published: publication.NewTracker(p.Now), Refreshes: nudges, Metrics: signingkey.NewMetrics(p.Registry, p.Now), Installation: installation,
 		},
-		&DistributionReconciler{
-			Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Recorder: p.Recorder, Projections: projections,
-			Metrics: m, Installation: installation, Applier: contract.ManagedBy + "-create-" + rand.Text()[:8],
-			truth: &truth{api: p.API, keyNamespace: p.KeyNamespace, now: p.Now, projections: projections},
+		&distribution.Reconciler{
+			Client: p.Client, KeyNamespace: p.KeyNamespace, Now: p.Now, Recorder: p.Recorder, Projections: projections,
+			Metrics: distribution.NewMetrics(p.Registry), Installation: installation, Applier: contract.ManagedBy + "-create-" + rand.Text()[:8],
+			Quorum: &distribution.QuorumReader{API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Projections: projections},
 		},
-		&NudgeReconciler{
-			Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Everywhere: p.NudgePods, Now: p.Now, Nudges: nudges, Metrics: m,
+		&podrefresh.Reconciler{
+			Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Everywhere: p.NudgePods, Now: p.Now, Requests: nudges, Metrics: podrefresh.NewMetrics(p.Registry),
 		},
 	}
 }

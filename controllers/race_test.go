@@ -13,7 +13,13 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/jwk"
+	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/podrefresh"
+	"github.com/keywright/keywright/controllers/publication"
 	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/signingkey"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
@@ -22,22 +28,22 @@ func TestSecondWriteOfTheSameStateLosesTheRace(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
-	read, err := readKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name)
+	read, err := keystore.ReadKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name)
 	w.must(err)
 	secret := w.secret(contract.SigningKeySuffix)
 	for i, lost := range []bool{false, true} {
-		read.ring.Generation++
-		_, err := writeKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, read.object, read.ring)
-		if lostRace(err) != lost {
+		read.Ring.Generation++
+		_, err := keystore.WriteKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, read.Object, read.Ring)
+		if keystore.LostRace(err) != lost {
 			t.Errorf("write %d of the keyring: %v", i+1, err)
 		}
-		next, err := projectSecret(w.keys.KeyNamespace, w.name, &read.ring, rotation.Policy{MaxLifetime: time.Minute}, secret)
+		next, err := keystore.Project(w.keys.KeyNamespace, w.name, &read.Ring, rotation.Policy{MaxLifetime: time.Minute}, secret)
 		w.must(err)
-		if err := createOrUpdate(t.Context(), w.Client, next, secret); lostRace(err) != lost {
+		if err := keystore.CreateOrUpdate(t.Context(), w.Client, next, secret); keystore.LostRace(err) != lost {
 			t.Errorf("write %d of the signing-key Secret: %v", i+1, err)
 		}
 	}
-	if _, err := writeKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, nil, read.ring); !lostRace(err) {
+	if _, err := keystore.WriteKeyring(t.Context(), w.Client, w.keys.KeyNamespace, w.name, nil, read.Ring); !keystore.LostRace(err) {
 		t.Errorf("a second first keyring: %v", err)
 	}
 }
@@ -74,11 +80,11 @@ func (c creating) Create(ctx context.Context, o client.Object, opts ...client.Cr
 }
 
 // stalled returns another controller, whose first look at a Secret is followed by whatever happens.
-func (w *world) stalled(suffix string, happens func()) *SigningKeyReconciler {
-	return &SigningKeyReconciler{
+func (w *world) stalled(suffix string, happens func()) *signingkey.Reconciler {
+	return &signingkey.Reconciler{
 		Installation: w.keys.Installation, Client: w.Client, API: &after{Reader: w.Client, suffix: suffix, do: happens}, KeyNamespace: w.keys.KeyNamespace,
-		Now: w.clock.now, Recorder: w.events, Projections: NewProjections(), Published: NewPublicationTracker(w.clock.now),
-		Nudges: NewNudges(), Metrics: w.keys.Metrics,
+		Now: w.clock.now, Generate: jwk.Generate, Recorder: w.events, Projections: desired.NewStore(), Published: publication.NewTracker(w.clock.now),
+		Refreshes: podrefresh.NewRequests(), Metrics: w.keys.Metrics,
 	}
 }
 

@@ -10,7 +10,9 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/jwk"
 	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/signingkey"
 )
 
 func TestLostKeyringIsRebuiltFromTheSigningKeySecretAlone(t *testing.T) {
@@ -42,7 +44,7 @@ func TestLostKeyringIsRebuiltFromTheSigningKeySecretAlone(t *testing.T) {
 // plantKey adds a key of somebody else to the file of a namespace, with the records left as they are.
 func (w *world) plantKey(namespace string) string {
 	w.Helper()
-	m, err := generate(rotation.KeySpec{Algorithm: "ES256"})
+	m, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
 	w.must(err)
 	cm := w.configMap(namespace)
 	cm.Data[w.name+contract.JWKSSuffix] = `{"keys":[` + string(m.Public) + `]}`
@@ -273,7 +275,7 @@ func TestProgressIsToldNowAndThen(t *testing.T) {
 	if writes != began {
 		t.Error("the status was written for one target of three")
 	}
-	w.clock.step(progressEvery)
+	w.clock.step(signingkey.ProgressEvery)
 	look()
 	if writes != began+1 || w.get().Status.Targets.Summary != "1/3" {
 		t.Errorf("%d writes after a while, and %s", writes-began, w.get().Status.Targets.Summary)

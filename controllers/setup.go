@@ -17,8 +17,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/jwk"
 	"github.com/keywright/keywright/controllers/wiring"
 )
+
+// +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys/status,verbs=update
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-jwks,verbs=get;list;watch;create;patch;update;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete,namespace=keywright-system
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch,namespace=keywright-system
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;patch,namespace=keywright-system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=keywright-controller,verbs=get;update,namespace=keywright-system
 
 // Options are what an operator can set. The zero value of an address means no listener.
 type Options struct {
@@ -122,7 +134,7 @@ func setup(mgr ctrl.Manager, opts Options) error {
 	process := Process{
 		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
 		NudgePods: opts.NudgePods, Now: opts.Now, Recorder: mgr.GetEventRecorder("keywright-controller"), Registry: metrics.Registry,
-		Generate: generate,
+		Generate: jwk.Generate,
 	}
 	for _, c := range process.Controllers() {
 		if err := wiring.Add(mgr, c); err != nil {

@@ -15,7 +15,7 @@ func TestConfigMapDeletedDuringDelete(t *testing.T) {
 	w.settle()
 	cm := w.configMap(w.targets[0])
 	w.must(w.Delete(t.Context(), cm))
-	w.keys.Published.deleted(cm)
+	w.keys.Published.Deleted(cm)
 	w.must(w.Delete(t.Context(), key))
 	w.settle()
 	now := w.configMap(w.targets[0])

@@ -69,9 +69,9 @@ func (w *world) edit(namespace, content string) {
 	cm.Data[w.name+".json"] = content
 	w.must(w.Update(w.Context(), cm))
 	edited := w.configMap(namespace)
-	w.keys.Published.changed(before, edited)
+	w.keys.Published.Changed(before, edited)
 	w.settle()
-	w.keys.Published.changed(edited, w.configMap(namespace))
+	w.keys.Published.Changed(edited, w.configMap(namespace))
 	w.settle()
 }
 
@@ -145,12 +145,12 @@ func TestTargetWhoseConfigMapWasDeletedIsAwaited(t *testing.T) {
 	w.settle()
 	first, cm := w.signs(), w.configMap(w.targets[0])
 	w.must(w.Delete(t.Context(), cm))
-	w.keys.Published.deleted(cm)
+	w.keys.Published.Deleted(cm)
 	w.clock.step(time.Hour)
 	w.reconcileKey()
 	w.want("what signs", w.signs(), first)
 	w.reconcileFile(w.targets[0])
-	w.keys.Published.changed(nil, w.configMap(w.targets[0]))
+	w.keys.Published.Changed(nil, w.configMap(w.targets[0]))
 	w.settle()
 	w.step(11*time.Minute - time.Millisecond)
 	w.want("what signs", w.signs(), first)

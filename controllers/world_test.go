@@ -20,7 +20,15 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/distribution"
+	"github.com/keywright/keywright/controllers/installation"
+	"github.com/keywright/keywright/controllers/jwk"
+	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/podrefresh"
+	"github.com/keywright/keywright/controllers/publication"
 	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/signingkey"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
@@ -69,8 +77,8 @@ type world struct {
 	clock   *clock
 	events  *announced
 	name    string
-	keys    *SigningKeyReconciler
-	files   *DistributionReconciler
+	keys    *signingkey.Reconciler
+	files   *distribution.Reconciler
 	targets []string
 }
 
@@ -102,17 +110,17 @@ func (w *world) namespace(name string, labels map[string]string) {
 
 // restart replaces the controllers by new ones, which remember nothing.
 func (w *world) restart() {
-	registry, projections := NewMetrics(prometheus.NewRegistry(), w.clock.now), NewProjections()
+	projections := desired.NewStore()
 	namespace := "keys-" + strings.TrimPrefix(w.name, "key-")
-	installation := &Installation{Client: ownKeys{w.Client, w.name}, KeyNamespace: namespace}
-	w.keys = &SigningKeyReconciler{
-		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Generate: generate, Recorder: w.events,
-		Projections: projections, Published: NewPublicationTracker(w.clock.now), Nudges: NewNudges(), Metrics: registry,
+	installation := &installation.Installation{Client: ownKeys{w.Client, w.name}, KeyNamespace: namespace}
+	w.keys = &signingkey.Reconciler{
+		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Generate: jwk.Generate, Recorder: w.events,
+		Projections: projections, Published: publication.NewTracker(w.clock.now), Refreshes: podrefresh.NewRequests(), Metrics: signingkey.NewMetrics(prometheus.NewRegistry(), w.clock.now),
 	}
-	w.files = &DistributionReconciler{
-		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
-		Projections: projections, Metrics: registry, Applier: fmt.Sprintf("keywright-create-%p", projections),
-		truth: &truth{api: ownKeys{w.Client, w.name}, keyNamespace: namespace, now: w.clock.now, projections: projections},
+	w.files = &distribution.Reconciler{
+		Installation: installation, Client: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
+		Projections: projections, Metrics: distribution.NewMetrics(prometheus.NewRegistry()), Applier: fmt.Sprintf("keywright-create-%p", projections),
+		Quorum: &distribution.QuorumReader{API: ownKeys{w.Client, w.name}, KeyNamespace: namespace, Now: w.clock.now, Projections: projections},
 	}
 }
 
@@ -211,9 +219,9 @@ func (w *world) step(d time.Duration) {
 // keyring reads the truth.
 func (w *world) keyring() rotation.Keyring {
 	w.Helper()
-	k, err := readKeyring(w.Context(), w.Client, w.keys.KeyNamespace, w.name)
+	k, err := keystore.ReadKeyring(w.Context(), w.Client, w.keys.KeyNamespace, w.name)
 	w.must(err)
-	return k.ring
+	return k.Ring
 }
 
 // secret reads one of the two Secrets, nil if it is gone.

@@ -139,7 +139,7 @@ func (c *controller) rebuild() {
 
 // observed is what the informer shows. It lags, but by less than the propagation delay: that much is assumed.
 func (c *controller) observed() rotation.Observed {
-	o := rotation.Observed{At: c.readAt, Given: c.givenAt(), Lagging: map[string]int{}, Secret: rotation.Secret{
+	o := rotation.Observed{At: c.readAt, HeldSince: c.givenAt(), Lagging: map[string]int{}, Secret: rotation.Secret{
 		Present: c.secretRV != 0, ID: strconv.Itoa(c.secretID), Generation: c.secret.gen, ActiveID: c.secret.active, Published: c.secret.keys,
 	}}
 	ids := c.ring.PublishedIDs()

@@ -13,9 +13,9 @@ type Observed struct {
 	// Lagging counts, for each published key, the awaited targets whose file lacks it. A key that is not in the map is
 	// everywhere.
 	Lagging map[string]int
-	// Given is, for each published key, when the caller last saw an awaited target come to hold it: not before it began to
+	// HeldSince is, for each published key, when the caller last saw an awaited target come to hold it: not before it began to
 	// watch them. What happened to the targets before that, nobody knows, so a Standby waits from there.
-	Given map[string]time.Time
+	HeldSince map[string]time.Time
 	// HandedOver is, for each published key, when this process first handed it to the distribution. A key that is not in the map
 	// was not handed over yet.
 	HandedOver map[string]time.Time

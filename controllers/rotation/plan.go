@@ -137,7 +137,7 @@ func (p *planner) prove(k *Key) {
 	if k.State != Standby || digest == "" || digest == k.Proof || (k.Proof != "" && p.at.Before(k.ProofAt.Add(p.policy.PropagationDelay))) {
 		return
 	}
-	if given := p.observed.Given[k.ID]; given.After(k.PublishedAt) {
+	if given := p.observed.HeldSince[k.ID]; given.After(k.PublishedAt) {
 		k.PublishedAt = given // what was before that, this process does not know
 	}
 	k.Proof, k.ProofAt = digest, p.now

@@ -79,10 +79,10 @@ func TestStandbyWaitsUntilEverybodyIsBoundToKnowIt(t *testing.T) {
 	}
 }
 
-// A target that lost the Standby and got it back between two plans shows in Given alone.
+// A target that lost the Standby and got it back between two plans shows in HeldSince alone.
 func TestStandbyWaitsFromWhenATargetWasLastGivenIt(t *testing.T) {
 	s := ready(t)
-	s.seen.Given = map[string]time.Time{"k2": epoch.Add(50 * time.Minute)}
+	s.seen.HeldSince = map[string]time.Time{"k2": epoch.Add(50 * time.Minute)}
 	s.pass(65 * time.Minute)
 	s.wantActive("k1")
 	s.pass(time.Minute)
@@ -420,7 +420,7 @@ func TestProofIsRenewedNowAndThen(t *testing.T) {
 		t.Errorf("it is renewed with each change: %q", proof())
 	}
 	given := s.time().Add(-time.Second)
-	s.seen.Given = map[string]time.Time{s.ring.Standby().ID: given}
+	s.seen.HeldSince = map[string]time.Time{s.ring.Standby().ID: given}
 	s.pass(time.Nanosecond)
 	if proof() != "b" || !s.ring.Standby().PublishedAt.Equal(given) {
 		t.Errorf("proof %q, published %v", proof(), s.ring.Standby().PublishedAt)

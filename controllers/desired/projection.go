@@ -1,0 +1,68 @@
+package desired
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// Projection is what the distribution knows of one SigningKey: what its files must be, and where.
+type Projection struct {
+	// Generation of the keyring that the files were made from.
+	Generation int64
+	Files      Files
+	// Tombstone is the key set of a namespace that is to trust nobody any more.
+	Tombstone string
+	// Revoked keys must be in no file, whatever else holds.
+	Revoked []string
+	// Selector selects the targets. It is nil for a keyring that was retained, when nobody is given the files anew, and while the
+	// spec's selector is invalid: the keyring then counts wherever its file stands.
+	Selector labels.Selector
+	// KeyNamespace is a target whatever the selector says, empty if there are no targets.
+	KeyNamespace string
+	// KeepFor is how long a namespace that is no longer selected keeps its file.
+	KeepFor time.Duration
+	// Frozen leaves every key set as it is, but for revoked keys: the keyring cannot be trusted or read.
+	Frozen bool
+	// Confirmed is when the keyring was last read from the API server itself.
+	Confirmed time.Time
+}
+
+// New projects a keyring that was just read or written. alsoRevoked are revoked keys that it does not record.
+func New(ring *rotation.Keyring, policy rotation.Policy, alsoRevoked []string, now time.Time) Projection {
+	return Projection{
+		Generation: ring.Generation, Files: FilesOf(ring, policy, alsoRevoked), Revoked: RevokedIDs(ring, alsoRevoked),
+		Tombstone: string(issuerfiles.Tombstone(tombstoneAlgorithm(ring, policy))), Confirmed: now,
+	}
+}
+
+// NewFrozen leaves what stands as it is, but for revoked keys.
+func NewFrozen(revoked []string, keyNamespace string, now time.Time) Projection {
+	return Projection{
+		Frozen: true, Revoked: revoked, KeyNamespace: keyNamespace, Confirmed: now,
+		Files: Files{Revoked: string(issuerfiles.Revoked{KeyIDs: revoked}.Encode())},
+	}
+}
+
+// Selects reports whether a namespace is a target.
+func (p *Projection) Selects(namespace string, of labels.Set) bool {
+	return p.KeyNamespace != "" && namespace == p.KeyNamespace || p.Selector != nil && p.Selector.Matches(of)
+}
+
+// same reports whether two projections ask for the same files. Being confirmed again changes nothing.
+func (p Projection) same(o Projection) bool {
+	return p.Generation == o.Generation && p.Files == o.Files && p.Tombstone == o.Tombstone && p.KeepFor == o.KeepFor &&
+		p.Frozen == o.Frozen && p.KeyNamespace == o.KeyNamespace && slices.Equal(p.Revoked, o.Revoked) &&
+		selectorString(p.Selector) == selectorString(o.Selector)
+}
+
+func selectorString(s labels.Selector) string {
+	if s == nil {
+		return "retained"
+	}
+	return "selected:" + s.String()
+}

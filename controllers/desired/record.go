@@ -1,0 +1,66 @@
+package desired
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/keywright/keywright/api/contract"
+)
+
+// Record is what contract.ProjectionsAnnotation says of the files of one SigningKey in a ConfigMap.
+type Record struct {
+	// Generation of the keyring that the files were made from.
+	Generation int64 `json:"generation"`
+	// DeselectedAt is since when the namespace is no longer selected.
+	DeselectedAt *time.Time `json:"deselectedAt,omitempty"`
+	// TakenAwayAt is since when the key set is a tombstone.
+	TakenAwayAt *time.Time `json:"takenAwayAt,omitempty"`
+	// Writes counts the versions of the key set that the controller knows of: its own, and those of others that it replaced. A
+	// watcher for whom it jumps has missed some.
+	Writes int64 `json:"writes"`
+	// Digest of the key set, and RevokedDigest of the revocation list, as the controller wrote them: the first 64 bits of the
+	// SHA-256.
+	Digest        string `json:"digest"`
+	RevokedDigest string `json:"revokedDigest,omitempty"`
+}
+
+// MaxWrites is more than any file sees.
+const MaxWrites = 1 << 40
+
+// Digest returns the first 64 bits of the SHA-256 of a file, in hexadecimal.
+func Digest(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:8])
+}
+
+// RecordsOf reads the annotation of a ConfigMap, nothing if somebody made it unreadable.
+func RecordsOf(cm *corev1.ConfigMap) map[string]Record {
+	records := map[string]Record{}
+	if cm == nil || json.Unmarshal([]byte(cm.Annotations[contract.ProjectionsAnnotation]), &records) != nil {
+		return map[string]Record{}
+	}
+	return records
+}
+
+// EncodeRecords returns the annotation that RecordsOf reads. Equal records are equal bytes.
+func EncodeRecords(records map[string]Record) (string, error) {
+	b, err := json.Marshal(records)
+	return string(b), err
+}
+
+// Equal reports whether two records say the same.
+func (r Record) Equal(b Record) bool {
+	return r.Generation == b.Generation && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest &&
+		sameTime(r.DeselectedAt, b.DeselectedAt) && sameTime(r.TakenAwayAt, b.TakenAwayAt)
+}
+
+func sameTime(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(*b)
+}

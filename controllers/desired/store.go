@@ -1,0 +1,100 @@
+package desired
+
+import (
+	"sync"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+)
+
+// Store hands what the signingkey controller decides to the distribution controller, within one process. Nothing
+// in it is a truth: a restart fills it again from the keyrings.
+type Store struct {
+	mu     sync.RWMutex
+	byName map[string]Projection
+	// changed is called without the lock when files must change.
+	changed func(urgent bool)
+}
+
+// NewStore returns an empty store.
+func NewStore() *Store {
+	return &Store{byName: map[string]Projection{}, changed: func(bool) {}}
+}
+
+// OnChange sets what is called when files must change. urgent changes, revocations, go first.
+func (s *Store) OnChange(f func(urgent bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = f
+}
+
+// Set stores the projection of one SigningKey. A lower generation of a keyring that was not read later does not replace
+// a higher one.
+func (s *Store) Set(name string, p Projection) {
+	s.mu.Lock()
+	old, had := s.byName[name]
+	if had && p.Generation < old.Generation && p.Confirmed.Before(old.Confirmed) {
+		s.mu.Unlock()
+		return
+	}
+	s.byName[name] = p
+	changed := s.changed
+	s.mu.Unlock()
+	if !had || !old.same(p) {
+		changed(len(p.Revoked) > len(old.Revoked) || issuerfiles.TrustsNobody(p.Files.KeySet))
+	}
+}
+
+// Replace stores a projection in place of the one that it was made from. If another one came meanwhile, that one stays: it is of a
+// later reading, and may know of revocations that no keyring records.
+func (s *Store) Replace(name string, was, p Projection) {
+	s.mu.Lock()
+	old, had := s.byName[name]
+	if !had || !old.Confirmed.Equal(was.Confirmed) || !old.same(was) {
+		s.mu.Unlock()
+		return
+	}
+	s.byName[name] = p
+	changed := s.changed
+	s.mu.Unlock()
+	if !old.same(p) {
+		changed(issuerfiles.TrustsNobody(p.Files.KeySet))
+	}
+}
+
+// Drop forgets a name that has neither SigningKey nor keyring.
+func (s *Store) Drop(name string) {
+	s.mu.Lock()
+	_, had := s.byName[name]
+	delete(s.byName, name)
+	changed := s.changed
+	s.mu.Unlock()
+	if had {
+		changed(false)
+	}
+}
+
+// Get returns the projection of one SigningKey, and whether there is one.
+func (s *Store) Get(name string) (Projection, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p, ok := s.byName[name]
+	return p, ok
+}
+
+// None reports whether there is no projection.
+func (s *Store) None() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.byName) == 0
+}
+
+// All returns every projection by name. The map is the caller's.
+func (s *Store) All() map[string]Projection {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make(map[string]Projection, len(s.byName))
+	for name, p := range s.byName {
+		all[name] = p
+	}
+	return all
+}

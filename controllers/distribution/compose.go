@@ -1,0 +1,253 @@
+package distribution
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/controllers/desired"
+)
+
+// place is one namespace with what stands there.
+type place struct {
+	namespace string
+	labels    labels.Set
+	// cm is the ConfigMap that stands, nil if there is none.
+	cm *corev1.ConfigMap
+}
+
+// composition is what the ConfigMap of one namespace must hold: the union of all SigningKeys that have files there.
+type composition struct {
+	now     time.Time
+	data    map[string]string
+	records map[string]desired.Record
+	// was are the records of what stands there.
+	was map[string]desired.Record
+	// unexpected are the files that stand there and that this controller did not write, sorted.
+	unexpected []string
+	// leftOut are the files for which there is no room, sorted.
+	leftOut []string
+	// entombed are the names of tombstones that no SigningKey answers for.
+	entombed map[string]bool
+	// wake is when a file is to be taken away, zero for never.
+	wake time.Time
+}
+
+// compose decides what the ConfigMap of a namespace must hold. Trust is taken away by a tombstone, never by an absence: verifiers
+// keep the last good file when one vanishes.
+func compose(now time.Time, at place, projections map[string]desired.Projection) composition {
+	c := composition{
+		now: now, data: map[string]string{}, records: map[string]desired.Record{}, entombed: map[string]bool{}, was: desired.RecordsOf(at.cm),
+	}
+	var standing map[string]string
+	if at.cm != nil {
+		standing = at.cm.Data
+	}
+	for name, p := range projections {
+		c.add(name, &p, p.Selects(at.namespace, at.labels), standing)
+	}
+	var unanswered []string
+	for file, content := range standing {
+		name, ok := signingKeyOfFile(file)
+		if _, answered := projections[name]; ok && answered {
+			continue
+		}
+		if strings.HasSuffix(file, contract.JWKSSuffix) {
+			unanswered = append(unanswered, name)
+		}
+		if was := c.was[name]; desired.Digest(content) != was.Digest && desired.Digest(content) != was.RevokedDigest {
+			c.unexpected = append(c.unexpected, file)
+		}
+	}
+	slices.Sort(c.unexpected)
+	c.entombAll(unanswered, standing)
+	c.fit(standing)
+	c.count(standing)
+	return c
+}
+
+// add decides about the files of one SigningKey.
+func (c *composition) add(name string, p *desired.Projection, selected bool, standing map[string]string) {
+	content, stands := standing[name+contract.JWKSSuffix]
+	was, recorded := c.was[name]
+	switch {
+	case p.Frozen:
+		c.freeze(name, p, selected, standing)
+		return
+	case selected:
+		c.put(name, p, desired.Record{Generation: p.Generation})
+	case stands && issuerfiles.TrustsNobody(content):
+		was.Generation = min(was.Generation, p.Generation)
+		c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = content, p.Files.Revoked
+		c.records[name] = c.takenAway(was)
+		return
+	case stands:
+		c.keep(name, p, was)
+	default:
+		return
+	}
+	if stands && content != c.data[name+contract.JWKSSuffix] && (!recorded || was.Generation > p.Generation || was.Digest != desired.Digest(content)) {
+		c.unexpected = append(c.unexpected, name+contract.JWKSSuffix)
+	}
+}
+
+// freeze keeps a key set as it stands, but for revoked keys, which are named in the key namespace in any case: issuers whose
+// Secret cannot be written learn it there.
+func (c *composition) freeze(name string, p *desired.Projection, selected bool, standing map[string]string) {
+	was, recorded := c.was[name]
+	content, stands := standing[name+contract.JWKSSuffix]
+	if stands {
+		clean, _ := issuerfiles.Without([]byte(content), p.Revoked)
+		c.data[name+contract.JWKSSuffix] = string(clean)
+	}
+	list, listed := standing[name+contract.RevokedSuffix]
+	if p.Files.Revoked != "" && (stands || selected) {
+		list, listed = p.Files.Revoked, true
+	}
+	if listed {
+		c.data[name+contract.RevokedSuffix] = list
+	}
+	if recorded || stands || listed {
+		c.records[name] = was
+	}
+}
+
+func (c *composition) wakeAt(at time.Time) {
+	if c.wake.IsZero() || at.Before(c.wake) {
+		c.wake = at
+	}
+}
+
+// mostBytes is how many bytes of files a ConfigMap may hold: 1 MiB, less what names and records take up.
+const mostBytes = 1<<20 - 64<<10
+
+// fit leaves out files that do not stand yet until the others have room, so that one SigningKey too many takes nothing from those
+// that are in use. What stands was let in by the API server.
+func (c *composition) fit(standing map[string]string) {
+	total := 0
+	for _, content := range c.data {
+		total += len(content)
+	}
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(c.records))) {
+		keySet, list := name+contract.JWKSSuffix, name+contract.RevokedSuffix
+		if _, stands := standing[keySet]; total <= mostBytes || stands && !c.entombed[name] {
+			continue
+		}
+		total -= len(c.data[keySet]) + len(c.data[list])
+		delete(c.data, keySet)
+		delete(c.data, list)
+		delete(c.records, name)
+		c.leftOut = append(c.leftOut, keySet)
+	}
+	slices.Sort(c.leftOut)
+}
+
+// count brings the counters of the files that change up to date.
+func (c *composition) count(standing map[string]string) {
+	for name, r := range c.records {
+		before := c.was[name]
+		content, stands := standing[name+contract.JWKSSuffix]
+		next, has := c.data[name+contract.JWKSSuffix]
+		r.Writes, r.Digest, r.RevokedDigest = before.Writes, desired.Digest(next), desired.Digest(c.data[name+contract.RevokedSuffix])
+		if r.Writes < 0 || r.Writes > desired.MaxWrites {
+			r.Writes = 0 // somebody else wrote that
+		}
+		if has && (!stands || content != next) {
+			r.Writes++
+		}
+		if stands && desired.Digest(content) != before.Digest {
+			r.Writes++ // of somebody else
+		}
+		c.records[name] = r
+	}
+}
+
+func (c *composition) put(name string, p *desired.Projection, r desired.Record) {
+	c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = p.Files.KeySet, p.Files.Revoked
+	if issuerfiles.TrustsNobody(p.Files.KeySet) {
+		r.TakenAwayAt = c.was[name].TakenAwayAt
+		r = c.takenAway(r)
+	}
+	c.records[name] = r
+}
+
+// keep keeps the files of a namespace that is not selected up to date: for keepFor after it was seen to be deselected, or for as
+// long as the keyring is retained. Then the key set becomes a tombstone, and stays, so that pods that still run hear of it.
+func (c *composition) keep(name string, p *desired.Projection, was desired.Record) {
+	if p.Selector == nil {
+		c.put(name, p, desired.Record{Generation: p.Generation, DeselectedAt: was.DeselectedAt})
+		return
+	}
+	since := c.now.UTC().Truncate(time.Second)
+	if was.DeselectedAt != nil && !was.DeselectedAt.After(c.now) {
+		since = *was.DeselectedAt
+	}
+	r := desired.Record{Generation: p.Generation, DeselectedAt: &since}
+	// The recorded second began up to a second before the deselection was seen.
+	end := since.Add(p.KeepFor + time.Second)
+	if c.now.Before(end) {
+		c.put(name, p, r)
+		c.wakeAt(end)
+		return
+	}
+	c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = p.Tombstone, p.Files.Revoked
+	c.records[name] = c.takenAway(r)
+}
+
+// stands reports whether cm, from which it was composed, is what the composition asks for.
+func (c *composition) stands(cm *corev1.ConfigMap) bool {
+	return cm != nil && maps.Equal(cm.Data, c.data) && len(cm.BinaryData) == 0 && len(cm.OwnerReferences) == 0 &&
+		len(cm.Finalizers) == 0 && cm.Immutable == nil && cm.Labels[contract.ManagedByLabel] == contract.ManagedBy &&
+		maps.EqualFunc(c.was, c.records, desired.Record.Equal)
+}
+
+// signingKeyOfFile returns the name of the SigningKey that a file of the ConfigMap belongs to.
+func signingKeyOfFile(file string) (string, bool) {
+	for _, suffix := range []string{contract.JWKSSuffix, contract.RevokedSuffix} {
+		if name, ok := strings.CutSuffix(file, suffix); ok {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// unanswered returns the names of the files that no projection answers for.
+func unanswered(cm *corev1.ConfigMap, projections map[string]desired.Projection) []string {
+	var names []string
+	if cm == nil {
+		return nil
+	}
+	for file := range cm.Data {
+		name, ok := signingKeyOfFile(file)
+		if _, answered := projections[name]; ok && !answered && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// doubtful returns the names whose projection may be older than the file that stands, or than one that stood: the file
+// bears a higher generation, or none while the keyring was not read for a while. A controller that was paused while
+// another one led must not write what it remembers.
+func doubtful(now time.Time, c composition, projections map[string]desired.Projection) []string {
+	const fresh = 5 * time.Second
+	var names []string
+	for name := range c.records {
+		p, answered := projections[name]
+		if p.Frozen || !answered {
+			continue
+		}
+		r, recorded := c.was[name]
+		if r.Generation > p.Generation || (!recorded && now.Sub(p.Confirmed) > fresh) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

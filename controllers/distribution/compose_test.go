@@ -1,0 +1,53 @@
+package distribution
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/jwk"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+func TestFileWithoutRoomIsLeftOut(t *testing.T) {
+	large := strings.Repeat("x", mostBytes/2-10)
+	selected := func(text string) desired.Projection {
+		return desired.Projection{Files: desired.Files{KeySet: text}, Selector: labels.Everything()}
+	}
+	standing := &corev1.ConfigMap{Data: map[string]string{"b.json": large, "c.json": large}}
+	projections := map[string]desired.Projection{
+		"a": selected("small"), "b": selected(large), "c": selected(large + "z"), "d": selected(strings.Repeat("y", 30)),
+	}
+	got := compose(time.Now(), place{cm: standing}, projections)
+	if files := slices.Sorted(maps.Keys(got.data)); !slices.Equal(files, []string{"a.json", "a.revoked", "b.json", "b.revoked", "c.json", "c.revoked"}) {
+		t.Errorf("the files are %v", files)
+	}
+	if !slices.Equal(got.leftOut, []string{"d.json"}) || len(got.records) != 3 || got.data["c.json"] != large+"z" {
+		t.Errorf("left out are %v, recorded are %v", got.leftOut, got.records)
+	}
+	standing.Data["d.json"] = ""
+	if got := compose(time.Now(), place{cm: standing}, projections); !slices.Equal(got.leftOut, []string{"a.json"}) {
+		t.Errorf("of those that do not stand, %v are left out", got.leftOut)
+	}
+}
+
+// One SigningKey alone always has room.
+func TestLargestKeySetHasRoom(t *testing.T) {
+	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "RS256", RSAKeySize: 4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ring rotation.Keyring
+	for range rotation.MaxKeys {
+		ring.Keys = append(ring.Keys, rotation.Key{ID: key.ID, State: rotation.Retired, Public: key.Public})
+	}
+	if n := len(desired.FilesOf(&ring, rotation.Policy{}, nil).KeySet); n < 20<<10 || n > mostBytes/4 {
+		t.Errorf("%d keys of 4,096 bits take %d bytes", rotation.MaxKeys, n)
+	}
+}

@@ -1,0 +1,103 @@
+package distribution
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// QuorumReader asks the API server itself, for the few decisions that neither memory nor a cache may make.
+type QuorumReader struct {
+	API client.Reader
+	// KeyNamespace holds the Secrets.
+	KeyNamespace string
+	// Now is the clock.
+	Now func() time.Time
+	// Projections is what the signingkey controller decided.
+	Projections *desired.Store
+
+	mu       sync.Mutex
+	names    map[string]bool
+	listedAt time.Time
+}
+
+// namesFor is how long a list of names serves: after a start every namespace asks for it.
+const namesFor = time.Second
+
+// Confirm reads keyring and signing-key Secret of one SigningKey, and stores the projection that they make. It reports
+// whether the keyring may be believed: it exists and is at least as new as the Secret.
+func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
+	before := q.Now()
+	held, _ := q.Projections.Get(name)
+	keyring, err := keystore.ReadKeyring(ctx, q.API, q.KeyNamespace, name)
+	if err != nil || keyring.Object == nil {
+		return false, err
+	}
+	secret, err := keystore.ReadSigningKey(ctx, q.API, q.KeyNamespace, name)
+	if err != nil {
+		return false, err
+	}
+	if secret != nil && keystore.Generation(secret) > keyring.Ring.Generation {
+		return false, nil
+	}
+	fresh := desired.New(&keyring.Ring, rotation.Policy{}, held.Revoked, before)
+	fresh.Selector, fresh.KeyNamespace, fresh.KeepFor, fresh.Frozen = held.Selector, held.KeyNamespace, held.KeepFor, held.Frozen
+	q.Projections.Replace(name, held, fresh)
+	return true, nil
+}
+
+// Known returns every name that has a SigningKey, a keyring or a signing-key Secret.
+func (q *QuorumReader) Known(ctx context.Context) (map[string]bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.Now()
+	if q.names != nil && now.Sub(q.listedAt) < namesFor {
+		return q.names, nil
+	}
+	names, err := q.listNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.names, q.listedAt = names, now
+	return names, nil
+}
+
+func (q *QuorumReader) listNames(ctx context.Context) (map[string]bool, error) {
+	names := map[string]bool{}
+	keys := metav1.PartialObjectMetadataList{}
+	keys.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKeyList"))
+	if err := q.list(ctx, &keys); err != nil {
+		return nil, err
+	}
+	for i := range keys.Items {
+		names[keys.Items[i].Name] = true
+	}
+	secrets := metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := q.list(ctx, &secrets, client.InNamespace(q.KeyNamespace)); err != nil {
+		return nil, err
+	}
+	for i := range secrets.Items {
+		if name, ok := keystore.SigningKeyOf(secrets.Items[i].Name); ok {
+			names[name] = true
+		}
+	}
+	return names, nil
+}
+
+func (q *QuorumReader) list(ctx context.Context, list *metav1.PartialObjectMetadataList, opts ...client.ListOption) error {
+	if err := q.API.List(ctx, list, opts...); err != nil {
+		return fmt.Errorf("list %s: %w", list.Kind, err)
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package distribution
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/installation"
+	"github.com/keywright/keywright/controllers/keystore"
+)
+
+// Reconciler keeps the ConfigMap of public keys of one namespace a work item: the union of all SigningKeys
+// that have a file there, in one write.
+type Reconciler struct {
+	// Client reads Namespaces and ConfigMaps from the cache, and writes.
+	Client client.Client
+	// KeyNamespace holds the keyrings.
+	KeyNamespace string
+	// Now is the clock.
+	Now func() time.Time
+	// Recorder writes events.
+	Recorder events.EventRecorder
+	// Projections is what the signingkey controller decided.
+	Projections *desired.Store
+	// Metrics counts writes.
+	Metrics *Metrics
+	// Installation knows whether another one reconciles the SigningKeys of this cluster.
+	Installation *installation.Installation
+	// Applier is the field manager that creates. It differs from process to process, so that of two controllers which
+	// create at once the second gets a conflict.
+	Applier string
+	// Quorum reads from the API server itself what neither memory nor a cache may decide.
+	Quorum *QuorumReader
+
+	// written is the resource version that this process wrote last, by namespace.
+	written sync.Map
+}
+
+// unansweredWait is when to look again at a file whose name exists but was not yet read by the signingkey controller.
+const unansweredWait = time.Second
+
+// Reconcile brings the ConfigMap of one namespace to what all projections ask for.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var namespace metav1.PartialObjectMetadata
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Client.Get(ctx, req.NamespacedName, &namespace)
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.Projections.None() { // else this installation reconciles SigningKeys
+		if owner, err := r.Installation.Owner(ctx); err != nil || owner != "" {
+			return ctrl.Result{RequeueAfter: time.Minute}, err // reported for each SigningKey
+		}
+	}
+	cm, err := r.standing(ctx, req.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if namespace.DeletionTimestamp != nil && (cm == nil || cm.Immutable != nil && *cm.Immutable) {
+		return ctrl.Result{}, nil // nothing can be created there any more; what stands can be updated
+	}
+	if another, err := r.another(ctx, cm); err != nil || another {
+		return ctrl.Result{RequeueAfter: time.Minute}, err
+	}
+	want, wait, err := r.compose(ctx, place{req.Name, namespace.Labels, cm})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	err = r.write(ctx, req.Name, cm, want)
+	if keystore.LostRace(err) {
+		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
+	}
+	if err == nil && len(want.leftOut) > 0 {
+		err = fmt.Errorf("no room in ConfigMap %s/%s for %s: a ConfigMap holds 1 MiB; let fewer SigningKeys select this namespace",
+			req.Name, contract.JWKSConfigMap, strings.Join(want.leftOut, ", "))
+	}
+	return ctrl.Result{RequeueAfter: wait}, err
+}
+
+// standing returns the ConfigMap that stands in a namespace as the cache shows it, or nil.
+func (r *Reconciler) standing(ctx context.Context, namespace string) (*corev1.ConfigMap, error) {
+	var cm corev1.ConfigMap
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return &cm, err
+}
+
+// compose settles what memory cannot know, then composes. It also returns when to look again, 0 for never.
+func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.Duration, error) {
+	now, cm := r.Now(), at.cm
+	projections := r.Projections.All()
+	var wait time.Duration
+	if unknown := unanswered(cm, projections); len(unknown) > 0 {
+		exists, err := r.Quorum.Known(ctx)
+		if err != nil {
+			return composition{}, 0, err
+		}
+		for _, name := range unknown {
+			if exists[name] {
+				projections[name] = desired.Projection{Frozen: true}
+				wait = unansweredWait
+			}
+		}
+	}
+	want := compose(now, at, projections)
+	if r.asWanted(cm, want) {
+		return want, want.wakeIn(now, wait), nil
+	}
+	for _, name := range doubtful(now, want, projections) {
+		believed, err := r.Quorum.Confirm(ctx, name)
+		if err != nil {
+			return composition{}, 0, err
+		}
+		held, _ := r.Projections.Get(name)
+		if !believed {
+			held.Frozen, wait = true, unansweredWait
+		}
+		projections[name] = held
+	}
+	want = compose(now, at, projections)
+	return want, want.wakeIn(now, wait), nil
+}
+
+func (c *composition) wakeIn(now time.Time, wait time.Duration) time.Duration {
+	if c.wake.IsZero() {
+		return wait
+	}
+	until := max(c.wake.Sub(now), time.Millisecond)
+	if wait == 0 {
+		return until
+	}
+	return min(wait, until)
+}
+
+// asWanted reports whether nothing is to be written.
+func (r *Reconciler) asWanted(cm *corev1.ConfigMap, want composition) bool {
+	if cm == nil {
+		return len(want.data) == 0
+	}
+	return want.stands(cm) && cm.Annotations[contract.KeyNamespaceAnnotation] == r.KeyNamespace
+}
+
+// another reports whether a ConfigMap is that of another installation, and this one has nothing that it could hold: neither SigningKeys nor
+// Secrets. What the other one has retained is then left alone. Where this one has something, a forged name of another changes nothing.
+func (r *Reconciler) another(ctx context.Context, cm *corev1.ConfigMap) (bool, error) {
+	if cm == nil || r.Installation.May(cm.Annotations[contract.KeyNamespaceAnnotation]) {
+		return false, nil
+	}
+	names, err := r.Quorum.Known(ctx)
+	return len(names) == 0, err
+}
+
+// write brings what stands to what is wanted with one write, or none.
+func (r *Reconciler) write(ctx context.Context, namespace string, cm *corev1.ConfigMap, want composition) error {
+	if r.asWanted(cm, want) {
+		return nil
+	}
+	annotation, err := desired.EncodeRecords(want.records)
+	if err != nil {
+		return fmt.Errorf("encode the records of %s: %w", namespace, err)
+	}
+	switch {
+	case cm == nil:
+		err = r.create(ctx, namespace, want, annotation)
+		r.Metrics.wrote("create", err)
+	case cm.Immutable != nil && *cm.Immutable:
+		err = r.Client.Delete(ctx, cm, client.Preconditions{UID: &cm.UID, ResourceVersion: &cm.ResourceVersion})
+		r.Metrics.wrote("delete", err)
+	default:
+		err = r.update(ctx, cm, want, annotation)
+		r.Metrics.wrote("update", err)
+	}
+	if err != nil {
+		return fmt.Errorf("write ConfigMap %s/%s: %w", namespace, contract.JWKSConfigMap, err)
+	}
+	r.reportUnexpected(ctx, cm, want)
+	return nil
+}
+
+// create applies instead of posting: creation by name can then be granted by name.
+func (r *Reconciler) create(ctx context.Context, namespace string, want composition, annotation string) error {
+	apply := applycorev1.ConfigMap(contract.JWKSConfigMap, namespace).
+		WithLabels(map[string]string{contract.ManagedByLabel: contract.ManagedBy}).
+		WithAnnotations(map[string]string{contract.ProjectionsAnnotation: annotation, contract.KeyNamespaceAnnotation: r.KeyNamespace}).
+		WithData(want.data)
+	return r.Client.Apply(ctx, apply, client.FieldOwner(r.Applier))
+}
+
+// update replaces the whole ConfigMap with the resource version that was read. Labels and annotations of others stay: no
+// pod sees them. Owner references and finalizers go: they could take the files away, or keep them from being renewed.
+func (r *Reconciler) update(ctx context.Context, cm *corev1.ConfigMap, want composition, annotation string) error {
+	next := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID, ResourceVersion: cm.ResourceVersion,
+			Labels: cloned(cm.Labels), Annotations: cloned(cm.Annotations),
+			ManagedFields: []metav1.ManagedFieldsEntry{{}}, // not tracked: nobody owns a field of it but this controller
+		},
+		Data: want.data,
+	}
+	next.Labels[contract.ManagedByLabel] = contract.ManagedBy
+	next.Annotations[contract.ProjectionsAnnotation], next.Annotations[contract.KeyNamespaceAnnotation] = annotation, r.KeyNamespace
+	if err := r.Client.Update(ctx, next); err != nil {
+		return err
+	}
+	r.written.Store(cm.Namespace, next.ResourceVersion)
+	if !maps.Equal(next.Data, want.data) {
+		return keystore.ErrRewritten
+	}
+	return nil
+}
+
+func cloned(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return maps.Clone(m)
+}
+
+// reportUnexpected says that somebody else had written to the ConfigMap.
+func (r *Reconciler) reportUnexpected(ctx context.Context, cm *corev1.ConfigMap, want composition) {
+	if cm == nil {
+		return
+	}
+	unexpected := want.unexpected
+	if len(cm.BinaryData) > 0 {
+		unexpected = append(unexpected, "binaryData")
+	}
+	if cm.Immutable != nil {
+		unexpected = append(unexpected, "immutable")
+	}
+	if len(cm.OwnerReferences) > 0 {
+		unexpected = append(unexpected, "ownerReferences")
+	}
+	if len(unexpected) == 0 {
+		return
+	}
+	const most = 5
+	text := strings.Join(unexpected[:min(len(unexpected), most)], ", ")
+	r.Metrics.unexpected.Inc()
+	log.FromContext(ctx).Info("Replaced unexpected content", "unexpected", text, "count", len(unexpected))
+	r.Recorder.Eventf(cm, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
+		"Replaced what Keywright had not written: %s (%d in all). Only Keywright may write this ConfigMap", text, len(unexpected))
+}

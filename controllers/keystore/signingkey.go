@@ -1,0 +1,144 @@
+package keystore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/jwk"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// ReadSigningKey gets the signing-key Secret from the API server itself, nil if there is none.
+func ReadSigningKey(ctx context.Context, api client.Reader, namespace, name string) (*corev1.Secret, error) {
+	var s corev1.Secret
+	key := client.ObjectKey{Namespace: namespace, Name: name + contract.SigningKeySuffix}
+	if err := api.Get(ctx, key, &s); apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("get the signing-key Secret %s: %w", key, err)
+	}
+	return &s, nil
+}
+
+// Generation is the keyring generation that a signing-key Secret was made from, 0 if it does not say.
+func Generation(s *corev1.Secret) int64 {
+	g, err := strconv.ParseInt(s.Annotations[contract.GenerationAnnotation], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return g
+}
+
+// Observe says what a signing-key Secret holds.
+func Observe(s *corev1.Secret) rotation.Secret {
+	if s == nil {
+		return rotation.Secret{}
+	}
+	return rotation.Secret{
+		Present:    true,
+		ID:         string(s.UID),
+		Generation: Generation(s),
+		ActiveID:   issuerfiles.KeyID(s.Data[contract.ActiveFile]),
+		Published:  issuerfiles.KeyIDs(s.Data[contract.JWKSFile]),
+	}
+}
+
+// Project makes the signing-key Secret from the keyring.
+func Project(namespace, name string, ring *rotation.Keyring, p rotation.Policy, was *corev1.Secret) (*corev1.Secret, error) {
+	s := newSecret(namespace, name, contract.SigningKeySuffix, contract.RoleSigningKey, was)
+	s.Annotations[contract.GenerationAnnotation] = strconv.FormatInt(ring.Generation, 10)
+	issuing := ring.IssuingPolicy(p)
+	files := issuerfiles.Files{
+		KeySet: []byte(desired.FilesOf(ring, p, nil).KeySet), Revoked: issuerfiles.Revoked{KeyIDs: desired.RevokedIDs(ring, nil)},
+		Policy: issuerfiles.Policy{
+			SigningKey: name, Algorithm: issuing.Algorithm, MaxLifetime: issuing.MaxLifetime, ClockSkew: issuing.ClockSkew,
+			NextRotation: issuing.NextRotation,
+		},
+	}
+	if a := ring.Active(); a != nil {
+		files.Active = issuerfiles.PrivateJWK(a.Private)
+	}
+	var err error
+	s.Data, err = files.Encode()
+	return s, err
+}
+
+// Same reports whether writing want would change nothing.
+func Same(was, want *corev1.Secret) bool {
+	return was != nil && maps.EqualFunc(was.Data, want.Data, bytes.Equal) && containsAll(was.Labels, want.Labels) &&
+		containsAll(was.Annotations, want.Annotations)
+}
+
+func containsAll(have, want map[string]string) bool {
+	for k, v := range want {
+		if have[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Rebuild makes a keyring from the signing-key Secret alone, never from a ConfigMap.
+func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
+	var active *rotation.Key
+	if b, ok := s.Data[contract.ActiveFile]; ok {
+		k, err := jwk.Parse(b)
+		if err != nil || len(k.Private) == 0 {
+			return rotation.Keyring{}, &UnreadableError{name: s.Name, err: fmt.Errorf("%s is not a private JWK", contract.ActiveFile)}
+		}
+		active = &k
+	}
+	keys, err := issuerfiles.DecodeKeySet(s.Data[contract.JWKSFile])
+	if err != nil {
+		return rotation.Keyring{}, &UnreadableError{name: s.Name, err: fmt.Errorf("%s %w", contract.JWKSFile, err)}
+	}
+	var others []rotation.Key
+	for _, public := range keys {
+		k, err := jwk.Parse(public.JWK)
+		if err != nil {
+			return rotation.Keyring{}, &UnreadableError{name: s.Name, err: err}
+		}
+		if active == nil || k.ID != active.ID {
+			others = append(others, k)
+		}
+	}
+	ring := rotation.Rebuild(now, Generation(s), active, others, RevokedIn(s))
+	if policy, err := issuerfiles.DecodePolicy(s.Data[contract.PolicyFile]); err == nil && len(ring.Keys) == 0 {
+		ring.Spec.Algorithm = policy.Algorithm // what a tombstone is made of
+	}
+	return ring, nil
+}
+
+// RevokedIn returns the revocation list of a signing-key Secret, nil if it has none that can be read.
+func RevokedIn(s *corev1.Secret) []string {
+	if s == nil {
+		return nil
+	}
+	list, err := issuerfiles.DecodeRevoked(s.Data[contract.RevokedFile])
+	if err != nil {
+		return nil
+	}
+	return list.KeyIDs
+}
+
+// SigningKeyOf returns the name of the SigningKey that a Secret of the key namespace belongs to, going by its name.
+func SigningKeyOf(secret string) (string, bool) {
+	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
+		if name, ok := strings.CutSuffix(secret, suffix); ok && name != "" {
+			return name, true
+		}
+	}
+	return "", false
+}

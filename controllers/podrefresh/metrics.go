@@ -1,0 +1,26 @@
+package podrefresh
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics count the pods that are touched.
+type Metrics struct {
+	nudges *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	m := &Metrics{nudges: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "keywright_pod_nudges_total",
+		Help: "Pods touched after a revocation so that their kubelet renews the files at once, by how it ended.",
+	}, []string{"result"})}
+	registry.MustRegister(m.nudges)
+	return m
+}
+
+func (m *Metrics) nudged(err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.nudges.WithLabelValues(result).Inc()
+}

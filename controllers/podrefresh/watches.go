@@ -1,0 +1,21 @@
+package podrefresh
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/keywright/keywright/controllers/wiring"
+)
+
+// Name implements wiring.Controller.
+func (r *Reconciler) Name() string { return "nudge" }
+
+// Workers implements wiring.Controller.
+func (r *Reconciler) Workers() int { return 2 }
+
+// Watches implements wiring.Controller: nothing is watched.
+func (r *Reconciler) Watches() []wiring.Watch { return nil }
+
+// Sources bring what the signingkey controller asks for.
+func (r *Reconciler) Sources() []source.Source {
+	return []source.Source{r.Requests.Asked()}
+}

@@ -1,0 +1,81 @@
+package publication
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// A Tracker says when a target last came to hold a key, and nothing of the time before it watched.
+func TestTracker(t *testing.T) {
+	now := time.Unix(1000, 0)
+	jwks := func(ids ...string) *corev1.ConfigMap {
+		ring := rotation.Keyring{}
+		for _, id := range ids {
+			ring.Keys = append(ring.Keys, rotation.Key{ID: id, State: rotation.Active, Public: []byte(`{"kid":"` + id + `"}`)})
+		}
+		return &corev1.ConfigMap{Data: map[string]string{"main.json": desired.FilesOf(&ring, rotation.Policy{}, nil).KeySet}}
+	}
+	tracker := NewTracker(func() time.Time { return now })
+	want := func(id string, seconds int64) {
+		t.Helper()
+		if got := tracker.HeldSince("main", []string{id})[id]; !got.Equal(time.Unix(seconds, 0)) {
+			t.Errorf("%s was given at %v, want %d", id, got.Unix(), seconds)
+		}
+	}
+	want("a", 1000)
+	now = now.Add(time.Second)
+	tracker.Changed(jwks("a"), jwks("a", "b"))
+	want("a", 1000)
+	want("b", 1001)
+	now = now.Add(time.Second)
+	tracker.Changed(jwks("a", "b"), jwks("a"))
+	want("b", 1001)
+	now = now.Add(time.Second)
+	tracker.Changed(jwks("a"), jwks("a", "b"))
+	want("b", 1003)
+	now = now.Add(time.Second)
+	tracker.watching()
+	want("a", 1004)
+	want("b", 1004)
+	now = now.Add(time.Second)
+	counted := func(writes int64, ids ...string) *corev1.ConfigMap {
+		cm := jwks(ids...)
+		cm.Annotations = map[string]string{contract.ProjectionsAnnotation: fmt.Sprintf(`{"main":{"writes":%d}}`, writes)}
+		return cm
+	}
+	tracker.Changed(nil, counted(1, "a", "b"))
+	tracker.Changed(counted(4, "a"), counted(4, "a"))
+	want("a", 1004)
+	want("b", 1004)
+	tracker.Changed(counted(4, "a", "b"), counted(6, "a", "b")) // it was edited and repaired, and the watch showed nothing of it
+	want("b", 1005)
+	now = now.Add(time.Second)
+	tracker.Changed(counted(6, "a", "b"), counted(1, "a", "b")) // the records were erased in between
+	want("a", 1006)
+	now = now.Add(time.Second)
+	tracker.Changed(nil, counted(2, "a", "b")) // it was created without one of them
+	want("b", 1007)
+	now = now.Add(time.Second)
+	another := counted(2, "a", "b")
+	another.UID = "another"
+	tracker.Changed(counted(1, "a", "b"), another) // it was deleted and created again, and written once more
+	want("a", 1008)
+	now = now.Add(time.Second)
+	tracker.Deleted(another) // running pods have it
+	tracker.Changed(nil, counted(1, "a", "b"))
+	want("a", 1009)
+	now = now.Add(time.Second)
+	without := counted(1, "a", "b")
+	without.Data = nil // somebody took the file away, and the records with it
+	without.Annotations = nil
+	tracker.Changed(counted(1, "a", "b"), without)
+	tracker.Changed(without, counted(1, "a", "b"))
+	want("a", 1010)
+}

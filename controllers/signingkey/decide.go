@@ -1,0 +1,123 @@
+package signingkey
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// decide says what is to be done about what was observed. Trouble, deletion and draining are cases of it. No trouble excuses a
+// revocation.
+func (p *pass) decide() error {
+	if p.nothingLeft() {
+		p.decision.Ended = true
+		return nil
+	}
+	if err := p.settleKeyring(); err != nil || p.frozen() {
+		return err
+	}
+	p.keepKeyType()
+	p.decision = rotation.Plan(p.now, p.policy, p.keyring.Ring, p.observed)
+	if p.decision.Restored {
+		p.freeze(keywrightv1alpha1.ReasonKeyringRestored, fmt.Sprintf(
+			"the keyring has generation %d and Secret %s has %d: the keyring comes from a backup. Delete Secret %s: it is "+
+				"then rebuilt from what the issuers have", p.keyring.Ring.Generation, p.secret.Name, keystore.Generation(p.secret),
+			p.key.Name+contract.KeyringSuffix))
+	}
+	return nil
+}
+
+// nothingLeft reports whether a SigningKey that is being deleted has neither Secrets nor files: it never had any, or a cache shows it although
+// its deletion is done.
+func (p *pass) nothingLeft() bool {
+	return p.policy.Ending() && p.keyring.Object == nil && p.secret == nil && len(p.targets.holders) == 0
+}
+
+// settleKeyring finds the keyring to go by: the one that stands, a new one, or one that is rebuilt.
+func (p *pass) settleKeyring() error {
+	lost := p.secret == nil && p.keyring.Object == nil && len(p.targets.holders) > 0
+	switch deleting := p.policy.Deleting; {
+	case deleting && (p.unreadable != nil || lost):
+		p.beginToEnd()
+	case p.unreadable != nil:
+		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, p.unreadable.Error()+
+			": nothing but revocations is carried out until it is restored, or deleted to be rebuilt from what the issuers have")
+	case lost:
+		p.freeze(keywrightv1alpha1.ReasonKeysLost, fmt.Sprintf(
+			"both Secrets of %s are gone while %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
+				"SigningKey with deletionPolicy Delete", p.key.Name, len(p.targets.holders)))
+	case p.keyring.Object == nil && p.secret != nil:
+		return p.rebuild()
+	case deleting && p.secret != nil: // whatever the Secret holds is taken away
+		p.keyring.Ring.Generation = max(p.keyring.Ring.Generation, keystore.Generation(p.secret))
+	}
+	return nil
+}
+
+// rebuild makes a keyring from the signing-key Secret.
+func (p *pass) rebuild() error {
+	ring, err := keystore.Rebuild(p.secret, p.now)
+	var unreadable *keystore.UnreadableError
+	switch {
+	case errors.As(err, &unreadable) && p.policy.Deleting:
+		p.beginToEnd()
+	case errors.As(err, &unreadable):
+		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, "the keyring is lost, and cannot be rebuilt: "+unreadable.Error())
+	case err != nil:
+		return err
+	default:
+		p.keyring.Ring = ring
+	}
+	return nil
+}
+
+// beginToEnd puts a keyring without keys in the place of one that is lost or cannot be read, because all trust is to be taken away.
+func (p *pass) beginToEnd() {
+	p.keyring.Ring = rotation.Keyring{EverActive: true, Generation: 1, Spec: p.policy.KeySpec}
+	// A tombstone of the type that the files have: some libraries refuse a set with any other, and keep the keys that they had.
+	if was := (rotation.KeySpec{Algorithm: p.targets.algorithm}); was.Algorithm != "" && was.Type() != p.policy.Type() {
+		p.keyring.Ring.Spec = was
+	}
+	if p.secret != nil {
+		p.keyring.Ring.Generation += keystore.Generation(p.secret)
+	}
+}
+
+// keepKeyType lets a keyring that an earlier SigningKey of this name left behind go on with keys of its own type.
+func (p *pass) keepKeyType() {
+	spec := p.keyring.Ring.KeySpec()
+	if spec.Algorithm == "" || spec.Type() == p.policy.Type() {
+		return
+	}
+	if !p.policy.Ending() {
+		p.trouble = &trouble{reason: keywrightv1alpha1.ReasonKeyTypeDiffers, message: fmt.Sprintf(
+			"the retained keyring %s has %s keys and spec.algorithm is %s: its keys go on. Use an algorithm of the same type, or another name",
+			p.key.Name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
+	}
+	p.policy.KeySpec = spec
+}
+
+// freeze leaves all files as they are, but for revoked keys.
+func (p *pass) freeze(reason, message string) {
+	p.trouble = &trouble{reason: reason, message: message, frozen: true}
+}
+
+// refuse notes a write that was refused. Whoever refuses must be found by an admin.
+func (p *pass) refuse(what string, err error) {
+	p.refusal = err
+	p.trouble = &trouble{reason: keywrightv1alpha1.ReasonWriteRefused, frozen: p.frozen(), message: fmt.Sprintf(
+		"%s cannot be written: %s. Look for immutable: true, a quota, an admission policy or a webhook", what, shorten(err.Error()))}
+}
+
+// shorten keeps a message of the API server within what a condition can hold.
+func shorten(text string) string {
+	const most = 600
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
+}

@@ -1,0 +1,114 @@
+package signingkey
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// announce logs, counts and publishes what a pass did, once the keyring says so. One reason feeds all three.
+func (r *Reconciler) announce(ctx context.Context, p *pass) {
+	for _, m := range p.decision.Moves {
+		log.FromContext(ctx).Info("Moved key", "move", m.Kind, "kid", m.KeyID, "reason", m.Reason, "early", m.Early,
+			"keyringGeneration", p.keyring.Ring.Generation)
+		r.Metrics.move(p.key.Name, m)
+		if m.LeftBehind {
+			r.leaveBehind(p)
+		}
+		kind := corev1.EventTypeNormal
+		if m.Kind == rotation.Revoke || (m.Early && m.Reason == rotation.KeyRevoked) {
+			kind = corev1.EventTypeWarning
+		}
+		r.Recorder.Eventf(p.key, nil, kind, string(m.Reason), string(m.Kind), "%s", sentence(m, p))
+	}
+}
+
+// sentence says in one sentence what happened to which key, and why.
+func sentence(m rotation.Move, p *pass) string {
+	switch m.Kind {
+	case rotation.Prepare:
+		return fmt.Sprintf("Made key %s: it waits as the Standby while it is published", m.KeyID)
+	case rotation.Activate:
+		text := fmt.Sprintf("Key %s signs now", m.KeyID)
+		if m.Early && m.Reason == rotation.KeyRevoked {
+			text += fmt.Sprintf(", early, in place of a revoked key: some verifiers may not know it for up to %s",
+				p.policy.PropagationDelay)
+		}
+		return text
+	case rotation.Retire:
+		return fmt.Sprintf("Key %s signs no longer: it verifies until its last token has expired", m.KeyID)
+	case rotation.Revoke:
+		return fmt.Sprintf("Key %s is revoked: it leaves every key set, and its tokens are rejected", m.KeyID)
+	default:
+		return fmt.Sprintf("Key %s leaves the key set: none of its tokens can still be valid", m.KeyID)
+	}
+}
+
+// leaveBehind stops waiting for the targets that have held a rotation up, and names them.
+func (r *Reconciler) leaveBehind(p *pass) {
+	left := r.Published.LeaveBehind(p.key.Name, p.targets.lacking, p.at.Add(-p.policy.PropagationDelay-p.policy.ClockSkew))
+	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", string(rotation.Activate),
+		"The rotation waited for %s for %s, and goes on without them: their pods reject the new tokens until their file is right",
+		names(left), p.policy.WaitForTargets)
+}
+
+// sayWhoWasLeft names the targets that refuse to have the keys of a deleted SigningKey taken away.
+func (r *Reconciler) sayWhoWasLeft(p *pass) {
+	if len(p.targets.holders) > 0 {
+		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", "Delete",
+			"The deletion waited for %s for %s, and ends without them: their pods trust the keys until their file is right",
+			names(p.targets.holders), p.policy.WaitForTargets)
+	}
+}
+
+// sayWhoseItIs says that another installation reconciles the SigningKeys of this cluster.
+func (r *Reconciler) sayWhoseItIs(ctx context.Context, key *keywrightv1alpha1.SigningKey, owner string) {
+	if owner == "" {
+		return
+	}
+	text := fmt.Sprintf("the installation in namespace %s reconciles the SigningKeys of this cluster: the one in %s writes nothing. "+
+		"To replace that one, uninstall it, then start this one with --take-over-from=%s", owner, r.KeyNamespace, owner)
+	if was, _ := r.reportedRequest.Swap(key.UID, text); was == text {
+		return
+	}
+	log.FromContext(ctx).Error(nil, text)
+	r.Recorder.Eventf(key, nil, corev1.EventTypeWarning, "OtherInstallation", "Reconcile", "%s", text)
+}
+
+// reportRequest says once of each rotation request that it asks for nothing, or not yet.
+func (r *Reconciler) reportRequest(p *pass) {
+	reason, text := requestTrouble(p)
+	if text == "" {
+		r.reportedRequest.Delete(p.key.UID)
+		return
+	}
+	if was, _ := r.reportedRequest.Swap(p.key.UID, text); was == text {
+		return
+	}
+	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, reason, "Ignore", "%s", text)
+}
+
+// requestTrouble says what is wrong with the rotation request of a SigningKey, nothing if it has none or a good one.
+func requestTrouble(p *pass) (reason, text string) {
+	policy, unreadable := PolicyOf(p.key)
+	asked, handled := policy.RotateRequested, p.keyring.Ring.HandledRequest
+	switch {
+	case unreadable != "":
+		return "InvalidRotateRequest", fmt.Sprintf(
+			"The annotation %s must be a time like 2026-01-31T12:00:00Z; %.40q asks for nothing", contract.RotateAnnotation, unreadable)
+	case asked.IsZero() || asked.Equal(handled):
+		return "", ""
+	case asked.Before(handled):
+		return "OldRotateRequest", fmt.Sprintf(
+			"The rotation that was requested at %s is older than that of %s, which was carried out: it asks for nothing", stamp(asked), stamp(handled))
+	case asked.After(p.now.Add(policy.ClockSkew)):
+		return "FutureRotateRequest", fmt.Sprintf("The rotation that was requested for %s waits for that time", stamp(asked))
+	}
+	return "", ""
+}

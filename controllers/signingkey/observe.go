@@ -1,0 +1,128 @@
+package signingkey
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// pass is what one look at a SigningKey found, decided and did.
+type pass struct {
+	key    *keywrightv1alpha1.SigningKey
+	policy rotation.Policy
+	// at was read before anything else, now after it.
+	at, now time.Time
+	keyring keystore.Keyring
+	// unreadable is why the keyring cannot be understood.
+	unreadable *keystore.UnreadableError
+	secret     *corev1.Secret
+	targets    targets
+	observed   rotation.Observed
+
+	decision rotation.Decision
+	// trouble is a state that only an admin can end, nil if there is none.
+	trouble *trouble
+	// pending are the revocations that no keyring records.
+	pending []rotation.Revocation
+
+	// changed reports whether something was written, and another pass may find more to do.
+	changed bool
+	// refusal is why the last write was refused.
+	refusal error
+	// fell are the namespaces whose file lost the Standby lately and was put right, sorted.
+	fell []string
+	// podsLeft is, for each revoked key whose nudging is not done, how many pods wait for it.
+	podsLeft map[string]int32
+	// reportAgain is when to report progress that was not reported now, or zero.
+	reportAgain time.Time
+}
+
+// trouble is a state that only an admin can end.
+type trouble struct {
+	// reason is a condition reason.
+	reason  string
+	message string
+	// frozen is set while the keyring cannot be used: nothing is planned, and only revocations are carried out.
+	frozen bool
+}
+
+func (p *pass) frozen() bool { return p.trouble != nil && p.trouble.frozen }
+
+// observe reads everything that a decision goes by, and writes nothing.
+func (r *Reconciler) observe(ctx context.Context, key *keywrightv1alpha1.SigningKey) (*pass, error) {
+	p := &pass{key: key, at: r.Now()}
+	p.policy, _ = PolicyOf(key)
+	p.policy.Revoked = r.remember(p)
+	var err error
+	p.keyring, err = keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, key.Name)
+	if err != nil && !errors.As(err, &p.unreadable) {
+		return p, err
+	}
+	if p.secret, err = keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, key.Name); err != nil {
+		return p, err
+	}
+	p.policy.Revoked = union(p.policy.Revoked, keystore.RevokedIn(p.secret))
+	if p.targets, err = r.observeTargets(ctx, p); err != nil {
+		return p, err
+	}
+	p.policy.Revoked = union(p.policy.Revoked, p.targets.revoked)
+	p.now = r.Now()
+	r.lookAtProof(p)
+	if s := p.keyring.Ring.Standby(); s != nil {
+		p.fell = r.Published.FellBack(key.Name, s.PublishedAt)
+	}
+	p.observed = rotation.Observed{
+		At: p.at, Secret: keystore.Observe(p.secret), Lagging: p.targets.lagging, Holders: len(p.targets.holders), Digest: p.digest(),
+		HeldSince:  r.Published.HeldSince(key.Name, p.keyring.Ring.PublishedIDs()),
+		HandedOver: r.Published.HandedOver(key.Name),
+		Holding:    p.targets.holding, Nudged: r.Refreshes.Finished(key.Name),
+	}
+	return p, nil
+}
+
+// remember returns every key ID that this process ever saw in the spec, which a GitOps tool may reset while nothing can be read or
+// written. What outlives the process is added when it is read: the revocation lists of the signing-key Secret and of the key namespace.
+func (r *Reconciler) remember(p *pass) []string {
+	var seen []string
+	if before, ok := r.seenRevoked.Load(p.key.Name); ok {
+		seen, _ = before.([]string)
+	}
+	all := union(p.policy.Revoked, seen)
+	if len(all) > len(seen) {
+		r.seenRevoked.Store(p.key.Name, all)
+	}
+	return all
+}
+
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, id := range b {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// digest is one of the resource versions of everything that a Standby is published in.
+func (p *pass) digest() string {
+	if p.secret == nil {
+		return ""
+	}
+	return desired.Digest(p.targets.digest + " " + string(p.secret.UID) + " " + p.secret.ResourceVersion)
+}
+
+// lookAtProof lets a process that has just started go on where the last one ended, if nothing changed meanwhile.
+func (r *Reconciler) lookAtProof(p *pass) {
+	if s := p.keyring.Ring.Standby(); s != nil {
+		r.Published.Resume(p.key.Name, s.ID, s.Proof, p.digest())
+	}
+}

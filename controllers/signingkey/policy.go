@@ -1,0 +1,58 @@
+package signingkey
+
+import (
+	"time"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// defaultRSAKeySize is the size of an RSA key in bits where the spec says nothing.
+const defaultRSAKeySize = 2048
+
+// PolicyOf turns a spec, which the API server has validated and defaulted, into the policy that Plan goes by. The second
+// result is the text of a rotation request that cannot be read, empty if there is none: such a request asks for nothing.
+func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
+	spec := &key.Spec
+	p := rotation.Policy{
+		KeySpec:          rotation.KeySpec{Algorithm: string(spec.Algorithm)},
+		Manual:           spec.Rotation.Mode == keywrightv1alpha1.Manual,
+		Interval:         spec.Rotation.Interval.Duration,
+		MaxLifetime:      spec.Token.MaxLifetime.Duration,
+		ClockSkew:        spec.Token.ClockSkew.Duration,
+		PropagationDelay: spec.Distribution.PropagationDelay.Duration,
+		Revoked:          spec.RevokedKeyIDs,
+		WaitForTargets:   spec.Rotation.WaitForTargets.Duration,
+		Draining:         key.DeletionTimestamp != nil && spec.DeletionPolicy == keywrightv1alpha1.Drain,
+		Deleting:         key.DeletionTimestamp != nil && spec.DeletionPolicy == keywrightv1alpha1.Delete,
+	}
+	if p.WaitForTargets == 0 {
+		p.WaitForTargets = defaultWaitForTargets
+	}
+	if p.Type() == "RSA" {
+		p.RSAKeySize = defaultRSAKeySize
+		if spec.RSAKeySize != nil {
+			p.RSAKeySize = int(*spec.RSAKeySize)
+		}
+	}
+	text, asked := key.Annotations[contract.RotateAnnotation]
+	if !asked {
+		return p, ""
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return p, text
+	}
+	p.RotateRequested = at
+	return p, ""
+}
+
+// defaultWaitForTargets is that of an older CRD, which does not know the field.
+const defaultWaitForTargets = 24 * time.Hour
+
+// keepFor is how long a namespace that is no longer selected keeps its file: as long as its pods can still meet a token
+// that was signed while it was selected, under whichever policy.
+func keepFor(p rotation.Policy, ring *rotation.Keyring) time.Duration {
+	return p.PropagationDelay + max(p.MaxLifetime, ring.LongestLifetime()) + p.ClockSkew
+}

@@ -1,0 +1,178 @@
+package signingkey
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// maxBehind is how many namespaces the status names.
+const maxBehind = 10
+
+// ProgressEvery is how often the status tells how many targets have the current keys while they are being written. That it began
+// and that it ended is told at once.
+const ProgressEvery = 10 * time.Second
+
+// reportedStatus is a status that was written, and what the API server made of it.
+type reportedStatus struct {
+	sent, stored *keywrightv1alpha1.SigningKeyStatus
+	at           time.Time
+	// noTargets is set once it was said that the selector selects nothing.
+	noTargets bool
+}
+
+// report writes the status if it says anything new.
+func (r *Reconciler) report(ctx context.Context, p *pass) error {
+	r.reportRequest(p)
+	key := p.key.DeepCopy()
+	key.Status = p.status(key.Status.Conditions)
+	if equality.Semantic.DeepEqual(key.Status, p.key.Status) {
+		return nil
+	}
+	last := r.lastReport(p.key.Name)
+	if last.sent != nil && equality.Semantic.DeepEqual(key.Status, *last.sent) && equality.Semantic.DeepEqual(p.key.Status, *last.stored) {
+		return nil // an older CRD drops what it does not know: to write it again would change nothing
+	}
+	if last.at.Add(ProgressEvery).After(p.now) && onlyProgress(&p.key.Status, &key.Status) {
+		p.reportAgain = last.at.Add(ProgressEvery)
+		return nil
+	}
+	sent := key.Status.DeepCopy()
+	if err := r.Client.Status().Update(ctx, key); err != nil {
+		return err
+	}
+	r.reported.Store(p.key.Name, reportedStatus{sent, key.Status.DeepCopy(), p.now, p.targets.matched == 0})
+	if !equality.Semantic.DeepEqual(*sent, key.Status) {
+		log.FromContext(ctx).Info("The API server stores less of the status than was written: apply the CRD of this version")
+	}
+	r.warnOfNoTargets(p, last)
+	r.warnOfTrouble(p)
+	p.key.ResourceVersion, p.key.Status = key.ResourceVersion, key.Status
+	return nil
+}
+
+func (r *Reconciler) lastReport(name string) reportedStatus {
+	stored, _ := r.reported.Load(name)
+	last, _ := stored.(reportedStatus)
+	return last
+}
+
+// warnOfTrouble says it once when a SigningKey comes to need an admin.
+func (r *Reconciler) warnOfTrouble(p *pass) {
+	before := meta.FindStatusCondition(p.key.Status.Conditions, keywrightv1alpha1.ConditionStalled)
+	if p.trouble == nil || before != nil && before.Reason == p.trouble.reason && before.Message == p.trouble.message {
+		return
+	}
+	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, p.trouble.reason, "Reconcile", "%s", p.trouble.message)
+}
+
+// warnOfNoTargets says it once when a selector comes to select nothing: it may be mistyped.
+func (r *Reconciler) warnOfNoTargets(p *pass, last reportedStatus) {
+	before := meta.FindStatusCondition(p.key.Status.Conditions, keywrightv1alpha1.ConditionDistributed)
+	said := last.noTargets || last.sent == nil && before != nil && before.Reason == keywrightv1alpha1.ReasonNoTargets
+	if p.targets.matched == 0 && p.targets.selector != nil && !p.frozen() && !said {
+		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, keywrightv1alpha1.ReasonNoTargets, "Distribute",
+			"distribution.namespaceSelector selects no namespace: no service gets the public keys")
+	}
+}
+
+// onlyProgress reports whether two statuses differ in how far a distribution is, which goes on, and in nothing else.
+func onlyProgress(was, is *keywrightv1alpha1.SigningKeyStatus) bool {
+	before := meta.FindStatusCondition(was.Conditions, keywrightv1alpha1.ConditionDistributed)
+	if before == nil || before.Reason != keywrightv1alpha1.ReasonTargetsBehind || is.Targets.InSync == is.Targets.Selected {
+		return false
+	}
+	same := is.DeepCopy()
+	same.Targets = was.Targets
+	after := meta.FindStatusCondition(same.Conditions, keywrightv1alpha1.ConditionDistributed)
+	after.Message, after.ObservedGeneration = before.Message, before.ObservedGeneration
+	return equality.Semantic.DeepEqual(was, same)
+}
+
+// status says what the pass found. The given conditions only lend their transition times.
+func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus {
+	ring := &p.keyring.Ring
+	s := keywrightv1alpha1.SigningKeyStatus{
+		ObservedGeneration: p.key.Generation,
+		Conditions:         slices.Clone(was),
+		KeyringGeneration:  ring.Generation,
+		Keys:               p.keyStatuses(),
+		Targets:            p.targetsStatus(),
+		Revocations:        p.revocations(),
+		NextRotationTime:   timeOrNil(p.nextRotation()),
+	}
+	if a := ring.Active(); a != nil {
+		s.ActiveKeyID = a.ID
+	}
+	s.HandledRotateRequest = timeOrNil(ring.HandledRequest)
+	if p.trouble == nil {
+		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)
+	}
+	for _, c := range p.conditions() {
+		c.ObservedGeneration, c.LastTransitionTime = p.key.Generation, metav1.NewTime(p.now.Truncate(time.Second))
+		meta.SetStatusCondition(&s.Conditions, c)
+	}
+	return s
+}
+
+func (p *pass) keyStatuses() []keywrightv1alpha1.KeyStatus {
+	var out []keywrightv1alpha1.KeyStatus
+	for i := range p.keyring.Ring.Keys {
+		k := &p.keyring.Ring.Keys[i]
+		if !k.Published() {
+			continue
+		}
+		s := keywrightv1alpha1.KeyStatus{
+			KeyID: k.ID, Algorithm: keywrightv1alpha1.Algorithm(k.Algorithm), State: string(k.State),
+			PreparedAt: timeOrNil(k.PreparedAt), PublishedAt: timeOrNil(k.PublishedAt),
+			ActivatedAt: timeOrNil(k.ActivatedAt), RetiredAt: timeOrNil(k.RetiredAt),
+		}
+		if k.State == rotation.Retired {
+			s.RemovalTime = timeOrNil(p.policy.RemovalTime(k))
+		}
+		if k.State == rotation.Active && !k.PublishedAt.IsZero() {
+			if known := k.PublishedAt.Add(p.policy.PropagationDelay); known.After(k.ActivatedAt) {
+				s.KnownEverywhereAt = timeOrNil(known)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (p *pass) targetsStatus() keywrightv1alpha1.TargetsStatus {
+	t := &p.targets
+	s := keywrightv1alpha1.TargetsStatus{
+		Selected: int32(t.selected), InSync: int32(t.inSync), Kept: int32(t.kept), //nolint:gosec // no cluster has 2^31 namespaces
+		Summary: fmt.Sprintf("%d/%d", t.inSync, t.selected),
+	}
+	s.Behind = slices.Clone(t.behind[:min(len(t.behind), maxBehind)])
+	s.LeftBehind = slices.Clone(t.leftBehind[:min(len(t.leftBehind), maxBehind)])
+	return s
+}
+
+func (p *pass) nextRotation() time.Time {
+	r := p.decision.Rotation
+	if at := r.At(); !at.IsZero() {
+		return at
+	}
+	return r.Due
+}
+
+// timeOrNil drops the fraction of a second, which the API cannot hold.
+func timeOrNil(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.Truncate(time.Second).Local()}
+}

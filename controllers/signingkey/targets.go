@@ -1,0 +1,238 @@
+package signingkey
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/publication"
+)
+
+// targets is what the cache shows of the namespaces of one SigningKey.
+type targets struct {
+	// selector is nil when it is invalid.
+	selector        labels.Selector
+	invalidSelector error
+	// matched counts the namespaces that the selector selects; selected counts the key namespace with them.
+	matched, selected int
+	inSync            int
+	kept              int
+	// holders are the namespaces whose file holds a key, selected or not, sorted.
+	holders []string
+	// behind are the targets that do not hold the current keys, and lacking those of them that are awaited. leftBehind are those
+	// that rotations no longer wait for. All are sorted.
+	behind, lacking, leftBehind []string
+	// terminating are the namespaces that are being deleted and whose ConfigMap is gone, sorted: pods there may run on.
+	terminating []string
+	// lagging counts for each published key the awaited files that lack it.
+	lagging map[string]int
+	// holding counts for each revoked key the files that still hold it.
+	holding map[string]int
+	// revoked are the key IDs that the revocation list of the key namespace names, if it is as the controller left it.
+	revoked []string
+	// algorithm is that of a key in the file of the key namespace, or of another one if that has none. Empty if no file has any.
+	algorithm string
+	// digest is one of the resource versions of all awaited ConfigMaps.
+	digest string
+}
+
+// wanted is what every file of one SigningKey is compared with.
+type wanted struct {
+	name    string
+	files   desired.Files
+	ids     []string
+	revoked []string
+	parsed  publication.KeyIDs
+	tracker *publication.Tracker
+	now     time.Time
+	// keepFor is how long a namespace that is no longer selected is awaited, delay the propagation delay.
+	keepFor, delay time.Duration
+	keyNamespace   string
+	versions       []string
+}
+
+// observeTargets reads the cache: namespaces by their metadata, and the ConfigMaps of the one reserved name.
+func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, error) {
+	t := targets{lagging: map[string]int{}, holding: map[string]int{}}
+	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(p.key.Spec.Distribution.NamespaceSelector)
+	var namespaces metav1.PartialObjectMetadataList
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := r.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return t, fmt.Errorf("list namespaces: %w", err)
+	}
+	files, err := configMaps(ctx, r.Client)
+	if err != nil {
+		return t, err
+	}
+	ring := &p.keyring.Ring
+	want := &wanted{
+		name: p.key.Name, files: desired.FilesOf(ring, p.policy, nil), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
+		parsed: publication.KeyIDs{}, tracker: r.Published, now: r.Now(), keepFor: keepFor(p.policy, ring), delay: p.policy.PropagationDelay,
+		keyNamespace: r.KeyNamespace,
+	}
+	for i := range ring.Revoked {
+		want.revoked = append(want.revoked, ring.Revoked[i].ID)
+	}
+	for i := range namespaces.Items {
+		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], want)
+	}
+	for _, names := range [][]string{t.behind, t.lacking, t.leftBehind, t.holders, t.terminating, want.versions} {
+		slices.Sort(names)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(want.versions, "\n")))
+	t.digest = hex.EncodeToString(sum[:16])
+	return t, nil
+}
+
+// configMaps returns what stands under the reserved name, by namespace.
+func configMaps(ctx context.Context, c client.Reader) (map[string]*corev1.ConfigMap, error) {
+	var list corev1.ConfigMapList
+	if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ConfigMaps %s: %w", contract.JWKSConfigMap, err)
+	}
+	files := make(map[string]*corev1.ConfigMap, len(list.Items))
+	for i := range list.Items {
+		if list.Items[i].Name == contract.JWKSConfigMap {
+			files[list.Items[i].Namespace] = &list.Items[i]
+		}
+	}
+	return files, nil
+}
+
+// look counts one namespace.
+func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
+	var content, list string
+	if cm != nil {
+		content, list = cm.Data[want.name+contract.JWKSSuffix], cm.Data[want.name+contract.RevokedSuffix]
+	}
+	holds := t.hold(ns.Name, content, want)
+	if holds && (t.algorithm == "" || ns.Name == want.keyNamespace) {
+		t.algorithm = cmp.Or(algorithmOfSet(content), t.algorithm)
+	}
+	if ns.Name == want.keyNamespace {
+		t.revoked = listAsWritten(cm, want.name)
+	}
+	matches := t.selector != nil && t.selector.Matches(labels.Set(ns.Labels))
+	selected := matches || ns.Name == want.keyNamespace
+	if ns.DeletionTimestamp != nil {
+		if selected && cm == nil {
+			t.terminating = append(t.terminating, ns.Name)
+		}
+		return
+	}
+	if matches {
+		t.matched++
+	}
+	switch {
+	case selected:
+		t.selected++
+	case holds:
+		t.kept++
+	default:
+		return
+	}
+	inSync := content == want.files.KeySet && list == want.files.Revoked
+	if inSync && selected {
+		t.inSync++
+	}
+	if !inSync {
+		t.behind = append(t.behind, ns.Name)
+	}
+	t.await(ns.Name, cm, inSync, t.over(ns.Name, cm, selected, want), want)
+}
+
+// algorithmOfSet returns the alg of the first key of a JWKS, empty if there is none that the API knows.
+func algorithmOfSet(jwks string) string {
+	keys, err := issuerfiles.DecodeKeySet([]byte(jwks))
+	if err != nil || len(keys) == 0 {
+		return ""
+	}
+	alg := issuerfiles.Algorithm(keys[0].JWK)
+	if !strings.Contains(string(issuerfiles.Tombstone(alg)), `"alg":"`+alg+`"`) {
+		return ""
+	}
+	return alg
+}
+
+// hold counts a file that holds any key.
+func (t *targets) hold(namespace, content string, want *wanted) bool {
+	if content == "" || issuerfiles.TrustsNobody(content) {
+		return false
+	}
+	t.holders = append(t.holders, namespace)
+	for _, id := range want.parsed.Of(content) {
+		if slices.Contains(want.revoked, id) {
+			t.holding[id]++
+		}
+	}
+	return true
+}
+
+// over reports whether the time of a namespace that is no longer selected is over: then nobody waits for it, whatever it refuses.
+func (t *targets) over(namespace string, cm *corev1.ConfigMap, selected bool, want *wanted) bool {
+	since := want.tracker.DeselectedSince(want.name, namespace, selected || t.selector == nil)
+	if since.IsZero() {
+		return false
+	}
+	if at := desired.RecordsOf(cm)[want.name].DeselectedAt; at != nil && at.Before(since) {
+		since = *at
+	}
+	return !want.now.Before(since.Add(want.keepFor + time.Second))
+}
+
+// await counts what a rotation waits for. A target without a ConfigMap is awaited only if there was one: nobody else there can
+// have mounted it.
+func (t *targets) await(namespace string, cm *corev1.ConfigMap, inSync, over bool, want *wanted) {
+	awaited := want.tracker.Awaits(want.name, namespace, inSync, want.delay)
+	switch {
+	case !awaited:
+		t.leftBehind = append(t.leftBehind, namespace)
+		return
+	case over || cm == nil && !want.tracker.WasLost(want.name, namespace):
+		return
+	}
+	var held []string
+	if cm != nil {
+		want.versions = append(want.versions, namespace+" "+string(cm.UID)+" "+cm.ResourceVersion)
+		held = want.parsed.Of(cm.Data[want.name+contract.JWKSSuffix])
+	}
+	lacks := false
+	for _, id := range want.ids {
+		if !slices.Contains(held, id) {
+			t.lagging[id]++
+			lacks = true
+		}
+	}
+	if lacks {
+		t.lacking = append(t.lacking, namespace)
+	}
+}
+
+// listAsWritten returns the key IDs of a revocation list that is as the controller left it, nil for any other.
+func listAsWritten(cm *corev1.ConfigMap, name string) []string {
+	if cm == nil {
+		return nil
+	}
+	content, ok := cm.Data[name+contract.RevokedSuffix]
+	if !ok || desired.RecordsOf(cm)[name].RevokedDigest != desired.Digest(content) {
+		return nil
+	}
+	list, err := issuerfiles.DecodeRevoked([]byte(content))
+	if err != nil {
+		return nil
+	}
+	return list.KeyIDs
+}

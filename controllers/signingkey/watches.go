@@ -1,0 +1,79 @@
+package signingkey
+
+import (
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/wiring"
+)
+
+// Name implements wiring.Controller.
+func (r *Reconciler) Name() string { return "signingkey" }
+
+// Workers implements wiring.Controller.
+func (r *Reconciler) Workers() int { return 4 }
+
+// Watches are SigningKeys, their Secrets, the namespaces they may select and the ConfigMaps there.
+func (r *Reconciler) Watches() []wiring.Watch {
+	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, wiring.DeletionChanged(), finalizersChanged())
+	return []wiring.Watch{
+		{Object: &keywrightv1alpha1.SigningKey{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{asked}},
+		{Object: &corev1.Secret{}, Metadata: true, Handler: handler.EnqueueRequestsFromMapFunc(secretToSigningKey)},
+		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.wakeAll(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
+		{Object: &corev1.ConfigMap{}, Handler: r.Published.Handler()},
+	}
+}
+
+// Sources tell how far the nudging of pods is.
+func (r *Reconciler) Sources() []source.Source {
+	return []source.Source{r.Refreshes.Progressed()}
+}
+
+func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request {
+	name, ok := keystore.SigningKeyOf(o.GetName())
+	if !ok || o.GetLabels()[contract.RoleLabel] == "" {
+		return nil
+	}
+	return []reconcile.Request{wiring.Named(name)}
+}
+
+// wakeAll lets every SigningKey look at its targets again, a moment after namespaces changed.
+func (r *Reconciler) wakeAll() handler.EventHandler {
+	wake := func(ctx context.Context, q wiring.Queue) {
+		var keys keywrightv1alpha1.SigningKeyList
+		if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
+			log.FromContext(ctx).Error(err, "List the SigningKeys that may select a namespace")
+			return
+		}
+		for i := range keys.Items {
+			q.AddAfter(wiring.Named(keys.Items[i].Name), wiring.Debounce)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q wiring.Queue) { wake(ctx, q) },
+		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q wiring.Queue) { wake(ctx, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) {
+			r.Published.NamespaceGone(e.Object.GetName())
+			wake(ctx, q)
+		},
+	}
+}
+
+// finalizersChanged passes what can take the finalizer away.
+func finalizersChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return !slices.Equal(e.ObjectOld.GetFinalizers(), e.ObjectNew.GetFinalizers())
+	}}
+}
