@@ -11,7 +11,6 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
-	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -19,11 +18,46 @@ import (
 // apply carries a decision out: the keyring first, then the files of the services, then the Secret of the issuers. It is the only
 // place that writes or hands over. A write that is refused keeps no revocation from the rest.
 func (r *Reconciler) apply(ctx context.Context, p *pass) error {
+	switch {
+	case p.key == nil:
+		r.forget(p.name)
+		r.handOver(p)
+		p.released = true
+		return nil
+	case p.release:
+		return r.release(ctx, p)
+	}
+	unclaimed := r.claim(ctx, p.key)
+	if keystore.LostRace(unclaimed) {
+		return unclaimed
+	}
+	r.trackPending(p)
+	if err := r.applyKeys(ctx, p); err != nil {
+		return err
+	}
+	if unclaimed != nil && p.refusal == nil {
+		p.refuse("the finalizer of the SigningKey", unclaimed)
+	}
+	r.askForRefreshes(p)
+	return r.end(ctx, p)
+}
+
+// applyKeys writes both Secrets, and hands over what the files must be in between.
+func (r *Reconciler) applyKeys(ctx context.Context, p *pass) error {
 	if p.nothingLeft() {
 		return nil
 	}
+	if err := r.writeKeyring(ctx, p); err != nil {
+		return err
+	}
+	r.handOver(p)
+	return r.writeSecret(ctx, p)
+}
+
+// writeKeyring writes the keyring if it changed. If that is refused, the keyring to go by is still the one that was read.
+func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	if p.frozen() {
-		return r.applyRevocations(ctx, p)
+		return nil
 	}
 	if p.decision.Wanted != nil {
 		material, err := r.Generate(*p.decision.Wanted)
@@ -32,96 +66,90 @@ func (r *Reconciler) apply(ctx context.Context, p *pass) error {
 		}
 		p.decision.Prepare(p.now, material)
 	}
-	if err := r.writeKeyring(ctx, p); keystore.LostRace(err) {
-		return err
-	} else if err != nil {
-		p.refuse("Secret "+p.key.Name+contract.KeyringSuffix, err)
-		r.trackPending(p)
-		return r.applyRevocations(ctx, p)
-	}
-	r.handOver(p, nil)
-	if err := r.writeSecret(ctx, p); keystore.LostRace(err) {
-		return err
-	} else if err != nil {
-		p.refuse("Secret "+p.key.Name+contract.SigningKeySuffix, err)
-		if p.policy.Deleting { // its issuers learn it from the revocation list
-			r.handOver(p, p.toTakeAway())
-		}
-		return nil
-	}
-	// Not before the Secret serves the keys: no wait for targets ends before readers of /jwks could know a key.
-	r.Published.HandOver(p.key.Name, p.keyring.Ring.PublishedIDs())
-	return nil
-}
-
-// writeKeyring writes the keyring if it changed.
-func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	if p.keyring.Object != nil && p.unreadable == nil && p.decision.Next.Equal(p.keyring.Read) {
 		return nil
 	}
-	if err := r.beforeCreatingKeyring(ctx, p); err != nil {
-		return err
+	err := r.beforeCreatingKeyring(ctx, p)
+	written := keystore.Keyring{}
+	if err == nil {
+		written, err = keystore.WriteKeyring(ctx, r.Client, r.KeyNamespace, p.name, p.keyring.Object, p.decision.Next)
 	}
-	written, err := keystore.WriteKeyring(ctx, r.Client, r.KeyNamespace, p.key.Name, p.keyring.Object, p.decision.Next)
-	if err != nil {
+	switch {
+	case keystore.LostRace(err):
 		return err
+	case err != nil:
+		p.refuse("Secret "+p.name+contract.KeyringSuffix, err)
+		p.unrecorded = true
+		r.trackPending(p)
+	default:
+		p.keyring, p.changed = written, true
+		r.announce(ctx, p)
 	}
-	p.keyring, p.changed = written, true
-	r.announce(ctx, p)
 	return nil
 }
 
-// handOver gives the keyring, which was just read or written, to the distribution. A SigningKey that nobody is to trust any more keeps its
-// targets: where a ConfigMap is gone, running pods have the keys all the same, and must hear of the tombstone.
-func (r *Reconciler) handOver(p *pass, alsoRevoked []string) {
-	ring := &p.keyring.Ring
-	projected := desired.New(ring, p.policy, alsoRevoked, r.Now())
-	projected.Selector, projected.KeyNamespace = p.targets.selector, r.KeyNamespace
-	projected.KeepFor = keepFor(p.policy, ring)
-	r.Projections.Set(p.key.Name, projected)
+// handOver gives the distribution what the files of this name must be.
+func (r *Reconciler) handOver(p *pass) {
+	projection, answered := p.projection(r.KeyNamespace, r.Now())
+	if !answered {
+		r.Projections.Drop(p.name)
+		return
+	}
+	r.Projections.Set(p.name, projection)
+	if p.key != nil && p.leftAsItIs() { // targets are given no key meanwhile: none is left behind for that
+		r.Published.HandOver(p.name, nil)
+	}
 }
 
-// writeSecret brings the signing-key Secret up to the keyring. Only the pass that read it may replace it.
+// writeSecret brings the signing-key Secret up to the keyring, or takes revoked keys out of it while there is no keyring to go by. Where
+// that is refused too, its issuers learn of revocations from the revocation list of the key namespace. Only the pass that read the Secret
+// may replace it.
 func (r *Reconciler) writeSecret(ctx context.Context, p *pass) error {
-	want, err := keystore.Project(r.KeyNamespace, p.key.Name, &p.keyring.Ring, p.policy, p.secret)
-	if err != nil || keystore.Same(p.secret, want) {
+	stripping := p.frozen() || p.unrecorded
+	changed, err := r.replaceSecret(ctx, p, stripping)
+	switch {
+	case keystore.LostRace(err):
 		return err
+	case err != nil:
+		p.refuse("Secret "+p.name+contract.SigningKeySuffix, err)
+		if p.policy.Deleting {
+			r.handOver(p) // its issuers learn from the revocation list that nothing is signed any more
+		}
+		return nil
 	}
-	if err := r.beforeCreatingSecret(ctx, p); err != nil {
-		return err
+	p.changed = p.changed || changed
+	if !stripping { // not before the Secret serves the keys: no wait for targets ends before readers of /jwks could know a key
+		r.Published.HandOver(p.name, p.keyring.Ring.PublishedIDs())
+	}
+	return nil
+}
+
+// replaceSecret writes the signing-key Secret unless it is right. It reports whether it did.
+func (r *Reconciler) replaceSecret(ctx context.Context, p *pass, stripping bool) (bool, error) {
+	var want *corev1.Secret
+	if stripping {
+		if p.secret == nil {
+			return false, nil
+		}
+		var changed bool
+		if want, changed = stripped(p.secret, p.toTakeAway(), p.policy); !changed {
+			return false, nil
+		}
+	} else {
+		var err error
+		want, err = keystore.Project(r.KeyNamespace, p.name, &p.keyring.Ring, p.policy, p.secret)
+		if err != nil || keystore.Same(p.secret, want) {
+			return false, err
+		}
+		if err := r.beforeCreatingSecret(ctx, p); err != nil {
+			return false, err
+		}
 	}
 	if err := keystore.CreateOrUpdate(ctx, r.Client, want, p.secret); err != nil {
-		return err
+		return false, err
 	}
-	p.secret, p.changed = want, true
-	return nil
-}
-
-// applyRevocations takes revoked keys away although the keyring cannot be read, trusted or written: from the files, and from the
-// Secret of the issuers. Where that refuses too, its issuers learn it from the revocation list of the key namespace.
-func (r *Reconciler) applyRevocations(ctx context.Context, p *pass) error {
-	revoked := p.toTakeAway()
-	if p.trouble.frozen || p.keyring.Object == nil || p.unreadable != nil {
-		r.Projections.Set(p.key.Name, desired.NewFrozen(revoked, r.KeyNamespace, r.Now()))
-		r.Published.HandOver(p.key.Name, nil) // targets are given no key meanwhile: none is left behind for that
-	} else {
-		r.handOver(p, revoked)
-	}
-	if p.secret == nil {
-		return nil
-	}
-	want, changed := stripped(p.secret, revoked, p.policy)
-	if !changed {
-		return nil
-	}
-	if err := keystore.CreateOrUpdate(ctx, r.Client, want, p.secret); keystore.LostRace(err) {
-		return err
-	} else if err != nil {
-		p.refuse("Secret "+want.Name, err)
-		return nil
-	}
-	p.secret, p.changed = want, true
-	return nil
+	p.secret = want
+	return true, nil
 }
 
 // stripped returns a signing-key Secret without revoked keys, and without one to sign with if nothing may be signed any more. It
@@ -156,7 +184,7 @@ func (r *Reconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
 	case err != nil, key.UID != p.key.UID, (key.DeletionTimestamp == nil) != (p.key.DeletionTimestamp == nil):
 		return keystore.ErrOvertaken
 	}
-	now, err := keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, p.key.Name)
+	now, err := keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, p.name)
 	switch {
 	case err != nil:
 		return err
@@ -172,7 +200,7 @@ func (r *Reconciler) beforeCreatingSecret(ctx context.Context, p *pass) error {
 	if p.secret != nil {
 		return nil
 	}
-	now, err := keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, p.key.Name)
+	now, err := keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, p.name)
 	switch {
 	case err != nil:
 		return err

@@ -13,7 +13,13 @@ import (
 // decide says what is to be done about what was observed. Trouble, deletion and draining are cases of it. No trouble excuses a
 // revocation.
 func (p *pass) decide() error {
-	if p.nothingLeft() {
+	switch {
+	case p.key == nil: // what was retained goes on as it is
+		return nil
+	case p.retained():
+		p.release = true
+		return nil
+	case p.nothingLeft():
 		p.decision.Ended = true
 		return nil
 	}
@@ -26,9 +32,20 @@ func (p *pass) decide() error {
 		p.freeze(keywrightv1alpha1.ReasonKeyringRestored, fmt.Sprintf(
 			"the keyring has generation %d and Secret %s has %d: the keyring comes from a backup. Delete Secret %s: it is "+
 				"then rebuilt from what the issuers have", p.keyring.Ring.Generation, p.secret.Name, keystore.Generation(p.secret),
-			p.key.Name+contract.KeyringSuffix))
+			p.name+contract.KeyringSuffix))
 	}
 	return nil
+}
+
+// retained reports whether a SigningKey with the policy Retain may be let go. It may not while a keyring that cannot be read, or that is
+// lost, would leave trust behind that nobody can take up again: its condition says so.
+func (p *pass) retained() bool {
+	return p.key.DeletionTimestamp != nil && !p.policy.Ending() && p.unreadable == nil && !p.lost()
+}
+
+// lost reports whether both Secrets are gone while files hold keys.
+func (p *pass) lost() bool {
+	return p.secret == nil && p.keyring.Object == nil && len(p.targets.holders) > 0
 }
 
 // nothingLeft reports whether a SigningKey that is being deleted has neither Secrets nor files: it never had any, or a cache shows it although
@@ -39,7 +56,7 @@ func (p *pass) nothingLeft() bool {
 
 // settleKeyring finds the keyring to go by: the one that stands, a new one, or one that is rebuilt.
 func (p *pass) settleKeyring() error {
-	lost := p.secret == nil && p.keyring.Object == nil && len(p.targets.holders) > 0
+	lost := p.lost()
 	switch deleting := p.policy.Deleting; {
 	case deleting && (p.unreadable != nil || lost):
 		p.beginToEnd()
@@ -49,7 +66,7 @@ func (p *pass) settleKeyring() error {
 	case lost:
 		p.freeze(keywrightv1alpha1.ReasonKeysLost, fmt.Sprintf(
 			"both Secrets of %s are gone while %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
-				"SigningKey with deletionPolicy Delete", p.key.Name, len(p.targets.holders)))
+				"SigningKey with deletionPolicy Delete", p.name, len(p.targets.holders)))
 	case p.keyring.Object == nil && p.secret != nil:
 		return p.rebuild()
 	case deleting && p.secret != nil: // whatever the Secret holds is taken away
@@ -96,7 +113,7 @@ func (p *pass) keepKeyType() {
 	if !p.policy.Ending() {
 		p.trouble = &trouble{reason: keywrightv1alpha1.ReasonKeyTypeDiffers, message: fmt.Sprintf(
 			"the retained keyring %s has %s keys and spec.algorithm is %s: its keys go on. Use an algorithm of the same type, or another name",
-			p.key.Name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
+			p.name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
 	}
 	p.policy.KeySpec = spec
 }

@@ -2,7 +2,6 @@ package signingkey
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,50 +14,50 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// retain lets a SigningKey with the policy Retain go, and reports whether it did. It does not when a keyring that cannot be read, or
-// that is lost, would leave trust behind that nobody can take up again: the pass that follows says so.
-func (r *Reconciler) retain(ctx context.Context, key *keywrightv1alpha1.SigningKey) (bool, error) {
-	keyring, err := keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, key.Name)
-	var unreadable *keystore.UnreadableError
-	if errors.As(err, &unreadable) {
-		return false, nil
-	} else if err != nil {
-		return false, err
+// claim names this installation on a SigningKey, and puts the finalizer on it whenever it is missing: without it, a deletion would leave
+// Secrets and trust behind.
+func (r *Reconciler) claim(ctx context.Context, key *keywrightv1alpha1.SigningKey) error {
+	if key.DeletionTimestamp != nil {
+		return nil
 	}
-	secret, err := keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, key.Name)
-	if err != nil {
-		return false, err
-	}
-	targets, err := r.observeTargets(ctx, &pass{key: key, keyring: keyring})
-	if err != nil || keyring.Object == nil && secret == nil && len(targets.holders) > 0 {
-		return false, err
-	}
-	return true, r.letGo(ctx, key)
-}
-
-// finish deletes the Secrets of a SigningKey that nobody trusts any more, then lets it go. Its tombstones stay for a while.
-func (r *Reconciler) finish(ctx context.Context, key *keywrightv1alpha1.SigningKey) error {
-	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
-		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.KeyNamespace, Name: key.Name + suffix}}
-		if err := r.Client.Delete(ctx, s); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete Secret %s: %w", s.Name, err)
-		}
-	}
-	return r.letGo(ctx, key)
-}
-
-// letGo removes the finalizer.
-func (r *Reconciler) letGo(ctx context.Context, key *keywrightv1alpha1.SigningKey) error {
-	return client.IgnoreNotFound(r.patch(ctx, key, func() bool { return controllerutil.RemoveFinalizer(key, contract.Finalizer) }))
-}
-
-// takeUp claims a SigningKey for this installation, and puts the finalizer on it whenever it is missing: without it, a deletion would
-// leave Secrets and trust behind.
-func (r *Reconciler) takeUp(ctx context.Context, key *keywrightv1alpha1.SigningKey) error {
 	return r.patch(ctx, key, func() bool {
 		claimed := r.Installation.Claim(key)
 		return controllerutil.AddFinalizer(key, contract.Finalizer) || claimed
 	})
+}
+
+// end deletes the Secrets of a SigningKey that nobody trusts any more, then releases it. Its tombstones stay for a while.
+func (r *Reconciler) end(ctx context.Context, p *pass) error {
+	if !p.decision.Ended || p.trouble != nil || p.changed {
+		return nil
+	}
+	r.sayWhoWasLeft(p)
+	err := r.deleteSecrets(ctx, p.name)
+	if err == nil {
+		err = r.release(ctx, p)
+	}
+	if err != nil && !keystore.LostRace(err) {
+		p.refuse("the deletion of its Secrets", err)
+		return nil
+	}
+	return err
+}
+
+func (r *Reconciler) deleteSecrets(ctx context.Context, name string) error {
+	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
+		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.KeyNamespace, Name: name + suffix}}
+		if err := r.Client.Delete(ctx, s); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete Secret %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// release removes the finalizer.
+func (r *Reconciler) release(ctx context.Context, p *pass) error {
+	err := r.patch(ctx, p.key, func() bool { return controllerutil.RemoveFinalizer(p.key, contract.Finalizer) })
+	p.released = client.IgnoreNotFound(err) == nil
+	return client.IgnoreNotFound(err)
 }
 
 // patch changes metadata and nothing else: an update of the whole object would write durations in another spelling, over which

@@ -17,7 +17,7 @@ func (r *Reconciler) announce(ctx context.Context, p *pass) {
 	for _, m := range p.decision.Moves {
 		log.FromContext(ctx).Info("Moved key", "move", m.Kind, "kid", m.KeyID, "reason", m.Reason, "early", m.Early,
 			"keyringGeneration", p.keyring.Ring.Generation)
-		r.Metrics.move(p.key.Name, m)
+		r.Metrics.move(p.name, m)
 		if m.LeftBehind {
 			r.leaveBehind(p)
 		}
@@ -52,7 +52,7 @@ func sentence(m rotation.Move, p *pass) string {
 
 // leaveBehind stops waiting for the targets that have held a rotation up, and names them.
 func (r *Reconciler) leaveBehind(p *pass) {
-	left := r.Published.LeaveBehind(p.key.Name, p.targets.lacking, p.at.Add(-p.policy.PropagationDelay-p.policy.ClockSkew))
+	left := r.Published.LeaveBehind(p.name, p.targets.lacking, p.at.Add(-p.policy.PropagationDelay-p.policy.ClockSkew))
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", string(rotation.Activate),
 		"The rotation waited for %s for %s, and goes on without them: their pods reject the new tokens until their file is right",
 		names(left), p.policy.WaitForTargets)

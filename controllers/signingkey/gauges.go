@@ -111,8 +111,8 @@ func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was := s.byName[p.key.Name]
-	s.byName[p.key.Name] = n
+	was := s.byName[p.name]
+	s.byName[p.name] = n
 	if was != nil {
 		n.publishing = was.publishing
 		if was.digest != n.digest {

@@ -40,7 +40,7 @@ func (m *Metrics) move(name string, move rotation.Move) {
 // observe notes how one SigningKey stands.
 func (m *Metrics) observe(p *pass) {
 	if took, done := m.gauges.note(p); done {
-		m.publishes.WithLabelValues(p.key.Name).Observe(took.Seconds())
+		m.publishes.WithLabelValues(p.name).Observe(took.Seconds())
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 
 // pass is what one look at a SigningKey found, decided and did.
 type pass struct {
+	name string
+	// key is nil if there is no SigningKey of this name.
 	key    *keywrightv1alpha1.SigningKey
 	policy rotation.Policy
 	// at was read before anything else, now after it.
@@ -33,10 +35,15 @@ type pass struct {
 	// pending are the revocations that no keyring records.
 	pending []rotation.Revocation
 
+	// release is set when the deletion is over for Keywright but for the finalizer, and released when that is gone too, or there is no
+	// SigningKey.
+	release, released bool
 	// changed reports whether something was written, and another pass may find more to do.
 	changed bool
 	// refusal is why the last write was refused.
 	refusal error
+	// unrecorded is set when the keyring could not be written: what was decided is in no keyring.
+	unrecorded bool
 	// fell are the namespaces whose file lost the Standby lately and was put right, sorted.
 	fell []string
 	// podsLeft is, for each revoked key whose nudging is not done, how many pods wait for it.
@@ -57,19 +64,25 @@ type trouble struct {
 func (p *pass) frozen() bool { return p.trouble != nil && p.trouble.frozen }
 
 // observe reads everything that a decision goes by, and writes nothing.
-func (r *Reconciler) observe(ctx context.Context, key *keywrightv1alpha1.SigningKey) (*pass, error) {
-	p := &pass{key: key, at: r.Now()}
-	p.policy, _ = PolicyOf(key)
-	p.policy.Revoked = r.remember(p)
+func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1alpha1.SigningKey) (*pass, error) {
+	p := &pass{name: name, key: key, at: r.Now()}
+	if key != nil {
+		p.policy, _ = PolicyOf(key)
+		p.policy.Revoked = r.remember(p)
+	}
 	var err error
-	p.keyring, err = keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, key.Name)
+	p.keyring, err = keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, name)
 	if err != nil && !errors.As(err, &p.unreadable) {
 		return p, err
 	}
-	if p.secret, err = keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, key.Name); err != nil {
+	if p.secret, err = keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, name); err != nil {
 		return p, err
 	}
 	p.policy.Revoked = union(p.policy.Revoked, keystore.RevokedIn(p.secret))
+	if key == nil {
+		p.now = r.Now()
+		return p, nil
+	}
 	if p.targets, err = r.observeTargets(ctx, p); err != nil {
 		return p, err
 	}
@@ -77,13 +90,13 @@ func (r *Reconciler) observe(ctx context.Context, key *keywrightv1alpha1.Signing
 	p.now = r.Now()
 	r.lookAtProof(p)
 	if s := p.keyring.Ring.Standby(); s != nil {
-		p.fell = r.Published.FellBack(key.Name, s.PublishedAt)
+		p.fell = r.Published.FellBack(name, s.PublishedAt)
 	}
 	p.observed = rotation.Observed{
 		At: p.at, Secret: keystore.Observe(p.secret), Lagging: p.targets.lagging, Holders: len(p.targets.holders), Digest: p.digest(),
-		HeldSince:  r.Published.HeldSince(key.Name, p.keyring.Ring.PublishedIDs()),
-		HandedOver: r.Published.HandedOver(key.Name),
-		Holding:    p.targets.holding, Nudged: r.Refreshes.Finished(key.Name),
+		HeldSince:  r.Published.HeldSince(name, p.keyring.Ring.PublishedIDs()),
+		HandedOver: r.Published.HandedOver(name),
+		Holding:    p.targets.holding, Nudged: r.Refreshes.Finished(name),
 	}
 	return p, nil
 }
@@ -92,12 +105,12 @@ func (r *Reconciler) observe(ctx context.Context, key *keywrightv1alpha1.Signing
 // written. What outlives the process is added when it is read: the revocation lists of the signing-key Secret and of the key namespace.
 func (r *Reconciler) remember(p *pass) []string {
 	var seen []string
-	if before, ok := r.seenRevoked.Load(p.key.Name); ok {
+	if before, ok := r.seenRevoked.Load(p.name); ok {
 		seen, _ = before.([]string)
 	}
 	all := union(p.policy.Revoked, seen)
 	if len(all) > len(seen) {
-		r.seenRevoked.Store(p.key.Name, all)
+		r.seenRevoked.Store(p.name, all)
 	}
 	return all
 }
@@ -123,6 +136,6 @@ func (p *pass) digest() string {
 // lookAtProof lets a process that has just started go on where the last one ended, if nothing changed meanwhile.
 func (r *Reconciler) lookAtProof(p *pass) {
 	if s := p.keyring.Ring.Standby(); s != nil {
-		r.Published.Resume(p.key.Name, s.ID, s.Proof, p.digest())
+		r.Published.Resume(p.name, s.ID, s.Proof, p.digest())
 	}
 }

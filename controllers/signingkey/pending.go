@@ -36,7 +36,7 @@ func allKeysIn(s *corev1.Secret) []string {
 // in memory, and in the status, which lends its times after a restart.
 func (r *Reconciler) trackPending(p *pass) {
 	var known []rotation.Revocation
-	if before, ok := r.pending.Load(p.key.Name); ok {
+	if before, ok := r.pending.Load(p.name); ok {
 		known, _ = before.([]rotation.Revocation)
 	}
 	recorded := desired.RevokedIDs(&p.keyring.Read, nil)
@@ -53,7 +53,7 @@ func (r *Reconciler) trackPending(p *pass) {
 		}
 		p.pending = known
 	}
-	r.pending.Store(p.key.Name, known)
+	r.pending.Store(p.name, known)
 }
 
 // revocation begins to follow one, or goes on with what the status says of it.

@@ -47,15 +47,15 @@ func (p *pass) receipt(r *rotation.Revocation) keywrightv1alpha1.RevocationStatu
 // terminatingFor is for how long a receipt names namespaces that are being deleted: no token outlives it.
 const terminatingFor = 2 * rotation.LongestLifetime
 
-// askForNudges asks for the pods to be touched that may know a revoked key, until a keyring records that it was done. While
+// askForRefreshes asks for the pods to be touched that may know a revoked key, until a keyring records that it was done. While
 // the keyring cannot be written, that is remembered by the process alone.
-func (r *Reconciler) askForNudges(p *pass) {
+func (r *Reconciler) askForRefreshes(p *pass) {
 	var ids []string
 	for _, v := range slices.Concat(p.keyring.Ring.Revoked, p.pending) {
 		if v.Known && v.Nudged.At.IsZero() {
 			ids = append(ids, v.ID)
 		}
 	}
-	r.Refreshes.Ask(p.key.Name, ids)
-	p.podsLeft = r.Refreshes.Left(p.key.Name)
+	r.Refreshes.Ask(p.name, ids)
+	p.podsLeft = r.Refreshes.Left(p.name)
 }

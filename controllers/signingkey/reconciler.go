@@ -64,93 +64,72 @@ type Reconciler struct {
 // follow one another without waiting for events.
 const maxPasses = 8
 
-// Reconcile brings one SigningKey a step, or several, to where its policy wants it.
+// Reconcile brings one SigningKey a step, or several, to where its policy wants it: it observes, decides and applies until nothing is
+// left to do at once, then reports. A name without a SigningKey takes the same way, since its keyring may have been retained.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	var key keywrightv1alpha1.SigningKey
-	err := r.Client.Get(ctx, req.NamespacedName, &key)
-	switch {
-	case apierrors.IsNotFound(err):
-		return ctrl.Result{}, r.reconcileRetained(ctx, req.Name)
-	case err != nil:
+	key, err := r.get(ctx, req.Name)
+	if err != nil || key != nil && key.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(key, contract.Finalizer) {
 		return ctrl.Result{}, err
-	case key.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(&key, contract.Finalizer):
-		return ctrl.Result{}, nil
 	}
-	owner, err := r.Installation.Owner(ctx)
-	if err == nil && owner == "" {
-		owner = r.Installation.OtherOwner(&key)
-	}
-	if err != nil || owner != "" {
-		r.sayWhoseItIs(ctx, &key, owner)
+	if owner, err := r.otherOwner(ctx, key); err != nil || owner != "" {
+		r.sayWhoseItIs(ctx, key, owner)
 		return ctrl.Result{RequeueAfter: time.Minute}, err
 	}
-	result, err := r.reconcileKey(ctx, &key)
-	if keystore.LostRace(err) {
+	p, err := r.passes(ctx, req.Name, key)
+	if err == nil && !p.released {
+		err = errors.Join(r.report(ctx, p), p.refusal)
+	}
+	switch {
+	case keystore.LostRace(err):
 		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
-	}
-	return result, err
-}
-
-func (r *Reconciler) reconcileKey(ctx context.Context, key *keywrightv1alpha1.SigningKey) (ctrl.Result, error) {
-	var notTakenUp error
-	if key.DeletionTimestamp == nil {
-		if notTakenUp = r.takeUp(ctx, key); keystore.LostRace(notTakenUp) {
-			return ctrl.Result{}, notTakenUp
-		}
-	} else if key.Spec.DeletionPolicy != keywrightv1alpha1.Drain && key.Spec.DeletionPolicy != keywrightv1alpha1.Delete {
-		if gone, err := r.retain(ctx, key); gone || err != nil {
-			return ctrl.Result{}, err
-		}
-	}
-	p, err := r.reconcileKeys(ctx, key, notTakenUp)
-	if err != nil {
+	case err != nil:
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: p.wakeIn()}, nil
 }
 
-// reconcileKeys runs passes until nothing is left to do at once, then reports.
-func (r *Reconciler) reconcileKeys(
-	ctx context.Context, key *keywrightv1alpha1.SigningKey, notTakenUp error,
-) (*pass, error) {
+// get returns a SigningKey, nil if there is none.
+func (r *Reconciler) get(ctx context.Context, name string) (*keywrightv1alpha1.SigningKey, error) {
+	var key keywrightv1alpha1.SigningKey
+	err := r.Client.Get(ctx, client.ObjectKey{Name: name}, &key)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return &key, err
+}
+
+// otherOwner returns the key namespace of another installation that reconciles this SigningKey, empty if this one does.
+func (r *Reconciler) otherOwner(ctx context.Context, key *keywrightv1alpha1.SigningKey) (string, error) {
+	if key == nil {
+		return "", nil
+	}
+	owner, err := r.Installation.Owner(ctx)
+	if err == nil && owner == "" {
+		owner = r.Installation.OtherOwner(key)
+	}
+	return owner, err
+}
+
+// passes observe, decide and apply, in this order, until a pass changes nothing.
+func (r *Reconciler) passes(ctx context.Context, name string, key *keywrightv1alpha1.SigningKey) (*pass, error) {
 	var p *pass
 	for range maxPasses {
 		var err error
-		if p, err = r.onePass(ctx, key); err != nil {
+		if p, err = r.observe(ctx, name, key); err != nil {
+			return nil, err
+		}
+		if err = p.decide(); err != nil {
+			return nil, err
+		}
+		if err = r.apply(ctx, p); err != nil {
 			return nil, err
 		}
 		if !p.changed || p.refusal != nil {
 			break
 		}
 	}
-	if p.refusal == nil && notTakenUp != nil {
-		p.refuse("the finalizer of the SigningKey", notTakenUp)
-	}
-	if p.decision.Ended && p.trouble == nil && !p.changed {
-		r.sayWhoWasLeft(p)
-		err := r.finish(ctx, key)
-		if err == nil || keystore.LostRace(err) {
-			return p, err
-		}
-		p.refuse("the deletion of its Secrets", err)
-	}
-	r.askForNudges(p)
-	r.Metrics.observe(p)
-	return p, errors.Join(r.report(ctx, p), p.refusal)
-}
-
-// onePass observes, decides, and applies, in this order.
-func (r *Reconciler) onePass(ctx context.Context, key *keywrightv1alpha1.SigningKey) (*pass, error) {
-	p, err := r.observe(ctx, key)
-	if err != nil {
-		return p, err
-	}
-	if err := p.decide(); err != nil {
-		return p, err
-	}
-	r.trackPending(p)
-	return p, r.apply(ctx, p)
+	return p, nil
 }
 
 // wakeIn is how long nothing needs to be done if nothing changes, 0 for ever.
@@ -168,4 +147,14 @@ func (p *pass) wakeIn() time.Duration {
 		return 0
 	}
 	return max(wake.Sub(p.now), time.Millisecond)
+}
+
+// forget drops what this process remembers of a SigningKey that no longer exists.
+func (r *Reconciler) forget(name string) {
+	r.Metrics.forget(name)
+	r.Refreshes.Forget(name)
+	r.Published.Forget(name)
+	r.seenRevoked.Delete(name)
+	r.pending.Delete(name)
+	r.reported.Delete(name)
 }

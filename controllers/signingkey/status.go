@@ -31,15 +31,16 @@ type reportedStatus struct {
 	noTargets bool
 }
 
-// report writes the status if it says anything new.
+// report says how a SigningKey is: to Prometheus, and in its status if that says anything new.
 func (r *Reconciler) report(ctx context.Context, p *pass) error {
+	r.Metrics.observe(p)
 	r.reportRequest(p)
 	key := p.key.DeepCopy()
 	key.Status = p.status(key.Status.Conditions)
 	if equality.Semantic.DeepEqual(key.Status, p.key.Status) {
 		return nil
 	}
-	last := r.lastReport(p.key.Name)
+	last := r.lastReport(p.name)
 	if last.sent != nil && equality.Semantic.DeepEqual(key.Status, *last.sent) && equality.Semantic.DeepEqual(p.key.Status, *last.stored) {
 		return nil // an older CRD drops what it does not know: to write it again would change nothing
 	}
@@ -51,7 +52,7 @@ func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	if err := r.Client.Status().Update(ctx, key); err != nil {
 		return err
 	}
-	r.reported.Store(p.key.Name, reportedStatus{sent, key.Status.DeepCopy(), p.now, p.targets.matched == 0})
+	r.reported.Store(p.name, reportedStatus{sent, key.Status.DeepCopy(), p.now, p.targets.matched == 0})
 	if !equality.Semantic.DeepEqual(*sent, key.Status) {
 		log.FromContext(ctx).Info("The API server stores less of the status than was written: apply the CRD of this version")
 	}

@@ -79,7 +79,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	}
 	ring := &p.keyring.Ring
 	want := &wanted{
-		name: p.key.Name, files: desired.FilesOf(ring, p.policy, nil), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
+		name: p.name, files: desired.FilesOf(ring, p.policy, nil), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
 		parsed: publication.KeyIDs{}, tracker: r.Published, now: r.Now(), keepFor: keepFor(p.policy, ring), delay: p.policy.PropagationDelay,
 		keyNamespace: r.KeyNamespace,
 	}
