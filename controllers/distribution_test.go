@@ -72,7 +72,7 @@ func TestWhateverIsPlantedIsReplaced(t *testing.T) {
 				t.Fatalf("it stands: %s", toJSON(t, got))
 			}
 			silent := []string{"a finalizer", "no label", "no files", "unreadable records"}
-			if said := strings.Contains(w.events.text(), "Warning Planted Replace"); said == slices.Contains(silent, name) {
+			if said := strings.Contains(w.events.text(), "Warning UnexpectedContent Replace"); said == slices.Contains(silent, name) {
 				t.Errorf("events:\n%s", w.events.text())
 			}
 		})

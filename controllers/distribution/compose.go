@@ -27,7 +27,9 @@ type composition struct {
 	now     time.Time
 	data    map[string]string
 	records map[string]desired.Record
-	// was are the records of what stands there.
+	// found are the files that stand there.
+	found map[string]string
+	// was are the records of them.
 	was map[string]desired.Record
 	// unexpected are the files that stand there and that this controller did not write, sorted.
 	unexpected []string
@@ -45,15 +47,14 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 	c := composition{
 		now: now, data: map[string]string{}, records: map[string]desired.Record{}, entombed: map[string]bool{}, was: desired.RecordsOf(at.cm),
 	}
-	var standing map[string]string
 	if at.cm != nil {
-		standing = at.cm.Data
+		c.found = at.cm.Data
 	}
 	for name, p := range projections {
-		c.add(name, &p, p.Selects(at.namespace, at.labels), standing)
+		c.add(name, &p, p.Selects(at.namespace, at.labels))
 	}
 	var unanswered []string
-	for file, content := range standing {
+	for file, content := range c.found {
 		name, ok := signingKeyOfFile(file)
 		if _, answered := projections[name]; ok && answered {
 			continue
@@ -66,19 +67,19 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 		}
 	}
 	slices.Sort(c.unexpected)
-	c.entombAll(unanswered, standing)
-	c.fit(standing)
-	c.count(standing)
+	c.entombAll(unanswered)
+	c.fit()
+	c.count()
 	return c
 }
 
 // add decides about the files of one SigningKey.
-func (c *composition) add(name string, p *desired.Projection, selected bool, standing map[string]string) {
-	content, stands := standing[name+contract.JWKSSuffix]
+func (c *composition) add(name string, p *desired.Projection, selected bool) {
+	content, stands := c.found[name+contract.JWKSSuffix]
 	was, recorded := c.was[name]
 	switch {
 	case p.Frozen:
-		c.freeze(name, p, selected, standing)
+		c.freeze(name, p, selected)
 		return
 	case selected:
 		c.put(name, p, desired.Record{Generation: p.Generation})
@@ -99,14 +100,14 @@ func (c *composition) add(name string, p *desired.Projection, selected bool, sta
 
 // freeze keeps a key set as it stands, but for revoked keys, which are named in the key namespace in any case: issuers whose
 // Secret cannot be written learn it there.
-func (c *composition) freeze(name string, p *desired.Projection, selected bool, standing map[string]string) {
+func (c *composition) freeze(name string, p *desired.Projection, selected bool) {
 	was, recorded := c.was[name]
-	content, stands := standing[name+contract.JWKSSuffix]
+	content, stands := c.found[name+contract.JWKSSuffix]
 	if stands {
 		clean, _ := issuerfiles.Without([]byte(content), p.Revoked)
 		c.data[name+contract.JWKSSuffix] = string(clean)
 	}
-	list, listed := standing[name+contract.RevokedSuffix]
+	list, listed := c.found[name+contract.RevokedSuffix]
 	if p.Files.Revoked != "" && (stands || selected) {
 		list, listed = p.Files.Revoked, true
 	}
@@ -129,14 +130,14 @@ const mostBytes = 1<<20 - 64<<10
 
 // fit leaves out files that do not stand yet until the others have room, so that one SigningKey too many takes nothing from those
 // that are in use. What stands was let in by the API server.
-func (c *composition) fit(standing map[string]string) {
+func (c *composition) fit() {
 	total := 0
 	for _, content := range c.data {
 		total += len(content)
 	}
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(c.records))) {
 		keySet, list := name+contract.JWKSSuffix, name+contract.RevokedSuffix
-		if _, stands := standing[keySet]; total <= mostBytes || stands && !c.entombed[name] {
+		if _, stands := c.found[keySet]; total <= mostBytes || stands && !c.entombed[name] {
 			continue
 		}
 		total -= len(c.data[keySet]) + len(c.data[list])
@@ -149,10 +150,10 @@ func (c *composition) fit(standing map[string]string) {
 }
 
 // count brings the counters of the files that change up to date.
-func (c *composition) count(standing map[string]string) {
+func (c *composition) count() {
 	for name, r := range c.records {
 		before := c.was[name]
-		content, stands := standing[name+contract.JWKSSuffix]
+		content, stands := c.found[name+contract.JWKSSuffix]
 		next, has := c.data[name+contract.JWKSSuffix]
 		r.Writes, r.Digest, r.RevokedDigest = before.Writes, desired.Digest(next), desired.Digest(c.data[name+contract.RevokedSuffix])
 		if r.Writes < 0 || r.Writes > desired.MaxWrites {

@@ -20,9 +20,9 @@ const mostEntombed = 200
 
 // entombAll takes away the keys of names that nobody answers for, those that this controller wrote first. What is above the bound was
 // planted, and is left out.
-func (c *composition) entombAll(names []string, standing map[string]string) {
+func (c *composition) entombAll(names []string) {
 	planted := func(name string) int {
-		if desired.Digest(standing[name+contract.JWKSSuffix]) == c.was[name].Digest {
+		if desired.Digest(c.found[name+contract.JWKSSuffix]) == c.was[name].Digest {
 			return 0
 		}
 		return 1
@@ -30,7 +30,7 @@ func (c *composition) entombAll(names []string, standing map[string]string) {
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(planted(a)-planted(b), strings.Compare(a, b)) })
 	for _, name := range names {
 		if len(c.entombed) < mostEntombed {
-			c.entomb(name, standing[name+contract.JWKSSuffix])
+			c.entomb(name, c.found[name+contract.JWKSSuffix])
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{RequeueAfter: time.Minute}, err // reported for each SigningKey
 		}
 	}
-	cm, err := r.standing(ctx, req.Name)
+	cm, err := r.read(ctx, req.Name)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -92,8 +92,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return ctrl.Result{RequeueAfter: wait}, err
 }
 
-// standing returns the ConfigMap that stands in a namespace as the cache shows it, or nil.
-func (r *Reconciler) standing(ctx context.Context, namespace string) (*corev1.ConfigMap, error) {
+// read returns the ConfigMap that stands in a namespace as the cache shows it, or nil.
+func (r *Reconciler) read(ctx context.Context, namespace string) (*corev1.ConfigMap, error) {
 	var cm corev1.ConfigMap
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
 	if apierrors.IsNotFound(err) {

@@ -111,8 +111,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 func (r *Reconciler) roundOf(name string, ids []string) *round {
-	if standing, ok := r.rounds.Load(name); ok {
-		if of, ok := standing.(*round); ok && slices.Equal(of.ids, ids) {
+	if begun, ok := r.rounds.Load(name); ok {
+		if of, ok := begun.(*round); ok && slices.Equal(of.ids, ids) {
 			return of
 		}
 	}

@@ -165,8 +165,8 @@ func (p *planner) fromTheFuture() bool {
 // readyTime is from when on every verifier is bound to know the key.
 func (p *planner) readyTime(k *Key) time.Time {
 	since := k.PublishedAt
-	if given := p.observed.HeldSince[k.ID]; given.After(since) {
-		since = given
+	if held := p.observed.HeldSince[k.ID]; held.After(since) {
+		since = held
 	}
 	return since.Add(p.policy.PropagationDelay + p.policy.ClockSkew)
 }

@@ -137,8 +137,8 @@ func (p *planner) prove(k *Key) {
 	if k.State != Standby || digest == "" || digest == k.Proof || (k.Proof != "" && p.at.Before(k.ProofAt.Add(p.policy.PropagationDelay))) {
 		return
 	}
-	if given := p.observed.HeldSince[k.ID]; given.After(k.PublishedAt) {
-		k.PublishedAt = given // what was before that, this process does not know
+	if held := p.observed.HeldSince[k.ID]; held.After(k.PublishedAt) {
+		k.PublishedAt = held // what was before that, this process does not know
 	}
 	k.Proof, k.ProofAt = digest, p.now
 }
