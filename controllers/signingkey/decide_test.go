@@ -66,8 +66,10 @@ func TestDecision(t *testing.T) {
 		}, reason: keywrightv1alpha1.ReasonKeyringRestored, frozen: true},
 		"another key type": {seen: func(p *pass) { p.policy.Algorithm = "EdDSA" }, reason: keywrightv1alpha1.ReasonKeyTypeDiffers},
 		"retained":         {seen: terminating, release: true},
-		"retained, unreadable": {seen: func(p *pass) { terminating(p); unreadable(p) },
-			reason: keywrightv1alpha1.ReasonKeyringInvalid, frozen: true},
+		"retained, unreadable": {
+			seen:   func(p *pass) { terminating(p); unreadable(p) },
+			reason: keywrightv1alpha1.ReasonKeyringInvalid, frozen: true,
+		},
 		"retained, lost": {seen: func(p *pass) { terminating(p); gone(p) }, reason: keywrightv1alpha1.ReasonKeysLost, frozen: true},
 		"deleted, unreadable": {seen: func(p *pass) {
 			terminating(p)

@@ -111,25 +111,26 @@ func (r *Reconciler) otherOwner(ctx context.Context, key *keywrightv1alpha1.Sign
 	return owner, err
 }
 
-// passes observe, decide and apply, in this order, until a pass changes nothing.
+// passes makes passes until one changes nothing.
 func (r *Reconciler) passes(ctx context.Context, name string, key *keywrightv1alpha1.SigningKey) (*pass, error) {
-	var p *pass
-	for range maxPasses {
-		var err error
-		if p, err = r.observe(ctx, name, key); err != nil {
-			return nil, err
-		}
-		if err = p.decide(); err != nil {
-			return nil, err
-		}
-		if err = r.apply(ctx, p); err != nil {
-			return nil, err
-		}
-		if !p.changed || p.refusal != nil {
-			break
+	for left := maxPasses; ; left-- {
+		p, err := r.onePass(ctx, name, key)
+		if err != nil || !p.changed || p.refusal != nil || left == 1 {
+			return p, err
 		}
 	}
-	return p, nil
+}
+
+// onePass observes, decides and applies, in this order.
+func (r *Reconciler) onePass(ctx context.Context, name string, key *keywrightv1alpha1.SigningKey) (*pass, error) {
+	p, err := r.observe(ctx, name, key)
+	if err != nil {
+		return p, err
+	}
+	if err := p.decide(); err != nil {
+		return p, err
+	}
+	return p, r.apply(ctx, p)
 }
 
 // wakeIn is how long nothing needs to be done if nothing changes, 0 for ever.
