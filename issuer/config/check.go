@@ -85,6 +85,9 @@ func (c *Config) checkServer(f *document.Findings) {
 	if d := time.Duration(s.DrainFor); d < 0 || d > time.Minute {
 		f.Add("server.drainFor", "must be between 0s and 1m")
 	}
+	if s.ForwardedHeader != XForwardedFor && s.ForwardedHeader != Forwarded {
+		f.Add("server.forwardedHeader", "must be %s or %s", XForwardedFor, Forwarded)
+	}
 	for _, origin := range s.AllowedOrigins {
 		u, err := url.Parse(origin)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Contains(origin, "*") || origin != u.Scheme+"://"+u.Host {

@@ -46,6 +46,9 @@ type Server struct {
 	MaxConnections int `yaml:"maxConnections"`
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []Network `yaml:"trustedProxies"`
+	// ForwardedHeader is the one header of the trusted proxies that is believed: X-Forwarded-For, the default, or Forwarded (RFC 7239). The
+	// proxies must remove or append to what a client sent under this name.
+	ForwardedHeader string `yaml:"forwardedHeader"`
 	// AllowedOrigins are the origins (RFC 6454) whose scripts may ask for tokens.
 	AllowedOrigins []string `yaml:"allowedOrigins"`
 	// DrainFor is how long a stopping issuer says that it is not ready and still answers, so that nobody sends requests
@@ -54,6 +57,12 @@ type Server struct {
 	// Pprof serves /debug/pprof on MetricsAddress.
 	Pprof bool `yaml:"pprof"`
 }
+
+// The headers that proxies write the address of a client into.
+const (
+	XForwardedFor = "X-Forwarded-For"
+	Forwarded     = "Forwarded"
+)
 
 // TLS names the files of the certificate, PEM, as in a kubernetes.io/tls Secret.
 type TLS struct {
@@ -197,7 +206,7 @@ func sameKeys(a, b TrustedIssuer) bool {
 func defaults() *Config {
 	return &Config{
 		SigningKey: SigningKey{KeySetDirectory: contract.MountPath},
-		Server:     Server{Address: ":8443", MetricsAddress: ":8081", MaxConnections: 2048},
+		Server:     Server{Address: ":8443", MetricsAddress: ":8081", MaxConnections: 2048, ForwardedHeader: XForwardedFor},
 		Login: Login{
 			FailuresPerUser:    Limit{Burst: 5, Every: Duration(10 * time.Second)},
 			FailuresPerNetwork: Limit{Burst: 50, Every: Duration(time.Second)},

@@ -41,7 +41,7 @@ func NewFailures(perUser, perNetwork Rate) *Failures {
 // Wait is how long a login of a name must wait, 0 if it may go on. It remembers nothing: who is told to wait, and comes again
 // with ever other names, takes nobody's place.
 func (f *Failures) Wait(now time.Time, name string, from netip.Addr) time.Duration {
-	network := networkOf(from)
+	network := NetworkOf(from)
 	var longest time.Duration
 	if limiter, ok := f.users.Get(userOf(name, network)); ok {
 		longest = wait(limiter, now)
@@ -54,7 +54,7 @@ func (f *Failures) Wait(now time.Time, name string, from netip.Addr) time.Durati
 
 // Failed counts a login that failed. Those that were let in at the same time are counted too, and waited for later.
 func (f *Failures) Failed(now time.Time, name string, from netip.Addr) {
-	network := networkOf(from)
+	network := NetworkOf(from)
 	get(f.users, userOf(name, network), f.perUser).ReserveN(now, 1)
 	get(f.networks, network, f.perNetwork).ReserveN(now, 1)
 }
@@ -75,8 +75,8 @@ func wait(limiter *rate.Limiter, now time.Time) time.Duration {
 	return time.Duration(missing / float64(limiter.Limit()) * float64(time.Second))
 }
 
-// networkOf is what one attacker has at least: an IPv4 address, or a /64 of IPv6.
-func networkOf(from netip.Addr) netip.Prefix {
+// NetworkOf is what one attacker has at least: an IPv4 address, or a /64 of IPv6.
+func NetworkOf(from netip.Addr) netip.Prefix {
 	from = from.Unmap().WithZone("")
 	bits := 32
 	if from.Is6() {

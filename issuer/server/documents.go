@@ -109,7 +109,7 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 	mux.HandleFunc("GET "+path+"/jwks", s.jwks)
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server"+path, s.describe)
 	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", s.describe)
-	return s.secured(s.admitted(s.recovered(mux))), nil
+	return s.secured(s.recovered(mux)), nil
 }
 
 // crossOrigin lets scripts of the allowed origins ask for tokens (the Fetch standard's CORS protocol), without credentials:

@@ -7,10 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
-	"sync"
 	"testing"
-	"time"
+
+	"github.com/keywright/keywright/issuer/config"
 )
 
 func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handler http.HandlerFunc) (client *http.Client, url string, log *bytes.Buffer) {
@@ -25,55 +26,44 @@ func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handl
 	return server.Client(), server.URL, log
 }
 
-// Over HTTP/2 the requests at a time are bounded too, however few the connections.
-func TestRequestsAtATimeAreBounded(t *testing.T) {
-	arrived, end := make(chan bool, 2*maxRequests), make(chan bool)
-	client, url, _ := guarded(t, (*Server).admitted, func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/connect" {
-			return
+// Requests of one kind take no place of another kind, and one network takes no more than its share.
+func TestPlaces(t *testing.T) {
+	s := &Server{places: newPlaces()}
+	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	var leave []func()
+	for range maxLoginsPerNetwork {
+		left, refused := s.admit(config.Password, one)
+		if refused != nil {
+			t.Fatal(refused)
 		}
-		arrived <- true
-		<-end
-	})
-	var all sync.WaitGroup
-	var clients []*http.Client
-	for range maxRequests/maxStreams + 1 { // each with a connection, else each request would make one, and take a busy machine too long
-		transport := client.Transport.(*http.Transport).Clone()
-		t.Cleanup(transport.CloseIdleConnections)
-		clients = append(clients, &http.Client{Transport: transport})
-		if _, err := clients[len(clients)-1].Get(url + "/connect"); err != nil {
-			t.Fatal(err)
+		leave = append(leave, left)
+	}
+	if _, refused := s.admit(config.Password, one); refused == nil || refused.status != http.StatusServiceUnavailable || refused.retryAfter == 0 {
+		t.Errorf("one more login of a network with too many: %v", refused)
+	}
+	for what, c := range map[string]struct {
+		grant string
+		from  netip.Addr
+	}{"another network": {config.Password, other}, "another grant": {config.ClientCredentials, one}} {
+		left, refused := s.admit(c.grant, c.from)
+		if refused != nil {
+			t.Fatalf("%s: %v", what, refused)
 		}
+		left()
 	}
-	for i := range maxRequests {
-		client := clients[i%len(clients)]
-		all.Go(func() {
-			if r, err := client.Get(url); err != nil || r.StatusCode != http.StatusOK || r.ProtoMajor != 2 {
-				t.Errorf("one of those that are let in: %v %v", r, err)
-			}
-		})
+	for _, left := range leave {
+		left()
 	}
-	for range maxRequests {
-		select {
-		case <-arrived:
-		case <-time.After(time.Minute):
-			t.Fatal("they do not arrive")
-		}
-	}
-	r, err := client.Get(url)
-	if err != nil || r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
-		t.Errorf("one more: %v %v", r, err)
-	}
-	close(end)
-	all.Wait()
-	if r, err := client.Get(url); err != nil || r.StatusCode != http.StatusOK {
-		t.Errorf("afterwards: %v %v", r, err)
+	if left, refused := s.admit(config.Password, one); refused != nil {
+		t.Errorf("afterwards: %v", refused)
+	} else {
+		left()
 	}
 }
 
 // One connection cannot have all of them: the server says how many streams it takes (SETTINGS_MAX_CONCURRENT_STREAMS).
 func TestStreamsOfAConnectionAreBounded(t *testing.T) {
-	_, url, _ := guarded(t, (*Server).admitted, func(http.ResponseWriter, *http.Request) {})
+	_, url, _ := guarded(t, (*Server).recovered, func(http.ResponseWriter, *http.Request) {})
 	c, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ type metrics struct {
 	maxLifetime prometheus.Gauge
 	next        prometheus.Gauge
 	certificate prometheus.Gauge
+	unreadable  prometheus.Counter
 }
 
 // grantMetrics are those of a grant, found once: to look them up by their labels takes longer than to count.
@@ -65,7 +66,10 @@ func newMetrics() *metrics {
 			Name: "keywright_issuer_certificate_expiry_timestamp_seconds", Help: "When the TLS certificate expires.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
+	m.unreadable = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "keywright_issuer_forwarded_unreadable_total", Help: "Token requests whose trusted proxy sent no address that can be read.",
+	})
+	m.registry.MustRegister(m.unreadable, m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.grants = map[string]grantMetrics{}
 	for _, grant := range append(config.Grants(), otherGrant) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,12 +65,15 @@ type Server struct {
 
 	directory login.Directory
 	failures  *limit.Failures
+	places    *places
 	replays   *foreign.Replays
 	// trusted has the keys of the trusted issuers, by name.
 	trusted map[string]*foreign.KeySet
 
 	public, probes net.Listener
 	stopping       atomic.Bool
+	// unreadable is done once a proxy has sent what is no address.
+	unreadable sync.Once
 }
 
 // New returns a server, and listens at the addresses of its configuration. The signing key and the list of
@@ -80,7 +84,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		now: o.Now, log: o.Log, audit: audit{out: o.Audit, log: o.Log}, tracer: o.Tracer, metrics: newMetrics(), replays: foreign.NewReplays(),
+		now: o.Now, log: o.Log, audit: audit{out: o.Audit, log: o.Log}, tracer: o.Tracer, metrics: newMetrics(), replays: foreign.NewReplays(), places: newPlaces(),
 	}
 	s.follow(o.ConfigFile, settings)
 	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ type issued struct {
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	began := s.now()
 	settings, _ := s.config.Get()
-	e := event{Time: began, Level: "INFO", Message: "Token request", Grant: otherGrant, Remote: remoteAddress(r, settings.Server.TrustedProxies)}
+	e := event{Time: began, Level: "INFO", Message: "Token request", Grant: otherGrant, Remote: s.remote(r, &settings.Server)}
 	answer, refused := s.answer(w, r, settings, &e)
 	if refused != nil {
 		e.Result, e.Reason = refused.code, refused.why()
@@ -62,7 +61,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config.Config, e *event) (*issued, *refusal) {
-	req, refused := readRequest(w, r)
+	req, refused := s.read(w, r, e.Remote)
 	if refused != nil {
 		return nil, refused
 	}
@@ -70,6 +69,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 		return nil, badRequest("unsupported_grant_type", "the grant types are "+strings.Join(settings.GrantTypes(), ", "))
 	}
 	e.Grant = req.grant
+	leave, refused := s.admit(req.grant, e.Remote)
+	if refused != nil {
+		return nil, refused
+	}
+	defer leave()
 	if client, ok := settings.Client(req.clientID); ok {
 		e.Client = client.ID // also when it is not the one it says
 	}
@@ -205,26 +209,4 @@ func signed(key *keys.Snapshot, claims *token.Claims, reader *jose.JSONWebKey) (
 		return "", err
 	}
 	return compact, claims.Fits(len(compact))
-}
-
-// remoteAddress is who sent a request: the peer, or what the proxies that are trusted say, read from the right. An address
-// further left could have been written by anybody.
-func remoteAddress(r *http.Request, trusted []config.Network) netip.Addr {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // net/http wrote it
-	address := peer.Addr().Unmap()
-	if len(trusted) == 0 {
-		return address
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		if !slices.ContainsFunc(trusted, func(n config.Network) bool { return n.Contains(address) }) {
-			return address
-		}
-		next, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
-			return address
-		}
-		address = next.Unmap().WithZone("")
-	}
-	return address
 }
