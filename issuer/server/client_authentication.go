@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"net/netip"
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -13,8 +14,24 @@ import (
 // libraries make them an hour long and cannot be told otherwise.
 const maxAssertionLifetime = time.Hour
 
-// authenticate returns the client, once it has proved who it is. An unknown client costs what one with a secret does.
-func (s *Server) authenticate(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
+// authenticate returns the client, once it has proved who it is. Secrets that are wrong are limited like passwords (RFC 6749 section
+// 2.3.1): for a client in a network, and in a network. The client is not locked out elsewhere.
+func (s *Server) authenticate(settings *config.Config, req *tokenRequest, remote netip.Addr) (*config.Client, *refusal) {
+	if req.secret == "" {
+		return s.prove(settings, req)
+	}
+	if wait := s.clientFailures.Wait(s.now(), req.clientID, remote); wait > 0 {
+		return nil, tooManyFailures(wait)
+	}
+	client, refused := s.prove(settings, req)
+	if refused != nil {
+		s.clientFailures.Failed(s.now(), req.clientID, remote)
+	}
+	return client, refused
+}
+
+// prove returns the client of a request that proves who it is. An unknown client costs what one with a secret does.
+func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
 	client, known := settings.Client(req.clientID)
 	switch {
 	case req.assertion != nil:

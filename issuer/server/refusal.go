@@ -56,7 +56,7 @@ func unavailable(description string, retryAfter int) *refusal {
 // tooManyFailures slows down whoever fails too often (RFC 6585 section 4).
 func tooManyFailures(wait time.Duration) *refusal {
 	return &refusal{
-		status: http.StatusTooManyRequests, code: "temporarily_unavailable", description: "too many failed logins",
+		status: http.StatusTooManyRequests, code: "temporarily_unavailable", description: "too many failed attempts",
 		retryAfter: int((wait + time.Second - 1) / time.Second),
 	}
 }

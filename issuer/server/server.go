@@ -65,8 +65,10 @@ type Server struct {
 
 	directory login.Directory
 	failures  *limit.Failures
-	places    *places
-	replays   *foreign.Replays
+	// clientFailures are those of client secrets.
+	clientFailures *limit.Failures
+	places         *places
+	replays        *foreign.Replays
 	// trusted has the keys of the trusted issuers, by name.
 	trusted map[string]*foreign.KeySet
 
@@ -88,8 +90,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.follow(o.ConfigFile, settings)
 	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork
-	s.failures = limit.NewFailures(limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)},
-		limit.Rate{Burst: perNetwork.Burst, Every: time.Duration(perNetwork.Every)})
+	each, all := limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)}, limit.Rate{Burst: perNetwork.Burst, Every: time.Duration(perNetwork.Every)}
+	s.failures, s.clientFailures = limit.NewFailures(each, all), limit.NewFailures(each, all)
 	s.directory = login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
 	if settings.Users.LDAP != nil {
 		s.directory = ldap.New(settings.Users.LDAP)

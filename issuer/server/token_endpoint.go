@@ -77,7 +77,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 	if client, ok := settings.Client(req.clientID); ok {
 		e.Client = client.ID // also when it is not the one it says
 	}
-	client, refused := s.authenticate(settings, req)
+	client, refused := s.authenticate(settings, req, e.Remote)
 	if refused != nil {
 		return nil, refused
 	}
