@@ -51,7 +51,7 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 			wrong = append(wrong, fmt.Errorf("%s: %w", field, err))
 		}
 	}
-	users, err := server.ReadUsers(settings.Users.File)
+	users, err := server.ReadUsers(settings)
 	check("users.file", err)
 	if settings.Users.LDAP != nil {
 		check("users.ldap", ldap.CheckFiles(settings.Users.LDAP))

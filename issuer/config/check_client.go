@@ -13,14 +13,14 @@ import (
 
 func (c *Client) may(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
 
-// clientID leaves out the colon, which HTTP Basic authentication cannot have in a user name.
-var clientID = regexp.MustCompile(`^[\x21-\x39\x3b-\x7e]{1,128}$`)
+// clientID has visible ASCII (RFC 6749 appendix A.1), and no space. A colon is form-encoded in HTTP Basic authentication (section 2.3.1).
+var clientID = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
 
 func (c *Config) checkClient(i int, f *document.Findings) {
 	client := &c.Clients[i]
 	at := fmt.Sprintf("clients[%d]", i)
 	if !clientID.MatchString(client.ID) {
-		f.Add(at+".id", "must be 1 to 128 visible ASCII characters without a colon")
+		f.Add(at+".id", "must be 1 to 128 visible ASCII characters")
 	}
 	for j := range i {
 		if c.Clients[j].ID == client.ID {
@@ -67,6 +67,9 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 	}
 	if digest, err := hex.DecodeString(client.SecretSHA256); err != nil || (len(digest) != 32) != (client.SecretSHA256 == "") {
 		f.Add(at+".secretSHA256", "must be 64 hex digits: make a secret with `issuer new-secret`")
+	}
+	if a := client.AssertionAudience; a != "" && (a != AudienceIssuer && a != AudienceTokenEndpoint || len(client.PublicKeys) == 0) {
+		f.Add(at+".assertionAudience", "is %s or %s, and needs publicKeys", AudienceIssuer, AudienceTokenEndpoint)
 	}
 	seen := map[string]bool{}
 	for j := range client.PublicKeys {

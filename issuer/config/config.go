@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -127,6 +128,9 @@ type Client struct {
 	SecretSHA256 string `yaml:"secretSHA256"`
 	// PublicKeys verify the assertions of a client that authenticates with private_key_jwt (RFC 7523 section 2.2).
 	PublicKeys []PublicKey `yaml:"publicKeys"`
+	// AssertionAudience is the aud that the client's assertions must have, and no other: "issuer", the default, as the revision of RFC 7523 of
+	// 2025 wants it, or "tokenEndpoint" for libraries that still send the URL of the token endpoint (RFC 7523 section 3).
+	AssertionAudience string `yaml:"assertionAudience"`
 	// EncryptionKey, if set, is what all tokens of the client are encrypted for (RFC 7516).
 	EncryptionKey *PublicKey `yaml:"encryptionKey"`
 	// GrantTypes are what the client may use.
@@ -140,6 +144,23 @@ type Client struct {
 
 	digest []byte
 	keys   jose.JSONWebKeySet
+}
+
+// The values of AssertionAudience.
+const (
+	AudienceIssuer        = "issuer"
+	AudienceTokenEndpoint = "tokenEndpoint"
+)
+
+// TokenEndpoint is the URL of the token endpoint.
+func (c *Config) TokenEndpoint() string { return strings.TrimSuffix(c.Issuer, "/") + "/token" }
+
+// AudienceOf is the aud that the assertions of a client must have.
+func (c *Config) AudienceOf(client *Client) string {
+	if client.AssertionAudience == AudienceTokenEndpoint {
+		return c.TokenEndpoint()
+	}
+	return c.Issuer
 }
 
 // SecretDigest is the SHA-256 of the client's secret, nil if it has none.

@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/mapping"
@@ -77,19 +80,49 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 	return m, nil
 }
 
+// issuerName leaves out the colon, which ends it in a subject.
+var issuerName = regexp.MustCompile(`^[\x21-\x39\x3b-\x7e]{1,128}$`)
+
+// isStringOrURI reports whether a text can be the iss of a token (RFC 7519 sections 2 and 4.1.1).
+func isStringOrURI(text string) bool {
+	if text == "" || len(text) > 512 || !token.IsText(text) {
+		return false
+	}
+	if !strings.Contains(text, ":") {
+		return true
+	}
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.User == nil
+}
+
+// Foreign returns the name of the trusted issuer whose subjects begin like this one, empty if there is none. Nobody else may have such a
+// subject.
+func (c *Config) Foreign(subject string) string {
+	for i := range c.TokenExchange {
+		if strings.HasPrefix(subject, c.TokenExchange[i].Name+":") {
+			return c.TokenExchange[i].Name
+		}
+	}
+	return ""
+}
+
 func (c *Config) checkExchange(f *document.Findings) {
 	for i := range c.TokenExchange {
 		t := &c.TokenExchange[i]
 		at := fmt.Sprintf("tokenExchange[%d]", i)
-		if !clientID.MatchString(t.Name) || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Name == t.Name }) {
+		if !issuerName.MatchString(t.Name) || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Name == t.Name }) {
 			f.Add(at+".name", "must be 1 to 128 visible ASCII characters without a colon, and no other's")
 		}
 		if t.Name+":" == token.ClientPrefix {
 			f.Add(at+".name", "is that of clients")
 		}
-		if !isHTTPS(t.Issuer) || t.Issuer == c.Issuer ||
-			slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Issuer == t.Issuer }) {
-			f.Add(at+".issuer", "must be an https URL without a user, and not that of this issuer or of another")
+		switch discovered := t.Keys.File == "" && t.Keys.URL == ""; {
+		case discovered && !isHTTPS(t.Issuer):
+			f.Add(at+".issuer", "must be an https URL without a user, or keys.file or keys.url must say where its keys are")
+		case !isStringOrURI(t.Issuer):
+			f.Add(at+".issuer", "must be a text of 1 to 512 bytes, and a URI without a user if it has a colon (RFC 7519 section 4.1.1)")
+		case t.Issuer == c.Issuer || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Issuer == t.Issuer }):
+			f.Add(at+".issuer", "must not be that of this issuer or of another")
 		}
 		if t.Keys.URL != "" && (!isHTTPS(t.Keys.URL) || t.Keys.File != "") {
 			f.Add(at+".keys", "must be a file or an https URL without a user")
@@ -103,6 +136,9 @@ func (c *Config) checkExchange(f *document.Findings) {
 
 func (t *TrustedIssuer) compile(at string, f *document.Findings) {
 	compile := func(field, text, kind string) *mapping.Expression {
+		if text == "" && f.Has(at+field) {
+			f.Add(at+field, "is empty: give it an expression, or leave the field out")
+		}
 		if text == "" {
 			return nil
 		}

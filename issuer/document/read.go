@@ -35,6 +35,7 @@ func Read(b []byte, what string, into any) (*Findings, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the %s cannot be read: %s", what, withoutValues(err.Error()))
 	}
+	f.refuseEmpty(f.document, "")
 	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the %s must be one YAML document", what)
 	}

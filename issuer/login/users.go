@@ -51,6 +51,15 @@ type Users struct {
 	nobody Hash
 }
 
+// Subjects are those of all users, by name.
+func (u *Users) Subjects() map[string]string {
+	subjects := make(map[string]string, len(u.byName))
+	for name, user := range u.byName {
+		subjects[name] = user.Subject
+	}
+	return subjects
+}
+
 // Len is the number of users.
 func (u *Users) Len() int { return len(u.byName) }
 

@@ -35,7 +35,7 @@ func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Clie
 	client, known := settings.Client(req.clientID)
 	switch {
 	case req.assertion != nil:
-		return s.byAssertion(settings.Issuer, client, req.assertion)
+		return s.byAssertion(settings, client, req.assertion)
 	case known && client.Public && req.secret == "":
 		return client, nil
 	case known && client.Public:
@@ -59,9 +59,9 @@ func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Clie
 	return client, nil
 }
 
-// byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone, and a jti
-// is good once.
-func (s *Server) byAssertion(issuer string, client *config.Client, assertion *foreign.Unverified) (*config.Client, *refusal) {
+// byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone (or its token endpoint, for
+// a client that is configured so), and a jti is good once.
+func (s *Server) byAssertion(settings *config.Config, client *config.Client, assertion *foreign.Unverified) (*config.Client, *refusal) {
 	if client == nil {
 		return nil, invalidClient("unknown client")
 	}
@@ -70,7 +70,7 @@ func (s *Server) byAssertion(issuer string, client *config.Client, assertion *fo
 	}
 	now := s.now()
 	proof, err := assertion.Verify(client.KeySet(), foreign.Expected{
-		Issuer: client.ID, Audience: issuer, OnlyAudience: true, MaxLifetime: maxAssertionLifetime,
+		Issuer: client.ID, Audience: settings.AudienceOf(client), OnlyAudience: true, MaxLifetime: maxAssertionLifetime,
 		Types: []string{"jwt", "client-authentication+jwt"},
 	}, now)
 	switch {

@@ -38,6 +38,26 @@ func assertionClaims(id string) string {
 	return fmt.Sprintf(`{"iss":"robot","sub":"robot","aud":%q,"jti":%q,"exp":%d}`, issuerURL, id, time.Now().Add(time.Minute).Unix())
 }
 
+// A client whose library sends the URL of the token endpoint as aud is told so in the configuration, and then that is the only one.
+func TestAssertionsForTheTokenEndpoint(t *testing.T) {
+	w := prepare(t)
+	k := w.withKeyClient()
+	public := k.Public()
+	text, err := public.MarshalJSON()
+	w.must(err)
+	w.settings.write(map[string]string{"issuer.yaml": w.config() + "- {id: robot, assertionAudience: tokenEndpoint, grantTypes: [client_credentials], publicKeys: [" + string(text) + "]}\n"})
+	w.useKey("ES256", newKey(t))
+	w.start()
+	for claims, want := range map[string]int{
+		assertionClaims("1"): http.StatusUnauthorized, strings.Replace(assertionClaims("2"), issuerURL, issuerURL+"/token", 1): http.StatusOK,
+	} {
+		r := w.post(form("grant_type", "client_credentials", "client_assertion_type", assertionType, "client_assertion", w.assertion(k, claims)))
+		if r.status != want {
+			t.Errorf("%s: %d %s", claims, r.status, r.body)
+		}
+	}
+}
+
 func TestPrivateKeyJWT(t *testing.T) {
 	w := prepare(t)
 	k := w.withKeyClient()

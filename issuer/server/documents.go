@@ -76,9 +76,8 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 		unavailable("there are no keys yet", 5).write(w)
 		return
 	}
-	base := strings.TrimSuffix(settings.Issuer, "/")
 	m := metadata{
-		Issuer: settings.Issuer, TokenEndpoint: base + "/token", JWKS: base + "/jwks", Scopes: settings.Scopes(), ResponseTypes: []string{"none"},
+		Issuer: settings.Issuer, TokenEndpoint: settings.TokenEndpoint(), JWKS: strings.TrimSuffix(settings.Issuer, "/") + "/jwks", Scopes: settings.Scopes(), ResponseTypes: []string{"none"},
 		GrantTypes: settings.GrantTypes(), AuthMethods: settings.AuthenticationMethods(), SubjectTypes: []string{"public"},
 		IDTokenAlgorithms: []string{key.Algorithm},
 	}
@@ -105,10 +104,14 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 	mux := http.NewServeMux()
 	scripts := s.crossOrigin()
 	mux.Handle("POST "+path+"/token", scripts.Handler(http.HandlerFunc(s.serveToken)))
-	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(http.HandlerFunc(options)))
-	mux.HandleFunc("GET "+path+"/jwks", s.jwks)
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server"+path, s.describe)
-	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", s.describe)
+	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(options("POST, OPTIONS")))
+	anybody := cors.New(cors.Options{AllowedOrigins: []string{"*"}, AllowedMethods: []string{http.MethodGet}, AllowedHeaders: []string{"*"}, MaxAge: 600})
+	for document, serve := range map[string]http.HandlerFunc{
+		path + "/jwks": s.jwks, "/.well-known/oauth-authorization-server" + path: s.describe, path + "/.well-known/openid-configuration": s.describe,
+	} {
+		mux.HandleFunc("GET "+document, serve)
+		mux.Handle("OPTIONS "+document, anybody.Handler(options("GET, HEAD, OPTIONS")))
+	}
 	return s.secured(s.recovered(mux)), nil
 }
 
@@ -121,16 +124,18 @@ func (s *Server) crossOrigin() *cors.Cors {
 			return slices.Contains(settings.Server.AllowedOrigins, origin)
 		},
 		AllowedMethods: []string{http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Traceparent"},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Traceparent", "Tracestate", "Baggage"}, // the last three are of tracing
 		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate"},
 		MaxAge:         600,
 	})
 }
 
 // options answers what is no preflight request.
-func options(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Allow", "POST, OPTIONS")
-	w.WriteHeader(http.StatusNoContent)
+func options(allow string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusNoContent)
+	})
 }
 
 // secured sets the headers that keep a browser from taking any answer for something else. While the issuer stops, each

@@ -11,7 +11,7 @@ import (
 )
 
 // logIn is the password grant (RFC 6749 section 4.3).
-func (s *Server) logIn(ctx context.Context, req *tokenRequest, g *grant, e *event) *refusal {
+func (s *Server) logIn(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
 	if login.TooLong(req.username, req.password) {
 		return invalidRequest("username or password is too long")
 	}
@@ -31,8 +31,12 @@ func (s *Server) logIn(ctx context.Context, req *tokenRequest, g *grant, e *even
 	case errors.Is(err, login.ErrBusy):
 		return unavailable("too many logins at once", 1)
 	case err != nil:
-		s.log.Error("Nobody can log in", "error", err.Error())
+		s.log.Error("The directory could not be asked about a login", "error", err.Error())
 		return unavailable("the users cannot be asked for now", 30)
+	}
+	if name := settings.Foreign(user.Subject); name != "" {
+		s.log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
+		return invalidGrant("the user name or the password is wrong", "its subject is one of tokenExchange "+name)
 	}
 	g.subject, g.claims = user.Subject, mapped(user.Attributes, g.client.Claims)
 	if user.Scopes != nil {

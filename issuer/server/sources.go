@@ -32,7 +32,7 @@ func (s *Server) follow(path string, first *config.Config) {
 	}, s.report)
 	reader := &keys.Reader{Directory: first.SigningKey.Directory, KeySetDirectory: first.SigningKey.KeySetDirectory}
 	s.keys = mount.NewOf("signingKey", reader.Paths, func() (*keys.Snapshot, error) { return s.loadKey(reader) }, s.report)
-	s.users = mount.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first.Users.File), s.report)
+	s.users = mount.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first), s.report)
 	files := first.Server.TLS
 	s.certificate = mount.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
 		return s.loadCertificate(files)
@@ -62,8 +62,10 @@ func ReadConfig(path string) (*config.Config, error) {
 	return c, nil
 }
 
-// ReadUsers reads a list of users. Without a file there are none.
-func ReadUsers(path string) (*login.Users, error) {
+// ReadUsers reads the list of users of a configuration. Without a file there are none. A subject that only exchanged tokens may have is an
+// error.
+func ReadUsers(settings *config.Config) (*login.Users, error) {
+	path := settings.Users.File
 	if path == "" {
 		return login.NoUsers(), nil
 	}
@@ -75,15 +77,20 @@ func ReadUsers(path string) (*login.Users, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	for user, subject := range users.Subjects() {
+		if name := settings.Foreign(subject); name != "" {
+			return nil, fmt.Errorf("%s: the subject of user %.64q begins with %s:, as only subjects of tokenExchange %s may", path, user, name, name)
+		}
+	}
 	return users, nil
 }
 
 // usersThatMayComeLater loads a list of users. There are none until the file appears, for an issuer is installed before its users are.
 // A file that was there and is gone is an error, and so is a directory that does not exist: that is a path with a typing error.
-func (s *Server) usersThatMayComeLater(path string) func() (*login.Users, error) {
-	seen := false
+func (s *Server) usersThatMayComeLater(settings *config.Config) func() (*login.Users, error) {
+	seen, path := false, settings.Users.File
 	return func() (*login.Users, error) {
-		users, err := ReadUsers(path)
+		users, err := ReadUsers(settings)
 		if seen || !errors.Is(err, fs.ErrNotExist) {
 			seen = seen || err == nil
 			return users, err

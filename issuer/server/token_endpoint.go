@@ -115,7 +115,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 func (s *Server) identify(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
 	switch req.grant {
 	case config.Password:
-		return s.logIn(ctx, req, g, e)
+		return s.logIn(ctx, settings, req, g, e)
 	case config.Exchange:
 		return s.exchange(ctx, settings, req, g, e)
 	}
@@ -154,8 +154,10 @@ func (g *grant) encryptFor(settings *config.Config) *refusal {
 	return nil
 }
 
-// narrowScope leaves the scopes that are asked for (RFC 6749 section 3.3). Each must be one that client and user may have.
+// narrowScope leaves the scopes that are asked for (RFC 6749 section 3.3). Each must be one that client and user may have. OpenID clients
+// always ask for openid: it is ignored, since there is no ID token, unless it is a scope of the client.
 func (g *grant) narrowScope(req *tokenRequest) *refusal {
+	req.scopes = slices.DeleteFunc(req.scopes, func(scope string) bool { return scope == "openid" && !slices.Contains(g.scopes, scope) })
 	for _, scope := range req.scopes {
 		if !slices.Contains(g.scopes, scope) {
 			return badRequest("invalid_scope", "a scope is not allowed to this client and user")

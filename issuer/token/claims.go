@@ -24,7 +24,8 @@ type Claims struct {
 	Scopes   []string
 	// ID is the jti, unique.
 	ID string
-	// IssuedAt is iat and nbf. The lifetime is cut to whole seconds.
+	// IssuedAt is iat. There is no nbf: several libraries allow for no other clock, and would refuse a token that is new. The lifetime is
+	// cut to whole seconds.
 	IssuedAt time.Time
 	Lifetime time.Duration
 	// Extra are the claims of the user. Reserved ones are left out.
@@ -39,7 +40,6 @@ type registered struct {
 	ClientID string   `json:"client_id"`
 	Expiry   int64    `json:"exp"`
 	IssuedAt int64    `json:"iat"`
-	Before   int64    `json:"nbf"`
 	ID       string   `json:"jti"`
 	Scope    string   `json:"scope,omitempty"`
 }
@@ -49,7 +49,7 @@ func (c *Claims) Marshal() ([]byte, error) {
 	issued := c.IssuedAt.Unix()
 	own, err := json.Marshal(registered{
 		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: strings.Join(c.Scopes, " "),
-		IssuedAt: issued, Before: issued, Expiry: issued + int64(c.Lifetime/time.Second),
+		IssuedAt: issued, Expiry: issued + int64(c.Lifetime/time.Second),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the claims: %w", err)
