@@ -77,8 +77,8 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 		if seen[key.KeyID] {
 			f.Add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
 		}
-		if public, ok := key.Key.(*rsa.PublicKey); ok && !token.Strong(public) {
-			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of %d to %d bits, with an exponent of %d or more",
+		if public, ok := key.Key.(*rsa.PublicKey); ok && (!token.Strong(public) || token.Factorable(public)) {
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of %d to %d bits, with an exponent of %d or more, and not one that can be factored (ROCA)",
 				token.MinRSABits, token.MaxRSABits, token.MinRSAExponent)
 		} else if key.Valid() && (!token.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
 			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that is one for its type and curve, and use sig or none", token.Algorithms())

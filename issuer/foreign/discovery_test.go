@@ -41,12 +41,12 @@ func TestDiscovery(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(map[string]string{"issuer": c.issuer, "jwks_uri": c.jwks})
 		})
 		var reported error
-		keys := foreign.NewKeySet(server.URL+path, config.KeySource{CAFile: ca}, func(err error) { reported = err })
+		keys := foreign.NewKeySet(server.URL+path, config.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
 		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = keys.Verify(t.Context(), parsed, want, now)
+		_, err = keys.Verify(t.Context(), parsed, want, anybody, now)
 		says := reported != nil && strings.Contains(reported.Error(), "its metadata ")
 		if (err == nil) != c.works || says == c.works || (!c.works && !errors.Is(err, foreign.ErrKeysUnavailable)) {
 			t.Errorf("%s: %v, reported %v", path, err, reported)
@@ -62,9 +62,9 @@ func TestKeysUnavailableIsSaidWithoutAskingAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := 0
-	keys := foreign.NewKeySet("https://them.example.com", config.KeySource{File: filepath.Join(t.TempDir(), "none")}, func(error) { asked++ })
+	keys := foreign.NewKeySet("https://them.example.com", config.KeySource{File: filepath.Join(t.TempDir(), "none")}, func(error) { asked++ }, nobody)
 	for range 10 {
-		if _, err := keys.Verify(t.Context(), parsed, want, now); !errors.Is(err, foreign.ErrKeysUnavailable) {
+		if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, foreign.ErrKeysUnavailable) {
 			t.Errorf("after %d questions: %v", asked, err)
 		}
 	}

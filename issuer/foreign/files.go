@@ -15,7 +15,7 @@ func CheckFiles(source config.KeySource) error {
 	if source.File != "" {
 		b, err := mount.Read(source.File, maxFile)
 		if err == nil {
-			_, err = ParseKeySet(b)
+			_, _, err = ParseKeySet(b)
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("keys.file: %s: %w", source.File, err))

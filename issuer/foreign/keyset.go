@@ -3,10 +3,12 @@ package foreign
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
@@ -16,8 +18,11 @@ import (
 const (
 	// refreshEvery is how soon a key that was taken away is no longer accepted.
 	refreshEvery = 5 * time.Minute
-	// askAgainAfter bounds how often unknown keys make us ask.
-	askAgainAfter = 10 * time.Second
+	// askAgainAfter bounds how often the unknown keys of one asker make us ask, and strangersAskAfter how often those of all strangers do.
+	askAgainAfter     = 10 * time.Second
+	strangersAskAfter = time.Second
+	// maxAskers bounds how many askers are remembered.
+	maxAskers = 10_000
 )
 
 // KeySet is the public keys of another issuer: the last that could be read.
@@ -25,19 +30,46 @@ type KeySet struct {
 	issuer string
 	source config.KeySource
 	report func(error)
-	asking *rate.Limiter
-	// asks lets all who need a new key wait for the one question for it.
-	asks singleflight.Group
+	// warn is told once of the keys of a set that are left out.
+	warn    func(leftOut []string)
+	askers  *lru.Cache[string, *rate.Limiter]
+	strange *rate.Limiter
+	// asks lets all tokens of an asker that need a new key wait for the one question for it, and refreshes all askers.
+	asks, refreshes singleflight.Group
 
 	mu   sync.Mutex
 	good *jose.JSONWebKeySet
 	// old is that the last reading failed.
-	old bool
+	old     bool
+	leftOut []string
 }
 
-// NewKeySet returns a KeySet that has read nothing yet. report is told of every time it is read, nil or the error.
-func NewKeySet(issuer string, source config.KeySource, report func(error)) *KeySet {
-	return &KeySet{issuer: issuer, source: source, report: report, asking: rate.NewLimiter(rate.Every(askAgainAfter), 2)}
+// Asker is who presents a token whose key is not known. Each has a budget of its own for having the keys read again, so that strangers with
+// invented key IDs cannot use up that of others.
+type Asker struct {
+	// Name tells one asker from another.
+	Name string
+	// Known is set for a client that has proved who it is. What strangers can ask for is also bounded for all of them together.
+	Known bool
+}
+
+// NewKeySet returns a KeySet that has read nothing yet. report is told of every time it is read, nil or the error; warn of the keys that
+// are left out, when they are others than before.
+func NewKeySet(issuer string, source config.KeySource, report func(error), warn func(leftOut []string)) *KeySet {
+	askers, _ := lru.New[string, *rate.Limiter](maxAskers) // fails for sizes below 1 only
+	return &KeySet{issuer: issuer, source: source, report: report, warn: warn, askers: askers, strange: rate.NewLimiter(rate.Every(strangersAskAfter), 20)}
+}
+
+// mayAsk takes one of the looks that an asker has.
+func (k *KeySet) mayAsk(who Asker) bool {
+	mine, ok := k.askers.Get(who.Name)
+	if !ok {
+		mine = rate.NewLimiter(rate.Every(askAgainAfter), 2)
+		if other, there, _ := k.askers.PeekOrAdd(who.Name, mine); there {
+			mine = other
+		}
+	}
+	return mine.Allow() && (who.Known || k.strange.Allow())
 }
 
 // Follow reads the keys again and again until the context ends.
@@ -56,15 +88,17 @@ func (k *KeySet) Follow(ctx context.Context) {
 
 // Verify checks a JWT. For a key that is not known, the keys are read again first, but not too often. ErrKeysUnavailable is
 // returned when they cannot be read and the key may be a new one; other errors are those of Unverified.Verify.
-func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, now time.Time) (*JWT, error) {
+func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, who Asker, now time.Time) (*JWT, error) {
 	if keys, _ := k.current(); keys != nil {
 		if j, err := u.Verify(keys, want, now); !errors.Is(err, ErrUnknownKey) {
 			return j, err
 		}
 	}
-	_, _, _ = k.asks.Do("", func() (any, error) {
-		if k.asking.Allow() {
-			_ = k.refresh(context.WithoutCancel(ctx)) // reported; it was allowed once, and serves others too
+	_, _, _ = k.asks.Do(who.Name, func() (any, error) {
+		if k.mayAsk(who) {
+			_, _, _ = k.refreshes.Do("", func() (any, error) {
+				return nil, k.refresh(context.WithoutCancel(ctx)) // reported; it was allowed once, and serves others too
+			})
 		}
 		return nil, nil
 	})
@@ -95,22 +129,27 @@ var ErrKeysUnavailable = errors.New("the keys of that issuer cannot be read")
 func (k *KeySet) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	keys, err := k.read(ctx)
+	keys, leftOut, err := k.read(ctx)
 	k.mu.Lock()
 	if k.old = err != nil; !k.old {
 		k.good = keys
 	}
+	warn := len(leftOut) > 0 && !slices.Equal(leftOut, k.leftOut)
+	k.leftOut = leftOut
 	k.mu.Unlock()
+	if warn {
+		k.warn(leftOut)
+	}
 	if ctx.Err() == nil || err == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		k.report(err)
 	}
 	return err
 }
 
-func (k *KeySet) read(ctx context.Context) (*jose.JSONWebKeySet, error) {
+func (k *KeySet) read(ctx context.Context) (keys *jose.JSONWebKeySet, leftOut []string, err error) {
 	b, err := k.bytes(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return ParseKeySet(b)
 }

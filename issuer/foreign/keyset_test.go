@@ -31,11 +31,11 @@ func TestParseKeySet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := foreign.ParseKeySet([]byte(`{"keys":[{"kty":"AKP","alg":"ML-DSA-44"},` + string(member) + `]}`)); err != nil || len(keys.Keys) != 1 {
+	if keys, _, err := foreign.ParseKeySet([]byte(`{"keys":[{"kty":"AKP","alg":"ML-DSA-44"},` + string(member) + `]}`)); err != nil || len(keys.Keys) != 1 {
 		t.Errorf("a key of an unknown type beside: %v %v", keys, err)
 	}
 	for _, bad := range []string{"", "[]", "{}", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[` + string(private) + `]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`} {
-		if _, err := foreign.ParseKeySet([]byte(bad)); err == nil {
+		if _, _, err := foreign.ParseKeySet([]byte(bad)); err == nil {
 			t.Errorf("accepted %s", bad)
 		}
 	}
@@ -82,12 +82,12 @@ func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 		"metadata of nobody":  {config.KeySource{CAFile: ca, TokenFile: bearer}, false},
 	} {
 		var reported error
-		keys := foreign.NewKeySet(server.URL, c.source, func(err error) { reported = err })
+		keys := foreign.NewKeySet(server.URL, c.source, func(err error) { reported = err }, nobody)
 		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = keys.Verify(t.Context(), parsed, want, now)
+		_, err = keys.Verify(t.Context(), parsed, want, anybody, now)
 		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrKeysUnavailable)) {
 			t.Errorf("%s: %v, reported %v", name, err, reported)
 		}
@@ -104,7 +104,7 @@ func TestKeysAreReadForWhoHasGone(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
 	defer server.Close()
 	ca := certificateOf(t, server)
-	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {})
+	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
 	stranger, err := foreign.Parse(sign(t, key(t, "ES256", "unknown"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestKeysAreReadForWhoHasGone(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 3 {
-		if _, err := keys.Verify(gone, stranger, want, now); !errors.Is(err, foreign.ErrUnknownKey) {
+		if _, err := keys.Verify(gone, stranger, want, anybody, now); !errors.Is(err, foreign.ErrUnknownKey) {
 			t.Errorf("the stranger: %v", err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestKeysAreReadForWhoHasGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.Verify(t.Context(), parsed, want, now); err != nil {
+	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); err != nil {
 		t.Error(err)
 	}
 }
@@ -136,12 +136,12 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 	defer server.Close()
 	ca := certificateOf(t, server)
 	var reported error
-	keys := foreign.NewKeySet(server.URL, config.KeySource{CAFile: ca}, func(err error) { reported = err })
+	keys := foreign.NewKeySet(server.URL, config.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
 	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.Verify(t.Context(), parsed, want, now); err == nil || reported == nil || !strings.Contains(reported.Error(), "without a user") {
+	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); err == nil || reported == nil || !strings.Contains(reported.Error(), "without a user") {
 		t.Errorf("%v, reported %v", err, reported)
 	}
 }
@@ -149,7 +149,7 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 func FuzzParseKeySet(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if keys, err := foreign.ParseKeySet(b); err == nil {
+		if keys, _, err := foreign.ParseKeySet(b); err == nil {
 			for i := range keys.Keys {
 				if !keys.Keys[i].IsPublic() {
 					t.Errorf("accepted %s", b)
@@ -177,13 +177,13 @@ func TestAllWaitForTheNewKey(t *testing.T) {
 	}))
 	defer server.Close()
 	ca := certificateOf(t, server)
-	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {})
+	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
 	verify := func() error {
 		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
 		if err != nil {
 			return err
 		}
-		_, err = keys.Verify(t.Context(), parsed, want, now)
+		_, err = keys.Verify(t.Context(), parsed, want, anybody, now)
 		return err
 	}
 	if err := verify(); !errors.Is(err, foreign.ErrUnknownKey) && !errors.Is(err, foreign.ErrKeysUnavailable) {

@@ -30,12 +30,18 @@ func (u *Unverified) verifySignature(keys *jose.JSONWebKeySet) error {
 	return nil
 }
 
-// keyOf finds the one key that a header names: by its kid, or the only one there is. It must be one for its algorithm.
+// keyOf finds the one key that a header names: by its kid, or the only one there is. It must be one for its algorithm. Providers publish
+// one key under one kid for several algorithms.
 func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 	var found *jose.JSONWebKey
+	named := false
 	for i := range keys.Keys {
 		key := &keys.Keys[i]
 		if key.KeyID != u.kid && (u.kid != "" || len(keys.Keys) > 1) {
+			continue
+		}
+		named = true
+		if (key.Use != "" && key.Use != "sig") || (key.Algorithm != "" && key.Algorithm != u.alg) {
 			continue
 		}
 		if found != nil {
@@ -43,10 +49,10 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 		}
 		found = key
 	}
-	if found == nil {
+	switch {
+	case !named:
 		return nil, ErrUnknownKey
-	}
-	if (found.Use != "" && found.Use != "sig") || (found.Algorithm != "" && found.Algorithm != u.alg) {
+	case found == nil:
 		return nil, errors.New("its key is for something else")
 	}
 	return found, nil

@@ -39,19 +39,19 @@ func TestNewKeyWhileTheKeysCannotBeRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := foreign.NewKeySet("them", config.KeySource{File: file}, func(error) {})
+		keys := foreign.NewKeySet("them", config.KeySource{File: file}, func(error) {}, nobody)
 		write(answer)
 		stranger, err := foreign.Parse(sign(t, next, claims(), nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := keys.Verify(t.Context(), stranger, want, now); !errors.Is(err, foreign.ErrUnknownKey) {
+		if _, err := keys.Verify(t.Context(), stranger, want, anybody, now); !errors.Is(err, foreign.ErrUnknownKey) {
 			t.Errorf("a new kid while the keys can be read: %v", err)
 		}
 		write([]byte("broken"))
 		var first error
 		for range 3 { // also when it is too soon to read them again
-			_, first = keys.Verify(t.Context(), parsed, want, now)
+			_, first = keys.Verify(t.Context(), parsed, want, anybody, now)
 		}
 		return first
 	}
@@ -74,17 +74,17 @@ func TestNewKeyWhileTheKeysCannotBeRead(t *testing.T) {
 	if err := verify(forged[:len(forged)-8] + "AAAAAAAA"); err == nil || errors.Is(err, foreign.ErrKeysUnavailable) {
 		t.Errorf("forged, with a known kid: %v", err)
 	}
-	keys := foreign.NewKeySet("them", config.KeySource{File: file}, func(error) {})
+	keys := foreign.NewKeySet("them", config.KeySource{File: file}, func(error) {}, nobody)
 	parsed, err := foreign.Parse(sign(t, next, claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	write([]byte("broken"))
-	if _, err := keys.Verify(t.Context(), parsed, want, now); !errors.Is(err, foreign.ErrKeysUnavailable) {
+	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, foreign.ErrKeysUnavailable) {
 		t.Errorf("before there are keys: %v", err)
 	}
 	write(answer)
-	if _, err := keys.Verify(t.Context(), parsed, want, now); !errors.Is(err, foreign.ErrUnknownKey) {
+	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, foreign.ErrUnknownKey) {
 		t.Errorf("readable again: %v", err)
 	}
 }
@@ -109,13 +109,13 @@ func TestNoConnectionIsKept(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "JWKS") {
 			t.Error(err)
 		}
-	})
+	}, nobody)
 	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		_, _ = keys.Verify(t.Context(), parsed, want, now)
+		_, _ = keys.Verify(t.Context(), parsed, want, anybody, now)
 	}
 	if n := connections.Load(); n != 2 {
 		t.Errorf("%d connections for two readings", n)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/limit"
 )
 
 // The token types (RFC 8693 section 3).
@@ -57,7 +59,7 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	}
 	subject, err := s.trusted[trusted.Name].Verify(ctx, unverified, foreign.Expected{
 		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
-	}, s.now())
+	}, askerOf(g.client, e.Remote), s.now())
 	if errors.Is(err, foreign.ErrKeysUnavailable) {
 		return unavailable("the keys of the subject token's issuer cannot be read", 10)
 	}
@@ -70,6 +72,14 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	}
 	g.subject, g.claims, g.notAfter, e.Subject = mapped.Subject, mapped.Claims, subject.Expiry, mapped.Subject
 	return nil
+}
+
+// askerOf is whose budget an unknown key is looked for on: a client that has proved who it is, or anybody in a network.
+func askerOf(client *config.Client, remote netip.Addr) foreign.Asker {
+	if client.Public {
+		return foreign.Asker{Name: client.ID + " " + limit.NetworkOf(remote).String()}
+	}
+	return foreign.Asker{Name: client.ID, Known: true}
 }
 
 func refuseSubject(reason string) *refusal {

@@ -99,7 +99,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.trusted = map[string]*foreign.KeySet{}
 	for i := range settings.TokenExchange {
 		issuer := &settings.TokenExchange[i]
-		s.trusted[issuer.Name] = foreign.NewKeySet(issuer.Issuer, issuer.Keys, func(err error) { s.report("keys of "+issuer.Name, err) })
+		s.trusted[issuer.Name] = foreign.NewKeySet(issuer.Issuer, issuer.Keys, func(err error) { s.report("keys of "+issuer.Name, err) }, func(leftOut []string) {
+			s.log.Warn("Keys of a trusted issuer are left out: tokens that they signed are refused", "tokenExchange", issuer.Name, "keys", leftOut)
+		})
 	}
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
