@@ -2,17 +2,18 @@ package foreign
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"unicode/utf8"
 
 	josejson "github.com/go-jose/go-jose/v4/json"
+
+	"github.com/keywright/keywright/issuer/token"
 )
 
-// maxDepth bounds how deep objects and lists are within each other.
-const maxDepth = 32
-
-// object decodes a JSON object that all readers read alike. Its names are case-sensitive, and one that is there twice is an
+// object decodes a JSON object that all readers read alike, every number as a json.Number, with its digits. Its names are case-sensitive, and one that is there twice is an
 // error at any depth: some would read the first, and some the last.
 func object(text []byte) (map[string]any, error) {
 	wrong := errors.New("are not a JSON object that can be read in one way only")
@@ -20,13 +21,36 @@ func object(text []byte) (map[string]any, error) {
 		return nil, wrong
 	}
 	var members map[string]any
-	if err := josejson.Unmarshal(text, &members); err != nil || members == nil {
+	decoder := josejson.NewDecoder(bytes.NewReader(text))
+	decoder.SetNumberType(josejson.UnmarshalJSONNumber)
+	if err := decoder.Decode(&members); err != nil || members == nil {
+		return nil, wrong
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) { // nothing comes after it
 		return nil, wrong
 	}
 	if bytes.Contains(text, []byte(`\u`)) && replaced(members) {
 		return nil, wrong
 	}
+	members, _ = standard(members).(map[string]any)
 	return members, nil
+}
+
+// standard turns the numbers of the JOSE library into those of encoding/json.
+func standard(value any) any {
+	switch v := value.(type) {
+	case josejson.Number:
+		return json.Number(v)
+	case []any:
+		for i := range v {
+			v[i] = standard(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = standard(v[name])
+		}
+	}
+	return value
 }
 
 // deep looks at brackets before a parser recurses into them. Those within texts count too.
@@ -35,7 +59,7 @@ func deep(text []byte) bool {
 	for _, b := range text {
 		switch b {
 		case '{', '[':
-			if depth++; depth > maxDepth {
+			if depth++; depth > token.MaxDepth {
 				return true
 			}
 		case '}', ']':

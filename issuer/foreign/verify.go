@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -100,8 +101,9 @@ func (j *JWT) checkTimes(want Expected, now time.Time) error {
 
 // seconds reads a NumericDate (RFC 7519 section 2).
 func seconds(value any) (time.Time, bool) {
-	number, ok := value.(float64)
-	if !ok || number < 0 || number > 1<<40 {
+	text, _ := value.(json.Number)
+	number, err := text.Float64()
+	if err != nil || number < 0 || number > 1<<40 {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(number), 0), true

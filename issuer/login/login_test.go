@@ -50,14 +50,14 @@ func TestNobodyCostsAsMuchAsAnybody(t *testing.T) {
 	if n := u.nobody; n.memory != 65536 || n.passes != 3 || n.parallelism != 2 || len(n.key) != 32 {
 		t.Errorf("nobody costs %+v", n)
 	}
-	if n := parsed(t, "[]").nobody; n.memory != 19456 || n.passes != 2 {
+	if n := parsed(t, "  []").nobody; n.memory != 19456 || n.passes != 2 {
 		t.Errorf("without users nobody costs %+v", n)
 	}
 }
 
 func TestBusy(t *testing.T) {
 	h := NewHasher(1, 100<<20)
-	l := listing(parsed(t, "[]"), h)
+	l := listing(parsed(t, "  []"), h)
 	release, err := h.Patient().acquire(t.Context(), standard())
 	if err != nil {
 		t.Fatal(err)

@@ -1,13 +1,9 @@
 package login
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/document"
@@ -131,22 +127,4 @@ func (u *entry) check(at string, f *document.Findings) {
 		f.Add(at+".scopes", "not all are scopes (RFC 6749 section 3.3)")
 	}
 	u.PasswordHash = ""
-}
-
-// claims are a user's attributes, as encoding/json reads them.
-type claims map[string]any
-
-// UnmarshalYAML reads what can be JSON.
-func (c *claims) UnmarshalYAML(node *yaml.Node) error {
-	var members map[string]any
-	err := node.Decode(&members)
-	var mistyped *yaml.TypeError
-	if errors.As(err, &mistyped) {
-		return err // with its line
-	}
-	text, failed := json.Marshal(members)
-	if err == nil && failed == nil && json.Unmarshal(text, c) == nil {
-		return nil
-	}
-	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: claims must be what JSON can say", node.Line)}}
 }

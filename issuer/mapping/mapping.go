@@ -5,11 +5,9 @@ package mapping
 import (
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
-	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // maxCost bounds an evaluation, in units of CEL: what an operator writes takes tens.
@@ -20,7 +18,7 @@ type Expression struct{ program cel.Program }
 
 // Compile checks an expression, which must give a value of a kind: "bool", "string", or "" for any.
 func Compile(text, kind string) (*Expression, error) {
-	env, err := cel.NewEnv(cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)), cel.OptionalTypes())
+	env, err := cel.NewEnv(cel.CustomTypeAdapter(values{}), cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)), cel.OptionalTypes())
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +36,7 @@ func Compile(text, kind string) (*Expression, error) {
 	return &Expression{program}, nil
 }
 
-// Evaluate returns a value as encoding/json reads it, nil for null and for an optional without a value.
+// Evaluate returns a value as encoding/json reads it with json.Number, nil for null and for an optional without a value.
 func (e *Expression) Evaluate(claims map[string]any) (any, error) {
 	value, _, err := e.program.Eval(map[string]any{"claims": claims})
 	if err != nil {
@@ -50,9 +48,9 @@ func (e *Expression) Evaluate(claims map[string]any) (any, error) {
 		}
 		value = optional.GetValue()
 	}
-	native, err := value.ConvertToNative(reflect.TypeFor[*structpb.Value]())
+	native, err := toJSON(value)
 	if err != nil {
 		return nil, errors.New("the value of the expression is no JSON")
 	}
-	return native.(*structpb.Value).AsInterface(), nil
+	return native, nil
 }

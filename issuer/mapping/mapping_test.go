@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -11,13 +12,17 @@ import (
 
 func TestExpressions(t *testing.T) {
 	claims := map[string]any{
-		"sub": "system:serviceaccount:shop:cart", "groups": []any{"a", "b"}, "n": 3.0,
+		"sub": "system:serviceaccount:shop:cart", "groups": []any{"a", "b"}, "n": json.Number("3"), "f": json.Number("1.5"),
+		"large": json.Number("9007199254740993"), "unsigned": json.Number("18446744073709551615"), "huge": json.Number("123456789012345678901234567890"),
 		"kubernetes.io": map[string]any{"namespace": "shop"},
 	}
 	for text, want := range map[string]any{
 		`claims.sub`: "system:serviceaccount:shop:cart", `claims["kubernetes.io"].namespace`: "shop", `claims.groups`: []any{"a", "b"},
-		`claims.groups.filter(g, g != "a")`: []any{"b"}, `claims.n`: 3.0, `claims.sub.startsWith("system:")`: true, `"x:" + claims.sub.split`: nil,
-		`{"a": claims.n}`: map[string]any{"a": 3.0}, `claims.?email`: nil, `claims.?sub.orValue("x")`: "system:serviceaccount:shop:cart", `null`: nil,
+		`claims.groups.filter(g, g != "a")`: []any{"b"}, `claims.n`: json.Number("3"), `claims.f`: 1.5, `claims.large`: json.Number("9007199254740993"), `claims.unsigned`: json.Number("18446744073709551615"),
+		`string(claims.large)`: "9007199254740993", `claims.large == 9007199254740992`: false, `claims.large == 9007199254740993`: true,
+		`claims.n > 2.5`: true, `claims.n + 1`: json.Number("4"), `"u:" + string(claims.n)`: "u:3", `claims.huge`: nil, `has(claims.huge)`: true,
+		`1.0 / 0.0`: nil, `{1: 2}`: nil, `timestamp("2026-01-31T00:00:00Z")`: "2026-01-31T00:00:00Z", `claims.sub.startsWith("system:")`: true, `"x:" + claims.sub.split`: nil,
+		`{"a": claims.n}`: map[string]any{"a": json.Number("3")}, `claims.?email`: nil, `claims.?sub.orValue("x")`: "system:serviceaccount:shop:cart", `null`: nil,
 	} {
 		e, err := mapping.Compile(text, "")
 		if err != nil {

@@ -57,6 +57,9 @@ func (c *Claims) Marshal() ([]byte, error) {
 	if len(c.Extra) == 0 {
 		return own, nil
 	}
+	if TooDeep(c.Extra) {
+		return nil, fmt.Errorf("the claims are nested deeper than %d levels: no verifier would accept the token", MaxDepth)
+	}
 	if name, ok := Hidden(c.Extra); ok {
 		return nil, fmt.Errorf("the claim %q must never leave", name)
 	}

@@ -1,0 +1,114 @@
+package login
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/keywright/keywright/issuer/token"
+)
+
+// claims are a user's attributes, as encoding/json reads them with every number as a json.Number: a number is in the token as it is written
+// in the list.
+type claims map[string]any
+
+// UnmarshalYAML reads what JSON can say, by the core schema of YAML 1.2: no, on and 2026-01-31 are texts. What would be another value in
+// the token is refused.
+func (c *claims) UnmarshalYAML(node *yaml.Node) error {
+	if err := node.Decode(&map[string]any{}); err != nil { // finds what is repeated, and aliases without an end
+		var mistyped *yaml.TypeError
+		if errors.As(err, &mistyped) {
+			return err // with its line
+		}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: claims must be what JSON can say", node.Line)}}
+	}
+	r := claimReader{left: maxValues}
+	value, err := r.read(node, 1)
+	if err != nil {
+		return &yaml.TypeError{Errors: []string{err.Error()}}
+	}
+	members, ok := value.(map[string]any)
+	if !ok {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: claims must be what JSON can say", node.Line)}}
+	}
+	*c = members
+	return nil
+}
+
+// maxValues bounds the values of one user's claims: aliases can make many of few lines.
+const maxValues = 10_000
+
+// claimReader turns YAML into what encoding/json would read.
+type claimReader struct{ left int }
+
+func (r *claimReader) read(node *yaml.Node, depth int) (any, error) {
+	for node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("line %d: %s", node.Line, fmt.Sprintf(format, args...))
+	}
+	if r.left--; r.left < 0 {
+		return nil, wrong("claims have more than %d values", maxValues)
+	}
+	if depth > token.MaxDepth && node.Kind != yaml.ScalarNode {
+		return nil, wrong("claims are nested deeper than %d levels, which no verifier would accept", token.MaxDepth)
+	}
+	switch node.Kind {
+	case yaml.SequenceNode:
+		list := make([]any, 0, len(node.Content))
+		for _, child := range node.Content {
+			value, err := r.read(child, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		return list, nil
+	case yaml.MappingNode:
+		return r.readMembers(node, depth, wrong)
+	case yaml.ScalarNode:
+		return readScalar(node, wrong)
+	}
+	return nil, wrong("claims must be what JSON can say")
+}
+
+func (r *claimReader) readMembers(node *yaml.Node, depth int, wrong func(string, ...any) error) (any, error) {
+	members := make(map[string]any, len(node.Content)/2)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name := node.Content[i]
+		if name.Kind != yaml.ScalarNode || name.Tag != "!!str" {
+			return nil, wrong("claims must be what JSON can say: write this name in quotes")
+		}
+		value, err := r.read(node.Content[i+1], depth+1)
+		if err != nil {
+			return nil, err
+		}
+		members[name.Value] = value
+	}
+	return members, nil
+}
+
+// jsonNumber is RFC 8259 section 6.
+var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
+func readScalar(node *yaml.Node, wrong func(string, ...any) error) (any, error) {
+	switch node.Tag {
+	case "!!null":
+		return nil, nil
+	case "!!bool":
+		return strings.EqualFold(node.Value, "true"), nil
+	case "!!int", "!!float":
+		if !jsonNumber.MatchString(node.Value) { // 0123, 0x7f, 1_000, +1, .inf: octal for one reader, and something else for the next
+			return nil, wrong("claims must be what JSON can say: this is a number that not all read alike. Write it as in JSON, or in quotes")
+		}
+		return json.Number(node.Value), nil
+	case "!!str", "!!timestamp":
+		return node.Value, nil
+	}
+	return nil, wrong("claims must be what JSON can say")
+}
