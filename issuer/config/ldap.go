@@ -1,9 +1,12 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/token"
@@ -34,7 +37,28 @@ type LDAPUsers struct {
 	// Subject is the attribute that becomes sub: one that never changes, like entryUUID or objectGUID.
 	Subject string `yaml:"subject"`
 	// Attributes map an attribute of the user, as claims refer to it, to one of the directory.
-	Attributes map[string]string `yaml:"attributes"`
+	Attributes map[string]LDAPAttribute `yaml:"attributes"`
+}
+
+// LDAPAttribute is an attribute of the directory, written as its name alone or as {attribute: NAME, list: true}.
+type LDAPAttribute struct {
+	Name string `yaml:"attribute"`
+	// List makes it a list also where it has one value. Otherwise one value is a text, and several are a list.
+	List bool `yaml:"list"`
+}
+
+// UnmarshalYAML reads both forms.
+func (a *LDAPAttribute) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		return node.Decode(&a.Name)
+	}
+	type plain LDAPAttribute
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if name := node.Content[i]; name.Value != "attribute" && name.Value != "list" {
+			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: an attribute has the fields attribute and list", name.Line)}}
+		}
+	}
+	return node.Decode((*plain)(a))
 }
 
 // LDAPGroups says how the groups of a user are found. Their names become the attribute groups. Without BaseDN there are none.
@@ -84,7 +108,7 @@ func (l *LDAP) check(f *document.Findings) {
 		f.Add(at+"groups", "needs both baseDN and a filter that compares an attribute with {dn}, like (member={dn})")
 	}
 	for name, attribute := range l.Users.Attributes {
-		if token.NeverLeaves(name) || token.NeverLeaves(attribute) || token.Reserved(name) || name == "groups" || name == "" || attribute == "" {
+		if token.NeverLeaves(name) || token.NeverLeaves(attribute.Name) || token.Reserved(name) || name == "groups" || name == "" || attribute.Name == "" {
 			f.Add(at+"users.attributes."+name, "is reserved, or must never leave")
 		}
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 
@@ -49,7 +50,7 @@ func (s *Server) logIn(ctx context.Context, settings *config.Config, req *tokenR
 // mapped makes claims of attributes. A client that names no claims gets them all.
 func mapped(attributes map[string]any, claims config.Claims) map[string]any {
 	if claims == nil {
-		return attributes
+		return withLists(attributes)
 	}
 	out := make(map[string]any, len(claims))
 	for claim, attribute := range claims {
@@ -57,7 +58,23 @@ func mapped(attributes map[string]any, claims config.Claims) map[string]any {
 			out[claim] = value
 		}
 	}
-	return out
+	return withLists(out)
+}
+
+// withLists makes lists of groups and permissions also where there is one: services that look into a list would refuse a text.
+func withLists(claims map[string]any) map[string]any {
+	copied := false
+	for _, name := range []string{"groups", "permissions"} {
+		one, ok := claims[name].(string)
+		if !ok {
+			continue
+		}
+		if !copied { // nobody may change what a directory gave
+			claims, copied = maps.Clone(claims), true
+		}
+		claims[name] = []any{one}
+	}
+	return claims
 }
 
 // isResource tells whether a text is a resource indicator: an absolute URI without a fragment (RFC 8707 section 2).

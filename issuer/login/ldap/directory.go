@@ -70,10 +70,16 @@ func (d *Directory) connect(ctx context.Context) (*conn, error) {
 		if err != nil {
 			return nil, err
 		}
+		timeout := time.Duration(d.settings.Timeout)
+		if reused { // it may have died without a word: what then is left of the time is for another one
+			c.SetTimeout(timeout / 4)
+		}
 		if err = d.bindAsSearcher(c); err == nil {
+			c.SetTimeout(timeout)
 			return c, nil
 		}
 		d.pool.put(c, true)
+		d.pool.close() // what was idle beside it has died with it
 		if !reused || answered(err) || ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: %w", login.ErrDown, err)
 		}
@@ -143,7 +149,7 @@ func (d *Directory) find(c *conn, name string) (*ldap.Entry, error) {
 	users := &d.settings.Users
 	wanted := []string{users.Subject}
 	for _, attribute := range users.Attributes {
-		wanted = append(wanted, attribute)
+		wanted = append(wanted, attribute.Name)
 	}
 	filter := strings.ReplaceAll(users.Filter, "{name}", ldap.EscapeFilter(name))
 	result, err := c.Search(ldap.NewSearchRequest(users.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 2, d.seconds(), false, filter, wanted, nil))
@@ -176,9 +182,9 @@ func (d *Directory) subject(entry *ldap.Entry) string {
 func (d *Directory) attributes(entry *ldap.Entry) map[string]any {
 	out := map[string]any{}
 	for name, attribute := range d.settings.Users.Attributes {
-		switch values := entry.GetEqualFoldAttributeValues(attribute); len(values) {
-		case 0:
-		case 1:
+		switch values := entry.GetEqualFoldAttributeValues(attribute.Name); {
+		case len(values) == 0:
+		case len(values) == 1 && !attribute.List:
 			out[name] = values[0]
 		default:
 			out[name] = values

@@ -27,7 +27,12 @@ const maxFile = 1 << 20
 type conn struct {
 	*ldap.Conn
 	raw net.Conn
+	// aging closes it when it was idle for too long.
+	aging *time.Timer
 }
+
+// maxIdle is how long a connection may be idle: firewalls and load balancers forget it some time later, without a word.
+const maxIdle = time.Minute
 
 // pool holds a bounded number of connections. Those in use have the deadline of the login that uses them.
 type pool struct {
@@ -57,7 +62,7 @@ func (p *pool) get(ctx context.Context, fresh bool) (c *conn, reused bool, err e
 	for !fresh {
 		select {
 		case c := <-p.idle:
-			if c.raw.SetDeadline(deadline) != nil || c.IsClosing() {
+			if !c.aging.Stop() || c.raw.SetDeadline(deadline) != nil || c.IsClosing() {
 				_ = c.Close()
 				continue
 			}
@@ -81,6 +86,7 @@ func (p *pool) put(c *conn, broken bool) {
 		_ = c.Close()
 		return
 	}
+	c.aging = time.AfterFunc(maxIdle, func() { _ = c.raw.Close() })
 	select {
 	case p.idle <- c:
 	default:

@@ -164,7 +164,7 @@ func (s *slapd) settings() *config.LDAP {
 		BindDN: "cn=searcher,dc=example,dc=com", BindPasswordFile: filepath.Join(s.directory, "password"),
 		Users: config.LDAPUsers{
 			BaseDN: "ou=people,dc=example,dc=com", Filter: "(&(objectClass=inetOrgPerson)(uid={name})(!(employeeType=disabled)))",
-			Subject: "entryUUID", Attributes: map[string]string{"email": "mail", "phone": "telephoneNumber"},
+			Subject: "entryUUID", Attributes: map[string]config.LDAPAttribute{"email": {Name: "mail"}, "phone": {Name: "telephoneNumber"}},
 		},
 		Groups: config.LDAPGroups{BaseDN: "ou=groups,dc=example,dc=com", Filter: "(&(objectClass=groupOfNames)(member={dn}))", Name: "cn", Nested: true},
 	}
