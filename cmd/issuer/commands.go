@@ -70,17 +70,20 @@ func hash(args []string, in io.Reader, out, log io.Writer) error {
 		return err
 	}
 	password = strings.TrimRight(password, "\r\n")
-	if !login.Usable("x", password) || login.TooLong("", password) {
-		return errors.New("hash reads a password of 1 to 1024 bytes, without a NUL, from standard input")
+	tooLong := login.TooLong("", password)
+	_, password, usable := login.Prepare("x", password)
+	if !usable || tooLong {
+		return errors.New("hash reads a password of 1 to 1024 bytes, without control characters, from standard input")
 	}
 	if len(args) == 0 {
 		_, err = fmt.Fprintln(out, login.HashPassword(password))
 		return err
 	}
-	if !login.Usable(args[0], "x") || login.TooLong(args[0], "") {
-		return errors.New("a name has 1 to 256 bytes, without a NUL")
+	name, err := login.PrepareName(args[0])
+	if err != nil || login.TooLong(name, "") {
+		return errors.New("a name has 1 to 256 bytes, and is a user name as RFC 8265 section 3 has it")
 	}
-	_, err = fmt.Fprintf(out, "- name: %q\n  subject: %s\n  passwordHash: %q\n", args[0], strings.ToLower(rand.Text()), login.HashPassword(password))
+	_, err = fmt.Fprintf(out, "- name: %q\n  subject: %s\n  passwordHash: %q\n", name, strings.ToLower(rand.Text()), login.HashPassword(password))
 	return err
 }
 

@@ -88,7 +88,7 @@ func standard() Hash {
 	return Hash{memory: 19 * 1024, passes: 2, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 32)}
 }
 
-// HashPassword makes a hash with the standard parameters.
+// HashPassword makes a hash with the standard parameters, of a password as Prepare returns it.
 func HashPassword(password string) string {
 	h := standard()
 	_, _ = rand.Read(h.salt) // never fails: crypto/rand

@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 )
 
@@ -64,13 +63,6 @@ const (
 // TooLong tells whether a name or a password can be nobody's.
 func TooLong(name, password string) bool { return len(name) > maxName || len(password) > maxPassword }
 
-// Usable tells whether a name and a password can be somebody's: neither is empty, and neither has a NUL, at which some hashes
-// end or begin again, so that p and p\0p would be one password. It tells nothing about who exists, so it need not take as long as a
-// wrong password.
-func Usable(name, password string) bool {
-	return name != "" && password != "" && !strings.Contains(name+password, "\x00")
-}
-
 // List is a Directory that compares hashes. Its users may change from one login to the next.
 type List struct {
 	users  func() (*Users, bool)
@@ -85,11 +77,12 @@ func NewList(users func() (*Users, bool), hasher *Hasher) *List {
 // Authenticate compares a password with the hash of a user. An unknown name, a wrong password and a disabled user cost
 // the same time and give the same error.
 func (l *List) Authenticate(ctx context.Context, name, password string) (*User, error) {
-	if !Usable(name, password) {
+	name, password, ok := Prepare(name, password)
+	if !ok {
 		return nil, &Denied{Reason: WrongPassword}
 	}
-	users, ok := l.users()
-	if !ok {
+	users, there := l.users()
+	if !there {
 		return nil, ErrDown
 	}
 	entry, known := users.byName[name]

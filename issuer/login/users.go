@@ -3,7 +3,6 @@ package login
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/document"
@@ -105,13 +104,15 @@ func ParseUsers(b []byte) (*Users, error) {
 }
 
 func (u *entry) check(at string, f *document.Findings) {
-	if u.Name == "" || len(u.Name) > maxName || strings.Contains(u.Name, "\x00") {
-		f.Add(at+".name", "must have 1 to %d bytes, and no NUL", maxName)
+	prepared, err := PrepareName(u.Name)
+	if err != nil || len(u.Name) > maxName {
+		f.Add(at+".name", "must have 1 to %d bytes, and be a user name (RFC 8265 section 3): no control character, and no character that only looks like others", maxName)
+	} else {
+		u.Name = prepared
 	}
 	if !token.IsSubject(u.Subject) {
 		f.Add(at+".subject", "must have 1 to 255 bytes of printable text, and not begin with %s", token.ClientPrefix)
 	}
-	var err error
 	if u.hash, err = ParseHash(u.PasswordHash); err != nil {
 		f.Add(at+".passwordHash", "is %v", err)
 	}

@@ -44,7 +44,8 @@ func (d *Directory) Close() { d.pool.close() }
 // a bind too. A password is tried once: directories count. That goes on when the client has gone, or it could take back a guess
 // before it counts with us.
 func (d *Directory) Authenticate(ctx context.Context, name, password string) (*login.User, error) {
-	if !login.Usable(name, password) { // without a password a bind would succeed (RFC 4513 section 5.1.2)
+	name, password, ok := login.Prepare(name, password)
+	if !ok { // without a password a bind would succeed (RFC 4513 section 5.1.2)
 		return nil, &login.Denied{Reason: login.WrongPassword}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
