@@ -55,7 +55,7 @@ func TestFailuresAreLimitedPerUserAndNetwork(t *testing.T) {
 	if r := w.post(form("grant_type", "client_credentials", "client_id", "batch", "client_secret", secret), from("192.0.2.1")); r.status != 200 {
 		t.Errorf("other grants go on: %d", r.status)
 	}
-	if !strings.Contains(w.audit.String(), `"remote":"192.0.2.1","reason":"too many failed logins"`) {
+	if !strings.Contains(w.audit.String(), `"remote":"192.0.2.1","reason":"too many failed attempts"`) {
 		t.Error("the audit log does not say it")
 	}
 }
