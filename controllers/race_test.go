@@ -77,8 +77,8 @@ func (c creating) Create(ctx context.Context, o client.Object, opts ...client.Cr
 func (w *world) stalled(suffix string, happens func()) *SigningKeyReconciler {
 	return &SigningKeyReconciler{
 		Installation: w.keys.Installation, Client: w.Client, API: &after{Reader: w.Client, suffix: suffix, do: happens}, KeyNamespace: w.keys.KeyNamespace,
-		Now: w.clock.now, Recorder: w.events, Projections: NewProjections(), Published: NewPublicationTracker(w.clock.now),
-		Nudges: NewNudges(), Metrics: w.keys.Metrics,
+		Now: w.clock.now, Generate: w.keys.Generate, Recorder: w.events, Projections: NewProjections(),
+		Published: NewPublicationTracker(w.clock.now), Nudges: NewNudges(), Metrics: w.keys.Metrics,
 	}
 }
 
