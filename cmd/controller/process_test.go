@@ -54,8 +54,12 @@ func (c *cluster) run(t *testing.T) *process {
 // runWith starts the controller with a kubeconfig and flags of the test's own.
 func (c *cluster) runWith(t testing.TB, kubeconfig string, flags ...string) *process {
 	t.Helper()
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
 	metrics, probes := freeAddress(t), freeAddress(t)
-	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(controllerBinary, append(flags,
+	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(binary, append(flags,
 		"--kubeconfig", kubeconfig, "--key-namespace", keyNamespace,
 		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes)...)}
 	p.Stdout, p.Stderr = p, p
@@ -118,7 +122,7 @@ func (p *process) kill() {
 // apply runs kubectl apply -k on a directory of the repository's configuration, as an operator does.
 func (c *cluster) apply(t testing.TB, directory string) {
 	t.Helper()
-	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
+	kubectl := filepath.Join(c.BinaryAssetsDirectory, "kubectl")
 	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", c.file("admin.kubeconfig"), "apply", "-k", "../../config/"+directory)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("kubectl apply -k config/%s: %v\n%s", directory, err, out)

@@ -31,6 +31,7 @@ func TestNewKeySignsAfterTheSwap(t *testing.T) {
 }
 
 func TestWhatIsBrokenIsReportedAndTheLastGoodStays(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := w.keys.files
 	other := keyFiles(t, "ES256", newKey(t))
@@ -83,13 +84,20 @@ func TestWhatIsBrokenIsReportedAndTheLastGoodStays(t *testing.T) {
 	}
 }
 
+// manyFailures lets a test log in until it is let in: by default the sixth try waits for 10 s.
+const manyFailures = "login: {failuresPerUser: {burst: 5000, every: 1s}, failuresPerNetwork: {burst: 5000, every: 1s}}\n"
+
 func TestUsersAndClientsAreReloaded(t *testing.T) {
-	w := newWorld(t)
+	w := prepare(t)
+	config := manyFailures + w.config()
+	w.settings.write(map[string]string{"issuer.yaml": config})
+	w.useKey("ES256", newKey(t))
+	w.start()
 	w.users.write(map[string]string{"users.yaml": strings.Replace(usersFile(""), "disabled: true", "disabled: false", 1)})
 	w.until("bob enabled", func() bool {
 		return w.post(form("grant_type", "password", "client_id", "web", "username", "bob", "password", password)).status == 200
 	})
-	w.settings.write(map[string]string{"issuer.yaml": w.config() + "- {id: new, public: true, grantTypes: [password]}\n"})
+	w.settings.write(map[string]string{"issuer.yaml": config + "- {id: new, public: true, grantTypes: [password]}\n"})
 	w.until("a new client", func() bool {
 		return w.post(form("grant_type", "password", "client_id", "new", "username", "alice", "password", password)).status == 200
 	})
@@ -133,6 +141,7 @@ func TestKeyMayComeLater(t *testing.T) {
 // Secret is there. A list that was there and is gone is not an empty list.
 func TestUsersMayComeLater(t *testing.T) {
 	w := prepare(t)
+	w.settings.write(map[string]string{"issuer.yaml": manyFailures + w.config()})
 	w.useKey("ES256", newKey(t))
 	w.users.write(map[string]string{})
 	w.start()
