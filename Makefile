@@ -7,6 +7,7 @@ TOOLS := bin/controller-gen bin/golangci-lint
 # How many packages are tested at once; each of some of them starts an API server.
 PARALLEL ?= 2
 SCHEDULES ?= 1000000
+SEQUENCES ?= 1000
 FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
@@ -110,6 +111,10 @@ verify: ## Fail if anything is not generated, formatted, tidy or lint-free.
 .PHONY: simulate
 simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
+
+.PHONY: random-specs
+random-specs: controlplane ## Try SEQUENCES (1000) random sequences of specs on a real API server (20 minutes for 1000).
+	REQUIRE_CONTROLPLANE=1 $(GO) test -count=1 -timeout 0 -v -run TestRandomSpecs ./cmd/controller -sequences $(SEQUENCES)
 
 .PHONY: bench
 bench: bench-plan bench-distribution bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.
