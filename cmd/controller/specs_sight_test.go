@@ -30,11 +30,12 @@ type sight struct {
 	// selected are the namespaces that the selector selects, and the key namespace. notASelector is why there are none.
 	selected     []string
 	notASelector error
-	revoked      map[string]bool
+	// revoked are the keys that any spec so far has revoked: to leave one out again does not bring it back.
+	revoked map[string]bool
 }
 
 func (s *sequence) look(ctx context.Context) (*sight, error) {
-	g := &sight{files: map[string]corev1.ConfigMap{}, revoked: map[string]bool{}}
+	g := &sight{files: map[string]corev1.ConfigMap{}, revoked: s.tokens.everRevoked()}
 	if err := s.api.Get(ctx, client.ObjectKey{Name: s.name}, &g.key); err != nil {
 		return nil, err
 	}
@@ -56,9 +57,6 @@ func (s *sequence) look(ctx context.Context) (*sight, error) {
 		if g.notASelector == nil && (ns.Name == keyNamespace || selector.Matches(labels.Set(ns.Labels))) {
 			g.selected = append(g.selected, ns.Name)
 		}
-	}
-	for _, kid := range g.key.Spec.RevokedKeyIDs {
-		g.revoked[kid] = true
 	}
 	return g, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,12 @@ func (k *tokens) exclude(kids []string) (undo func()) {
 			delete(k.revoked, kid)
 		}
 	}
+}
+
+func (k *tokens) everRevoked() map[string]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.revoked)
 }
 
 // follow verifies all tokens with each state of a file.
