@@ -100,7 +100,10 @@ type generator struct {
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 
 // changes returns what a step changes: one to three fields, none inside another. kids are keys that can be revoked.
-func (g *generator) changes(kids []string) (all []change) {
+func (g *generator) changes(spec map[string]any, kids []string) (all []change) {
+	if g.IntN(4) == 0 {
+		return g.toRotate(spec)
+	}
 	within := func(a, b []string) bool { return len(a) <= len(b) && slices.Equal(a, b[:len(a)]) }
 	for range 1 + g.IntN(3) {
 		f := g.fields[g.IntN(len(g.fields))]
@@ -109,6 +112,20 @@ func (g *generator) changes(kids []string) (all []change) {
 		}
 	}
 	return all
+}
+
+// toRotate returns changes after which keys rotate at once, or in a few seconds, and under a short lifetime: chance alone seldom does.
+func (g *generator) toRotate(spec map[string]any) []change {
+	now, is := spec["algorithm"].(string)
+	if !is {
+		now = "ES256" // the default
+	}
+	algorithms := map[string][]string{"ES": {"ES256", "ES384", "ES512"}, "RS": {"RS256", "RS384"}, "Ed": {"EdDSA"}}[now[:2]]
+	return []change{
+		{path: []string{"algorithm"}, value: pick(g, algorithms...)},
+		{path: []string{"token"}, value: map[string]any{"maxLifetime": pick(g, "1s", "2s", "30s"), "clockSkew": "1s"}},
+		{path: []string{"rotation", "interval"}, value: pick(g, "4s", "33s")},
+	}
 }
 
 func (g *generator) change(f field, kids []string) change {

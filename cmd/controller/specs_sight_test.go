@@ -27,7 +27,8 @@ type sight struct {
 	secret corev1.Secret
 	// files are the ConfigMaps, by namespace. They were read after the Secret.
 	files map[string]corev1.ConfigMap
-	// selected are the namespaces that the selector selects, and the key namespace. notASelector is why there are none.
+	// selected are the namespaces that the selector selects, and the key namespace. Where the CRD accepts what is no selector, for
+	// which notASelector is the reason, they are those that the last one selected.
 	selected     []string
 	notASelector error
 	// revoked are the keys that any spec so far has revoked: to leave one out again does not bring it back.
@@ -58,6 +59,9 @@ func (s *sequence) look(ctx context.Context) (*sight, error) {
 			g.selected = append(g.selected, ns.Name)
 		}
 	}
+	if g.notASelector != nil {
+		g.selected = s.selected
+	}
 	return g, nil
 }
 
@@ -79,7 +83,7 @@ func (g *sight) wrong() error {
 	switch {
 	case g.notASelector != nil:
 		want[keywrightv1alpha1.ConditionDistributed] = "False InvalidSelector"
-	case len(g.selected) == 0 || len(g.selected) == 1 && status.Targets.Selected == 1:
+	case len(g.selected) == 1 && status.Targets.Selected == 1:
 		want[keywrightv1alpha1.ConditionDistributed] = "True NoTargets"
 	}
 	for kind, want := range want {

@@ -151,6 +151,7 @@ func (s *sequence) converge(ctx context.Context) error {
 		}
 		if wrong == nil {
 			wrong = s.tokens.sign(ctx, &seen.secret, seen.trusting())
+			s.selected = seen.selected
 		}
 		return wrong == nil, s.tokens.complaints()
 	})

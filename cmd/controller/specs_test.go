@@ -24,7 +24,7 @@ var (
 
 const (
 	// sequencesAtOnce share one API server and one controller, sequencesPerCluster follow one another there.
-	sequencesAtOnce, sequencesPerCluster = 8, 40
+	sequencesAtOnce, sequencesPerCluster = 12, 60
 	// specsConverge is how long anything may take until it is as the spec says, on a busy machine too.
 	specsConverge = 60 * time.Second
 )
@@ -109,7 +109,9 @@ type sequence struct {
 	serverSide bool
 	tokens     tokens
 	// asked is the spec that was accepted last, as it was sent.
-	asked             map[string]any
+	asked map[string]any
+	// selected are the namespaces that the last selector selected.
+	selected          []string
 	accepted, refused int
 	steps             []string
 }
@@ -182,8 +184,12 @@ func (s *sequence) step(ctx context.Context) error {
 	for _, k := range seen.key.Status.Keys {
 		kids = append(kids, k.KeyID)
 	}
-	changes := s.generator.changes(kids)
-	return s.try(ctx, proposal{spec: with(s.asked, changes), changes: changes})
+	changes := s.generator.changes(s.asked, kids)
+	if err := s.try(ctx, proposal{spec: with(s.asked, changes), changes: changes}); err != nil {
+		return err
+	}
+	letPass(ctx, pick(s.generator, 0, 0, 0, 4*time.Second)) // keys rotate, and leave
+	return s.tokens.complaints()
 }
 
 // story tells the steps for a person.
