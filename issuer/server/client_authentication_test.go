@@ -39,6 +39,7 @@ func assertionClaims(id string) string {
 }
 
 func TestPrivateKeyJWT(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	k := w.withKeyClient()
 	w.useKey("ES256", newKey(t))

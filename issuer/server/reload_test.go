@@ -18,6 +18,7 @@ import (
 )
 
 func TestNewKeySignsAfterTheSwap(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.verify(w.post(alice()).fields["access_token"].(string), audience).KeyID()
 	w.useKey("ES256", newKey(t))
@@ -88,6 +89,7 @@ func TestWhatIsBrokenIsReportedAndTheLastGoodStays(t *testing.T) {
 const manyFailures = "login: {failuresPerUser: {burst: 5000, every: 1s}, failuresPerNetwork: {burst: 5000, every: 1s}}\n"
 
 func TestUsersAndClientsAreReloaded(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	config := manyFailures + w.config()
 	w.settings.write(map[string]string{"issuer.yaml": config})
@@ -104,6 +106,7 @@ func TestUsersAndClientsAreReloaded(t *testing.T) {
 }
 
 func TestCertificateIsReloaded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old := w.client
 	w.useCertificate()
@@ -121,6 +124,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 }
 
 func TestKeyMayComeLater(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.start()
 	if r := w.get(w.probes + "/readyz"); r.status != http.StatusServiceUnavailable {
@@ -140,6 +144,7 @@ func TestKeyMayComeLater(t *testing.T) {
 // An issuer is installed before its users are: it is ready without them, refuses logins like any other, and lets them in once the
 // Secret is there. A list that was there and is gone is not an empty list.
 func TestUsersMayComeLater(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": manyFailures + w.config()})
 	w.useKey("ES256", newKey(t))
@@ -168,6 +173,7 @@ func TestUsersMayComeLater(t *testing.T) {
 
 // A path with a typing error is not a list that comes later.
 func TestUsersInNoDirectoryAreAnError(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "/users.yaml", "/user/users.yaml", 1)})
 	_, err := server.New(t.Context(), server.Options{
@@ -180,6 +186,7 @@ func TestUsersInNoDirectoryAreAnError(t *testing.T) {
 }
 
 func TestDeletedMountKeepsTheLastGoodKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.keys.write(map[string]string{})
 	w.until("reported", func() bool {
