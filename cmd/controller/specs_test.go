@@ -15,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/internal/controlplane"
 )
 
 var (
@@ -34,6 +36,7 @@ const (
 // way. (Acto, SOSP 2023: a sequence is all that an operator's users can do to it.)
 func TestRandomSpecs(t *testing.T) {
 	t.Parallel()
+	controlplane.Directory(t)
 	spec, err := readSchema()
 	if err != nil {
 		t.Fatal(err)
