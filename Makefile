@@ -7,6 +7,7 @@ TOOLS := bin/controller-gen bin/golangci-lint
 # How many packages are tested at once; each of some of them starts an API server.
 PARALLEL ?= 2
 SCHEDULES ?= 1000000
+SEQUENCES ?= 1000
 FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
@@ -29,11 +30,11 @@ demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by its
 .PHONY: test
 test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API server, TLS, fuzz seeds, the demo once.
 	$(GO) -C verifier test ./...
-	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
-	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/demo test ./...
+	REQUIRE_CONTROLPLANE=1 $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
+	$(GO) -C hack/demo test ./...
 	$(GO) -C hack/images test ./...
-	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/clients test ./...
-	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) -C hack/chart test -count=1 ./... # what it tests is not in its module, and so not seen to change
+	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/clients test ./...
+	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/chart test -count=1 ./... # what it tests is not in its module, and so not seen to change
 	$(GO) -C hack/docs test -count=1 ./... # likewise
 	$(GO) -C hack/health test -count=1 ./... # likewise
 	$(MAKE) demo ONCE=1
@@ -111,6 +112,10 @@ verify: ## Fail if anything is not generated, formatted, tidy or lint-free.
 simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
 
+.PHONY: random-specs
+random-specs: controlplane ## Try SEQUENCES (1000) random sequences of specs on a real API server (20 minutes for 1000).
+	REQUIRE_CONTROLPLANE=1 $(GO) test -count=1 -timeout 0 -v -run TestRandomSpecs ./cmd/controller -sequences $(SEQUENCES)
+
 .PHONY: bench
 bench: bench-plan bench-distribution bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.
 
@@ -120,7 +125,7 @@ bench-plan: ## Measure a plan for a keyring of ten keys.
 
 .PHONY: bench-distribution
 bench-distribution: controlplane ## Measure the fan-out to TARGETS (1000) namespaces against a floor, on a real API server.
-	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) $(GO) test -run '^$$' -bench Distribution -benchtime 5x -timeout 1h -v \
+	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench Distribution -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 
 .PHONY: bench-verifier

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -16,47 +17,53 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
-// environment is one real etcd and kube-apiserver for all tests of this package.
+// environment is one real etcd and kube-apiserver for all tests of this package. The first test that needs it starts it.
 var environment struct {
 	envtest.Environment
 	config *rest.Config
 	scheme *runtime.Scheme
 }
 
+var startOnce = sync.OnceValue(start)
+
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
-	code, err := runWithAPIServer(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	code := m.Run()
+	if environment.config != nil {
+		if err := environment.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop the API server:", err)
+			code = 1
+		}
 	}
 	os.Exit(code)
 }
 
-func runWithAPIServer(m *testing.M) (code int, err error) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		return 0, errors.New("these tests need a real kube-apiserver: run `make test`, or set KUBEBUILDER_ASSETS to what " +
-			"`go -C hack/controlplane run .` prints")
-	}
+func start() (err error) {
 	e := &environment
+	if e.BinaryAssetsDirectory, err = controlplanetest.Find(); err != nil {
+		return err
+	}
 	e.scheme = runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(e.scheme), keywrightv1alpha1.AddToScheme(e.scheme)); err != nil {
-		return 0, err
+		return err
 	}
 	e.CRDInstallOptions.Paths = []string{filepath.Join("..", "config", "crd", "keywright.dev_signingkeys.yaml")}
-	defer func() { err = errors.Join(err, e.Stop()) }()
-	if e.config, err = e.Start(); err != nil {
-		return 0, fmt.Errorf("start the API server: %w", err)
+	config, err := e.Start()
+	if err != nil {
+		return errors.Join(fmt.Errorf("start the API server: %w", err), e.Stop())
 	}
-	e.config.QPS = -1
-	return m.Run(), nil
+	config.QPS = -1
+	e.config = config
+	return nil
 }
 
-// admin returns a client that may do everything and caches nothing.
+// admin returns a client that may do everything and caches nothing. Without an API server the test is skipped.
 func admin(t *testing.T) client.Client {
 	t.Helper()
+	controlplanetest.Check(t, startOnce())
 	c, err := client.New(environment.config, client.Options{Scheme: environment.scheme})
 	if err != nil {
 		t.Fatal(err)

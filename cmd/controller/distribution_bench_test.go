@@ -32,8 +32,7 @@ var targets = flag.Int("targets", 1000, "how many namespaces BenchmarkDistributi
 // the same minute: a bare loop of 32 workers that update as many ConfigMaps of the same size with the resource versions
 // they hold. Of all changes it reports the median.
 func BenchmarkDistribution(b *testing.B) {
-	c := <-pool
-	defer func() { pool <- c }()
+	c := borrow(b)
 	c.apply(b, "default")
 	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
 	d.prepare()

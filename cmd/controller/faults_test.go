@@ -16,6 +16,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
 // shortest are the shortest times that the API accepts.
@@ -109,6 +110,7 @@ func (s *scene) revokeActive() {
 // bring that life to its end.
 func TestKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
+	controlplanetest.Directory(t)
 	const fewest, spare = 12, 4
 	var writes int64
 	t.Run("never", func(t *testing.T) { writes = killedAfter(t, -1) })

@@ -29,7 +29,18 @@ type process struct {
 	mu  sync.Mutex
 	log bytes.Buffer
 
-	dead sync.Once
+	// done is closed when the process has ended.
+	done chan struct{}
+}
+
+// ended reports whether the process has ended.
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *process) Write(b []byte) (int, error) {
@@ -54,14 +65,19 @@ func (c *cluster) run(t *testing.T) *process {
 // runWith starts the controller with a kubeconfig and flags of the test's own.
 func (c *cluster) runWith(t testing.TB, kubeconfig string, flags ...string) *process {
 	t.Helper()
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
 	metrics, probes := freeAddress(t), freeAddress(t)
-	p := &process{metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(controllerBinary, append(flags,
+	p := &process{done: make(chan struct{}), metrics: "http://" + metrics, probes: "http://" + probes, Cmd: exec.Command(binary, append(flags,
 		"--kubeconfig", kubeconfig, "--key-namespace", keyNamespace,
 		"--metrics-bind-address", metrics, "--health-probe-bind-address", probes)...)}
 	p.Stdout, p.Stderr = p, p
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go func() { defer close(p.done); _ = p.Wait() }()
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -109,16 +125,14 @@ func get(t testing.TB, url string) (int, string) {
 
 // kill ends the process with SIGKILL, and returns when it is dead.
 func (p *process) kill() {
-	p.dead.Do(func() {
-		_ = p.Process.Kill()
-		_ = p.Wait()
-	})
+	_ = p.Process.Kill()
+	<-p.done
 }
 
 // apply runs kubectl apply -k on a directory of the repository's configuration, as an operator does.
 func (c *cluster) apply(t testing.TB, directory string) {
 	t.Helper()
-	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
+	kubectl := filepath.Join(c.BinaryAssetsDirectory, "kubectl")
 	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", c.file("admin.kubeconfig"), "apply", "-k", "../../config/"+directory)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("kubectl apply -k config/%s: %v\n%s", directory, err, out)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
 // etcd is restored from a snapshot: spec, keyring and files come back together, a revocation among what is forgotten. The
@@ -93,6 +94,7 @@ func TestEtcdRestored(t *testing.T) {
 func newCluster(t *testing.T, data string) *cluster {
 	t.Helper()
 	c := &cluster{directory: filepath.Join(t.TempDir(), "cluster")}
+	c.BinaryAssetsDirectory = controlplanetest.Directory(t)
 	c.ControlPlane.Etcd = &envtest.Etcd{DataDir: data}
 	if err := c.start(); err != nil {
 		t.Fatal(err)

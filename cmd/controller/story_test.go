@@ -223,7 +223,11 @@ func TestLeastPrivilege(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	out, _ := exec.Command(controllerBinary, "--help").CombinedOutput()
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.Command(binary, "--help").CombinedOutput()
 	for _, flag := range []string{"-kubeconfig", "-key-namespace", "-metrics-bind-address", "-health-probe-bind-address", "-leader-elect", "-verbose"} {
 		if !slices.ContainsFunc(strings.Split(string(out), "\n"), func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), flag) }) {
 			t.Errorf("--help does not name %s:\n%s", flag, out)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
 const (
@@ -35,8 +37,8 @@ type cluster struct {
 	directory    string
 }
 
-// controllerBinary is the controller as it is shipped.
-var controllerBinary string
+// directory is where the binary of the controller and the files of the clusters are.
+var directory string
 
 // pool holds the clusters that no test uses now. Tests mostly wait, so several run at once, each on a cluster of its own.
 var pool = make(chan *cluster, 64)
@@ -44,9 +46,11 @@ var pool = make(chan *cluster, 64)
 // clusters is how many API servers run.
 var clusters = flag.Int("clusters", max(2, goruntime.GOMAXPROCS(0)), "how many API servers to run tests on at once")
 
-// borrow returns a cluster that no other test uses, until the test ends.
-func borrow(t *testing.T) *cluster {
+// borrow returns a cluster that no other test uses, until the test ends. The first test that needs one starts them all;
+// without a control plane the test is skipped.
+func borrow(t testing.TB) *cluster {
 	t.Helper()
+	controlplanetest.Check(t, startOnce())
 	c := <-pool
 	t.Cleanup(func() { pool <- c })
 	return c
@@ -55,7 +59,7 @@ func borrow(t *testing.T) *cluster {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
-	code, err := runWithAPIServer(m)
+	code, err := runIn(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -63,30 +67,45 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func runWithAPIServer(m *testing.M) (code int, err error) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		return 0, errors.New("these tests need a real kube-apiserver: run `make test`, or set KUBEBUILDER_ASSETS to what " +
-			"`go -C hack/controlplane run .` prints")
-	}
-	directory, err := os.MkdirTemp("", "keywright-controller-")
-	if err != nil {
+func runIn(m *testing.M) (code int, err error) {
+	if directory, err = os.MkdirTemp("", "keywright-controller-"); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
-	controllerBinary = filepath.Join(directory, "controller")
-	if out, err := exec.Command("go", "build", "-o", controllerBinary, ".").CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
+	code = m.Run()
+	for _, c := range started {
+		err = errors.Join(err, c.Stop())
+	}
+	return code, errors.Join(err, os.RemoveAll(directory))
+}
+
+// built returns the controller as it is shipped.
+var built = sync.OnceValues(func() (binary string, err error) {
+	binary = filepath.Join(directory, "controller")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the controller: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// started are the clusters to stop at the end.
+var started []*cluster
+
+var startOnce = sync.OnceValue(func() error {
+	assets, err := controlplanetest.Find()
+	if err != nil {
+		return err
 	}
 	for i := range *clusters {
 		c := &cluster{directory: filepath.Join(directory, strconv.Itoa(i))}
-		defer func() { err = errors.Join(err, c.Stop()) }()
+		c.BinaryAssetsDirectory = assets
+		started = append(started, c)
 		if err := c.start(); err != nil {
-			return 0, fmt.Errorf("start the API server: %w", err)
+			return fmt.Errorf("start the API server: %w", err)
 		}
 		pool <- c
 	}
-	return m.Run(), nil
-}
+	return nil
+})
 
 func (c *cluster) file(name string) string { return filepath.Join(c.directory, name) }
 

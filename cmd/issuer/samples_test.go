@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/keywright/keywright/controllers/controlplanetest"
 	"github.com/keywright/keywright/issuer/server"
 )
 
@@ -27,11 +28,8 @@ type installed struct {
 
 func build(t *testing.T, directory string) *installed {
 	t.Helper()
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		t.Skip("this needs kubectl: run `make test`, or set KUBEBUILDER_ASSETS to what `go -C hack/controlplane run .` prints")
-	}
-	out, err := exec.CommandContext(t.Context(), filepath.Join(assets, "kubectl"), "kustomize", filepath.Join("..", "..", "config", directory)).Output()
+	kubectl := filepath.Join(controlplanetest.Directory(t), "kubectl")
+	out, err := exec.CommandContext(t.Context(), kubectl, "kustomize", filepath.Join("..", "..", "config", directory)).Output()
 	if err != nil {
 		t.Fatal(err, string(out))
 	}

@@ -23,6 +23,7 @@ import (
 // try runs the plugin as an admin, and returns what it printed.
 func try(t *testing.T, in string, args ...string) (out, errOut string, err error) {
 	t.Helper()
+	withCluster(t)
 	return tryAs(t, cluster.kubeconfig, in, args...)
 }
 
@@ -41,6 +42,7 @@ func tryAs(t *testing.T, kubeconfig, in string, args ...string) (out, errOut str
 // signingKey applies a SigningKey with the shortest times but the interval, and one target, and waits until it is Ready.
 func signingKey(t *testing.T, name string) *keywrightv1alpha1.SigningKey {
 	t.Helper()
+	withCluster(t)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"trusts": name}}}
 	if err := cluster.admin.Create(t.Context(), ns); err != nil {
 		t.Fatal(err)
@@ -185,6 +187,7 @@ func TestPlan(t *testing.T) {
 
 // Default must say what the API server's defaults say.
 func TestDefaultsAreTheAPIServers(t *testing.T) {
+	withCluster(t)
 	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "defaults"}}
 	key.Spec.Distribution.NamespaceSelector = selector
@@ -199,6 +202,7 @@ func TestDefaultsAreTheAPIServers(t *testing.T) {
 }
 
 func TestMistakes(t *testing.T) {
+	withCluster(t)
 	nobody, err := kubeconfigOf("nobody", "system:authenticated")
 	if err != nil {
 		t.Fatal(err)

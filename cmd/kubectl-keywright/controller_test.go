@@ -140,6 +140,7 @@ func TestChangeThatNobodyLookedAt(t *testing.T) {
 
 // Whoever may view SigningKeys may see whether a controller works.
 func TestViewerSeesTheController(t *testing.T) {
+	withCluster(t)
 	text, err := os.ReadFile("../../config/rbac/signingkey_roles.yaml")
 	if err != nil {
 		t.Fatal(err)

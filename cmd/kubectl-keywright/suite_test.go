@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -21,10 +22,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/controlplanetest"
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// cluster is a real API server with a running controller.
+// cluster is a real API server with a running controller, once a test has asked for it by withCluster.
 var cluster struct {
 	envtest.Environment
 	admin      client.Client
@@ -34,6 +36,14 @@ var cluster struct {
 	controller *exec.Cmd
 }
 
+// withCluster starts the cluster for the first test that needs it. Without a control plane the test is skipped.
+func withCluster(t testing.TB) {
+	t.Helper()
+	controlplanetest.Check(t, startOnce())
+}
+
+var startOnce = sync.OnceValue(startCluster)
+
 func TestMain(m *testing.M) {
 	if slices.Equal(os.Args[1:], []string{login.WorkerCommand}) { // what the issuer starts to hash passwords
 		if login.Work(os.Stdin, os.Stdout) != nil {
@@ -42,53 +52,57 @@ func TestMain(m *testing.M) {
 		return
 	}
 	ctrl.SetLogger(logr.Discard())
-	code, err := runWithController(m)
-	if err != nil {
+	code := m.Run()
+	if err := stopCluster(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		code = 1
 	}
 	os.Exit(code)
 }
 
-func runWithController(m *testing.M) (code int, err error) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		return 0, errors.New("these tests need a real kube-apiserver: run `make test`, or set KUBEBUILDER_ASSETS to what " +
-			"`go -C hack/controlplane run .` prints")
-	}
+func startCluster() (err error) {
 	c := &cluster
-	if c.directory, err = os.MkdirTemp("", "kubectl-keywright-"); err != nil {
-		return 0, err
+	if c.BinaryAssetsDirectory, err = controlplanetest.Find(); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(c.directory)) }()
+	if c.directory, err = os.MkdirTemp("", "kubectl-keywright-"); err != nil {
+		return err
+	}
 	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd", "keywright.dev_signingkeys.yaml")}
-	defer func() { err = errors.Join(err, c.Stop()) }()
 	config, err := c.Start()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme)); err != nil {
-		return 0, err
+		return err
 	}
 	if c.admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
-		return 0, err
+		return err
 	}
 	if c.kubeconfig, err = kubeconfigOf("admin", "system:masters"); err != nil {
-		return 0, err
+		return err
 	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "keywright-system"}}
 	if err := c.admin.Create(context.Background(), ns); err != nil {
-		return 0, err
+		return err
 	}
 	c.binary = filepath.Join(c.directory, "controller")
 	if out, err := exec.Command("go", "build", "-o", c.binary, "../controller").CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build the controller: %w\n%s", err, out)
+		return fmt.Errorf("build the controller: %w\n%s", err, out)
 	}
-	if err := startController(); err != nil {
-		return 0, err
+	return startController()
+}
+
+// stopCluster stops what startCluster has started, however far it came.
+func stopCluster() (err error) {
+	if cluster.directory == "" {
+		return nil
 	}
-	defer func() { err = errors.Join(err, stopController()) }()
-	return m.Run(), nil
+	if cluster.controller != nil && cluster.controller.Process != nil {
+		err = stopController()
+	}
+	return errors.Join(err, cluster.Stop(), os.RemoveAll(cluster.directory))
 }
 
 // startController starts a controller, which works at once if nobody holds the Lease.

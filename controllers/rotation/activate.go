@@ -188,9 +188,10 @@ func (p *planner) schedule() {
 	}
 }
 
-// wakeAt brings the next look forward to at, unless that is past: what is past waits for something else to change.
+// wakeAt brings the next look forward to at, unless that was past for this plan: what is past waits for something else to change.
+// A time between p.at and p.now has passed since, and this plan went by p.at: the next look is due at once.
 func (p *planner) wakeAt(at time.Time) {
-	if at.After(p.now) && (p.out.Wake.IsZero() || at.Before(p.out.Wake)) {
+	if at.After(p.at) && (p.out.Wake.IsZero() || at.Before(p.out.Wake)) {
 		p.out.Wake = at
 	}
 }

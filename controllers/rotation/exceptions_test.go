@@ -153,6 +153,28 @@ func TestDeletionTakesAllKeysAwayAndEndsAfterThePropagationDelay(t *testing.T) {
 	}
 }
 
+// What comes due between reading and planning is decided by the next plan, which is due at once: nothing else may ever change.
+func TestWhatComesDueWhileAPassReadsIsNotForgotten(t *testing.T) {
+	for name, due := range map[string]func(*shell) time.Time{
+		"the end of a deletion": func(s *shell) time.Time {
+			s.policy.Deleting = true
+			s.settle()
+			return s.ring.EndedAt.Add(s.policy.PropagationDelay)
+		},
+		"a rotation": func(s *shell) time.Time { return s.plan().Rotation.At() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ready(t)
+			at := due(s)
+			s.now = at.Sub(s.time()) + s.now
+			s.seen.At = at.Add(-time.Nanosecond)
+			if d := s.plan(); d.Ended || len(d.Moves) > 0 || !d.Wake.Equal(at) {
+				t.Errorf("ended %v, moves %v, the next look is at %v and due at %v", d.Ended, d.Moves, d.Wake, at)
+			}
+		})
+	}
+}
+
 func TestDeletionEndsWithoutATargetThatRefuses(t *testing.T) {
 	s := newShell(t)
 	s.policy.WaitForTargets = time.Hour

@@ -2,7 +2,6 @@ package chart
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -13,9 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
-
-// assets is where etcd, kube-apiserver and kubectl are.
-func assets() string { return os.Getenv("KUBEBUILDER_ASSETS") }
 
 // runController runs the controller as the chart does: with the arguments of its Deployment, as its ServiceAccount. It returns what
 // stops it.

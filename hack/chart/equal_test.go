@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
 func equal(a, b *unstructured.Unstructured) bool { return cmp.Equal(a.Object, b.Object) }
@@ -75,7 +77,7 @@ func customized(t *testing.T, bases ...string) []*unstructured.Unstructured {
 	}
 	all := objects(t, string(sample))
 	for _, base := range bases {
-		text, err := run(t.Context(), filepath.Join(assets(), "kubectl"), "kustomize", filepath.Join(root, "config", base))
+		text, err := run(t.Context(), filepath.Join(controlplane.Directory(t), "kubectl"), "kustomize", filepath.Join(root, "config", base))
 		if err != nil {
 			t.Fatal(err)
 		}

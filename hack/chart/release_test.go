@@ -230,7 +230,7 @@ func (c *cluster) removeAll(t *testing.T, version, notes string) {
 func (c *cluster) shell(t *testing.T, version, commands string) {
 	t.Helper()
 	path := t.TempDir()
-	for name, program := range map[string]string{"helm": filepath.Join(root, "bin", version), "kubectl": filepath.Join(assets(), "kubectl")} {
+	for name, program := range map[string]string{"helm": filepath.Join(root, "bin", version), "kubectl": filepath.Join(c.BinaryAssetsDirectory, "kubectl")} {
 		program, err := filepath.Abs(program)
 		if err == nil {
 			err = os.Symlink(program, filepath.Join(path, name))
@@ -248,7 +248,7 @@ func (c *cluster) shell(t *testing.T, version, commands string) {
 
 func (c *cluster) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := run(t.Context(), filepath.Join(assets(), "kubectl"), append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
+	out, err := run(t.Context(), filepath.Join(c.BinaryAssetsDirectory, "kubectl"), append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

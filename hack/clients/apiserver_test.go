@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/keywright/keywright/controllers/controlplanetest"
 	"github.com/keywright/keywright/verifier"
 )
 
@@ -32,10 +33,9 @@ type apiServer struct {
 
 func newAPIServer(t *testing.T, authentication string) *apiServer {
 	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Skip("no kube-apiserver: set KUBEBUILDER_ASSETS to what `go -C hack/controlplane run .` prints")
-	}
-	s := &apiServer{T: t, environment: &envtest.Environment{AttachControlPlaneOutput: os.Getenv("DEBUG_CONTROL_PLANE") != ""}}
+	s := &apiServer{T: t, environment: &envtest.Environment{
+		BinaryAssetsDirectory: controlplane.Directory(t), AttachControlPlaneOutput: os.Getenv("DEBUG_CONTROL_PLANE") != "",
+	}}
 	if authentication != "" {
 		file := filepath.Join(t.TempDir(), "authentication.yaml")
 		must(t, os.WriteFile(file, []byte(authentication), 0o600))

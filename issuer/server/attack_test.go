@@ -19,6 +19,7 @@ func from(addresses ...string) func(*http.Request) {
 }
 
 func TestFailuresAreLimitedPerUserAndNetwork(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  trustedProxies: [127.0.0.0/8, 10.0.0.0/8]", 1) +
 		"login: {failuresPerUser: {burst: 2, every: 1h}, failuresPerNetwork: {burst: 4, every: 1h}}\n"})
@@ -61,6 +62,7 @@ func TestFailuresAreLimitedPerUserAndNetwork(t *testing.T) {
 }
 
 func TestForwardedForIsNotBelievedFromAnybody(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  trustedProxies: [192.0.2.0/24]", 1)})
 	w.useKey("ES256", newKey(t))
@@ -101,6 +103,7 @@ func TestLoginStorm(t *testing.T) {
 }
 
 func TestLargeHeadersAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if r := w.post(alice(), func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", 32<<10)) }); r.status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("large headers: %d", r.status)
@@ -109,6 +112,7 @@ func TestLargeHeadersAreRefused(t *testing.T) {
 
 // The connections that are open at once are bounded: more wait, and are served when one closes.
 func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  maxConnections: 1", 1)})
 	w.useKey("ES256", newKey(t))

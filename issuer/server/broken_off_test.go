@@ -10,6 +10,7 @@ import (
 
 // Whoever breaks logins off makes us hash all the same: they count as failed.
 func TestLoginsThatAreBrokenOffCount(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": w.config() + "login: {failuresPerUser: {burst: 3, every: 1h}}\n"})
 	w.useKey("ES256", newKey(t))

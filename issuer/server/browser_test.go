@@ -12,6 +12,7 @@ func asOrigin(origin string) func(*http.Request) {
 }
 
 func TestScriptsOfAllowedOriginsOnly(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	const app = "https://app.example.com"
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  allowedOrigins: ["+app+"]", 1)})
@@ -52,6 +53,7 @@ func TestScriptsOfAllowedOriginsOnly(t *testing.T) {
 }
 
 func TestEveryAnswerHasTheHeadersThatBrowsersHeed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for what, r := range map[string]reply{
 		"a token": w.post(alice()), "an error": w.post("x"), "the keys": w.get(w.base + "/jwks"), "no page": w.get(w.base + "/x"),

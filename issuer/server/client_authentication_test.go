@@ -59,6 +59,7 @@ func TestAssertionsForTheTokenEndpoint(t *testing.T) {
 }
 
 func TestPrivateKeyJWT(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	k := w.withKeyClient()
 	w.useKey("ES256", newKey(t))

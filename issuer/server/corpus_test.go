@@ -14,6 +14,7 @@ import (
 // The corpus of attacks that the verifier is tested with, sent to the token endpoint at the time that it is of: as subject
 // tokens of an issuer that is trusted, and as the assertions of a client that has its keys.
 func TestCorpusOfAttacks(t *testing.T) {
+	t.Parallel()
 	var corpus struct {
 		Issuer, Audience string
 		Now              int64

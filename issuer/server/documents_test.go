@@ -15,6 +15,7 @@ import (
 )
 
 func TestJWKSIsServedWithAValidator(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.get(w.base + "/jwks")
 	var set jose.JSONWebKeySet
@@ -38,6 +39,7 @@ func TestJWKSIsServedWithAValidator(t *testing.T) {
 }
 
 func TestMetadataIsTheSameAtBothPlaces(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.get(w.base + "/.well-known/oauth-authorization-server")
 	b := w.get(w.base + "/.well-known/openid-configuration")
@@ -92,6 +94,7 @@ func TestMetadataSaysWhatIsSupported(t *testing.T) {
 
 // An issuer that has no key yet says so, and has readers come again: a document without keys would be believed for a while.
 func TestDocumentsWaitForTheKey(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.start()
 	paths := []string{"/jwks", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
@@ -109,6 +112,7 @@ func TestDocumentsWaitForTheKey(t *testing.T) {
 }
 
 func TestIssuerWithAPath(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), issuerURL, issuerURL+"/auth", 1)})
 	w.useKey("ES256", newKey(t))
@@ -121,6 +125,7 @@ func TestIssuerWithAPath(t *testing.T) {
 }
 
 func TestOnlyTLSFrom12On(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	transport := w.client.Transport.(*http.Transport).Clone()
 	transport.TLSClientConfig.MinVersion, transport.TLSClientConfig.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
@@ -139,6 +144,7 @@ func TestOnlyTLSFrom12On(t *testing.T) {
 
 // Secrets that are planted in every input must come out nowhere but in the token.
 func TestSecretsComeOutNowhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var out []string
 	for _, r := range []reply{

@@ -86,6 +86,7 @@ func (w *world) opened(nested string, key jose.JSONWebKey) *verifier.Token {
 
 // A client that registered a key gets all its tokens encrypted for it, also those for several audiences; others do not.
 func TestTokensAreEncryptedForTheirClient(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	key := jose.JSONWebKey{Key: newKey(t), Algorithm: string(jose.ECDH_ES_A256KW), Use: "enc", KeyID: "gateway-1"}
 	public := key.Public()

@@ -8,6 +8,7 @@ import (
 
 // An expression that has no value for a token refuses it: a claim that a service relies on is never left out in silence.
 func TestExpressionsWithoutAValueRefuse(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	p := newProvider(w)
 	w.settings.write(map[string]string{"issuer.yaml": strings.NewReplacer(

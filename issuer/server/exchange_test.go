@@ -112,6 +112,7 @@ func newExchange(t *testing.T) *provider {
 }
 
 func TestTokenExchange(t *testing.T) {
+	t.Parallel()
 	p := newExchange(t)
 	r := p.exchange(p.token(nil))
 	if r.status != http.StatusOK || r.fields["issued_token_type"] != "urn:ietf:params:oauth:token-type:access_token" || r.fields["token_type"] != "Bearer" {
@@ -140,6 +141,7 @@ func TestTokenExchange(t *testing.T) {
 }
 
 func TestTokenExchangeRefuses(t *testing.T) {
+	t.Parallel()
 	p := newExchange(t)
 	good := p.token(nil)
 	for name, c := range map[string]struct {
@@ -179,6 +181,7 @@ func TestTokenExchangeRefuses(t *testing.T) {
 
 // Our own tokens are not exchanged: their lifetime would never end.
 func TestOwnTokensAreNotExchanged(t *testing.T) {
+	t.Parallel()
 	p := newExchange(t)
 	own, _ := p.post(alice()).fields["access_token"].(string)
 	if r := p.exchange(own); r.fields["error"] != "invalid_request" {
@@ -187,6 +190,7 @@ func TestOwnTokensAreNotExchanged(t *testing.T) {
 }
 
 func TestTrustedKeysRotateAndTheLastGoodStay(t *testing.T) {
+	t.Parallel()
 	p := newExchange(t)
 	old := p.token(nil)
 	if r := p.exchange(old); r.status != http.StatusOK {
@@ -219,6 +223,7 @@ func TestTrustedKeysRotateAndTheLastGoodStay(t *testing.T) {
 
 // While the keys of a trusted issuer cannot be read, a token with a new kid is not a bad one: whoever is told so throws it away.
 func TestNewKeyOfATrustedIssuerThatIsDown(t *testing.T) {
+	t.Parallel()
 	p := newExchange(t)
 	old := p.token(nil)
 	if r := p.exchange(old); r.status != http.StatusOK {
@@ -241,6 +246,7 @@ func TestNewKeyOfATrustedIssuerThatIsDown(t *testing.T) {
 }
 
 func TestTrustedIssuerThatIsDown(t *testing.T) {
+	t.Parallel()
 	p := newExchange(t)
 	p.until("the keys read at the start", func() bool { return p.asked.Load() > 0 })
 	unreachable := p.post(form("grant_type", exchangeGrant, "client_id", "none", "subject_token", p.token(map[string]any{"iss": "https://other.example.com"}),

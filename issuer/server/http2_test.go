@@ -25,6 +25,7 @@ func newHTTP2Client(trust *tls.Config) *http.Client {
 }
 
 func TestHTTP2(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.useHTTP2()
 	r := w.post(alice())

@@ -87,6 +87,7 @@ userPassword: %s
 
 // Nor do those of a directory come out: neither the passwords, nor what was typed, nor to a client what the directory says.
 func TestSecretsOfADirectoryComeOutNowhere(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	directory := newSlapd(w)
 	w.users.write(map[string]string{"password": searcherPassword})

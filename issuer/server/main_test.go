@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"flag"
 	"os"
 	"slices"
 	"testing"
@@ -15,6 +16,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // the tests that run in parallel mostly wait
+		_ = flag.Set("test.parallel", "8")
 	}
 	os.Exit(m.Run())
 }

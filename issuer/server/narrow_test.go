@@ -9,6 +9,7 @@ import (
 )
 
 func TestAudienceIsNarrowed(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	two := `[https://shop.example.com, "urn:warehouse"]`
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "  audiences: [https://shop.example.com]", "  audiences: "+two, 1)})
@@ -43,6 +44,7 @@ func TestAudienceIsNarrowed(t *testing.T) {
 }
 
 func TestClaimsAreMappedPerClient(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": w.config() +
 		"- {id: few, public: true, grantTypes: [password], claims: {mail: email, roles: groups, none: absent}}\n" +
@@ -74,6 +76,7 @@ func TestClaimsAreMappedPerClient(t *testing.T) {
 }
 
 func TestTooLargeATokenIsRefusedAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	photo := strings.Repeat("x", 3000)
 	w.users.write(map[string]string{"users.yaml": strings.Replace(usersFile(""), "claims: {", "claims: {photo: "+photo+", ", 1)})
@@ -92,6 +95,7 @@ func TestTooLargeATokenIsRefusedAndSaysWhy(t *testing.T) {
 }
 
 func TestAuditLogSaysEveryDecision(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	issued := w.post(alice())
 	w.post(form("grant_type", "password", "client_id", "web", "username", "alice", "password", "wrong"))

@@ -11,6 +11,7 @@ import (
 
 // What an exchange gives ends with what came in, also where the keys had to be asked for and took their time.
 func TestExchangedTokenDoesNotOutliveTheOther(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	p := newProvider(w)
 	var slow atomic.Bool

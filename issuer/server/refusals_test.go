@@ -12,6 +12,7 @@ import (
 
 // Each of these would be refused for another reason, or not at all, if its check were not there: the reason tells.
 func TestRefusalsSayWhy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	contentType := func(value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("Content-Type", value) }
@@ -72,6 +73,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 
 // A form that came in part is not taken for all of it.
 func TestBodyThatBreaksOffIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, rest := range map[string]string{
 		"shorter than it says":   fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(alice())+10, alice()),

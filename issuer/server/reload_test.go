@@ -18,6 +18,7 @@ import (
 )
 
 func TestNewKeySignsAfterTheSwap(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.verify(w.post(alice()).fields["access_token"].(string), audience).KeyID()
 	w.useKey("ES256", newKey(t))
@@ -31,6 +32,7 @@ func TestNewKeySignsAfterTheSwap(t *testing.T) {
 }
 
 func TestWhatIsBrokenIsReportedAndTheLastGoodStays(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := w.keys.files
 	other := keyFiles(t, "ES256", newKey(t))
@@ -83,19 +85,28 @@ func TestWhatIsBrokenIsReportedAndTheLastGoodStays(t *testing.T) {
 	}
 }
 
+// manyFailures lets a test log in until it is let in: by default the sixth try waits for 10 s.
+const manyFailures = "login: {failuresPerUser: {burst: 5000, every: 1s}, failuresPerNetwork: {burst: 5000, every: 1s}}\n"
+
 func TestUsersAndClientsAreReloaded(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := prepare(t)
+	config := manyFailures + w.config()
+	w.settings.write(map[string]string{"issuer.yaml": config})
+	w.useKey("ES256", newKey(t))
+	w.start()
 	w.users.write(map[string]string{"users.yaml": strings.Replace(usersFile(""), "disabled: true", "disabled: false", 1)})
 	w.until("bob enabled", func() bool {
 		return w.post(form("grant_type", "password", "client_id", "web", "username", "bob", "password", password)).status == 200
 	})
-	w.settings.write(map[string]string{"issuer.yaml": w.config() + "- {id: new, public: true, grantTypes: [password]}\n"})
+	w.settings.write(map[string]string{"issuer.yaml": config + "- {id: new, public: true, grantTypes: [password]}\n"})
 	w.until("a new client", func() bool {
 		return w.post(form("grant_type", "password", "client_id", "new", "username", "alice", "password", password)).status == 200
 	})
 }
 
 func TestCertificateIsReloaded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old := w.client
 	w.useCertificate()
@@ -113,6 +124,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 }
 
 func TestKeyMayComeLater(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.start()
 	if r := w.get(w.probes + "/readyz"); r.status != http.StatusServiceUnavailable {
@@ -132,7 +144,9 @@ func TestKeyMayComeLater(t *testing.T) {
 // An issuer is installed before its users are: it is ready without them, refuses logins like any other, and lets them in once the
 // Secret is there. A list that was there and is gone is not an empty list.
 func TestUsersMayComeLater(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
+	w.settings.write(map[string]string{"issuer.yaml": manyFailures + w.config()})
 	w.useKey("ES256", newKey(t))
 	w.users.write(map[string]string{})
 	w.start()
@@ -159,6 +173,7 @@ func TestUsersMayComeLater(t *testing.T) {
 
 // A path with a typing error is not a list that comes later.
 func TestUsersInNoDirectoryAreAnError(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "/users.yaml", "/user/users.yaml", 1)})
 	_, err := server.New(t.Context(), server.Options{
@@ -171,6 +186,7 @@ func TestUsersInNoDirectoryAreAnError(t *testing.T) {
 }
 
 func TestDeletedMountKeepsTheLastGoodKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.keys.write(map[string]string{})
 	w.until("reported", func() bool {

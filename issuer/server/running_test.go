@@ -36,6 +36,7 @@ func TestReadinessGoesFirst(t *testing.T) {
 }
 
 func TestAnOldKeySignsAndIsReported(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	files := keyFiles(t, "ES256", newKey(t))
 	w.jwks = files["jwks.json"]
@@ -55,6 +56,7 @@ func TestAnOldKeySignsAndIsReported(t *testing.T) {
 }
 
 func TestProfilesOnRequestOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if r := w.get(w.probes + "/debug/pprof/"); r.status != http.StatusNotFound {
 		t.Errorf("by default: %d", r.status)
@@ -71,6 +73,7 @@ func TestProfilesOnRequestOnly(t *testing.T) {
 }
 
 func TestOtherGrantsGoOnWhileTheDirectoryIsDown(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.users.write(map[string]string{"password": "x"})
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.Directory+"/users.yaml}",

@@ -12,6 +12,7 @@ import (
 
 // A connection that is still being made when the issuer stops does not hold it up.
 func TestConnectionMadeWhileStopping(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	address := strings.TrimPrefix(w.base, "https://")
 	early, err := net.Dial("tcp", address)

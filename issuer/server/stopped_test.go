@@ -43,12 +43,14 @@ func draining(t *testing.T, files map[string]string) map[string]string {
 }
 
 func TestDrainingIssuerServesKeysAndIssuesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.keys.write(draining(t, w.keys.files))
 	w.wantStopped("starts, drains or is deleted")
 }
 
 func TestIssuerStartsWhileItsSigningKeyDrains(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.keys.write(draining(t, keyFiles(t, "ES256", newKey(t))))
 	w.start()
@@ -57,6 +59,7 @@ func TestIssuerStartsWhileItsSigningKeyDrains(t *testing.T) {
 
 // The Secret of the issuers cannot be written: the controller names the key in the revocation list of the key namespace.
 func TestRevocationListStopsTheSigning(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	kid := w.keyIDOf(w.post(alice()).fields["access_token"].(string))
 	w.keySets.write(map[string]string{"platform.revoked": string(issuerfiles.Revoked{KeyIDs: []string{kid}}.Encode()), "other.revoked": "x"})
@@ -76,6 +79,7 @@ func TestRevocationListStopsTheSigning(t *testing.T) {
 
 // The Secret that is mounted is not renewed: a key that has left the key set that services read signs no longer, until it is back.
 func TestKeyThatHasLeftTheKeySetDoesNotSign(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := w.keys.files[contract.JWKSFile]
 	w.keySets.write(map[string]string{"platform.json": string(issuerfiles.Tombstone("ES256"))})
@@ -93,6 +97,7 @@ func TestKeyThatHasLeftTheKeySetDoesNotSign(t *testing.T) {
 
 // A list that cannot be read is reported, and keeps the issuer from nothing else.
 func TestBrokenRevocationListIsReported(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.keySets.write(map[string]string{"platform.revoked": `{"version":9}`})
 	w.until("a report", func() bool { return strings.Contains(w.log.String(), "platform.revoked: has version 9") })

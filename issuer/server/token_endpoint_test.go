@@ -12,6 +12,7 @@ import (
 )
 
 func TestPasswordGrantGivesAnAccessTokenThatVerifies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.post(alice())
 	if r.status != http.StatusOK || r.fields["token_type"] != "Bearer" || r.fields["expires_in"] != 300.0 || r.fields["scope"] != "read write" {
@@ -42,6 +43,7 @@ func TestPasswordGrantGivesAnAccessTokenThatVerifies(t *testing.T) {
 }
 
 func TestClientCredentialsByBothMethods(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	posted := w.post(form("grant_type", "client_credentials", "client_id", "batch", "client_secret", secret))
 	basic := w.post(form("grant_type", "client_credentials"), func(r *http.Request) { r.SetBasicAuth("batch", secret) })
@@ -63,6 +65,7 @@ func TestClientCredentialsByBothMethods(t *testing.T) {
 }
 
 func TestScopesAreNarrowed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct{ name, request, granted, refused string }{
 		{"alice", "", "read write", ""},
@@ -84,6 +87,7 @@ func TestScopesAreNarrowed(t *testing.T) {
 }
 
 func TestEveryMistakeHasItsError(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	basic := func(id, secret string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(id, secret) }
@@ -136,6 +140,7 @@ func TestEveryMistakeHasItsError(t *testing.T) {
 }
 
 func TestUnknownUserAndWrongPasswordLookTheSame(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	try := func(name, password string) reply {
 		return w.post(form("grant_type", "password", "client_id", "web", "username", name, "password", password))
@@ -154,6 +159,7 @@ func TestUnknownUserAndWrongPasswordLookTheSame(t *testing.T) {
 }
 
 func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if r := w.get(w.base + "/token"); r.status != http.StatusMethodNotAllowed {
 		t.Errorf("GET /token: %d", r.status)
@@ -167,6 +173,7 @@ func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
 }
 
 func TestTokenNeverOutlivesThePolicy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	files := keyFiles(t, "ES256", newKey(t))
 	files["policy.json"] = encoded(issuerfiles.Policy{SigningKey: "platform", Algorithm: "ES256", MaxLifetime: time.Minute})

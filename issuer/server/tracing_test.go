@@ -11,6 +11,7 @@ import (
 )
 
 func TestTracesJoinTheCallersAndHoldNoSecret(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.useKey("ES256", newKey(t))
 	spans := tracetest.NewSpanRecorder()
