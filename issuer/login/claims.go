@@ -73,8 +73,9 @@ func (r *claimReader) read(node *yaml.Node, depth int) (any, error) {
 		return r.readMembers(node, depth, wrong)
 	case yaml.ScalarNode:
 		return readScalar(node, wrong)
+	default: // a document is not within another
+		return nil, wrong("claims must be what JSON can say")
 	}
-	return nil, wrong("claims must be what JSON can say")
 }
 
 func (r *claimReader) readMembers(node *yaml.Node, depth int, wrong func(string, ...any) error) (any, error) {
