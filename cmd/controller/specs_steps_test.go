@@ -126,7 +126,11 @@ func (s *sequence) refusal(p proposal, err error) error {
 		return fmt.Errorf("refused otherwise than as Invalid: %w", err)
 	}
 	for _, c := range p.changes {
-		if path := strings.Join(c.path, "."); c.verdict != valid && strings.Contains(err.Error(), "spec."+path) {
+		path := c.path
+		if s.serverSide && c.removed { // an object that is left without fields is null there, and named itself
+			path = path[:1]
+		}
+		if c.verdict != valid && strings.Contains(err.Error(), "spec."+strings.Join(path, ".")) {
 			return nil
 		}
 	}
