@@ -72,5 +72,9 @@ func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
 	if !fits || key.Use != "enc" || key.KeyID == "" {
 		f.Add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of %d to %d bits, with an exponent of %d or more)",
 			jose.ECDH_ES_A256KW, jose.RSA_OAEP_256, token.MinRSABits, token.MaxRSABits, token.MinRSAExponent)
+		return
+	}
+	if _, err := token.Encrypt("tried", &key.JSONWebKey); err != nil { // now, and not in the first token
+		f.Add(field, "cannot be used by this process: %v", err)
 	}
 }
