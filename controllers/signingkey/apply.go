@@ -25,18 +25,28 @@ func (r *Reconciler) apply(ctx context.Context, p *pass) error {
 		p.released = true
 		return nil
 	case p.release:
-		return r.release(ctx, p)
+		refused := r.release(ctx, p)
+		if p.released || keystore.LostRace(refused) {
+			return refused
+		}
+		return r.applyAll(ctx, p, refused) // until it can go, its keys are looked after
 	}
 	unclaimed := r.claim(ctx, p.key)
 	if keystore.LostRace(unclaimed) {
 		return unclaimed
 	}
+	return r.applyAll(ctx, p, unclaimed)
+}
+
+// applyAll carries out what was decided about the keys. refused is why the finalizer could not be written, nil if it could: the status says
+// so unless something else is refused, too.
+func (r *Reconciler) applyAll(ctx context.Context, p *pass, refused error) error {
 	r.trackPending(p)
 	if err := r.applyKeys(ctx, p); err != nil {
 		return err
 	}
-	if unclaimed != nil && p.refusal == nil {
-		p.refuse("the finalizer of the SigningKey", unclaimed)
+	if refused != nil && p.refusal == nil {
+		p.refuse("the finalizer of the SigningKey", refused)
 	}
 	r.askForRefreshes(p)
 	return r.end(ctx, p)

@@ -3,9 +3,11 @@ package signingkey
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -16,13 +18,11 @@ func (p *pass) decide() error {
 	switch {
 	case p.key == nil: // what was retained goes on as it is
 		return nil
-	case p.retained():
-		p.release = true
-		return nil
 	case p.nothingLeft():
 		p.decision.Ended = true
 		return nil
 	}
+	p.release = p.retained()
 	if err := p.settleKeyring(); err != nil || p.frozen() {
 		return err
 	}
@@ -38,9 +38,20 @@ func (p *pass) decide() error {
 }
 
 // retained reports whether a SigningKey with the policy Retain may be let go. It may not while a keyring that cannot be read, or that is
-// lost, would leave trust behind that nobody can take up again: its condition says so.
+// lost, would leave trust behind that nobody can take up again: its condition says so. Nor may it before a revocation that was asked for is
+// in the keyring and in the signing-key Secret: without the SigningKey nobody would ask for it any more.
 func (p *pass) retained() bool {
-	return p.key.DeletionTimestamp != nil && !p.policy.Ending() && p.unreadable == nil && !p.lost()
+	return p.key.DeletionTimestamp != nil && !p.policy.Ending() && p.unreadable == nil && !p.lost() && !p.anyUnrecorded()
+}
+
+// anyUnrecorded reports whether a revocation was asked for that the keyring does not record or the signing-key Secret does not know.
+func (p *pass) anyUnrecorded() bool {
+	recorded := desired.RevokedIDs(&p.keyring.Ring, nil)
+	if p.secret != nil {
+		listed := keystore.RevokedIn(p.secret)
+		recorded = slices.DeleteFunc(recorded, func(id string) bool { return !slices.Contains(listed, id) })
+	}
+	return slices.ContainsFunc(p.asked, func(id string) bool { return !slices.Contains(recorded, id) })
 }
 
 // lost reports whether both Secrets are gone while files hold keys.

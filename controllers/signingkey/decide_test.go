@@ -66,6 +66,10 @@ func TestDecision(t *testing.T) {
 		}, reason: keywrightv1alpha1.ReasonKeyringRestored, frozen: true},
 		"another key type": {seen: func(p *pass) { p.policy.Algorithm = "EdDSA" }, reason: keywrightv1alpha1.ReasonKeyTypeDiffers},
 		"retained":         {seen: terminating, release: true},
+		"retained, with a revocation that is not recorded": {seen: func(p *pass) {
+			terminating(p)
+			p.asked = []string{"k9"}
+		}},
 		"retained, unreadable": {
 			seen:   func(p *pass) { terminating(p); unreadable(p) },
 			reason: keywrightv1alpha1.ReasonKeyringInvalid, frozen: true,

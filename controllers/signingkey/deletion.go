@@ -67,5 +67,9 @@ func (r *Reconciler) patch(ctx context.Context, key *keywrightv1alpha1.SigningKe
 	if !change() {
 		return nil
 	}
-	return r.Client.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	err := r.Client.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if err != nil {
+		*key = *before // the next pass is to try again
+	}
+	return err
 }

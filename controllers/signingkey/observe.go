@@ -20,6 +20,8 @@ type pass struct {
 	// key is nil if there is no SigningKey of this name.
 	key    *keywrightv1alpha1.SigningKey
 	policy rotation.Policy
+	// asked are the key IDs that the spec names as revoked, or named while this process watched.
+	asked []string
 	// at was read before anything else, now after it.
 	at, now time.Time
 	keyring keystore.Keyring
@@ -68,7 +70,8 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 	p := &pass{name: name, key: key, at: r.Now()}
 	if key != nil {
 		p.policy, _ = PolicyOf(key)
-		p.policy.Revoked = r.remember(p)
+		p.asked = r.remember(p)
+		p.policy.Revoked = p.asked
 	}
 	var err error
 	p.keyring, err = keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, name)
