@@ -39,7 +39,7 @@ func checkConfig(args []string, out, log io.Writer) error {
 	if err := errors.Join(err, wrong); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s is right: issuer %s, %d clients, %s\n", path, settings.Issuer, len(settings.Clients), summary)
+	_, err = fmt.Fprintf(out, "%s: configuration is valid: issuer %s, %d clients, %s\n", path, settings.Issuer, len(settings.Clients), summary)
 	return err
 }
 

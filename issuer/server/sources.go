@@ -43,7 +43,7 @@ func (s *Server) follow(path string, first *config.Config) {
 func (s *Server) report(source string, err error) {
 	s.metrics.loaded(source, err)
 	if err != nil {
-		s.log.Error("What is mounted cannot be used: the last good one stays", "source", source, "error", err.Error())
+		s.log.Error("Failed to load a mounted file: the last one that was valid stays in use", "source", source, "error", err.Error())
 		return
 	}
 	s.log.Info("Loaded", "source", source)
@@ -98,7 +98,7 @@ func (s *Server) usersThatMayComeLater(settings *config.Config) func() (*login.U
 		if _, missing := os.Stat(filepath.Dir(path)); missing != nil {
 			return nil, err
 		}
-		s.log.Warn("There is no list of users yet: nobody can log in with a password", "file", path)
+		s.log.Warn("The list of users does not exist yet: password logins fail until it does", "file", path)
 		return login.NoUsers(), nil
 	}
 }
@@ -110,7 +110,7 @@ func (s *Server) loadKey(reader *keys.Reader) (*keys.Snapshot, error) {
 	}
 	s.metrics.signsWith(key)
 	if !key.Signs() {
-		s.log.Warn("No key signs: /token answers with 503", "signingKey", key.SigningKey, "reason", key.Stopped)
+		s.log.Warn("No signing key: /token answers 503", "signingKey", key.SigningKey, "reason", key.Stopped)
 		return key, err
 	}
 	s.log.Info("Signing", "signingKey", key.SigningKey, "kid", key.KeyID, "algorithm", key.Algorithm)
