@@ -156,7 +156,7 @@ func TestUsersMayComeLater(t *testing.T) {
 	if r := w.post(alice()); r.status != http.StatusBadRequest || r.fields["error"] != "invalid_grant" {
 		t.Errorf("a login without users: %d %s", r.status, r.body)
 	}
-	if !strings.Contains(w.log.String(), "There is no list of users yet") ||
+	if !strings.Contains(w.log.String(), "The list of users does not exist yet") ||
 		!strings.Contains(w.get(w.probes+"/metrics").body, `keywright_issuer_source_failing{source="users"} 0`) {
 		t.Errorf("the log does not say that there are no users, or it counts as a failure:\n%s", w.log)
 	}
