@@ -1,0 +1,198 @@
+package simulation
+
+import (
+	"flag"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+var (
+	schedules = flag.Uint64("schedules", 500, "how many seeded schedules to simulate")
+	seed      = flag.Uint64("seed", 0, "replay this one schedule and print its trace")
+	first     = flag.Uint64("first", 1, "the seed of the first schedule")
+)
+
+// TestSimulation runs seeded schedules of random faults over the real product and asserts the invariants of the design after every
+// step. A failing seed replays alone: go test ./controllers/simulation -run TestSimulation -seed N -v.
+func TestSimulation(t *testing.T) {
+	ctrl.SetLogger(logr.Discard())
+	if *seed != 0 {
+		w := simulate(*seed, false, false)
+		t.Logf("seed %d:\n%s", *seed, w)
+		if w.wrong != "" {
+			t.Fatal(w.wrong)
+		}
+		return
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a schedule leaves much garbage and keeps little
+	var next, rotations, runs, tokens atomic.Uint64
+	next.Store(*first - 1)
+	var failed sync.Map
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for n := next.Add(1); n < *first+*schedules; n = next.Add(1) {
+				w := simulate(n, true, false)
+				rotations.Add(uint64(w.rotations))
+				runs.Add(uint64(w.runs))
+				tokens.Add(uint64(w.pods.tokens))
+				if w.wrong != "" {
+					failed.Store(n, w.wrong)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d schedules: %d rotations, %d reconciliations, %d tokens", *schedules, rotations.Load(), runs.Load(), tokens.Load())
+	if rotations.Load() < 3**schedules {
+		t.Errorf("only %d rotations: the schedules do not exercise what they should", rotations.Load())
+	}
+	report(t, &failed)
+}
+
+// report prints the first failing seeds, and the whole trace of the first.
+func report(t *testing.T, failed *sync.Map) {
+	t.Helper()
+	var seeds []uint64
+	failed.Range(func(k, _ any) bool { seeds = append(seeds, k.(uint64)); return true })
+	slices.Sort(seeds)
+	for i, n := range seeds {
+		if i == 20 {
+			t.Errorf("and %d more seeds", len(seeds)-20)
+			break
+		}
+		wrong, _ := failed.Load(n)
+		t.Errorf("seed %d: %v (replay with -seed %d -v)", n, wrong, n)
+	}
+}
+
+// simulate runs one schedule: a storm of faults over several rotations, then calm, in which all must converge.
+func simulate(n uint64, quiet, clean bool) *world {
+	w := newWorld(n, quiet, clean)
+	defer w.close()
+	w.users.begin()
+	w.processes[0] = w.startProcess("p0")
+	end := w.now.Add(w.users.ends)
+	for i := 0; i < 600 && w.now.Before(end) && w.wrong == ""; i++ {
+		w.act()
+	}
+	w.calm()
+	return w
+}
+
+// act is one step of the storm.
+func (w *world) act() {
+	w.step++
+	switch k := w.rnd.IntN(100); {
+	case k < 35:
+		w.work()
+	case k < 50:
+		if p := w.anyProcess(); p != nil {
+			kind := watchedKinds()[w.rnd.IntN(4)]
+			if n := p.behind(kind); n > 0 {
+				p.catchUp(kind, 1+w.rnd.IntN(n), w.rnd.IntN(4) == 0)
+			}
+		}
+	case k < 56:
+		w.pods.read(w.pods.all[w.rnd.IntN(len(w.pods.all))])
+	case k < 64:
+		w.signAll()
+	case k < 80:
+		w.let()
+	case k < 88:
+		w.wake()
+	case k < 90:
+		w.second()
+	case k < 91:
+		i := w.rnd.IntN(2)
+		if p := w.processes[i]; p != nil && !w.faults.clean {
+			p.end()
+			w.processes[i] = w.startProcess([]string{"p0", "p1"}[i])
+		}
+	default:
+		w.faults.strike()
+	}
+}
+
+func (w *world) signAll() {
+	for _, p := range w.pods.all {
+		if p.issuer {
+			w.sign(p)
+		}
+	}
+}
+
+// work lets a process do a few steps: it goes on with what it does, or begins something.
+func (w *world) work() {
+	p := w.anyProcess()
+	for range 1 + w.rnd.IntN(12) {
+		for _, c := range p.workloads {
+			c.queue.wake()
+		}
+		if len(p.working) > 0 && w.rnd.IntN(4) > 0 {
+			p.advance(p.working[w.rnd.IntN(len(p.working))])
+			continue
+		}
+		c := p.workloads[w.rnd.IntN(len(p.workloads))]
+		if n := c.queue.Len(); n > 0 {
+			p.advance(p.begin(c, w.rnd.IntN(n)))
+		}
+	}
+}
+
+// let lets a while pass: mostly seconds, sometimes minutes, seldom a good part of a rotation; with the processes at work or not.
+func (w *world) let() {
+	var d time.Duration
+	switch w.rnd.IntN(10) {
+	case 0, 1:
+		d = time.Duration(w.rnd.Int64N(int64(w.users.spec.Rotation.Interval.Duration)))
+	case 2, 3, 4:
+		d = time.Duration(w.rnd.Int64N(int64(w.lag + w.skew)))
+	default:
+		d = time.Duration(w.rnd.Int64N(int64(10 * time.Second)))
+	}
+	if w.faults.clean || w.rnd.IntN(3) > 0 {
+		w.live(d)
+	} else {
+		w.pass(d)
+	}
+	w.signAll()
+}
+
+// wake lets time pass to the very moment that a controller waits for.
+func (w *world) wake() {
+	var at time.Time
+	for _, c := range w.anyProcess().workloads {
+		if t := c.queue.next(); !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if !at.IsZero() && at.Sub(w.now) < w.users.ends {
+		w.pass(max(0, at.Sub(w.now)))
+		w.work()
+	}
+}
+
+// second starts another leader, or ends it.
+func (w *world) second() {
+	switch {
+	case w.faults.clean:
+	case w.processes[1] == nil:
+		w.processes[1] = w.startProcess("p1")
+	default:
+		w.processes[1].end()
+		w.processes[1] = nil
+	}
+}
+
+// calm ends the storm: everything works, one process runs, and all must come to rest, right, within bounds.
+func (w *world) calm() {
+}
