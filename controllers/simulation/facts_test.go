@@ -22,13 +22,14 @@ type facts struct {
 	namespaces map[string]*namespaceFacts
 	// shortest is the shortest interval, and wait the shortest waitForTargets, that was ever asked for.
 	shortest, wait time.Duration
+	highest        int64     // the highest generation of a keyring
 	scheduled      time.Time // the last scheduled rotation
 	editedSecret   bool      // the signing-key Secret was written by somebody else last
 }
 
 // keyFacts are those of one key.
 type keyFacts struct {
-	activated bool
+	activated, stored bool
 	// dead: all trust was taken away by a deletion. foreign: somebody put it into the Secret by hand.
 	dead, foreign bool
 	// asked: a user revoked it. loose: the request was reset before it was recorded anywhere, and may be lost.
@@ -218,6 +219,10 @@ func (f *facts) keyringChanged(c change) {
 		f.activations(&ring)
 	}
 	f.ring = ring
+	f.highest = max(f.highest, ring.Generation)
+	for i := range ring.Keys {
+		f.key(ring.Keys[i].ID).stored = true
+	}
 	for i := range ring.Revoked {
 		k := f.key(ring.Revoked[i].ID)
 		k.loose = false

@@ -95,7 +95,7 @@ func (f *facts) checkFile(name string, n *namespaceFacts, old, cm *corev1.Config
 		}
 	}
 	g, was := generationIn(cm), generationIn(old)
-	if old != nil && !n.edited && g < was && len(kids) > 0 && before != "" && !issuerfiles.TrustsNobody(before) {
+	if old != nil && !n.edited && was <= f.highest && g < was && len(kids) > 0 && before != "" && !issuerfiles.TrustsNobody(before) {
 		f.w.violate("invariant 6: the file of %s goes back from %d to %d", name, was, g)
 	}
 	if content != before {
@@ -175,10 +175,11 @@ func (f *facts) secretChanged(c change) {
 	active := issuerfiles.KeyID(s.Data[contract.ActiveFile])
 	f.w.log("the Secret lets %q sign, and publishes %v", active, kids)
 	f.w.mustNotHoldPrivateKeys("jwks.json", string(s.Data[contract.JWKSFile]))
-	if old != nil && !f.editedSecret && generationOf(s) < generationOf(old) {
+	if old != nil && !f.editedSecret && generationOf(old) <= f.highest && generationOf(s) < generationOf(old) {
 		f.w.violate("invariant 6: the Secret goes back from %d to %d", generationOf(old), generationOf(s))
 	}
 	f.editedSecret = false
+	f.highest = max(f.highest, generationOf(s))
 	f.checkRevoked("the Secret", generationOf(s), kids)
 	if active != "" {
 		f.checkRevoked("active.jwk of the Secret", generationOf(s), []string{active})

@@ -27,24 +27,33 @@ var pool = struct {
 
 const poolSize = 512
 
-// generate makes the next key pair of a schedule, as the product does but for the randomness.
-func (w *world) generate(spec rotation.KeySpec) (rotation.Material, error) {
-	w.made++
-	if w.made > poolSize {
-		return rotation.Material{}, fmt.Errorf("a schedule with more than %d keys", poolSize)
+// generate makes the next key pair of a schedule, as the product does but for the randomness. The same one comes until it is stored: a
+// keyring that refuses to be written has the product make keys for hours. Two processes never make the same one.
+func (w *world) generate(p *process, spec rotation.KeySpec) (rotation.Material, error) {
+	for n := range poolSize {
+		name := fmt.Sprintf("%s %d", spec.Algorithm, (w.seed*37+2*uint64(n)+uint64(p.slot))%poolSize)
+		m, err := material(spec.Algorithm, name)
+		if err != nil {
+			return m, err
+		}
+		if k := w.facts.keys[m.ID]; k == nil || !k.stored {
+			return m, nil
+		}
 	}
-	name := fmt.Sprintf("%s %d", spec.Algorithm, (w.seed*37+uint64(w.made))%poolSize)
+	return rotation.Material{}, fmt.Errorf("a schedule with more than %d keys", poolSize/2)
+}
+
+func material(algorithm, name string) (rotation.Material, error) {
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
 	m, known := pool.made[name]
 	if !known {
 		var err error
-		if m, err = makeKey(spec.Algorithm, name); err != nil {
+		if m, err = makeKey(algorithm, name); err != nil {
 			return m, err
 		}
 		pool.made[name] = m
 	}
-	w.log("key %s is made for %s", m.ID, spec.Algorithm)
 	return m, nil
 }
 

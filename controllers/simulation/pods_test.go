@@ -40,6 +40,7 @@ type pod struct {
 	// Of an issuer.
 	mounted  bool
 	settled  bool // the Secret that is mounted is immutable, and not renewed
+	stale    bool // and another one stands
 	mounts   int
 	secret   verifiertest.Volume
 	keySet   verifiertest.Volume
@@ -110,6 +111,9 @@ func (ps *pods) changed(r ref) {
 		if p.namespace != r.namespace || r.kind == kindSecret && (!p.issuer || r != secretRef) || r.kind == kindPod && p.name != r.name {
 			continue
 		}
+		if r == secretRef && p.settled {
+			p.stale = true // nobody renews it
+		}
 		lag := ps.w.lag
 		switch {
 		case r.kind == kindPod:
@@ -128,7 +132,7 @@ func (ps *pods) changed(r ref) {
 // restart lets a pod start anew, with the files of now. It waits while they cannot be mounted.
 func (ps *pods) restart(p *pod) {
 	ps.w.log("%s restarts", p)
-	p.mounted, p.settled, p.snapshot, p.reader = false, false, nil, nil
+	p.mounted, p.settled, p.stale, p.snapshot, p.reader = false, false, false, nil, nil
 	p.content, p.since = "", time.Time{}
 	ps.read(p)
 }
@@ -225,6 +229,9 @@ func (w *world) sign(p *pod) {
 	compact, err := p.snapshot.Sign(payload)
 	must(err)
 	expiry := time.Unix(clock.Unix(), 0).Add(p.snapshot.MaxLifetime.Truncate(time.Second))
+	if p.stale {
+		return // its files lag by more than the promise allows
+	}
 	w.facts.signed(&signed{kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock)})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers"
+	"github.com/keywright/keywright/controllers/rotation"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
@@ -21,6 +22,7 @@ import (
 type process struct {
 	w         *world
 	name      string
+	slot      int
 	started   int // the step of the world
 	clock     time.Duration
 	views     map[string]*view
@@ -54,7 +56,7 @@ type activity struct {
 	err     error
 	crashed bool
 	asked   []string // the revocations that the spec named, as the process saw it when it began
-	faulted bool // a read was lost while it worked
+	faulted bool     // a read was lost while it worked
 }
 
 type activityKey struct{}
@@ -62,10 +64,10 @@ type activityKey struct{}
 // crash is what unwinds an activity of a process that ends.
 type crash struct{}
 
-func (w *world) startProcess(name string) *process {
+func (w *world) startProcess(slot int) *process {
 	w.starts++
 	p := &process{
-		w: w, name: fmt.Sprintf("%s#%d", name, w.starts), started: w.step, clock: w.clockOffset(), views: map[string]*view{},
+		w: w, name: fmt.Sprintf("p%d#%d", slot, w.starts), slot: slot, started: w.step, clock: w.clockOffset(), views: map[string]*view{},
 		absent: w.withoutConfigMap(),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -73,7 +75,8 @@ func (w *world) startProcess(name string) *process {
 	made := controllers.Process{
 		Client: &cached{p: p}, API: &quorum{p}, KeyNamespace: keyNamespace, NudgePods: w.nudgePods,
 		Now: func() time.Time { return w.now.Add(p.clock) }, Recorder: &recorder{w: w, p: p},
-		Registry: prometheus.NewRegistry(), Generate: w.generate,
+		Registry: prometheus.NewRegistry(),
+		Generate: func(spec rotation.KeySpec) (rotation.Material, error) { return w.generate(p, spec) },
 	}
 	for _, c := range made.Controllers() {
 		p.workloads = append(p.workloads, &workload{c, c.Watches(), newQueue(func() time.Time { return w.now })})
@@ -186,11 +189,11 @@ func (r *recorder) Eventf(_, _ runtime.Object, kind, reason, action, note string
 // watchfulLog looks for private keys in what is logged.
 type watchfulLog struct{ w *world }
 
-func (l *watchfulLog) Init(logr.RuntimeInfo)                 {}
-func (l *watchfulLog) Enabled(int) bool                      { return true }
-func (l *watchfulLog) WithValues(...any) logr.LogSink        { return l }
-func (l *watchfulLog) WithName(string) logr.LogSink          { return l }
-func (l *watchfulLog) Info(_ int, msg string, kv ...any)     { l.look(msg, kv) }
+func (l *watchfulLog) Init(logr.RuntimeInfo)                  {}
+func (l *watchfulLog) Enabled(int) bool                       { return true }
+func (l *watchfulLog) WithValues(...any) logr.LogSink         { return l }
+func (l *watchfulLog) WithName(string) logr.LogSink           { return l }
+func (l *watchfulLog) Info(_ int, msg string, kv ...any)      { l.look(msg, kv) }
 func (l *watchfulLog) Error(err error, msg string, kv ...any) { l.look(msg, append(kv, err)) }
 
 func (l *watchfulLog) look(msg string, kv []any) {

@@ -79,11 +79,12 @@ func simulate(n uint64, quiet, clean bool) *world {
 	w := newWorld(n, quiet, clean)
 	defer w.close()
 	w.users.begin()
-	w.processes[0] = w.startProcess("p0")
+	w.processes[0] = w.startProcess(0)
 	end := w.now.Add(w.users.ends)
 	for i := 0; i < 600 && w.now.Before(end) && w.wrong == ""; i++ {
 		w.act()
 	}
+	w.live(end.Sub(w.now)) // what users still do
 	w.calm()
 	return w
 }
@@ -112,10 +113,12 @@ func (w *world) act() {
 	case k < 90:
 		w.second()
 	case k < 91:
+		w.lull()
+	case k < 92:
 		i := w.rnd.IntN(2)
 		if p := w.processes[i]; p != nil && !w.faults.clean {
 			p.end()
-			w.processes[i] = w.startProcess([]string{"p0", "p1"}[i])
+			w.processes[i] = w.startProcess(i)
 		}
 	default:
 		w.faults.strike()
@@ -186,13 +189,9 @@ func (w *world) second() {
 	switch {
 	case w.faults.clean:
 	case w.processes[1] == nil:
-		w.processes[1] = w.startProcess("p1")
+		w.processes[1] = w.startProcess(1)
 	default:
 		w.processes[1].end()
 		w.processes[1] = nil
 	}
-}
-
-// calm ends the storm: everything works, one process runs, and all must come to rest, right, within bounds.
-func (w *world) calm() {
 }

@@ -53,7 +53,6 @@ type world struct {
 	starts    int
 	runs      int
 	rotations int
-	made      int
 	nudgePods bool
 	// lag is the smallest propagation delay and skew the smallest clock skew that the spec ever says: files and clocks keep to them.
 	lag, skew time.Duration
@@ -97,7 +96,9 @@ func (w *world) log(format string, args ...any) {
 	}
 }
 
-func (w *world) elapsed() time.Duration { return w.now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) }
+func (w *world) elapsed() time.Duration {
+	return w.now.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+}
 
 func (w *world) violate(format string, args ...any) {
 	if w.wrong == "" {
@@ -179,7 +180,7 @@ func (w *world) withoutConfigMap() map[string]bool {
 
 // pass lets time go by. No file and no view gets older than it may on the way, and users act when it is their time.
 func (w *world) pass(d time.Duration) {
-	end := w.now.Add(d)
+	end := w.now.Add(max(0, d))
 	for w.wrong == "" {
 		at, do := w.next()
 		if do == nil || at.After(end) {
@@ -216,7 +217,7 @@ func (w *world) next() (time.Time, func()) {
 
 // live lets time go by while the processes do what there is to do, at once.
 func (w *world) live(d time.Duration) {
-	end := w.now.Add(d)
+	end := w.now.Add(max(0, d))
 	for w.wrong == "" {
 		w.settle()
 		at := end
@@ -245,7 +246,7 @@ func (w *world) live(d time.Duration) {
 // settle shows the processes everything, and runs what is ready.
 func (w *world) settle() {
 	for turns := 0; w.wrong == ""; turns++ {
-		if turns > 5000 {
+		if turns > 5000 || w.runs > 30_000 {
 			w.violate("invariant 7: the processes never come to rest")
 			return
 		}
