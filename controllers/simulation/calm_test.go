@@ -19,7 +19,7 @@ func (w *world) calm() {
 	if w.wrong != "" {
 		return
 	}
-	w.log("calm")
+	w.log("calm, lag %s, skew %s, spec %+v", w.lag, w.skew, w.users.spec)
 	w.faults.calm = true
 	clear(w.faults.refused)
 	for i, p := range w.processes {
@@ -35,6 +35,9 @@ func (w *world) calm() {
 		w.waysOut()
 		w.thaw()
 		w.waysOut()
+	} else {
+		w.awaitEnd()
+		w.thaw()
 	}
 	w.live(w.delay() + 3*w.skewNow() + 2*time.Minute)
 	w.checkSettled()
@@ -48,6 +51,16 @@ func (w *world) skewNow() time.Duration { return w.users.spec.Token.ClockSkew.Du
 
 // bringBack applies the SigningKey as users want it. One that is being deleted ends first.
 func (w *world) bringBack() {
+	w.awaitEnd()
+	if w.key() == nil {
+		w.users.makeKey()
+	}
+	w.users.apply()
+	w.live(2 * time.Minute)
+}
+
+// awaitEnd waits until a SigningKey that is being deleted is gone.
+func (w *world) awaitEnd() {
 	for range 100 {
 		if key := w.key(); key == nil || key.DeletionTimestamp == nil || w.wrong != "" {
 			break
@@ -57,13 +70,7 @@ func (w *world) bringBack() {
 	}
 	if key := w.key(); key != nil && key.DeletionTimestamp != nil {
 		w.violate("the deletion of the SigningKey never ends: %v", key.Status.Conditions)
-		return
 	}
-	if w.key() == nil {
-		w.users.makeKey()
-	}
-	w.users.apply()
-	w.live(2 * time.Minute)
 }
 
 func (w *world) stalled() string {
@@ -159,7 +166,7 @@ func (w *world) startAnew(policy keywrightv1alpha1.DeletionPolicy) {
 // awaitRotation waits for the next scheduled rotation.
 func (w *world) awaitRotation() {
 	key := w.key()
-	if w.wrong != "" || key == nil || key.Spec.Rotation.Mode == keywrightv1alpha1.Manual {
+	if w.wrong != "" || key == nil || key.DeletionTimestamp != nil || key.Spec.Rotation.Mode == keywrightv1alpha1.Manual {
 		return
 	}
 	before := w.rotations
@@ -252,7 +259,7 @@ func (w *world) checkKeys(key *keywrightv1alpha1.SigningKey) {
 		}
 	}
 	for _, p := range w.pods.all {
-		if p.issuer && p.mounted && !p.settled && (p.snapshot == nil || p.snapshot.KeyID != a.ID) {
+		if p.issuer && p.mounted && !p.settled && p.due.IsZero() && (p.snapshot == nil || p.snapshot.KeyID != a.ID) {
 			w.violate("at rest %s does not sign with %s", p, a.ID)
 		}
 	}

@@ -40,7 +40,14 @@ func TestSimulation(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for n := next.Add(1); n < *first+*schedules; n = next.Add(1) {
+				began := time.Now()
 				w := simulate(n, true, false)
+				if took := time.Since(began); took > 2*time.Second {
+					t.Logf("seed %d took %s, %d steps, %d reconciliations", n, took, w.step, w.runs)
+				}
+				if w.wrong != "" {
+					println(n, w.wrong)
+				}
 				rotations.Add(uint64(w.rotations))
 				runs.Add(uint64(w.runs))
 				tokens.Add(uint64(w.pods.tokens))
