@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
 )
 
 // retain lets a SigningKey with the policy Retain go, and reports whether it did. It does not when a keyring that cannot be read, or
@@ -28,11 +30,27 @@ func (r *SigningKeyReconciler) retain(ctx context.Context, key *keywrightv1alpha
 	if err != nil {
 		return false, err
 	}
+	if r.anyUnrecorded(key, &keyring.ring, secret) {
+		return false, nil // the pass that follows carries it out, which wakes this one again
+	}
 	targets, err := r.observeTargets(ctx, &pass{key: key, keyring: keyring})
 	if err != nil || keyring.object == nil && secret == nil && len(targets.holders) > 0 {
 		return false, err
 	}
 	return true, r.letGo(ctx, key)
+}
+
+// anyUnrecorded reports whether a revocation was asked for that the keyring does not record or the signing-key Secret does not know. Without
+// the SigningKey nobody would ask for it any more.
+func (r *SigningKeyReconciler) anyUnrecorded(key *keywrightv1alpha1.SigningKey, ring *rotation.Keyring, secret *corev1.Secret) bool {
+	p := &pass{key: key}
+	p.policy, _ = PolicyOf(key)
+	recorded := revokedIDs(ring, nil)
+	if secret != nil {
+		listed := revokedIn(secret)
+		recorded = slices.DeleteFunc(recorded, func(id string) bool { return !slices.Contains(listed, id) })
+	}
+	return slices.ContainsFunc(r.remember(p), func(id string) bool { return !slices.Contains(recorded, id) })
 }
 
 // finish deletes the Secrets of a SigningKey that nobody trusts any more, then lets it go. Its tombstones stay for a while.
