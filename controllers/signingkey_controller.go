@@ -94,9 +94,12 @@ func (r *SigningKeyReconciler) reconcileKey(ctx context.Context, key *keywrightv
 			return ctrl.Result{}, notTakenUp
 		}
 	} else if key.Spec.DeletionPolicy != keywrightv1alpha1.Drain && key.Spec.DeletionPolicy != keywrightv1alpha1.Delete {
-		if gone, err := r.retain(ctx, key); gone || err != nil {
+		gone, err := r.retain(ctx, key)
+		refused := gone && err != nil && !lostRace(err)
+		if !refused && (gone || err != nil) {
 			return ctrl.Result{}, err
 		}
+		notTakenUp = err // until it can go, its keys are looked after, and the status says why it stays
 	}
 	p, err := r.reconcileKeys(ctx, key, notTakenUp)
 	if err != nil {
