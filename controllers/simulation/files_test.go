@@ -187,7 +187,11 @@ func (f *facts) secretChanged(c change) {
 			f.w.violate("invariant 2: the Secret lets %s sign, which no keyring made Active: a hand-over before the write", active)
 		}
 	}
-	if len(kids) == 0 && !issuerfiles.TrustsNobody(string(s.Data[contract.JWKSFile])) {
+	before := ""
+	if old != nil {
+		before = string(old.Data[contract.JWKSFile])
+	}
+	if content := string(s.Data[contract.JWKSFile]); len(kids) == 0 && content != before && !issuerfiles.TrustsNobody(content) {
 		f.w.violate("jwks.json of the Secret is empty, and no tombstone")
 	}
 	for _, kid := range f.inSecretList() {

@@ -94,8 +94,11 @@ func (w *world) checkRevocations() {
 func (w *world) checkOthers() {
 	key, r := w.key(), w.readable()
 	if w.wrong != "" || key == nil || key.DeletionTimestamp != nil || r == nil || w.frozen() || w.faults.refused[keyringRef] ||
-		isTrue(w.secret(keyringRef).Immutable) || w.stalled() != "" {
+		isTrue(w.secret(keyringRef).Immutable) || w.stalled() != "" || w.faults.refused[keyRef] {
 		return
+	}
+	if s := w.secret(secretRef); s != nil && generationOf(s) > r.Generation {
+		return // restored
 	}
 	for _, ns := range w.targets() {
 		name := ns.GetName()

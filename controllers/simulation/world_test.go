@@ -51,6 +51,7 @@ type world struct {
 	writer    *process // who writes just now, nil for users
 	writing   *activity
 	starts    int
+	paused    *process
 	runs      int
 	rotations int
 	nudgePods bool
@@ -216,13 +217,19 @@ func (w *world) next() (time.Time, func()) {
 }
 
 // live lets time go by while the processes do what there is to do, at once.
+//
+// Two leaders do not overlap for long: of two processes one is paused meanwhile, and goes on later with what it remembers.
 func (w *world) live(d time.Duration) {
+	if d > time.Second && w.processes[1] != nil {
+		w.paused = w.processes[w.rnd.IntN(2)]
+		defer func() { w.paused = nil }()
+	}
 	end := w.now.Add(max(0, d))
 	for w.wrong == "" {
 		w.settle()
 		at := end
 		for _, p := range w.processes {
-			if p == nil {
+			if p == nil || p == w.paused {
 				continue
 			}
 			for _, c := range p.workloads {
@@ -252,9 +259,9 @@ func (w *world) settle() {
 		}
 		busy := false
 		for _, p := range w.processes {
-			busy = p != nil && p.turn() || busy
+			busy = p != nil && p != w.paused && p.turn() || busy
 		}
-		if !busy {
+		if !busy || w.paused == nil && w.processes[1] != nil && turns > 30 {
 			return
 		}
 	}
