@@ -202,6 +202,7 @@ func (w *world) checkSettled() {
 		w.checkGone()
 	case key.DeletionTimestamp == nil:
 		w.checkConditions(key)
+		w.checkRequest(key)
 		w.checkKeys(key)
 	}
 }
@@ -230,6 +231,14 @@ func (w *world) checkConditions(key *keywrightv1alpha1.SigningKey) {
 	}
 	if key.Status.ObservedGeneration != key.Generation || w.stalled() != "" {
 		w.violate("at rest the status is of generation %d, the spec of %d, stalled %q", key.Status.ObservedGeneration, key.Generation, w.stalled())
+	}
+}
+
+// checkRequest asserts that a rotation that was requested came.
+func (w *world) checkRequest(key *keywrightv1alpha1.SigningKey) {
+	asked, err := time.Parse(time.RFC3339, key.Annotations[contract.RotateAnnotation])
+	if err == nil && w.facts.ring.HandledRequest.Before(asked) {
+		w.violate("at rest the rotation that was requested at %s was not carried out", asked)
 	}
 }
 

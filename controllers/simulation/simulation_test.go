@@ -22,12 +22,18 @@ var (
 	first     = flag.Uint64("first", 1, "the seed of the first schedule")
 )
 
+// compareEvery is how often a schedule is run a second time, without faults.
+const compareEvery = 10
+
 // TestSimulation runs seeded schedules of random faults over the real product and asserts the invariants of the design after every
 // step. A failing seed replays alone: go test ./controllers/simulation -run TestSimulation -seed N -v.
 func TestSimulation(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	if *seed != 0 {
 		w := simulate(*seed, false, false)
+		if *seed%compareEvery == 0 {
+			w.compare(*seed)
+		}
 		t.Logf("seed %d:\n%s", *seed, w)
 		if w.wrong != "" {
 			t.Fatal(w.wrong)
@@ -45,6 +51,9 @@ func TestSimulation(t *testing.T) {
 		wg.Go(func() {
 			for n := next.Add(1); n < *first+*schedules && (*limit == 0 || time.Since(start) < *limit) && !(*until && broken.Load()); n = next.Add(1) {
 				w := simulate(n, true, false)
+				if n%compareEvery == 0 {
+					w.compare(n)
+				}
 				done.Add(1)
 				rotations.Add(uint64(w.rotations))
 				runs.Add(uint64(w.runs))
@@ -92,6 +101,7 @@ func simulate(n uint64, quiet, clean bool) *world {
 	}
 	w.live(end.Sub(w.now)) // what users still do
 	w.calm()
+	w.end = w.summary()
 	return w
 }
 

@@ -41,6 +41,7 @@ type world struct {
 	trace []string
 	wrong string
 	dir   string
+	end   string // the summary of the end state
 
 	store     *store
 	faults    *faults
