@@ -39,7 +39,7 @@ func (w *world) calm() {
 		w.awaitEnd()
 		w.thaw()
 	}
-	w.live(w.delay() + 3*w.skewNow() + 2*time.Minute)
+	w.live(2*(w.delay()+3*w.skewNow()) + 5*time.Minute)
 	w.checkSettled()
 	w.awaitRotation()
 	w.checkSettled()

@@ -47,7 +47,7 @@ func (f *facts) fileChanged(c change) {
 	}
 	if f.w.writer != nil {
 		f.checkFile(c.ref.namespace, n, old, cm, content, before, kids)
-	} else if content != before || cm == nil {
+	} else if (content != before || cm == nil) && (len(kids) > 0 || !n.file.IsZero()) {
 		f.damage(c.ref.namespace, n, kids)
 	}
 	n.edited = f.w.writer == nil
@@ -60,6 +60,9 @@ func (f *facts) fileChanged(c change) {
 	switch {
 	case len(kids) == 0:
 		n.file = time.Time{}
+		if f.w.writer != nil {
+			n.damaged = 0 // nobody there has a key any more
+		}
 	case n.file.IsZero():
 		n.file = f.w.now
 	}
@@ -102,7 +105,7 @@ func (f *facts) checkFile(name string, n *namespaceFacts, old, cm *corev1.Config
 		f.checkRevoked("the file of "+name, g, kids)
 	}
 	if len(kids) == 0 && before != "" && !issuerfiles.TrustsNobody(before) {
-		f.checkTombstone(name, n)
+		f.checkTombstone(name, n, issuerfiles.KeyIDs([]byte(before)))
 	}
 }
 
@@ -124,13 +127,13 @@ func (f *facts) checkRevoked(what string, generation int64, kids []string) {
 }
 
 // checkTombstone asserts that no trust is taken away that somebody may rely on.
-func (f *facts) checkTombstone(name string, n *namespaceFacts) {
+func (f *facts) checkTombstone(name string, n *namespaceFacts, held []string) {
 	key := f.w.key()
 	if len(f.ring.PublishedIDs()) == 0 || f.w.secret(keyringRef) == nil && f.w.secret(secretRef) == nil {
 		return
 	}
 	if key == nil || key.DeletionTimestamp == nil {
-		if n.selected && f.w.now.After(n.selectedAt.Add(f.w.lag)) && !f.allRevoked() {
+		if n.selected && f.w.now.After(n.selectedAt.Add(f.w.lag)) && !f.allRevoked(held) {
 			f.w.violate("%s is selected, and a tombstone takes all trust away", name)
 		}
 	}
@@ -143,8 +146,8 @@ func (f *facts) checkTombstone(name string, n *namespaceFacts) {
 	}
 }
 
-func (f *facts) allRevoked() bool {
-	for _, kid := range f.ring.PublishedIDs() {
+func (f *facts) allRevoked(kids []string) bool {
+	for _, kid := range kids {
 		if !f.key(kid).asked {
 			return false
 		}
