@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 var (
@@ -186,18 +188,39 @@ func (w *world) let() {
 	w.signAll()
 }
 
-// wake lets time pass to the very moment that a controller waits for.
+// wake lets time pass to the very moment that a process waits for. Its clock may step just then, and an event make it look sooner.
 func (w *world) wake() {
+	p := w.anyProcess()
 	var at time.Time
-	for _, c := range w.anyProcess().workloads {
+	for _, c := range p.workloads {
 		if t := c.queue.next(); !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
 	}
-	if !at.IsZero() && at.Sub(w.now) < w.users.ends {
-		w.pass(max(0, at.Sub(w.now)))
-		w.work()
+	if at.IsZero() || at.Sub(w.now) > w.users.ends {
+		return
 	}
+	wait := at.Sub(w.now)
+	if w.rnd.IntN(2) == 0 {
+		step := w.clockOffset() - p.clock
+		p.clock += step
+		wait -= max(0, step)
+	}
+	w.pass(max(0, wait))
+	p.workloads[0].queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: signingKey}})
+	for range 3 {
+		if w.rnd.IntN(3) > 0 {
+			p.turn()
+		} else {
+			w.work()
+		}
+	}
+	for _, pod := range w.pods.all {
+		if w.rnd.IntN(2) == 0 {
+			w.pods.read(pod)
+		}
+	}
+	w.signAll()
 }
 
 // second starts another leader, or ends it.

@@ -40,7 +40,7 @@ func seconds(d time.Duration) metav1.Duration { return metav1.Duration{Duration:
 
 func newUsers(w *world) *users {
 	rnd := rand.New(rand.NewPCG(w.seed, 2))
-	u := &users{w: w, rnd: rnd, wanted: true, rough: rnd.IntN(4) > 0}
+	u := &users{w: w, rnd: rnd, wanted: true, rough: rnd.IntN(3) > 0}
 	w.lag, w.skew = pick(rnd, time.Minute, time.Minute, 15*time.Minute), pick(rnd, time.Second, time.Minute)
 	w.nudgePods = rnd.IntN(2) == 0
 	u.spec = keywrightv1alpha1.SigningKeySpec{
@@ -59,7 +59,7 @@ func newUsers(w *world) *users {
 	u.spec.Rotation.Interval = seconds(u.least() + pick(rnd, 0, time.Second, time.Hour, 10*time.Hour))
 	u.ends = 4*u.spec.Rotation.Interval.Duration + time.Hour
 	deeds := u.deeds()
-	for range 4 + rnd.IntN(14) {
+	for range 6 + rnd.IntN(20) {
 		d := deeds[rnd.IntN(len(deeds))]
 		d.at, d.seed = w.now.Add(time.Duration(rnd.Int64N(int64(u.ends)))), rnd.Uint64()
 		u.plan = append(u.plan, d)
@@ -129,15 +129,16 @@ func (u *users) edit(change func(*keywrightv1alpha1.SigningKey)) {
 // deeds are all that users do.
 func (u *users) deeds() []deed {
 	all := []deed{
-		{name: "edit the spec", do: u.editSpec}, {name: "edit the spec", do: u.editSpec}, {name: "edit the spec", do: u.editSpec},
-		{name: "request a rotation", do: u.requestRotation}, {name: "request a rotation", do: u.requestRotation},
-		{name: "revoke", do: u.revoke}, {name: "revoke", do: u.revoke}, {name: "revoke", do: u.revoke},
-		{name: "reset the spec", do: u.reset},
-		{name: "delete the SigningKey", do: u.deleteKey}, {name: "make the SigningKey", do: u.remake},
-		{name: "make the SigningKey", do: u.remake},
-		{name: "label", do: u.label}, {name: "label", do: u.label}, {name: "label", do: u.label},
+		{name: "reset the spec", do: u.reset}, {name: "delete the SigningKey", do: u.deleteKey},
 		{name: "delete a namespace", do: u.deleteNamespace}, {name: "make a namespace", do: u.newNamespace},
 		{name: "back up", do: u.backUp},
+	}
+	for range 3 {
+		all = append(all, []deed{
+			{name: "edit the spec", do: u.editSpec}, {name: "edit the spec", do: u.editSpec}, {name: "change maxLifetime", do: u.editLifetime},
+			{name: "request a rotation", do: u.requestRotation}, {name: "revoke", do: u.revoke}, {name: "label", do: u.label},
+			{name: "make the SigningKey", do: u.remake}, {name: "repair", do: u.repair}, {name: "repair", do: u.repair},
+		}...)
 	}
 	if u.rough {
 		all = append(all, u.roughDeeds()...)
@@ -172,6 +173,31 @@ func (u *users) editSpec() {
 	}
 	s.Rotation.Interval = seconds(max(s.Rotation.Interval.Duration, u.least()))
 	u.apply()
+}
+
+// editLifetime changes how long tokens live.
+func (u *users) editLifetime() {
+	s := &u.spec
+	s.Token.MaxLifetime = seconds(pick(u.rnd, time.Second, time.Minute, time.Hour, 3*time.Hour))
+	s.Rotation.Interval = seconds(max(s.Rotation.Interval.Duration, u.least()))
+	u.apply()
+}
+
+// repair takes the way out of what only an admin can end, but for what begins with a deletion.
+func (u *users) repair() {
+	switch reason := u.w.stalled(); reason {
+	case keywrightv1alpha1.ReasonKeyringRestored, keywrightv1alpha1.ReasonKeyringInvalid:
+		if u.w.secret(keyringRef) != nil && u.w.rebuildable() {
+			u.w.resolve(reason)
+		}
+	case keywrightv1alpha1.ReasonWriteRefused:
+		for _, r := range []ref{keyringRef, secretRef} {
+			if s := u.w.secret(r); s != nil && isTrue(s.Immutable) {
+				u.w.resolve(reason)
+				return
+			}
+		}
+	}
 }
 
 // apply brings the spec to what users want, as kubectl apply does.
