@@ -7,6 +7,7 @@ TOOLS := bin/controller-gen bin/golangci-lint
 # How many packages are tested at once; each of some of them starts an API server.
 PARALLEL ?= 2
 SCHEDULES ?= 1000000
+PRODUCT_SCHEDULES ?= 100000
 FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
@@ -110,6 +111,10 @@ verify: ## Fail if anything is not generated, formatted, tidy or lint-free.
 .PHONY: simulate
 simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
+
+.PHONY: simulate-product
+simulate-product: ## Simulate PRODUCT_SCHEDULES schedules of the product itself: controllers, issuer, verifier (100000).
+	$(GO) test -timeout 0 -run TestSimulation ./controllers/simulation -schedules $(PRODUCT_SCHEDULES)
 
 .PHONY: bench
 bench: bench-plan bench-distribution bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.

@@ -132,9 +132,6 @@ func sortedObjects(objects map[ref]client.Object, kind, namespace string) []clie
 // create stores a new object, and fills in what the API server fills in.
 func (s *store) create(o client.Object) (client.Object, error) {
 	r := refOf(o)
-	if _, stands := s.objects[r]; stands {
-		return nil, apierrors.NewAlreadyExists(r.resource(), r.name)
-	}
 	if o.GetResourceVersion() != "" {
 		return nil, apierrors.NewBadRequest("resourceVersion should not be set on objects to be created")
 	}
@@ -146,6 +143,9 @@ func (s *store) create(o client.Object) (client.Object, error) {
 		case ns.GetDeletionTimestamp() != nil:
 			return nil, apierrors.NewForbidden(r.resource(), r.name, fmt.Errorf("namespace %s is being terminated", r.namespace))
 		}
+	}
+	if _, stands := s.objects[r]; stands {
+		return nil, apierrors.NewAlreadyExists(r.resource(), r.name)
 	}
 	next := normal(o)
 	s.uids++
