@@ -82,6 +82,9 @@ func (w *world) commit(c change) {
 	f := w.facts
 	if w.writer == nil && w.step > 0 {
 		w.log("users: %s", describe(c))
+		if c.ref.kind == kindSigningKey || c.ref.kind == kindSecret {
+			w.disturbed = w.now
+		}
 	}
 	switch c.ref.kind {
 	case kindConfigMap:

@@ -102,6 +102,9 @@ func (f *faults) toggle() {
 		all := w.store.list(kindNamespace, "")
 		r = filesIn(all[w.rnd.IntN(len(all))].GetName())
 	}
+	if r.kind != kindConfigMap {
+		w.disturbed = w.now
+	}
 	if f.refused[r] {
 		delete(f.refused, r)
 		w.log("%s can be written again", r)

@@ -24,6 +24,7 @@ func (w *world) lull() {
 	w.checkStatus()
 	w.checkRevocations()
 	w.checkOthers()
+	w.checkOverdue()
 	w.users.plan = slices.DeleteFunc(users, func(d deed) bool { return d.name[:3] == "end" && d.at.Before(w.now) })
 	w.faults.still = false
 }
@@ -105,5 +106,30 @@ func (w *world) checkOthers() {
 		if got := w.fileIn(name); got != keySetOf(r) && !w.faults.refused[filesIn(name)] && ns.GetDeletionTimestamp() == nil {
 			w.violate("invariant 8: %s holds %v, the keyring %v", name, issuerfiles.KeyIDs([]byte(got)), r.PublishedIDs())
 		}
+	}
+}
+
+// checkOverdue is invariant 8: a rotation waits for targets no longer than waitForTargets, counted from when it was due and the only process
+// had begun to work undisturbed.
+func (w *world) checkOverdue() {
+	key, r := w.key(), w.readable()
+	if w.wrong != "" || key == nil || key.DeletionTimestamp != nil || r == nil || w.frozen() || w.stalled() != "" || w.processes[1] != nil ||
+		w.faults.refused[keyringRef] || w.faults.refused[secretRef] || w.faults.refused[keyRef] {
+		return
+	}
+	a, s := r.Active(), r.Standby()
+	if a == nil || s == nil || a.SigningFrom.IsZero() || key.Spec.Rotation.Mode == keywrightv1alpha1.Manual || len(r.Keys) > 20 {
+		return
+	}
+	from := a.SigningFrom.Add(key.Spec.Rotation.Interval.Duration)
+	for _, t := range []time.Time{w.disturbed, w.processes[0].worked, s.PreparedAt} {
+		if t.After(from) {
+			from = t
+		}
+	}
+	delay, skew := key.Spec.Distribution.PropagationDelay.Duration, key.Spec.Token.ClockSkew.Duration
+	wait := max(key.Spec.Rotation.WaitForTargets.Duration, 2*delay+skew)
+	if late := w.now.Sub(from.Add(wait + delay + 3*skew + 2*time.Minute)); late > 0 && w.processes[0].worked.After(time.Time{}) {
+		w.violate("invariant 8: a rotation is held up for %s longer than waitForTargets allows", late)
 	}
 }

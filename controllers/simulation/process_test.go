@@ -25,6 +25,7 @@ type process struct {
 	slot      int
 	started   int // the step of the world
 	clock     time.Duration
+	worked    time.Time // when it first had done all there was to do
 	views     map[string]*view
 	workloads []*workload
 	working   []*activity

@@ -53,6 +53,7 @@ type world struct {
 	writing   *activity
 	starts    int
 	paused    *process
+	disturbed time.Time // when users or refusals last changed what rotations go by
 	runs      int
 	rotations int
 	nudgePods bool
@@ -263,6 +264,11 @@ func (w *world) settle() {
 			busy = p != nil && p != w.paused && p.turn() || busy
 		}
 		if !busy || w.paused == nil && w.processes[1] != nil && turns > 30 {
+			for _, p := range w.processes {
+				if p != nil && p != w.paused && p.worked.IsZero() {
+					p.worked = w.now
+				}
+			}
 			return
 		}
 	}
