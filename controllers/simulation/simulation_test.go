@@ -102,7 +102,9 @@ func simulate(n uint64, quiet, clean bool) *world {
 		w.act()
 	}
 	w.live(end.Sub(w.now)) // what users still do
-	w.calm()
+	if w.runs <= mostRuns {
+		w.calm()
+	}
 	w.end = w.summary()
 	return w
 }
