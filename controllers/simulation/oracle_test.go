@@ -23,7 +23,9 @@ func (w *world) summary() string {
 	for _, c := range key.Status.Conditions {
 		fmt.Fprintf(&b, "%s=%s %s\n", c.Type, c.Status, c.Reason)
 	}
-	fmt.Fprintf(&b, "targets %+v\n", key.Status.Targets)
+	targets := key.Status.Targets
+	targets.Kept = 0 // depends on when a deselection was seen
+	fmt.Fprintf(&b, "targets %+v\n", targets)
 	for _, state := range []string{"Standby", "Active"} {
 		for i := range r.Keys {
 			if k := &r.Keys[i]; k.Published() && string(k.State) == state {
