@@ -146,9 +146,9 @@ func (p *pair) vary(o client.Object) {
 
 func (p *pair) operate(r ref) {
 	ctx := context.Background()
-	real, mem := p.standing(r)
+	inAPI, mem := p.standing(r)
 	switch k := p.rnd.IntN(9); {
-	case k == 0 || real == nil && k < 4:
+	case k == 0 || inAPI == nil && k < 4:
 		p.both("create "+r.String(), p.fresh(r), func(o client.Object) error { return p.api.Create(ctx, o) },
 			func(o client.Object) error { _, err := p.mem.create(o); return err })
 	case k == 1:
@@ -162,28 +162,28 @@ func (p *pair) operate(r ref) {
 		p.compare("delete "+r.String(), r, p.api.Delete(ctx, p.withName(r), opts...), p.mem.delete(r, pre))
 	case k == 2 && r.kind == kindConfigMap:
 		p.apply(r)
-	case real == nil:
+	case inAPI == nil:
 	case k == 3:
-		p.patch(r, real, mem)
+		p.patch(r, inAPI, mem)
 	case k == 4 && r.kind == kindSigningKey:
-		a, b := real.(*keywrightv1alpha1.SigningKey), mem.(*keywrightv1alpha1.SigningKey)
+		a, b := inAPI.(*keywrightv1alpha1.SigningKey), mem.(*keywrightv1alpha1.SigningKey)
 		a.Status.KeyringGeneration = int64(p.rnd.IntN(3))
 		b.Status.KeyringGeneration = a.Status.KeyringGeneration
 		_, err := p.mem.update(b, true)
 		p.compare("update the status of "+r.String(), r, p.api.Status().Update(ctx, a), err)
 	default:
-		p.update(r, real, mem)
+		p.update(r, inAPI, mem)
 	}
 }
 
 // update replaces what stands, with a version that may be old, none, or of another object.
-func (p *pair) update(r ref, real, mem client.Object) {
+func (p *pair) update(r ref, inAPI, mem client.Object) {
 	next := p.fresh(r)
 	how := p.rnd.IntN(6)
 	if old, ok := p.old[r]; ok && how == 0 {
-		real, mem = old[0], old[1]
+		inAPI, mem = old[0], old[1]
 	}
-	p.old[r] = [2]client.Object{real, mem}
+	p.old[r] = [2]client.Object{inAPI, mem}
 	send := func(of client.Object) client.Object {
 		o := next.DeepCopyObject().(client.Object)
 		if how == 5 {
@@ -203,10 +203,10 @@ func (p *pair) update(r ref, real, mem client.Object) {
 		return o
 	}
 	_, err := p.mem.update(send(mem), false)
-	p.compare(fmt.Sprintf("update %s, way %d", r, how), r, p.api.Update(context.Background(), send(real)), err)
+	p.compare(fmt.Sprintf("update %s, way %d", r, how), r, p.api.Update(context.Background(), send(inAPI)), err)
 }
 
-func (p *pair) patch(r ref, real, mem client.Object) {
+func (p *pair) patch(r ref, inAPI, mem client.Object) {
 	value := fmt.Sprint(p.rnd.IntN(3))
 	change := func(o client.Object) ([]byte, client.Patch) {
 		patch := client.MergeFromWithOptions(o.DeepCopyObject().(client.Object), client.MergeFromWithOptimisticLock{})
@@ -217,7 +217,7 @@ func (p *pair) patch(r ref, real, mem client.Object) {
 		return data, client.RawPatch(types.MergePatchType, data)
 	}
 	data, _ := change(mem)
-	_, patch := change(real)
+	_, patch := change(inAPI)
 	_, err := p.mem.patch(r, data)
 	p.compare("patch "+r.String(), r, p.api.Patch(context.Background(), p.withName(r), patch), err)
 }
@@ -233,35 +233,35 @@ func (p *pair) apply(r ref) {
 }
 
 func (p *pair) standing(r ref) (client.Object, client.Object) {
-	real := p.withName(r)
-	if err := p.api.Get(context.Background(), client.ObjectKeyFromObject(real), real); err != nil {
+	inAPI := p.withName(r)
+	if err := p.api.Get(context.Background(), client.ObjectKeyFromObject(inAPI), inAPI); err != nil {
 		return nil, nil
 	}
 	mem, err := p.mem.get(r)
 	if err != nil {
 		p.t.Fatalf("%s stands in the API server, and not in the store", r)
 	}
-	return real, mem.DeepCopyObject().(client.Object)
+	return inAPI, mem.DeepCopyObject().(client.Object)
 }
 
-func (p *pair) both(what string, o client.Object, real, mem func(client.Object) error) {
+func (p *pair) both(what string, o client.Object, inAPI, mem func(client.Object) error) {
 	r := refOf(o)
 	err := mem(o.DeepCopyObject().(client.Object))
-	p.compare(what, r, real(o), err)
+	p.compare(what, r, inAPI(o), err)
 }
 
 // compare compares the kinds of two errors, and what stands after them.
-func (p *pair) compare(what string, r ref, real, mem error) {
+func (p *pair) compare(what string, r ref, inAPI, mem error) {
 	p.t.Helper()
-	if a, b := apierrors.ReasonForError(real), apierrors.ReasonForError(mem); a != b || (real == nil) != (mem == nil) {
-		p.t.Errorf("%s: the API server says %v, the store %v", what, real, mem)
+	if a, b := apierrors.ReasonForError(inAPI), apierrors.ReasonForError(mem); a != b || (inAPI == nil) != (mem == nil) {
+		p.t.Errorf("%s: the API server says %v, the store %v", what, inAPI, mem)
 	}
 	a := p.withName(r)
-	inAPI := p.api.Get(context.Background(), client.ObjectKeyFromObject(a), a)
+	found := p.api.Get(context.Background(), client.ObjectKeyFromObject(a), a)
 	b, inStore := p.mem.get(r)
-	if (inAPI == nil) != (inStore == nil) {
-		p.t.Errorf("%s: then the API server has it: %v, the store: %v", what, inAPI, inStore)
-	} else if inAPI == nil {
+	if (found == nil) != (inStore == nil) {
+		p.t.Errorf("%s: then the API server has it: %v, the store: %v", what, found, inStore)
+	} else if found == nil {
 		if diff := cmp.Diff(plain(p.t, a), plain(p.t, b)); diff != "" {
 			p.t.Errorf("%s: - API server, + store: %s", what, diff)
 		}

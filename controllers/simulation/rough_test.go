@@ -14,14 +14,21 @@ import (
 // roughDeeds break what is not theirs.
 func (u *users) roughDeeds() []deed {
 	return []deed{
-		{name: "delete a ConfigMap", do: u.deleteFile}, {name: "strip the Standby", do: u.stripStandby},
+		{name: "delete a ConfigMap", do: u.deleteFile},
 		{name: "strip the Standby", do: u.stripStandby},
-		{name: "plant a key", do: u.plantKey}, {name: "forge the generation of a file", do: u.forgeFile},
-		{name: "make a ConfigMap immutable", do: u.freezeFile}, {name: "plant a tombstone", do: u.plantTombstone},
-		{name: "delete the keyring", do: u.deleteKeyring}, {name: "garble the keyring", do: u.garbleKeyring},
-		{name: "restore the keyring", do: u.restoreKeyring}, {name: "make the keyring immutable", do: u.freezeKeyring},
-		{name: "delete the Secret", do: u.deleteSecret}, {name: "garble the Secret", do: u.garbleSecret},
-		{name: "forge the generation of the Secret", do: u.forgeSecret}, {name: "make the Secret immutable", do: u.freezeSecret},
+		{name: "strip the Standby", do: u.stripStandby},
+		{name: "plant a key", do: u.plantKey},
+		{name: "forge the generation of a file", do: u.forgeFile},
+		{name: "make a ConfigMap immutable", do: u.freezeFile},
+		{name: "plant a tombstone", do: u.plantTombstone},
+		{name: "delete the keyring", do: u.deleteKeyring},
+		{name: "garble the keyring", do: u.garbleKeyring},
+		{name: "restore the keyring", do: u.restoreKeyring},
+		{name: "make the keyring immutable", do: u.freezeKeyring},
+		{name: "delete the Secret", do: u.deleteSecret},
+		{name: "garble the Secret", do: u.garbleSecret},
+		{name: "forge the generation of the Secret", do: u.forgeSecret},
+		{name: "make the Secret immutable", do: u.freezeSecret},
 	}
 }
 

@@ -51,7 +51,7 @@ func TestSimulation(t *testing.T) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for n := next.Add(1); n < *first+*schedules && (*limit == 0 || time.Since(start) < *limit) && !(*until && broken.Load()); n = next.Add(1) {
+			for n := next.Add(1); n < *first+*schedules && (*limit == 0 || time.Since(start) < *limit) && (!*until || !broken.Load()); n = next.Add(1) {
 				w := simulate(n, true, false)
 				if n%compareEvery == 0 {
 					w.compare(n)

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
@@ -129,15 +128,23 @@ func (u *users) edit(change func(*keywrightv1alpha1.SigningKey)) {
 // deeds are all that users do.
 func (u *users) deeds() []deed {
 	all := []deed{
-		{name: "reset the spec", do: u.reset}, {name: "delete the SigningKey", do: u.deleteKey},
-		{name: "delete a namespace", do: u.deleteNamespace}, {name: "make a namespace", do: u.newNamespace},
+		{name: "reset the spec", do: u.reset},
+		{name: "delete the SigningKey", do: u.deleteKey},
+		{name: "delete a namespace", do: u.deleteNamespace},
+		{name: "make a namespace", do: u.newNamespace},
 		{name: "back up", do: u.backUp},
 	}
 	for range 3 {
 		all = append(all, []deed{
-			{name: "edit the spec", do: u.editSpec}, {name: "edit the spec", do: u.editSpec}, {name: "change maxLifetime", do: u.editLifetime},
-			{name: "request a rotation", do: u.requestRotation}, {name: "revoke", do: u.revoke}, {name: "label", do: u.label},
-			{name: "make the SigningKey", do: u.remake}, {name: "repair", do: u.repair}, {name: "repair", do: u.repair},
+			{name: "edit the spec", do: u.editSpec},
+			{name: "edit the spec", do: u.editSpec},
+			{name: "change maxLifetime", do: u.editLifetime},
+			{name: "request a rotation", do: u.requestRotation},
+			{name: "revoke", do: u.revoke},
+			{name: "label", do: u.label},
+			{name: "make the SigningKey", do: u.remake},
+			{name: "repair", do: u.repair},
+			{name: "repair", do: u.repair},
 		}...)
 	}
 	if u.rough {
@@ -266,59 +273,4 @@ func (u *users) remake() {
 		u.spec.Algorithm = pick(u.rnd, keywrightv1alpha1.ES256, keywrightv1alpha1.EdDSA)
 	}
 	u.makeKey()
-}
-
-func (u *users) someNamespace() *corev1.Namespace {
-	all := slices.DeleteFunc(u.w.store.list(kindNamespace, ""), func(o client.Object) bool { return o.GetName() == keyNamespace })
-	if len(all) == 0 {
-		return nil
-	}
-	return all[u.rnd.IntN(len(all))].(*corev1.Namespace)
-}
-
-func (u *users) label() {
-	if ns := u.someNamespace(); ns != nil {
-		next := ns.DeepCopy()
-		if next.Labels["verify"] == "yes" {
-			delete(next.Labels, "verify")
-		} else {
-			next.Labels["verify"] = "yes"
-		}
-		_, _ = u.w.store.update(next, false)
-	}
-}
-
-func (u *users) newNamespace() {
-	u.makeNamespace(pick(u.rnd, "ns0", "ns1", "ns2", "ns3"))
-}
-
-// deleteNamespace ends a namespace: first it is Terminating, later its pods and all else in it go.
-func (u *users) deleteNamespace() {
-	ns := u.someNamespace()
-	if ns == nil || ns.DeletionTimestamp != nil {
-		return
-	}
-	r := refOf(ns)
-	_ = u.w.store.delete(r, nil)
-	at := u.w.now.Add(time.Duration(u.rnd.Int64N(int64(u.w.lag))))
-	u.plan = append(u.plan, deed{at: at, name: "end " + r.String(), do: func() { u.w.purge(r) }})
-	slices.SortStableFunc(u.plan, func(a, b deed) int { return a.at.Compare(b.at) })
-}
-
-// purge removes all that is in a namespace, and the namespace.
-func (w *world) purge(r ref) {
-	w.pods.remove(r.name)
-	for _, kind := range []string{kindPod, kindConfigMap, kindSecret} {
-		for _, o := range w.store.list(kind, r.name) {
-			w.store.put(o, nil)
-		}
-	}
-	if ns, err := w.store.get(r); err == nil {
-		w.store.put(ns, nil)
-	}
-	for of := range w.faults.refused {
-		if of.namespace == r.name {
-			delete(w.faults.refused, of)
-		}
-	}
 }
