@@ -3,9 +3,7 @@ package simulation
 import (
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
