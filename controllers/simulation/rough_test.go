@@ -80,7 +80,7 @@ func (u *users) plantKey() {
 
 func (u *users) forgeFile() {
 	if cm := u.someFile(); cm != nil && cm.Annotations != nil {
-		cm.Annotations[contract.ProjectionsAnnotation] = fmt.Sprintf(`{%q:{"generation":%d,"writes":1,"digest":""}}`, signingKey, 1000+u.rnd.IntN(10))
+		cm.Annotations[contract.ProjectionsAnnotation] = fmt.Sprintf(`{%q:{"generation":%d,"writes":1,"digest":""}}`, signingKey, 100_000+u.rnd.IntN(10))
 		if u.rnd.IntN(2) == 0 {
 			cm.Annotations[contract.ProjectionsAnnotation] = "garbled"
 		}
