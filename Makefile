@@ -8,6 +8,7 @@ TOOLS := bin/controller-gen bin/golangci-lint
 PARALLEL ?= 2
 SCHEDULES ?= 1000000
 SEQUENCES ?= 1000
+PRODUCT_SCHEDULES ?= 100000
 FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
@@ -115,6 +116,10 @@ simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 .PHONY: random-specs
 random-specs: controlplane ## Try SEQUENCES (1000) random sequences of specs on a real API server (20 minutes for 1000).
 	REQUIRE_CONTROLPLANE=1 $(GO) test -count=1 -timeout 0 -v -run TestRandomSpecs ./cmd/controller -sequences $(SEQUENCES)
+
+.PHONY: simulate-product
+simulate-product: ## Simulate PRODUCT_SCHEDULES schedules of the product itself: controllers, issuer, verifier (100000).
+	$(GO) test -timeout 0 -run TestSimulation ./controllers/simulation -schedules $(PRODUCT_SCHEDULES)
 
 .PHONY: bench
 bench: bench-plan bench-distribution bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.

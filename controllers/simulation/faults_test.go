@@ -1,0 +1,132 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// faults are those of the infrastructure.
+type faults struct {
+	w *world
+	// clean has none.
+	clean bool
+	// refused are the objects that admission refuses to let controllers write.
+	refused map[ref]bool
+	// calm ends them all.
+	calm bool
+	// still ends those that go by themselves: answers are lost no more, and what is refused stays so.
+	still bool
+}
+
+func (f *faults) chance(percent int) bool {
+	return !f.clean && !f.calm && !f.still && f.w.rnd.IntN(100) < percent
+}
+
+func (f *faults) read(p *process, r ref) error {
+	if f.chance(1) {
+		f.w.log("%s: read %s: lost", p.name, r)
+		for _, a := range p.working {
+			a.faulted = true
+		}
+		return apierrors.NewTimeoutError("simulated: the read was lost", 1)
+	}
+	return nil
+}
+
+func (f *faults) refusal(r ref, do func() error) error {
+	if f.refused[r] {
+		return apierrors.NewForbidden(r.resource(), r.name, fmt.Errorf("simulated: admission refuses"))
+	}
+	return do()
+}
+
+// write lets a write be refused, get lost before it arrives or after it was carried out, or pass.
+func (f *faults) write(p *process, r ref, do func() error) error {
+	switch {
+	case f.refused[r]:
+		return f.refusal(r, do)
+	case f.chance(2):
+		f.w.log("%s: the next write is lost", p.name)
+		return apierrors.NewServiceUnavailable("simulated: the request was lost")
+	case f.chance(2):
+		err := do()
+		f.w.log("%s: the next write was answered %v, and the answer is lost", p.name, err)
+		return apierrors.NewTimeoutError("simulated: the answer was lost", 1)
+	default:
+		return do()
+	}
+}
+
+// strike does one thing that should not happen.
+func (f *faults) strike() {
+	if f.clean {
+		return
+	}
+	w := f.w
+	switch w.rnd.IntN(6) {
+	case 0:
+		if p := w.anyProcess(); p != nil {
+			p.clock = w.clockOffset()
+			w.log("the clock of %s steps to +%s", p.name, p.clock)
+		}
+	case 1:
+		pod := w.pods.all[w.rnd.IntN(len(w.pods.all))]
+		pod.clock = w.clockOffset()
+		w.log("the clock of %s steps to +%s", pod, pod.clock)
+	case 2, 3:
+		f.toggle()
+	case 4:
+		pod := w.pods.all[w.rnd.IntN(len(w.pods.all))]
+		w.pods.restart(pod)
+	case 5:
+		if p := w.anyProcess(); p != nil { // a relist
+			kind := watchedKinds()[w.rnd.IntN(4)]
+			p.catchUp(kind, p.behind(kind), true)
+		}
+	}
+}
+
+// toggle lets admission refuse one object, or let it in again.
+func (f *faults) toggle() {
+	w := f.w
+	r := keyRef
+	switch w.rnd.IntN(8) {
+	case 0:
+		r = keyringRef
+	case 1:
+		r = secretRef
+	case 2:
+	default:
+		all := w.store.list(kindNamespace, "")
+		r = filesIn(all[w.rnd.IntN(len(all))].GetName())
+	}
+	if r.kind != kindConfigMap {
+		w.disturbed = w.now
+	}
+	if f.refused[r] {
+		delete(f.refused, r)
+		w.log("%s can be written again", r)
+	} else if len(f.refused) < 3 {
+		f.refused[r] = true
+		w.log("%s is refused from now on", r)
+	}
+}
+
+func (f *faults) sortedRefusals() []string {
+	var all []string
+	for r := range f.refused {
+		all = append(all, r.String())
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (w *world) anyProcess() *process {
+	p := w.processes[w.rnd.IntN(2)]
+	if p == nil {
+		p = w.processes[0]
+	}
+	return p
+}

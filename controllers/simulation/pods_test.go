@@ -1,0 +1,258 @@
+package simulation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/token"
+	"github.com/keywright/keywright/verifier"
+	"github.com/keywright/keywright/verifier/verifiertest"
+)
+
+// pod is an issuer, or the one verifier of a namespace, with its files as a kubelet keeps them.
+type pod struct {
+	namespace, name string
+	issuer          bool
+	clock           time.Duration
+	due             time.Time // when the files must be read again, zero if they are those of now
+
+	// Of a verifier: the last good key set, empty while there was none, and since when there is one.
+	content string
+	since   time.Time
+
+	// Of an issuer.
+	mounted  bool
+	settled  bool // the Secret that is mounted is immutable, and not renewed
+	stale    bool // and another one stands
+	mounts   int
+	secret   verifiertest.Volume
+	keySet   verifiertest.Volume
+	reader   *keys.Reader
+	snapshot *keys.Snapshot
+}
+
+func (p *pod) String() string { return p.namespace + "/" + p.name }
+
+// pods are those of all namespaces.
+type pods struct {
+	w   *world
+	mu  sync.Mutex
+	all []*pod
+	// verifiers by key set: what a verifier accepts depends on its file and its clock alone, and it keeps the last good file.
+	verifiers map[string]*verifier.Verifier
+	clock     atomic.Int64
+	tokens    int
+}
+
+func newPods(w *world) *pods {
+	return &pods{w: w, verifiers: map[string]*verifier.Verifier{}}
+}
+
+func (ps *pods) close() {
+	for _, v := range ps.verifiers {
+		if v != nil {
+			v.Close()
+		}
+	}
+}
+
+// add makes a pod, whose files come when they can be mounted.
+func (ps *pods) add(namespace, name string, issuer bool) {
+	p := &pod{namespace: namespace, name: name, issuer: issuer, clock: ps.w.clockOffset(), due: ps.w.now}
+	ps.all = append(ps.all, p)
+	object := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.PodSpec{Volumes: []corev1.Volume{{Name: "jwks", VolumeSource: corev1.VolumeSource{
+			ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: contract.JWKSConfigMap}},
+		}}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning},
+	}
+	if issuer {
+		object.Spec.Volumes = append(object.Spec.Volumes, corev1.Volume{Name: "key", VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: signingKey + contract.SigningKeySuffix},
+		}})
+	}
+	if _, err := ps.w.store.create(object); err != nil {
+		panic(err)
+	}
+}
+
+// remove ends the pods of a namespace.
+func (ps *pods) remove(namespace string) {
+	var rest []*pod
+	for _, p := range ps.all {
+		if p.namespace != namespace {
+			rest = append(rest, p)
+		}
+	}
+	ps.all = rest
+}
+
+// changed makes kubelets renew files after a change, within the lag. A third of them had just read.
+func (ps *pods) changed(r ref) {
+	for _, p := range ps.all {
+		if p.namespace != r.namespace || r.kind == kindSecret && (!p.issuer || r != secretRef) || r.kind == kindPod && p.name != r.name {
+			continue
+		}
+		if r == secretRef && p.settled {
+			p.stale = true // nobody renews it
+		}
+		lag := ps.w.lag
+		switch {
+		case r.kind == kindPod:
+			lag = time.Second
+		case ps.w.faults.clean:
+			lag /= 2
+		case ps.w.rnd.IntN(3) > 0:
+			lag = 1 + time.Duration(ps.w.rnd.Int64N(int64(lag)))
+		}
+		if at := ps.w.now.Add(lag); p.due.IsZero() || at.Before(p.due) {
+			p.due = at
+		}
+	}
+}
+
+// restart lets a pod start anew, with the files of now. It waits while they cannot be mounted.
+func (ps *pods) restart(p *pod) {
+	ps.w.log("%s restarts", p)
+	p.mounted, p.settled, p.stale, p.snapshot, p.reader = false, false, false, nil, nil
+	p.content, p.since = "", time.Time{}
+	ps.read(p)
+}
+
+// read renews the files of a pod.
+func (ps *pods) read(p *pod) {
+	p.due = time.Time{}
+	if p.issuer {
+		ps.w.sign(p) // a last time with the old files
+		ps.readIssuer(p)
+		return
+	}
+	ps.readVerifier(p)
+}
+
+func (ps *pods) readVerifier(p *pod) {
+	content := ps.w.fileIn(p.namespace)
+	if content == "" || content == p.content {
+		return
+	}
+	if _, err := verifier.ParseKeySet([]byte(content)); err != nil {
+		return // the last good one stays in use
+	}
+	if issuerfiles.TrustsNobody(content) {
+		content = ""
+	}
+	if p.content == "" {
+		p.since = ps.w.now
+	}
+	p.content = content
+	ps.w.log("%s reads %v", p, issuerfiles.KeyIDs([]byte(content)))
+	ps.w.facts.reread(p)
+}
+
+func (ps *pods) readIssuer(p *pod) {
+	s, cm := ps.w.secret(secretRef), ps.w.configMap(keyNamespace)
+	if !p.mounted {
+		if s == nil || cm == nil {
+			return
+		}
+		p.mounted = true
+		p.mounts++
+		dir := filepath.Join(ps.w.dir, fmt.Sprintf("%s-%d", p.name, p.mounts))
+		p.secret, p.keySet = verifiertest.Volume{Directory: dir + "-key"}, verifiertest.Volume{Directory: dir + "-jwks"}
+		must(os.Mkdir(p.secret.Directory, 0o755))
+		must(os.Mkdir(p.keySet.Directory, 0o755))
+		p.reader = &keys.Reader{Directory: p.secret.Directory, KeySetDirectory: p.keySet.Directory}
+	}
+	if s != nil && !p.settled {
+		must(p.secret.Write(s.Data))
+		p.settled = isTrue(s.Immutable)
+	}
+	if cm != nil {
+		files := map[string][]byte{}
+		for name, content := range cm.Data {
+			files[name] = []byte(content)
+		}
+		must(p.keySet.Write(files))
+	}
+	snapshot, err := p.reader.Load()
+	if err == nil || errors.Is(err, mount.ErrTaken) {
+		p.snapshot = snapshot
+		ps.w.log("%s signs with %q %s", p, snapshot.KeyID, snapshot.Stopped)
+	} else {
+		ps.w.log("%s cannot read its files: %v", p, err)
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// signed is a token.
+type signed struct {
+	kid, compact string
+	at, until    time.Time // true times
+}
+
+// sign issues a token that lives as long as the policy that the issuer sees allows, and has it verified everywhere.
+func (w *world) sign(p *pod) {
+	if p.snapshot == nil || !p.snapshot.Signs() {
+		return
+	}
+	w.pods.tokens++
+	clock := w.now.Add(p.clock)
+	claims := token.Claims{
+		Issuer: issuerName, Subject: "client:c", Audience: []string{audience}, ClientID: "c", IssuedAt: clock,
+		ID: fmt.Sprint(w.pods.tokens), Lifetime: p.snapshot.MaxLifetime,
+	}
+	payload, err := claims.Marshal()
+	must(err)
+	compact, err := p.snapshot.Sign(payload)
+	must(err)
+	expiry := time.Unix(clock.Unix(), 0).Add(p.snapshot.MaxLifetime.Truncate(time.Second))
+	if p.stale {
+		return // its files lag by more than the promise allows
+	}
+	w.facts.signed(&signed{kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock)})
+}
+
+// verify asks the real verifier.
+func (ps *pods) verify(p *pod, t *signed) error {
+	v := ps.verifiers[p.content]
+	if v == nil {
+		digest := sha256.Sum256([]byte(p.content))
+		path := filepath.Join(ps.w.dir, hex.EncodeToString(digest[:8]))
+		must(os.WriteFile(path, []byte(p.content), 0o644))
+		ps.clock.Store(ps.w.now.UnixNano())
+		var err error
+		v, err = verifier.New(verifier.Config{
+			Issuers: map[string]verifier.Source{issuerName: verifier.File(path)}, Audience: audience, ClockSkew: ps.w.skew,
+			Now: func() time.Time { return time.Unix(0, ps.clock.Load()) }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			PollInterval: time.Minute,
+		})
+		must(err)
+		ps.verifiers[p.content] = v
+	}
+	ps.clock.Store(ps.w.now.Add(p.clock).UnixNano())
+	_, err := v.Verify(context.Background(), t.compact)
+	return err
+}

@@ -1,0 +1,47 @@
+package simulation
+
+import (
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// normal returns a copy of an object as the API server stores it: JSON leaves out empty maps, and times have seconds.
+func normal(o client.Object) client.Object {
+	next := o.DeepCopyObject().(client.Object)
+	next.SetManagedFields(nil)
+	next.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	if len(next.GetLabels()) == 0 {
+		next.SetLabels(nil)
+	}
+	if len(next.GetAnnotations()) == 0 {
+		next.SetAnnotations(nil)
+	}
+	switch typed := next.(type) {
+	case *keywrightv1alpha1.SigningKey:
+		var stored keywrightv1alpha1.SigningKey
+		b, err := json.Marshal(typed)
+		if err == nil {
+			err = json.Unmarshal(b, &stored)
+		}
+		if err != nil {
+			panic(err)
+		}
+		stored.TypeMeta = metav1.TypeMeta{}
+		return &stored
+	case *corev1.Secret:
+		if len(typed.Data) == 0 {
+			typed.Data = nil
+		}
+	case *corev1.ConfigMap:
+		if len(typed.Data) == 0 {
+			typed.Data = nil
+		}
+	}
+	return next
+}
