@@ -80,7 +80,7 @@ func labelsOf(o client.Object) labels.Set { return o.GetLabels() }
 // commit hears of every change of the store.
 func (w *world) commit(c change) {
 	f := w.facts
-	if w.writer == nil && w.step > 0 {
+	if w.writer == nil && w.step > 0 && c.ref.kind != kindPod { // pods are touched in parallel, in any order
 		w.log("users: %s", describe(c))
 		if c.ref.kind == kindSigningKey || c.ref.kind == kindSecret {
 			w.disturbed = w.now
