@@ -50,6 +50,7 @@ type namespaceFacts struct {
 	selectedAt time.Time // since when it is, or is not
 	edited     bool      // somebody else wrote its file last
 	left       bool      // left behind
+	leftBy     *process  // who remembers it: another leader does not
 	damaged    int       // the number of the last change of ConfigMaps in which somebody damaged its file, from 1
 }
 
@@ -164,7 +165,8 @@ func (f *facts) signingKeyChanged(c change) {
 			}
 		}
 		for name, n := range f.namespaces {
-			if f.w.writer != nil && !slices.Contains(key.Status.Targets.LeftBehind, name) {
+			remembers := n.leftBy == nil || n.leftBy == f.w.writer || !slices.Contains(f.w.processes[:], n.leftBy)
+			if f.w.writer != nil && remembers && !slices.Contains(key.Status.Targets.LeftBehind, name) {
 				n.left = false
 			}
 		}
