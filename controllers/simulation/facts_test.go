@@ -48,6 +48,7 @@ type namespaceFacts struct {
 	file       time.Time            // since when it has a file that trusts somebody
 	selected   bool
 	selectedAt time.Time // since when it is, or is not
+	unheard    bool      // it was deselected again before any controller had taken note that it was selected
 	edited     bool      // somebody else wrote its file last
 	left       bool      // left behind
 	leftBy     *process  // who remembers it: another leader does not
@@ -139,6 +140,7 @@ func (f *facts) reselect() {
 		n := f.namespace(ns.GetName())
 		if is := selects(key, ns) && ns.GetDeletionTimestamp() == nil; is != n.selected {
 			n.selected, n.selectedAt = is, f.w.now
+			n.unheard = !is && deselectedIn(f.w.configMap(ns.GetName()))
 		}
 	}
 }
