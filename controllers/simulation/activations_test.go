@@ -69,10 +69,9 @@ func (f *facts) excuse(name string, n *namespaceFacts, a *rotation.Key) string {
 	case n.damaged > by.saw:
 		return "the damage was not seen"
 	case n.left:
-		n.left = true
 		return "it was left behind"
 	case !f.w.now.Before(a.PreparedAt.Add(f.wait - f.w.skew)):
-		n.left = true
+		n.left, n.leftBy = true, p
 		return "it was waited for long enough"
 	}
 	return ""

@@ -48,8 +48,10 @@ type namespaceFacts struct {
 	file       time.Time            // since when it has a file that trusts somebody
 	selected   bool
 	selectedAt time.Time // since when it is, or is not
+	unheard    bool      // it was deselected again before any controller had taken note that it was selected
 	edited     bool      // somebody else wrote its file last
 	left       bool      // left behind
+	leftBy     *process  // who remembers it: another leader does not
 	damaged    int       // the number of the last change of ConfigMaps in which somebody damaged its file, from 1
 }
 
@@ -80,7 +82,7 @@ func labelsOf(o client.Object) labels.Set { return o.GetLabels() }
 // commit hears of every change of the store.
 func (w *world) commit(c change) {
 	f := w.facts
-	if w.writer == nil && w.step > 0 {
+	if w.writer == nil && w.step > 0 && c.ref.kind != kindPod { // pods are touched in parallel, in any order
 		w.log("users: %s", describe(c))
 		if c.ref.kind == kindSigningKey || c.ref.kind == kindSecret {
 			w.disturbed = w.now
@@ -138,6 +140,7 @@ func (f *facts) reselect() {
 		n := f.namespace(ns.GetName())
 		if is := selects(key, ns) && ns.GetDeletionTimestamp() == nil; is != n.selected {
 			n.selected, n.selectedAt = is, f.w.now
+			n.unheard = !is && deselectedIn(f.w.configMap(ns.GetName()))
 		}
 	}
 }
@@ -164,7 +167,8 @@ func (f *facts) signingKeyChanged(c change) {
 			}
 		}
 		for name, n := range f.namespaces {
-			if f.w.writer != nil && !slices.Contains(key.Status.Targets.LeftBehind, name) {
+			remembers := n.leftBy == nil || n.leftBy == f.w.writer || !slices.Contains(f.w.processes[:], n.leftBy)
+			if f.w.writer != nil && remembers && !slices.Contains(key.Status.Targets.LeftBehind, name) {
 				n.left = false
 			}
 		}

@@ -24,6 +24,15 @@ func generationIn(cm *corev1.ConfigMap) int64 {
 	return records[signingKey].Generation
 }
 
+// deselectedIn reports whether a ConfigMap records that its namespace is no longer selected.
+func deselectedIn(cm *corev1.ConfigMap) bool {
+	var records map[string]struct {
+		DeselectedAt *time.Time `json:"deselectedAt"`
+	}
+	return cm != nil && json.Unmarshal([]byte(cm.Annotations[contract.ProjectionsAnnotation]), &records) == nil &&
+		records[signingKey].DeselectedAt != nil
+}
+
 func generationOf(s *corev1.Secret) int64 {
 	g, _ := strconv.ParseInt(s.Annotations[contract.GenerationAnnotation], 10, 64)
 	return g
@@ -232,7 +241,7 @@ func (f *facts) relied(name string, n *namespaceFacts, k *keyFacts, t *signed) b
 	if k.asked || k.loose || k.dead || k.foreign || !t.until.After(f.w.now) {
 		return false
 	}
-	if !n.selected && !t.at.Before(n.selectedAt) || n.selected && t.at.Before(n.selectedAt) {
+	if !n.selected && (n.unheard || !t.at.Before(n.selectedAt)) || n.selected && t.at.Before(n.selectedAt) {
 		return false
 	}
 	if k.excused[name] {

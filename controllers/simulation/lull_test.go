@@ -79,6 +79,11 @@ func (w *world) checkRevocations() {
 		}
 	}
 	if w.key() == nil {
+		for _, p := range w.pods.all {
+			if p.issuer && p.snapshot != nil && p.snapshot.Signs() && !p.settled && w.facts.key(p.snapshot.KeyID).dead {
+				w.violate("%s signs with %s, whose SigningKey was deleted with the policy Delete", p, p.snapshot.KeyID)
+			}
+		}
 		return // a retained Secret that was edited by hand is nobody's
 	}
 	for _, p := range w.pods.all {

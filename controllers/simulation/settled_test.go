@@ -50,6 +50,11 @@ func (w *world) checkGone() {
 	if k != nil || s != nil {
 		return // retained
 	}
+	for _, p := range w.pods.all {
+		if p.issuer && p.snapshot != nil && p.snapshot.Signs() && !p.settled && p.due.IsZero() {
+			w.violate("the SigningKey and its Secrets are gone, and %s still signs with %s", p, p.snapshot.KeyID)
+		}
+	}
 	for _, ns := range w.store.list(kindNamespace, "") {
 		if content := w.fileIn(ns.GetName()); content != "" && !issuerfiles.TrustsNobody(content) && ns.GetDeletionTimestamp() == nil {
 			w.violate("the SigningKey and its Secrets are gone, and %s still trusts %v", ns.GetName(), issuerfiles.KeyIDs([]byte(content)))
