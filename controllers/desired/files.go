@@ -38,7 +38,12 @@ func tombstoneAlgorithm(ring *rotation.Keyring, p rotation.Policy) string {
 
 // RevokedIDs returns the key IDs that a keyring records as revoked, and others.
 func RevokedIDs(ring *rotation.Keyring, also []string) []string {
-	ids := slices.Clone(also)
+	var ids []string
+	for _, id := range also { // each once, in a stable order: a projection that is made again is the same
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	for i := range ring.Revoked {
 		if !slices.Contains(ids, ring.Revoked[i].ID) {
 			ids = append(ids, ring.Revoked[i].ID)

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 // Record is what contract.ProjectionsAnnotation says of the files of one SigningKey in a ConfigMap.
@@ -63,4 +64,20 @@ func sameTime(a, b *time.Time) bool {
 		return a == b
 	}
 	return a.Equal(*b)
+}
+
+// RevokedIn returns the key IDs of a revocation list that is as the controller left it, nil for any other.
+func RevokedIn(cm *corev1.ConfigMap, name string) []string {
+	if cm == nil {
+		return nil
+	}
+	content, ok := cm.Data[name+contract.RevokedSuffix]
+	if !ok || RecordsOf(cm)[name].RevokedDigest != Digest(content) {
+		return nil
+	}
+	list, err := issuerfiles.DecodeRevoked([]byte(content))
+	if err != nil {
+		return nil
+	}
+	return list.KeyIDs
 }

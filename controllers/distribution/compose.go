@@ -234,9 +234,9 @@ func unanswered(cm *corev1.ConfigMap, projections map[string]desired.Projection)
 }
 
 // doubtful returns the names whose projection may be older than the file that stands, or than one that stood: the file
-// bears a higher generation, or none while the keyring was not read for a while. A controller that was paused while
-// another one led must not write what it remembers.
-func doubtful(now time.Time, c composition, projections map[string]desired.Projection) []string {
+// bears a higher generation, or none while the keyring was not read for a while, or its list names a revocation that the projection does
+// not know, as with a keyring that cannot be written. A controller that was paused while another one led must not write what it remembers.
+func doubtful(now time.Time, c composition, cm *corev1.ConfigMap, projections map[string]desired.Projection) []string {
 	const fresh = 5 * time.Second
 	var names []string
 	for name := range c.records {
@@ -245,7 +245,8 @@ func doubtful(now time.Time, c composition, projections map[string]desired.Proje
 			continue
 		}
 		r, recorded := c.was[name]
-		if r.Generation > p.Generation || (!recorded && now.Sub(p.Confirmed) > fresh) {
+		unknown := slices.ContainsFunc(desired.RevokedIn(cm, name), func(id string) bool { return !slices.Contains(p.Revoked, id) })
+		if r.Generation > p.Generation || unknown || (!recorded && now.Sub(p.Confirmed) > fresh) {
 			names = append(names, name)
 		}
 	}

@@ -3,6 +3,7 @@ package distribution
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
@@ -50,10 +52,28 @@ func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	if secret != nil && keystore.Generation(secret) > keyring.Ring.Generation {
 		return false, nil
 	}
-	fresh := desired.New(&keyring.Ring, rotation.Policy{}, held.Revoked, before)
+	asked, err := q.askedFor(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	fresh := desired.New(&keyring.Ring, rotation.Policy{}, slices.Concat(held.Revoked, keystore.RevokedIn(secret), asked), before)
 	fresh.Selector, fresh.KeyNamespace, fresh.KeepFor, fresh.Frozen = held.Selector, held.KeyNamespace, held.KeepFor, held.Frozen
 	q.Projections.Replace(name, held, fresh)
 	return true, nil
+}
+
+// askedFor returns the revocations that the SigningKey asks for, and those that the key namespace's list names: a keyring that cannot be
+// written records neither.
+func (q *QuorumReader) askedFor(ctx context.Context, name string) ([]string, error) {
+	var key keywrightv1alpha1.SigningKey
+	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &key); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get SigningKey %s: %w", name, err)
+	}
+	var cm corev1.ConfigMap
+	if err := q.API.Get(ctx, client.ObjectKey{Namespace: q.KeyNamespace, Name: contract.JWKSConfigMap}, &cm); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get ConfigMap %s/%s: %w", q.KeyNamespace, contract.JWKSConfigMap, err)
+	}
+	return slices.Concat(key.Spec.RevokedKeyIDs, desired.RevokedIn(&cm, name)), nil
 }
 
 // Known returns every name that has a SigningKey, a keyring or a signing-key Secret.

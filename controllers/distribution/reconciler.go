@@ -123,7 +123,7 @@ func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.D
 	if r.asWanted(cm, want) {
 		return want, want.wakeIn(now, wait), nil
 	}
-	for _, name := range doubtful(now, want, projections) {
+	for _, name := range doubtful(now, want, cm, projections) {
 		believed, err := r.Quorum.Confirm(ctx, name)
 		if err != nil {
 			return composition{}, 0, err

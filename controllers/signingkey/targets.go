@@ -123,7 +123,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		t.algorithm = cmp.Or(algorithmOfSet(content), t.algorithm)
 	}
 	if ns.Name == want.keyNamespace {
-		t.revoked = listAsWritten(cm, want.name)
+		t.revoked = desired.RevokedIn(cm, want.name)
 	}
 	matches := t.selector != nil && t.selector.Matches(labels.Set(ns.Labels))
 	selected := matches || ns.Name == want.keyNamespace
@@ -219,20 +219,4 @@ func (t *targets) await(namespace string, cm *corev1.ConfigMap, inSync, over boo
 	if lacks {
 		t.lacking = append(t.lacking, namespace)
 	}
-}
-
-// listAsWritten returns the key IDs of a revocation list that is as the controller left it, nil for any other.
-func listAsWritten(cm *corev1.ConfigMap, name string) []string {
-	if cm == nil {
-		return nil
-	}
-	content, ok := cm.Data[name+contract.RevokedSuffix]
-	if !ok || desired.RecordsOf(cm)[name].RevokedDigest != desired.Digest(content) {
-		return nil
-	}
-	list, err := issuerfiles.DecodeRevoked([]byte(content))
-	if err != nil {
-		return nil
-	}
-	return list.KeyIDs
 }

@@ -16,10 +16,12 @@ import (
 
 // facts are what is true, whatever the processes know of it. The invariants are asserted by them.
 type facts struct {
-	w          *world
-	ring       rotation.Keyring // the last one that could be read
-	keys       map[string]*keyFacts
-	namespaces map[string]*namespaceFacts
+	// goneByDelete is set if the last SigningKey went with the policy Delete.
+	goneByDelete bool
+	w            *world
+	ring         rotation.Keyring // the last one that could be read
+	keys         map[string]*keyFacts
+	namespaces   map[string]*namespaceFacts
 	// shortest is the shortest interval, and wait the shortest waitForTargets, that was ever asked for.
 	shortest, wait time.Duration
 	highest        int64     // the highest generation of a keyring
@@ -149,6 +151,9 @@ func (f *facts) signingKeyChanged(c change) {
 	key, _ := c.new.(*keywrightv1alpha1.SigningKey)
 	if key == nil {
 		f.w.log("SigningKey %s is gone", signingKey)
+		if old, ok := c.old.(*keywrightv1alpha1.SigningKey); ok { // a user may have thought better of it meanwhile
+			f.goneByDelete = old.Spec.DeletionPolicy == keywrightv1alpha1.Delete
+		}
 		return
 	}
 	f.w.mustNotHoldPrivateJSON("the SigningKey", key.Status)

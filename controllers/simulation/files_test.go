@@ -141,8 +141,9 @@ func (f *facts) checkTombstone(name string, n *namespaceFacts, held []string) {
 	if len(f.ring.PublishedIDs()) == 0 || f.w.secret(keyringRef) == nil && f.w.secret(secretRef) == nil {
 		return
 	}
+	ours := slices.DeleteFunc(held, func(kid string) bool { return !slices.Contains(f.ring.PublishedIDs(), kid) }) // the others were planted
 	if key == nil || key.DeletionTimestamp == nil {
-		if n.selected && f.w.now.After(n.selectedAt.Add(f.w.lag)) && !f.allRevoked(held) {
+		if n.selected && f.w.now.After(n.selectedAt.Add(f.w.lag)) && !f.allRevoked(ours) {
 			f.w.violate("%s is selected, and a tombstone takes all trust away", name)
 		}
 	}

@@ -80,7 +80,7 @@ func (w *world) checkRevocations() {
 	}
 	if w.key() == nil {
 		for _, p := range w.pods.all {
-			if p.issuer && p.snapshot != nil && p.snapshot.Signs() && !p.settled && w.facts.key(p.snapshot.KeyID).dead {
+			if p.issuer && p.snapshot != nil && p.snapshot.Signs() && !p.settled && w.facts.goneByDelete && w.facts.key(p.snapshot.KeyID).dead {
 				w.violate("%s signs with %s, whose SigningKey was deleted with the policy Delete", p, p.snapshot.KeyID)
 			}
 		}

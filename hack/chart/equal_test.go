@@ -77,7 +77,7 @@ func customized(t *testing.T, bases ...string) []*unstructured.Unstructured {
 	}
 	all := objects(t, string(sample))
 	for _, base := range bases {
-		text, err := run(t.Context(), filepath.Join(controlplane.Directory(t), "kubectl"), "kustomize", filepath.Join(root, "config", base))
+		text, err := run(t.Context(), filepath.Join(controlplanetest.Directory(t), "kubectl"), "kustomize", filepath.Join(root, "config", base))
 		if err != nil {
 			t.Fatal(err)
 		}

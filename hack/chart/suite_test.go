@@ -109,7 +109,7 @@ func start(t *testing.T, crds ...string) *cluster {
 func startWith(t *testing.T, admission string, crds ...string) *cluster {
 	t.Helper()
 	c := &cluster{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
-	c.BinaryAssetsDirectory = controlplane.Directory(t)
+	c.BinaryAssetsDirectory = controlplanetest.Directory(t)
 	c.CRDInstallOptions.Paths = crds
 	if admission != "" {
 		file := filepath.Join(t.TempDir(), "admission.yaml")

@@ -34,7 +34,7 @@ type apiServer struct {
 func newAPIServer(t *testing.T, authentication string) *apiServer {
 	t.Helper()
 	s := &apiServer{T: t, environment: &envtest.Environment{
-		BinaryAssetsDirectory: controlplane.Directory(t), AttachControlPlaneOutput: os.Getenv("DEBUG_CONTROL_PLANE") != "",
+		BinaryAssetsDirectory: controlplanetest.Directory(t), AttachControlPlaneOutput: os.Getenv("DEBUG_CONTROL_PLANE") != "",
 	}}
 	if authentication != "" {
 		file := filepath.Join(t.TempDir(), "authentication.yaml")
