@@ -47,7 +47,7 @@ func TestDeletionPolicies(t *testing.T) {
 		}
 		w.step(time.Minute)
 		w.wantTakenAway()
-		w.step(10 * time.Minute)
+		w.step(11 * time.Minute)
 		w.wantGone()
 		w.wantCleared()
 	})
@@ -55,7 +55,7 @@ func TestDeletionPolicies(t *testing.T) {
 		w := begin(t, keywrightv1alpha1.Delete)
 		w.wantTakenAway()
 		w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "False Deleting")
-		w.step(10*time.Minute - time.Millisecond)
+		w.step(11*time.Minute - time.Millisecond) // the propagation delay and the skew
 		w.wantTakenAway()
 		w.step(time.Millisecond)
 		w.wantGone()
@@ -69,7 +69,7 @@ func TestDeletionPolicies(t *testing.T) {
 		w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
 		w.must(w.Delete(t.Context(), w.get()))
 		w.settle()
-		w.step(10 * time.Minute)
+		w.step(11 * time.Minute)
 		w.wantGone()
 		w.wantCleared()
 	})

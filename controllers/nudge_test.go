@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +48,7 @@ func (w *world) nudgedAt(pod *corev1.Pod) string {
 func (w *world) nudge(everywhere bool) *podrefresh.Reconciler {
 	w.Helper()
 	r := &podrefresh.Reconciler{
-		Client: w.Client, API: w.Client, KeyNamespace: w.keys.KeyNamespace, Everywhere: everywhere, Now: w.clock.now,
+		Client: w.Client, API: ownPods{w.Client, w}, KeyNamespace: w.keys.KeyNamespace, Everywhere: everywhere, Now: w.clock.now,
 		Requests: w.keys.Refreshes, Metrics: podrefresh.NewMetrics(prometheus.NewRegistry()),
 	}
 	for range 3 {
@@ -184,7 +187,7 @@ func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
 	w.revokeActive()
 	w.settle()
 	r := &podrefresh.Reconciler{
-		Client: w.Client, API: w.Client, KeyNamespace: w.keys.KeyNamespace, Everywhere: true, Now: w.clock.now,
+		Client: w.Client, API: ownPods{w.Client, w}, KeyNamespace: w.keys.KeyNamespace, Everywhere: true, Now: w.clock.now,
 		Requests: w.keys.Refreshes, Metrics: podrefresh.NewMetrics(prometheus.NewRegistry()),
 	}
 	_, err := r.Reconcile(t.Context(), wiring.Named(w.name))
@@ -257,4 +260,20 @@ func TestIssuersAreNudgedForTheRevocationList(t *testing.T) {
 	if r := w.receipts()[0]; r.NudgedAt == nil || w.nudgedAt(issuer) == "" || w.nudgedAt(both) == first {
 		t.Errorf("receipt %+v", r)
 	}
+}
+
+// ownPods shows of all pods those of one world: others delete their ConfigMaps and namespaces at the same time.
+type ownPods struct {
+	client.Reader
+	w *world
+}
+
+func (c ownPods) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	err := c.Reader.List(ctx, list, opts...)
+	if pods, ok := list.(*corev1.PodList); ok {
+		pods.Items = slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool {
+			return p.Namespace != c.w.keys.KeyNamespace && !strings.HasSuffix(p.Namespace, strings.TrimPrefix(c.w.name, "key"))
+		})
+	}
+	return err
 }

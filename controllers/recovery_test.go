@@ -135,7 +135,7 @@ func TestDeletionOfALostNameNeedsThePolicyDelete(t *testing.T) {
 	w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
 	w.settle()
 	w.wantTakenAway() // also in the Secret, which is made anew: issuers have the lost one mounted
-	w.step(10 * time.Minute)
+	w.step(11 * time.Minute)
 	w.wantGone()
 	w.wantCleared()
 }

@@ -148,7 +148,7 @@ func TestDrainWhileTheKeyringCannotBeRead(t *testing.T) {
 	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
 	w.settle()
 	w.wantTakenAway()
-	w.step(10 * time.Minute)
+	w.step(11 * time.Minute)
 	w.wantGone()
 }
 
@@ -176,7 +176,7 @@ func TestDeleteWhileASecretCannotBeWritten(t *testing.T) {
 			w.get()
 			w.freezeSecret(suffix, false)
 			w.settle()
-			w.step(10 * time.Minute)
+			w.step(11 * time.Minute)
 			w.wantGone()
 		})
 	}

@@ -214,7 +214,7 @@ func TestDeletionNamesTheTargetThatRefuses(t *testing.T) {
 	w.get()
 	w.clock.step(time.Hour)
 	w.try()
-	w.clock.step(10 * time.Minute)
+	w.clock.step(11 * time.Minute)
 	w.try()
 	w.wantGone()
 	if !strings.Contains(w.events.text(), "Warning LeftBehind Delete") {

@@ -44,7 +44,8 @@ func (p *planner) noteEnded() {
 // leftBehindAt is when a deletion waits no longer for targets that refuse.
 func (p *planner) leftBehindAt() time.Time { return p.ring.EndingAt.Add(p.policy.waitForTargets()) }
 
-// scheduleEnd says when the deletion is over. Pods read the last file within the propagation delay.
+// scheduleEnd says when the deletion is over. Pods read the last file within the propagation delay, and the clock of whoever noted EndedAt
+// may have been behind.
 func (p *planner) scheduleEnd() {
 	if p.ring.EndingAt.IsZero() {
 		return
@@ -53,7 +54,7 @@ func (p *planner) scheduleEnd() {
 	if p.ring.EndedAt.IsZero() {
 		return
 	}
-	at := p.ring.EndedAt.Add(p.policy.PropagationDelay)
+	at := p.policy.EndOf(p.ring.EndedAt)
 	p.out.Ended = !p.at.Before(at)
 	p.wakeAt(at)
 }

@@ -188,6 +188,9 @@ func (p *planner) remove() {
 	}
 }
 
+// EndOf is when a deletion is over whose last projection was seen without a key at a time.
+func (p Policy) EndOf(ended time.Time) time.Time { return ended.Add(p.PropagationDelay + p.ClockSkew) }
+
 // RemovalTime is when the last token of a Retired key has expired on every clock, zero while it was not seen superseded.
 func (p Policy) RemovalTime(k *Key) time.Time {
 	if k.SupersededAt.IsZero() {

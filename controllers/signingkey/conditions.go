@@ -59,7 +59,7 @@ func (p *pass) deleting() string {
 		return "deleted: the keys are being taken out of every file and of the Secret of the issuers"
 	default:
 		return fmt.Sprintf("deleted: no file holds the keys any more. The Secrets follow at %s, when every pod has read that",
-			stamp(ring.EndedAt.Add(p.policy.PropagationDelay)))
+			stamp(p.policy.EndOf(ring.EndedAt)))
 	}
 }
 

@@ -22,7 +22,7 @@ type Reader struct {
 
 	last    *Snapshot
 	revoked []string
-	// published are the keys that the key set beside the revocation list was seen to hold.
+	// published are the keys that the key set beside the revocation list was seen to hold, true for those that it holds no longer.
 	published map[string]bool
 }
 
@@ -73,18 +73,19 @@ func (r *Reader) Load() (*Snapshot, error) {
 func (r *Reader) hasLeft(s *Snapshot) bool {
 	content, err := mount.Read(filepath.Join(mount.Version(r.KeySetDirectory), s.SigningKey+contract.JWKSSuffix), maxBytes)
 	if err != nil {
-		return false
+		return r.published[s.KeyID] // an absence brings nothing back
 	}
 	keys, err := issuerfiles.DecodeKeySet(content)
 	if err != nil {
-		return false
+		return r.published[s.KeyID]
 	}
 	if r.published == nil {
 		r.published = map[string]bool{}
 	}
 	if slices.ContainsFunc(keys, func(k issuerfiles.PublicKey) bool { return k.ID == s.KeyID }) {
+		r.published[s.KeyID] = false
+	} else if _, held := r.published[s.KeyID]; held {
 		r.published[s.KeyID] = true
-		return false
 	}
 	return r.published[s.KeyID]
 }

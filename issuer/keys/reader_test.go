@@ -98,3 +98,40 @@ func TestKeyThatHasLeftStopsWhileTheSecretCannotBeRead(t *testing.T) {
 		t.Errorf("it signs on: %+v %v", s, err)
 	}
 }
+
+// A tombstone is removed some day. The key that it took away does not sign again for that, in an issuer whose Secret was never renewed.
+func TestKeyThatHasLeftStaysAwayWhenTheTombstoneGoes(t *testing.T) {
+	data, err := files(t, "ES256", generate(t, "ES256")).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory, keySets := t.TempDir(), t.TempDir()
+	write := func(directory, file string, content []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(directory, file), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, content := range data {
+		write(directory, file, content)
+	}
+	r := &keys.Reader{Directory: directory, KeySetDirectory: keySets}
+	signs := func(want bool, when string) {
+		t.Helper()
+		if s, err := r.Load(); err != nil || s.Signs() != want {
+			t.Errorf("%s: %+v %v", when, s, err)
+		}
+	}
+	write(keySets, "p.json", data["jwks.json"])
+	signs(true, "published")
+	write(keySets, "p.json", issuerfiles.Tombstone("ES256"))
+	signs(false, "a tombstone")
+	if err := os.Remove(filepath.Join(keySets, "p.json")); err != nil {
+		t.Fatal(err)
+	}
+	signs(false, "no file")
+	write(keySets, "p.json", []byte("broken"))
+	signs(false, "a broken file")
+	write(keySets, "p.json", data["jwks.json"])
+	signs(true, "published again")
+}
