@@ -25,7 +25,7 @@ var pool = struct {
 	made map[string]rotation.Material
 }{made: map[string]rotation.Material{}}
 
-const poolSize = 512
+const poolSize = 8192
 
 // generate makes the next key pair of a schedule, as the product does but for the randomness. The same one comes until it is stored: a
 // keyring that refuses to be written has the product make keys for hours. Two processes never make the same one.
