@@ -79,6 +79,7 @@ func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	if p.keyring.Object != nil && p.unreadable == nil && p.decision.Next.Equal(p.keyring.Read) {
 		return nil
 	}
+	began := r.Now()
 	err := r.beforeCreatingKeyring(ctx, p)
 	written := keystore.Keyring{}
 	if err == nil {
@@ -92,15 +93,16 @@ func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 		p.unrecorded = true
 		r.trackPending(p)
 	default:
-		p.keyring, p.changed = written, true
+		p.keyring, p.changed, p.confirmed = written, true, began
 		r.announce(ctx, p)
 	}
 	return nil
 }
 
-// handOver gives the distribution what the files of this name must be.
+// handOver gives the distribution what the files of this name must be. A pass that was held up since it read the keyring does not claim to
+// know it as it is now.
 func (r *Reconciler) handOver(p *pass) {
-	projection, answered := p.projection(r.KeyNamespace, r.Now())
+	projection, answered := p.projection(r.KeyNamespace)
 	if !answered {
 		r.Projections.Drop(p.name)
 		return

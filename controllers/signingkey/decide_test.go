@@ -123,7 +123,7 @@ func TestProjectionTakesRevokedKeysAway(t *testing.T) {
 		if !p.unrecorded && !p.frozen() {
 			p.keyring.Ring = p.decision.Next
 		}
-		projection, answered := p.projection("keys", noon)
+		projection, answered := p.projection("keys")
 		if !answered || !slices.Contains(projection.Revoked, "k1") {
 			t.Errorf("%s: the projection does not say that k1 is revoked: %+v", name, projection)
 		}
@@ -136,15 +136,15 @@ func TestProjectionTakesRevokedKeysAway(t *testing.T) {
 // A name without a SigningKey keeps what was retained, and nothing if nothing was.
 func TestProjectionOfARetainedName(t *testing.T) {
 	p := seen(func(p *pass) { p.key = nil })
-	if projection, answered := p.projection("keys", noon); !answered || projection.Frozen || projection.Selector != nil || projection.KeyNamespace != "" {
+	if projection, answered := p.projection("keys"); !answered || projection.Frozen || projection.Selector != nil || projection.KeyNamespace != "" {
 		t.Errorf("a readable keyring: %v %+v", answered, projection)
 	}
 	p.keyring = keystore.Keyring{}
-	if projection, answered := p.projection("keys", noon); !answered || !projection.Frozen {
+	if projection, answered := p.projection("keys"); !answered || !projection.Frozen {
 		t.Errorf("a Secret without a keyring: %v %+v", answered, projection)
 	}
 	p.secret = nil
-	if _, answered := p.projection("keys", noon); answered {
+	if _, answered := p.projection("keys"); answered {
 		t.Error("nothing was retained, and something is to be distributed")
 	}
 }

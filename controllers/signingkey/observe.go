@@ -24,7 +24,9 @@ type pass struct {
 	asked []string
 	// at was read before anything else, now after it.
 	at, now time.Time
-	keyring keystore.Keyring
+	// confirmed is before the keyring was read, or written.
+	confirmed time.Time
+	keyring   keystore.Keyring
 	// unreadable is why the keyring cannot be understood.
 	unreadable *keystore.UnreadableError
 	secret     *corev1.Secret
@@ -68,6 +70,7 @@ func (p *pass) frozen() bool { return p.trouble != nil && p.trouble.frozen }
 // observe reads everything that a decision goes by, and writes nothing.
 func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1alpha1.SigningKey) (*pass, error) {
 	p := &pass{name: name, key: key, at: r.Now()}
+	p.confirmed = p.at
 	if key != nil {
 		p.policy, _ = PolicyOf(key)
 		p.asked = r.remember(p)

@@ -1,8 +1,6 @@
 package signingkey
 
 import (
-	"time"
-
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -11,26 +9,26 @@ import (
 // projection is what the files of this name must be. It reports false for a name that has neither SigningKey nor Secrets. A SigningKey
 // that nobody is to trust any more keeps its targets: where a ConfigMap is gone, running pods have the keys all the same, and must hear of
 // the tombstone.
-func (p *pass) projection(keyNamespace string, now time.Time) (desired.Projection, bool) {
+func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 	ring := &p.keyring.Ring
 	if p.key == nil {
 		revoked := keystore.RevokedIn(p.secret)
 		switch {
 		case p.unreadable == nil && p.keyring.Object != nil:
-			return desired.New(ring, rotation.Policy{}, revoked, now), true
+			return desired.New(ring, rotation.Policy{}, revoked, p.confirmed), true
 		case p.unreadable != nil || p.secret != nil:
-			return desired.NewFrozen(revoked, "", now), true
+			return desired.NewFrozen(revoked, "", p.confirmed), true
 		}
 		return desired.Projection{}, false
 	}
 	if p.leftAsItIs() {
-		return desired.NewFrozen(p.toTakeAway(), keyNamespace, now), true
+		return desired.NewFrozen(p.toTakeAway(), keyNamespace, p.confirmed), true
 	}
 	var alsoRevoked []string
 	if p.unrecorded || p.refusal != nil && p.policy.Deleting {
 		alsoRevoked = p.toTakeAway()
 	}
-	projection := desired.New(ring, p.policy, alsoRevoked, now)
+	projection := desired.New(ring, p.policy, alsoRevoked, p.confirmed)
 	projection.Selector, projection.KeyNamespace = p.targets.selector, keyNamespace
 	projection.KeepFor = keepFor(p.policy, ring)
 	return projection, true
