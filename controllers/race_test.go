@@ -168,7 +168,7 @@ func TestCacheThatLagsBringsNoKeysBack(t *testing.T) {
 			if deleted {
 				shown = w.get()
 			}
-			w.step(10 * time.Minute)
+			w.step(11 * time.Minute)
 			w.wantGone()
 			w.keys.Client = lagging{w.Client, shown}
 			for range 3 {

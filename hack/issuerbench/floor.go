@@ -49,7 +49,6 @@ type claims struct {
 	ClientID string   `json:"client_id"`
 	Expiry   int64    `json:"exp"`
 	IssuedAt int64    `json:"iat"`
-	Before   int64    `json:"nbf"`
 	ID       string   `json:"jti"`
 	Scope    string   `json:"scope"`
 }
@@ -69,7 +68,7 @@ func raw(key *ecdsa.PrivateKey) http.HandlerFunc {
 		now := time.Now().Unix()
 		payload, err := json.Marshal(claims{
 			Issuer: issuerURL, Subject: "client:batch", Audience: []string{audience}, ClientID: "batch",
-			Expiry: now + 300, IssuedAt: now, Before: now, ID: rand.Text(), Scope: "read",
+			Expiry: now + 300, IssuedAt: now, ID: rand.Text(), Scope: "read",
 		})
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)

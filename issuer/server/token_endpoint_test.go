@@ -25,7 +25,7 @@ func TestPasswordGrantGivesAnAccessTokenThatVerifies(t *testing.T) {
 	if token.Subject() != "8a2f" || token.ClientID() != "web" || token.ID() == "" || !slices.Equal(token.Scopes(), []string{"read", "write"}) {
 		t.Errorf("token %+v", token)
 	}
-	if token.Expiry().Sub(token.IssuedAt()) != 5*time.Minute || !token.NotBefore().Equal(token.IssuedAt()) {
+	if token.Expiry().Sub(token.IssuedAt()) != 5*time.Minute || !token.NotBefore().IsZero() {
 		t.Errorf("it lives from %v and %v to %v", token.IssuedAt(), token.NotBefore(), token.Expiry())
 	}
 	var claims struct {
