@@ -28,6 +28,8 @@ type Load struct {
 	Ledger            *Ledger
 	// Logins and Calls are a second.
 	Logins, Calls int
+	// Patience is how long a login is tried again when no issuer answers: a Service sends requests to pods that died until its nodes know.
+	Patience time.Duration
 	// Took, if it is there, is told how long each login and each call took.
 	Took func(what string, took time.Duration)
 }
@@ -72,8 +74,17 @@ func Every(ctx context.Context, period time.Duration, do func(ctx context.Contex
 
 // logIn gets a token from one issuer, or from the next when that is down.
 func (l *Load) logIn(ctx context.Context, n int) {
+	const pause = 100 * time.Millisecond
 	var problems []error
-	for i := range l.Issuers {
+	began := time.Now()
+	var unanswered *url.Error
+	for i := 0; ctx.Err() == nil; i++ {
+		if i >= len(l.Issuers) {
+			if !errors.As(problems[i-1], &unanswered) || time.Since(began) > l.Patience {
+				break
+			}
+			time.Sleep(pause)
+		}
 		asked := time.Now()
 		t, err := LogIn(ctx, l.HTTP, l.Issuers[(n+i)%len(l.Issuers)], l.User)
 		if err == nil {
