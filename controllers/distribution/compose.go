@@ -37,6 +37,8 @@ type composition struct {
 	leftOut []string
 	// entombed are the names of tombstones that no SigningKey answers for.
 	entombed map[string]bool
+	// ended are the names whose trust ends here now, because the namespace is no longer selected.
+	ended []string
 	// wake is when a file is to be taken away, zero for never.
 	wake time.Time
 }
@@ -197,6 +199,7 @@ func (c *composition) keep(name string, p *desired.Projection, was desired.Recor
 		c.wakeAt(end)
 		return
 	}
+	c.ended = append(c.ended, name)
 	c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = p.Tombstone, p.Files.Revoked
 	c.records[name] = c.takenAway(r)
 }

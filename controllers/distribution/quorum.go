@@ -8,7 +8,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
@@ -74,6 +76,28 @@ func (q *QuorumReader) askedFor(ctx context.Context, name string) ([]string, err
 		return nil, fmt.Errorf("get ConfigMap %s/%s: %w", q.KeyNamespace, contract.JWKSConfigMap, err)
 	}
 	return slices.Concat(key.Spec.RevokedKeyIDs, desired.RevokedIn(&cm, name)), nil
+}
+
+// Deselected reports whether a SigningKey does not select a namespace. Trust that ends by mistake is valid tokens refused, so neither the
+// cache nor the memory of a controller that was paused may end it.
+func (q *QuorumReader) Deselected(ctx context.Context, name, namespace string) (bool, error) {
+	var key keywrightv1alpha1.SigningKey
+	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &key); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil // the signingkey controller decides what a deletion means
+		}
+		return false, fmt.Errorf("get SigningKey %s: %w", name, err)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
+	if err != nil {
+		return false, nil // nobody is deselected by a selector that cannot be read
+	}
+	ns := metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := q.API.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	}
+	return !selector.Matches(labels.Set(ns.Labels)), nil
 }
 
 // Known returns every name that has a SigningKey, a keyring or a signing-key Secret.

@@ -135,6 +135,18 @@ func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.D
 		projections[name] = held
 	}
 	want = compose(now, at, projections)
+	for _, name := range want.ended {
+		held := projections[name]
+		deselected, err := r.Quorum.Deselected(ctx, name, at.namespace)
+		if err != nil {
+			return composition{}, 0, err
+		}
+		if !deselected {
+			held.Frozen, wait = true, unansweredWait
+			projections[name] = held
+		}
+	}
+	want = compose(now, at, projections)
 	return want, want.wakeIn(now, wait), nil
 }
 

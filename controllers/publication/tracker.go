@@ -149,12 +149,12 @@ func (t *Tracker) Changed(before, after *corev1.ConfigMap) {
 	if before == nil || before.UID != after.UID {
 		before = &corev1.ConfigMap{}
 	}
+	records, earlier := desired.RecordsOf(after), desired.RecordsOf(before)
 	for file := range before.Data {
 		if _, stands := after.Data[file]; !stands {
-			t.lose(after.Namespace, file, before.Data[file])
+			t.lose(after.Namespace, file, before.Data[file], earlier)
 		}
 	}
-	records, earlier := desired.RecordsOf(after), desired.RecordsOf(before)
 	for file, content := range after.Data {
 		if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok {
 			held, stood := before.Data[file]
@@ -211,14 +211,16 @@ func (p *publications) arrived(namespace, id string, now time.Time) {
 func (t *Tracker) Deleted(cm *corev1.ConfigMap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	records := desired.RecordsOf(cm)
 	for file, content := range cm.Data {
-		t.lose(cm.Namespace, file, content)
+		t.lose(cm.Namespace, file, content, records)
 	}
 }
 
-// lose notes that a file is gone. A tombstone alone is nobody's key.
-func (t *Tracker) lose(namespace, file, content string) {
-	if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok && !issuerfiles.TrustsNobody(content) {
+// lose notes that a file is gone. Nobody relies on a tombstone, unless somebody else put it in the place of keys.
+func (t *Tracker) lose(namespace, file, content string, records map[string]desired.Record) {
+	name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
+	if ok && (!issuerfiles.TrustsNobody(content) || records[name].TakenAwayAt == nil) {
 		t.of(name).lost[namespace] = true
 	}
 }

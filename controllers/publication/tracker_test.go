@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -78,4 +79,27 @@ func TestTracker(t *testing.T) {
 	tracker.Changed(counted(1, "a", "b"), without)
 	tracker.Changed(without, counted(1, "a", "b"))
 	want("a", 1010)
+}
+
+// Nobody relies on a tombstone that the controller wrote. One that somebody else put in the place of keys is another matter: running pods wait for
+// the keys to come back.
+func TestTombstoneOfSomebodyElseIsALoss(t *testing.T) {
+	tombstone := string(issuerfiles.Tombstone("ES256"))
+	for _, test := range []struct {
+		name, record string
+		lost         bool
+	}{
+		{"ours", `{"main":{"takenAwayAt":"2026-01-01T00:00:00Z"}}`, false},
+		{"somebody else's", `{"main":{"writes":3}}`, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tracker := NewTracker(time.Now)
+			cm := &corev1.ConfigMap{Data: map[string]string{"main.json": tombstone}}
+			cm.Namespace, cm.Annotations = "shop", map[string]string{contract.ProjectionsAnnotation: test.record}
+			tracker.Deleted(cm)
+			if got := tracker.WasLost("main", "shop"); got != test.lost {
+				t.Errorf("lost: %v, want %v", got, test.lost)
+			}
+		})
+	}
 }

@@ -29,6 +29,9 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
+	if testing.Short() {
+		*schedules = min(*schedules, 4_000)
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // a schedule leaves much garbage and keeps little
 	var next, rotations atomic.Uint64
 	var failed sync.Map

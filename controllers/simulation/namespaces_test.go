@@ -40,7 +40,7 @@ func (u *users) deleteNamespace() {
 	}
 	r := refOf(ns)
 	_ = u.w.store.delete(r, nil)
-	at := u.w.now.Add(time.Duration(u.rnd.Int64N(int64(u.w.lag))))
+	at := u.due.Add(time.Duration(u.rnd.Int64N(int64(u.w.lag))))
 	u.plan = append(u.plan, deed{at: at, name: "end " + r.String(), do: func() { u.w.purge(r) }})
 	slices.SortStableFunc(u.plan, func(a, b deed) int { return a.at.Compare(b.at) })
 }

@@ -42,6 +42,9 @@ func TestSimulation(t *testing.T) {
 		}
 		return
 	}
+	if testing.Short() {
+		*schedules = min(*schedules, 100)
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a schedule leaves much garbage and keeps little
 	var next, rotations, runs, tokens atomic.Uint64
 	next.Store(*first - 1)

@@ -17,6 +17,7 @@ type users struct {
 	w       *world
 	rnd     *rand.Rand // of the action that is carried out
 	plan    []deed
+	due     time.Time // when the action that is carried out was to begin
 	backups []*corev1.Secret
 	spec    keywrightv1alpha1.SigningKeySpec // what they want
 	wanted  bool                             // whether they want the SigningKey
@@ -108,7 +109,7 @@ func (u *users) next() (time.Time, func()) {
 	}
 	return u.plan[0].at, func() {
 		d := u.plan[0]
-		u.plan = u.plan[1:]
+		u.plan, u.due = u.plan[1:], d.at
 		u.rnd = rand.New(rand.NewPCG(d.seed, 3))
 		u.w.log("users: %s", d.name)
 		d.do()
