@@ -120,24 +120,32 @@ func TestPausedLeaderBringsNothingBack(t *testing.T) {
 	}
 }
 
-// A controller that was paused remembers a selector that was changed meanwhile: it must not end the trust of a namespace by it.
+// A controller that was paused remembers a spec that was changed meanwhile: it must not end the trust of a namespace by it.
 func TestPausedLeaderEndsNoTrust(t *testing.T) {
-	w := newWorld(t)
-	w.signingKey()
-	w.settle()
-	target, selector := w.targets[0], w.get().Spec.Distribution.NamespaceSelector
-	w.change(func(key *keywrightv1alpha1.SigningKey) {
-		key.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": "nobody"}}
-	})
-	w.settle()
-	w.clock.step(30 * time.Minute)
-	w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.Distribution.NamespaceSelector = selector })
-	w.reconcileFile(target)
-	if len(w.trusted(target)) != 2 {
-		t.Errorf("the paused leader left %s", w.configMap(target).Data[w.name+contract.JWKSSuffix])
+	nobody := &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": "nobody"}}
+	for name, meanwhile := range map[string]func(*keywrightv1alpha1.SigningKey){
+		"selected again": func(key *keywrightv1alpha1.SigningKey) {
+			key.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": key.Name}}
+		},
+		"tokens that live longer": func(key *keywrightv1alpha1.SigningKey) {
+			key.Spec.Token.MaxLifetime.Duration, key.Spec.Rotation.Interval.Duration = time.Hour, 24*time.Hour
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.signingKey()
+			w.settle()
+			target := w.targets[0]
+			w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.Distribution.NamespaceSelector = nobody })
+			w.settle()
+			w.clock.step(30 * time.Minute)
+			w.change(meanwhile)
+			w.reconcileFile(target)
+			if len(w.trusted(target)) != 2 {
+				t.Errorf("the paused leader left %s", w.configMap(target).Data[w.name+contract.JWKSSuffix])
+			}
+		})
 	}
-	w.settle()
-	w.wantEverywhere(w.signs(), w.standby())
 }
 
 func TestDeselectedNamespaceKeepsItsFileUntilItsTokensExpired(t *testing.T) {

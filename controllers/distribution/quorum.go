@@ -78,26 +78,34 @@ func (q *QuorumReader) askedFor(ctx context.Context, name string) ([]string, err
 	return slices.Concat(key.Spec.RevokedKeyIDs, desired.RevokedIn(&cm, name)), nil
 }
 
-// Deselected reports whether a SigningKey does not select a namespace. Trust that ends by mistake is valid tokens refused, so neither the
-// cache nor the memory of a controller that was paused may end it.
-func (q *QuorumReader) Deselected(ctx context.Context, name, namespace string) (bool, error) {
+// Target reads whether a SigningKey selects a namespace, and how long one that it does not select keeps its file. Trust that ends too early is
+// valid tokens refused, so neither a cache nor the memory of a controller that was paused may end it. In doubt, the namespace is selected.
+func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (selected bool, keepFor time.Duration, err error) {
 	var key keywrightv1alpha1.SigningKey
 	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &key); err != nil {
 		if apierrors.IsNotFound(err) {
-			return false, nil // the signingkey controller decides what a deletion means
+			return true, 0, nil // the signingkey controller decides what a deletion means
 		}
-		return false, fmt.Errorf("get SigningKey %s: %w", name, err)
+		return false, 0, fmt.Errorf("get SigningKey %s: %w", name, err)
 	}
-	selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
+	keyring, err := keystore.ReadKeyring(ctx, q.API, q.KeyNamespace, name)
 	if err != nil {
-		return false, nil // nobody is deselected by a selector that cannot be read
+		return false, 0, err
 	}
 	ns := metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	if err := q.API.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
-		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		return false, 0, fmt.Errorf("get Namespace %s: %w", namespace, err)
 	}
-	return !selector.Matches(labels.Set(ns.Labels)), nil
+	selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
+	if err != nil {
+		return true, 0, nil // a selector that cannot be read deselects nobody
+	}
+	policy := rotation.Policy{
+		PropagationDelay: key.Spec.Distribution.PropagationDelay.Duration, MaxLifetime: key.Spec.Token.MaxLifetime.Duration,
+		ClockSkew: key.Spec.Token.ClockSkew.Duration,
+	}
+	return selector.Matches(labels.Set(ns.Labels)), policy.KeepFor(&keyring.Ring), nil
 }
 
 // Known returns every name that has a SigningKey, a keyring or a signing-key Secret.

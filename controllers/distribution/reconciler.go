@@ -137,14 +137,14 @@ func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.D
 	want = compose(now, at, projections)
 	for _, name := range want.ended {
 		held := projections[name]
-		deselected, err := r.Quorum.Deselected(ctx, name, at.namespace)
+		selected, keepFor, err := r.Quorum.Target(ctx, name, at.namespace)
 		if err != nil {
 			return composition{}, 0, err
 		}
-		if !deselected {
+		if held.KeepFor = max(held.KeepFor, keepFor); selected {
 			held.Frozen, wait = true, unansweredWait
-			projections[name] = held
 		}
+		projections[name] = held
 	}
 	want = compose(now, at, projections)
 	return want, want.wakeIn(now, wait), nil

@@ -191,6 +191,12 @@ func (p *planner) remove() {
 // EndOf is when a deletion is over whose last projection was seen without a key at a time.
 func (p Policy) EndOf(ended time.Time) time.Time { return ended.Add(p.PropagationDelay + p.ClockSkew) }
 
+// KeepFor is how long a namespace that is no longer selected keeps its file: as long as its pods can still meet a token that was signed while
+// it was selected, under whichever policy.
+func (p Policy) KeepFor(ring *Keyring) time.Duration {
+	return p.PropagationDelay + max(p.MaxLifetime, ring.LongestLifetime()) + p.ClockSkew
+}
+
 // RemovalTime is when the last token of a Retired key has expired on every clock, zero while it was not seen superseded.
 func (p Policy) RemovalTime(k *Key) time.Time {
 	if k.SupersededAt.IsZero() {

@@ -50,9 +50,3 @@ func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 
 // defaultWaitForTargets is that of an older CRD, which does not know the field.
 const defaultWaitForTargets = 24 * time.Hour
-
-// keepFor is how long a namespace that is no longer selected keeps its file: as long as its pods can still meet a token
-// that was signed while it was selected, under whichever policy.
-func keepFor(p rotation.Policy, ring *rotation.Keyring) time.Duration {
-	return p.PropagationDelay + max(p.MaxLifetime, ring.LongestLifetime()) + p.ClockSkew
-}

@@ -30,7 +30,7 @@ func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 	}
 	projection := desired.New(ring, p.policy, alsoRevoked, p.confirmed)
 	projection.Selector, projection.KeyNamespace = p.targets.selector, keyNamespace
-	projection.KeepFor = keepFor(p.policy, ring)
+	projection.KeepFor = p.policy.KeepFor(ring)
 	return projection, true
 }
 

@@ -80,7 +80,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	ring := &p.keyring.Ring
 	want := &wanted{
 		name: p.name, files: desired.FilesOf(ring, p.policy, nil), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
-		parsed: publication.KeyIDs{}, tracker: r.Published, now: r.Now(), keepFor: keepFor(p.policy, ring), delay: p.policy.PropagationDelay,
+		parsed: publication.KeyIDs{}, tracker: r.Published, now: r.Now(), keepFor: p.policy.KeepFor(ring), delay: p.policy.PropagationDelay,
 		keyNamespace: r.KeyNamespace,
 	}
 	for i := range ring.Revoked {
