@@ -38,7 +38,13 @@ test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API s
 	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/chart test -count=1 ./... # what it tests is not in its module, and so not seen to change
 	$(GO) -C hack/docs test -count=1 ./... # likewise
 	$(GO) -C hack/health test -count=1 ./... # likewise
+	$(MAKE) test-fips
 	$(MAKE) demo ONCE=1
+
+.PHONY: test-fips
+test-fips: ## Run the tests of issuer and verifier in Go's FIPS 140-3 mode, enforced.
+	GODEBUG=fips140=only $(GO) -C verifier test ./...
+	GODEBUG=fips140=only $(GO) test -parallel 3 ./issuer/...
 
 .PHONY: interop
 interop: ## Run the examples of docs/verifying in their own languages and proxies, through a rotation (3 minutes).

@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"errors"
@@ -32,7 +34,7 @@ const (
 
 // ParseDecryptionKeys reads a JWK Set of private keys, of at most 1 MiB. Each needs a kid of its own, use "enc" and an
 // alg: ECDH-ES+A256KW with an EC key of P-256, P-384 or P-521, or RSA-OAEP-256 with an RSA key of 2048 bits or more. No
-// error quotes a key.
+// error quotes a key. Go's FIPS 140-3 module may refuse to decrypt (GODEBUG=fips140=only): then every set is refused.
 func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
 	if len(data) > maxKeySetBytes {
 		return nil, fmt.Errorf("decryption keys: longer than %d bytes", maxKeySetBytes)
@@ -45,6 +47,9 @@ func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
 	if len(list) == 0 {
 		return nil, errors.New("decryption keys: keys is missing, empty or not a list")
 	}
+	if err := canDecrypt(); err != nil {
+		return nil, fmt.Errorf("decryption keys: this process cannot decrypt: %w", err)
+	}
 	parsed := &DecryptionKeys{keys: make(map[string]decryptionKey, len(list))}
 	for i, jwk := range list {
 		if err := parsed.add(jwk); err != nil {
@@ -52,6 +57,15 @@ func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
 		}
 	}
 	return parsed, nil
+}
+
+// canDecrypt makes what A256GCM needs.
+func canDecrypt() error {
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err == nil {
+		_, err = cipher.NewGCM(block)
+	}
+	return err
 }
 
 func (d *DecryptionKeys) add(text string) error {

@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -45,8 +47,38 @@ func (r recipient) encryptWith(alg jose.KeyAlgorithm, enc jose.ContentEncryption
 	return must(must(encrypter.Encrypt([]byte(token))).CompactSerialize())
 }
 
+// needEncryption skips what Go's FIPS 140-3 module refuses when it is enforced. TestDecryptionKeysInFIPSMode asserts the refusal.
+func needEncryption(t testing.TB) {
+	t.Helper()
+	if canDecrypt() != nil {
+		t.Skip("GODEBUG=fips140=only: there is no encryption to test")
+	}
+}
+
+func enforcesFIPS() bool { return strings.Contains(os.Getenv("GODEBUG"), "fips140=only") }
+
+func TestDecryptionKeysInFIPSMode(t *testing.T) {
+	set := must(json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{ecRecipient().private}}))
+	_, err := ParseDecryptionKeys(set)
+	if enforcesFIPS() {
+		if err == nil || !strings.Contains(err.Error(), "this process cannot decrypt") || !strings.Contains(err.Error(), "FIPS") {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := exec.Command(os.Args[0], "-test.run=^TestDecryptionKeysInFIPSMode$")
+	again.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	if out, err := again.CombinedOutput(); err != nil {
+		t.Errorf("with GODEBUG=fips140=only: %v\n%s", err, out)
+	}
+}
+
 // openingConfig is testConfig for a service with both recipients' keys.
 func openingConfig(t testing.TB) Config {
+	needEncryption(t)
 	config := testConfig(t)
 	set := must(json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{ecRecipient().private, rsaRecipient().private}}))
 	config.DecryptionKeys = must(ParseDecryptionKeys(set))
@@ -158,6 +190,7 @@ func TestVerifyRefusesNestedTokens(t *testing.T) {
 }
 
 func TestParseDecryptionKeysRefuses(t *testing.T) {
+	needEncryption(t)
 	ec, rs := ecRecipient().private, rsaRecipient().private
 	changed := func(key jose.JSONWebKey, change func(*jose.JSONWebKey)) jose.JSONWebKey {
 		change(&key)

@@ -223,6 +223,9 @@ func TestVerifySignatureRefusesKeyConfusion(t *testing.T) {
 		"JWK":                 must(json.Marshal(rsaTestKey().jwk())),
 		"nothing":             nil,
 	} {
+		if len(secret) == 0 && enforcesFIPS() {
+			continue // Go's FIPS 140-3 module makes no such MAC
+		}
 		for _, header := range []string{`{"alg":"HS256","kid":"rs"}`, `{"alg":"HS256"}`, `{"alg":"RS256","kid":"rs"}`} {
 			mac := hmac.New(crypto.SHA256.New, secret)
 			input := encode(header) + "." + encode(goodClaims)

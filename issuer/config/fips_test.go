@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"crypto/fips140"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,7 +14,7 @@ import (
 func TestEncryptionInFIPSMode(t *testing.T) {
 	text := strings.Replace(right, "token:", "token:\n  encryption: [{audience: 'https://shop.example.com', key: "+enc+"}]", 1)
 	_, err := config.Parse([]byte(text))
-	if os.Getenv("KEYWRIGHT_TEST_FIPS") != "" {
+	if fips140.Enforced() {
 		if err == nil || !strings.Contains(err.Error(), "token.encryption[0].key: cannot be used by this process") || !strings.Contains(err.Error(), "FIPS") {
 			t.Errorf("got %v", err)
 		}
@@ -23,7 +24,7 @@ func TestEncryptionInFIPSMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := exec.Command(os.Args[0], "-test.run=^TestEncryptionInFIPSMode$")
-	again.Env = append(os.Environ(), "GODEBUG=fips140=only", "KEYWRIGHT_TEST_FIPS=1")
+	again.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	if out, err := again.CombinedOutput(); err != nil {
 		t.Errorf("with GODEBUG=fips140=only: %v\n%s", err, out)
 	}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"crypto"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -16,8 +17,16 @@ import (
 	"github.com/keywright/keywright/verifier"
 )
 
+func needEncryption(t *testing.T) {
+	t.Helper()
+	if fips140.Enforced() {
+		t.Skip("GODEBUG=fips140=only: encryption is refused at the start, as TestEncryptionInFIPSMode asserts")
+	}
+}
+
 // An audience that registered a key gets its tokens signed, and then encrypted for it.
 func TestTokensAreEncryptedForTheirAudience(t *testing.T) {
+	needEncryption(t)
 	large, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +96,7 @@ func (w *world) opened(nested string, key jose.JSONWebKey) *verifier.Token {
 // A client that registered a key gets all its tokens encrypted for it, also those for several audiences; others do not.
 func TestTokensAreEncryptedForTheirClient(t *testing.T) {
 	t.Parallel()
+	needEncryption(t)
 	w := prepare(t)
 	key := jose.JSONWebKey{Key: newKey(t), Algorithm: string(jose.ECDH_ES_A256KW), Use: "enc", KeyID: "gateway-1"}
 	public := key.Public()
