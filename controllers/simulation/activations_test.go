@@ -69,7 +69,7 @@ func (f *facts) excuse(name string, n *namespaceFacts, a *rotation.Key) string {
 		return "it was waited for long enough"
 	case p.absent[name] && !f.w.now.After(n.file.Add(f.w.lag)) || p.absent[name] && n.file.IsZero():
 		return "its file was gone when the process started"
-	case n.damaged > by.saw:
+	case n.damaged > by.saw && !by.began.Before(n.taken[a.ID].Add(f.w.lag)):
 		return "the damage was not seen"
 	case n.left:
 		return "it was left behind"

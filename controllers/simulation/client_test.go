@@ -36,11 +36,14 @@ func (c *cached) Get(ctx context.Context, key client.ObjectKey, into client.Obje
 	return nil
 }
 
+// sawFiles is where a reconciliation is that has looked at the files.
+const sawFiles = "saw the files"
+
 func (c *cached) List(ctx context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	kind := kindOfList(list)
 	fill(list, sortedObjects(c.p.views[kind].objects, kind, ""))
 	if kind == kindConfigMap { // a process can be held up for hours between what it saw and what it makes of it
-		c.p.pause(ctx, "saw the files")
+		c.p.pause(ctx, sawFiles)
 	}
 	return nil
 }

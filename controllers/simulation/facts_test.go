@@ -49,12 +49,13 @@ type namespaceFacts struct {
 	held       map[string]time.Time // since when its file holds each key
 	file       time.Time            // since when it has a file that trusts somebody
 	selected   bool
-	selectedAt time.Time // since when it is, or is not
-	unheard    bool      // it was deselected again before any controller had taken note that it was selected
-	edited     bool      // somebody else wrote its file last
-	left       bool      // left behind
-	leftBy     *process  // who remembers it: another leader does not
-	damaged    int       // the number of the last change of ConfigMaps in which somebody damaged its file, from 1
+	selectedAt time.Time            // since when it is, or is not
+	unheard    bool                 // it was deselected again before any controller had taken note that it was selected
+	edited     bool                 // somebody else wrote its file last
+	left       bool                 // left behind
+	leftBy     *process             // who remembers it: another leader does not
+	taken      map[string]time.Time // since when it held each key that somebody took away
+	damaged    int                  // the number of the last change of ConfigMaps in which somebody damaged its file, from 1
 }
 
 func newFacts(w *world) *facts {
@@ -73,7 +74,7 @@ func (f *facts) key(kid string) *keyFacts {
 func (f *facts) namespace(name string) *namespaceFacts {
 	n := f.namespaces[name]
 	if n == nil {
-		n = &namespaceFacts{held: map[string]time.Time{}}
+		n = &namespaceFacts{held: map[string]time.Time{}, taken: map[string]time.Time{}}
 		f.namespaces[name] = n
 	}
 	return n

@@ -3,8 +3,11 @@ package simulation
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 // faults are those of the infrastructure.
@@ -65,7 +68,7 @@ func (f *faults) strike() {
 		return
 	}
 	w := f.w
-	switch w.rnd.IntN(6) {
+	switch w.rnd.IntN(7) {
 	case 0:
 		if p := w.anyProcess(); p != nil {
 			p.clock = w.clockOffset()
@@ -85,6 +88,29 @@ func (f *faults) strike() {
 			kind := watchedKinds()[w.rnd.IntN(4)]
 			p.catchUp(kind, p.behind(kind), true)
 		}
+	case 6:
+		w.holdUp()
+	}
+}
+
+// holdUp lets longer than the propagation delay pass between what a reconciliation saw of the files and what it makes of it. Meanwhile somebody
+// takes the Standby out of a file.
+func (w *world) holdUp() {
+	p := w.anyProcess()
+	if p == nil || !w.users.rough || len(p.working) > 0 {
+		return
+	}
+	queue := p.workloads[0].queue
+	queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: signingKey}})
+	a := p.begin(p.workloads[0], w.rnd.IntN(queue.Len()))
+	for a.at != sawFiles {
+		if p.advance(a) {
+			return
+		}
+	}
+	w.pass(w.lag + time.Duration(w.rnd.Int64N(int64(w.lag))))
+	w.users.stripStandby()
+	for !p.advance(a) {
 	}
 }
 

@@ -80,6 +80,11 @@ func (f *facts) fileChanged(c change) {
 // damage notes that somebody took keys out of a file: those that sign or signed need not be known there until it is put right.
 func (f *facts) damage(name string, n *namespaceFacts, kids []string) {
 	n.damaged = len(f.w.store.changes[kindConfigMap])
+	for kid, since := range n.held {
+		if !slices.Contains(kids, kid) {
+			n.taken[kid] = since
+		}
+	}
 	for kid, k := range f.keys {
 		if k.activated && !slices.Contains(kids, kid) {
 			k.excused[name] = true

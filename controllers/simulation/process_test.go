@@ -48,6 +48,7 @@ type activity struct {
 	c       *workload
 	item    reconcile.Request
 	started int // the step of the world
+	began   time.Time
 	saw     int // changes of ConfigMaps that the process had seen by then
 	at      string
 	resume  func() (string, bool)
@@ -106,7 +107,7 @@ func (p *process) end() {
 
 // begin takes an item of a queue.
 func (p *process) begin(c *workload, i int) *activity {
-	a := &activity{p: p, c: c, item: c.queue.take(i), started: p.w.step, saw: p.views[kindConfigMap].seen}
+	a := &activity{p: p, c: c, item: c.queue.take(i), started: p.w.step, began: p.w.now, saw: p.views[kindConfigMap].seen}
 	if key, ok := p.views[kindSigningKey].objects[keyRef].(*keywrightv1alpha1.SigningKey); ok {
 		a.asked = key.Spec.RevokedKeyIDs
 	}
