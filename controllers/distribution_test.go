@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,6 +119,39 @@ func TestPausedLeaderBringsNothingBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A reconciliation that was held up hands over what it read long ago, just while another one reads the truth: neither may bring back what is revoked.
+func TestOldReadingThatOvertakesANewOneBringsNothingBack(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	first := w.signs()
+	paused := w.files
+	old, _ := paused.Projections.Get(w.name)
+	w.restart()
+	w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.RevokedKeyIDs = []string{first} })
+	w.step(time.Minute)
+	paused.Quorum.API = overtaken{paused.Quorum.API, func() {
+		old.Confirmed = old.Confirmed.Add(time.Second)
+		paused.Projections.Set(w.name, old)
+	}}
+	w.files = paused
+	w.reconcileFile(w.targets[0])
+	if got := w.trusted(w.targets[0]); slices.Contains(got, first) || len(got) != 2 {
+		t.Errorf("the old reading left %v", got)
+	}
+}
+
+// overtaken does something after each read.
+type overtaken struct {
+	client.Reader
+	then func()
+}
+
+func (o overtaken) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+	defer o.then()
+	return o.Reader.Get(ctx, key, into, opts...)
 }
 
 // A controller that was paused remembers a spec that was changed meanwhile: it must not end the trust of a namespace by it.

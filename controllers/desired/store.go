@@ -44,14 +44,14 @@ func (s *Store) Set(name string, p Projection) {
 	}
 }
 
-// Replace stores a projection in place of the one that it was made from. If another one came meanwhile, that one stays: it is of a
-// later reading, and may know of revocations that no keyring records.
-func (s *Store) Replace(name string, was, p Projection) {
+// Replace stores a projection in place of the one that it was made from. If another one came meanwhile, that one stays, and the result is false:
+// it may know of revocations that no keyring records, and it may be of an older reading, by a reconciliation that was held up.
+func (s *Store) Replace(name string, was, p Projection) bool {
 	s.mu.Lock()
 	old, had := s.byName[name]
 	if !had || !old.Confirmed.Equal(was.Confirmed) || !old.same(was) {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	s.byName[name] = p
 	changed := s.changed
@@ -59,6 +59,7 @@ func (s *Store) Replace(name string, was, p Projection) {
 	if !old.same(p) {
 		changed(issuerfiles.TrustsNobody(p.Files.KeySet))
 	}
+	return true
 }
 
 // Drop forgets a name that has neither SigningKey nor keyring.

@@ -39,7 +39,7 @@ type QuorumReader struct {
 const namesFor = time.Second
 
 // Confirm reads keyring and signing-key Secret of one SigningKey, and stores the projection that they make. It reports
-// whether the keyring may be believed: it exists and is at least as new as the Secret.
+// whether what is stored now may be believed: the keyring exists and is at least as new as the Secret, and nothing else was stored meanwhile.
 func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	before := q.Now()
 	held, _ := q.Projections.Get(name)
@@ -60,8 +60,7 @@ func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	}
 	fresh := desired.New(&keyring.Ring, rotation.Policy{}, slices.Concat(held.Revoked, keystore.RevokedIn(secret), asked), before)
 	fresh.Selector, fresh.KeyNamespace, fresh.KeepFor, fresh.Frozen = held.Selector, held.KeyNamespace, held.KeepFor, held.Frozen
-	q.Projections.Replace(name, held, fresh)
-	return true, nil
+	return q.Projections.Replace(name, held, fresh), nil
 }
 
 // askedFor returns the revocations that the SigningKey asks for, and those that the key namespace's list names: a keyring that cannot be
