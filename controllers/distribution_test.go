@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -152,6 +153,33 @@ type overtaken struct {
 func (o overtaken) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
 	defer o.then()
 	return o.Reader.Get(ctx, key, into, opts...)
+}
+
+// A cache that does not show yet what this process created: creating again must take nothing away.
+func TestCreatedTwiceTakesNothingAway(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	target := w.targets[0]
+	w.must(w.Delete(t.Context(), w.configMap(target)))
+	w.files.Client = withoutConfigMaps{w.Client}
+	w.reconcileFile(target)
+	doubted, _ := w.files.Projections.Get(w.name)
+	doubted.Frozen = true
+	w.files.Projections.Set(w.name, doubted)
+	w.reconcileFile(target)
+	if got := w.trusted(target); len(got) != 2 {
+		t.Errorf("the second creation left %v", got)
+	}
+}
+
+type withoutConfigMaps struct{ client.Client }
+
+func (c withoutConfigMaps) Get(ctx context.Context, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+	if _, is := into.(*corev1.ConfigMap); is {
+		return apierrors.NewNotFound(corev1.Resource("configmaps"), key.Name)
+	}
+	return c.Client.Get(ctx, key, into, opts...)
 }
 
 // A controller that was paused remembers a spec that was changed meanwhile: it must not end the trust of a namespace by it.

@@ -1,14 +1,12 @@
 package controllers
 
 import (
-	"crypto/rand"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/distribution"
 	"github.com/keywright/keywright/controllers/installation"
@@ -50,7 +48,7 @@ func (p *Process) Controllers() []wiring.Controller {
 		},
 		&distribution.Reconciler{
 			Client: p.Client, KeyNamespace: p.KeyNamespace, Now: p.Now, Recorder: p.Recorder, Projections: projections,
-			Metrics: distribution.NewMetrics(p.Registry), Installation: installation, Applier: contract.ManagedBy + "-create-" + rand.Text()[:8],
+			Metrics: distribution.NewMetrics(p.Registry), Installation: installation,
 			Quorum: &distribution.QuorumReader{API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Projections: projections},
 		},
 		&podrefresh.Reconciler{

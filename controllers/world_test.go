@@ -119,7 +119,7 @@ func (w *world) restart() {
 	}
 	w.files = &distribution.Reconciler{
 		Installation: installation, Client: w.Client, KeyNamespace: namespace, Now: w.clock.now, Recorder: w.events,
-		Projections: projections, Metrics: distribution.NewMetrics(prometheus.NewRegistry()), Applier: fmt.Sprintf("keywright-create-%p", projections),
+		Projections: projections, Metrics: distribution.NewMetrics(prometheus.NewRegistry()),
 		Quorum: &distribution.QuorumReader{API: ownKeys{w.Client, w.name}, KeyNamespace: namespace, Now: w.clock.now, Projections: projections},
 	}
 }

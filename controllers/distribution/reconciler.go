@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"strings"
@@ -40,9 +41,6 @@ type Reconciler struct {
 	Metrics *Metrics
 	// Installation knows whether another one reconciles the SigningKeys of this cluster.
 	Installation *installation.Installation
-	// Applier is the field manager that creates. It differs from process to process, so that of two controllers which
-	// create at once the second gets a conflict.
-	Applier string
 	// Quorum reads from the API server itself what neither memory nor a cache may decide.
 	Quorum *QuorumReader
 
@@ -206,13 +204,15 @@ func (r *Reconciler) write(ctx context.Context, namespace string, cm *corev1.Con
 	return nil
 }
 
-// create applies instead of posting: creation by name can then be granted by name.
+// create applies instead of posting: creation by name can then be granted by name. Each has a field manager of its own: what it finds created by
+// another one is a conflict, also where this process created it and its cache does not show it yet. An apply by the same manager would take away
+// the files that it leaves out.
 func (r *Reconciler) create(ctx context.Context, namespace string, want composition, annotation string) error {
 	apply := applycorev1.ConfigMap(contract.JWKSConfigMap, namespace).
 		WithLabels(map[string]string{contract.ManagedByLabel: contract.ManagedBy}).
 		WithAnnotations(map[string]string{contract.ProjectionsAnnotation: annotation, contract.KeyNamespaceAnnotation: r.KeyNamespace}).
 		WithData(want.data)
-	return r.Client.Apply(ctx, apply, client.FieldOwner(r.Applier))
+	return r.Client.Apply(ctx, apply, client.FieldOwner(contract.ManagedBy+"-create-"+rand.Text()[:8]))
 }
 
 // update replaces the whole ConfigMap with the resource version that was read. Labels and annotations of others stay: no
