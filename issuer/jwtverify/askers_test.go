@@ -12,7 +12,6 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
@@ -35,7 +34,7 @@ func TestStrangersSpendNothingOfOthers(t *testing.T) {
 	}
 	write(set(old))
 	reads := 0
-	keys := jwtverify.NewKeySet("them", config.KeySource{File: file}, func(error) { reads++ }, nobody)
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{File: file}, func(error) { reads++ }, nobody)
 	parsed := func(compact string) *jwtverify.Unverified {
 		u, err := jwtverify.Parse(compact)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
@@ -41,7 +40,7 @@ func TestDiscovery(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(map[string]string{"issuer": c.issuer, "jwks_uri": c.jwks})
 		})
 		var reported error
-		keys := jwtverify.NewKeySet(server.URL+path, config.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
+		keys := jwtverify.NewKeySet(server.URL+path, jwtverify.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
 		parsed, err := jwtverify.Parse(sign(t, k, claims(), nil))
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +61,7 @@ func TestKeysUnavailableIsSaidWithoutAskingAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := 0
-	keys := jwtverify.NewKeySet("https://them.example.com", config.KeySource{File: filepath.Join(t.TempDir(), "none")}, func(error) { asked++ }, nobody)
+	keys := jwtverify.NewKeySet("https://them.example.com", jwtverify.KeySource{File: filepath.Join(t.TempDir(), "none")}, func(error) { asked++ }, nobody)
 	for range 10 {
 		if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, jwtverify.ErrKeysUnavailable) {
 			t.Errorf("after %d questions: %v", asked, err)

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
@@ -69,17 +68,17 @@ func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 	ca := write("ca.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	bearer, file := write("token", []byte("a-token\n")), write("keys.json", answer)
 	for name, c := range map[string]struct {
-		source config.KeySource
+		source jwtverify.KeySource
 		works  bool
 	}{
-		"a URL":               {config.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: bearer}, true},
-		"a file":              {config.KeySource{File: file}, true},
-		"no token":            {config.KeySource{URL: server.URL + "/keys", CAFile: ca}, false},
-		"no such token":       {config.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: "/nowhere"}, false},
-		"a redirect":          {config.KeySource{URL: server.URL + "/moved", CAFile: ca, TokenFile: bearer}, false},
-		"another certificate": {config.KeySource{URL: server.URL + "/keys", TokenFile: bearer}, false},
-		"a CA of nothing":     {config.KeySource{URL: server.URL + "/keys", CAFile: bearer, TokenFile: bearer}, false},
-		"metadata of nobody":  {config.KeySource{CAFile: ca, TokenFile: bearer}, false},
+		"a URL":               {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: bearer}, true},
+		"a file":              {jwtverify.KeySource{File: file}, true},
+		"no token":            {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: ca}, false},
+		"no such token":       {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: "/nowhere"}, false},
+		"a redirect":          {jwtverify.KeySource{URL: server.URL + "/moved", CAFile: ca, TokenFile: bearer}, false},
+		"another certificate": {jwtverify.KeySource{URL: server.URL + "/keys", TokenFile: bearer}, false},
+		"a CA of nothing":     {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: bearer, TokenFile: bearer}, false},
+		"metadata of nobody":  {jwtverify.KeySource{CAFile: ca, TokenFile: bearer}, false},
 	} {
 		var reported error
 		keys := jwtverify.NewKeySet(server.URL, c.source, func(err error) { reported = err }, nobody)
@@ -104,7 +103,7 @@ func TestKeysAreReadForWhoHasGone(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
 	defer server.Close()
 	ca := certificateOf(t, server)
-	keys := jwtverify.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
 	stranger, err := jwtverify.Parse(sign(t, key(t, "ES256", "unknown"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +135,7 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 	defer server.Close()
 	ca := certificateOf(t, server)
 	var reported error
-	keys := jwtverify.NewKeySet(server.URL, config.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
+	keys := jwtverify.NewKeySet(server.URL, jwtverify.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
 	parsed, err := jwtverify.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +176,7 @@ func TestAllWaitForTheNewKey(t *testing.T) {
 	}))
 	defer server.Close()
 	ca := certificateOf(t, server)
-	keys := jwtverify.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
 	verify := func() error {
 		parsed, err := jwtverify.Parse(sign(t, k, claims(), nil))
 		if err != nil {

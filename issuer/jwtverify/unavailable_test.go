@@ -15,7 +15,6 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
@@ -39,7 +38,7 @@ func TestNewKeyWhileTheKeysCannotBeRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := jwtverify.NewKeySet("them", config.KeySource{File: file}, func(error) {}, nobody)
+		keys := jwtverify.NewKeySet("them", jwtverify.KeySource{File: file}, func(error) {}, nobody)
 		write(answer)
 		stranger, err := jwtverify.Parse(sign(t, next, claims(), nil))
 		if err != nil {
@@ -74,7 +73,7 @@ func TestNewKeyWhileTheKeysCannotBeRead(t *testing.T) {
 	if err := verify(forged[:len(forged)-8] + "AAAAAAAA"); err == nil || errors.Is(err, jwtverify.ErrKeysUnavailable) {
 		t.Errorf("forged, with a known kid: %v", err)
 	}
-	keys := jwtverify.NewKeySet("them", config.KeySource{File: file}, func(error) {}, nobody)
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{File: file}, func(error) {}, nobody)
 	parsed, err := jwtverify.Parse(sign(t, next, claims(), nil))
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +104,7 @@ func TestNoConnectionIsKept(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	keys := jwtverify.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: certificateOf(t, server)}, func(err error) {
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{URL: server.URL, CAFile: certificateOf(t, server)}, func(err error) {
 		if err == nil || !strings.Contains(err.Error(), "JWKS") {
 			t.Error(err)
 		}
