@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/mount"
@@ -57,7 +57,7 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 		check("users.ldap", ldap.CheckFiles(settings.Users.LDAP))
 	}
 	for i := range settings.TokenExchange {
-		check(fmt.Sprintf("tokenExchange[%d]", i), foreign.CheckFiles(settings.TokenExchange[i].Keys))
+		check(fmt.Sprintf("tokenExchange[%d]", i), jwtverify.CheckFiles(settings.TokenExchange[i].Keys))
 	}
 	if files := settings.Server.TLS; files.CertFile != "" && files.KeyFile != "" {
 		certificate, err := server.ReadCertificate(files)

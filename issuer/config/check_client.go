@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -77,11 +78,11 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 		if seen[key.KeyID] {
 			f.Add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
 		}
-		if public, ok := key.Key.(*rsa.PublicKey); ok && (!token.Strong(public) || token.Factorable(public)) {
+		if public, ok := key.Key.(*rsa.PublicKey); ok && (!jwtverify.Strong(public) || jwtverify.Factorable(public)) {
 			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of %d to %d bits, with an exponent of %d or more, and not one that can be factored (ROCA)",
-				token.MinRSABits, token.MaxRSABits, token.MinRSAExponent)
-		} else if key.Valid() && (!token.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
-			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that is one for its type and curve, and use sig or none", token.Algorithms())
+				jwtverify.MinRSABits, jwtverify.MaxRSABits, jwtverify.MinRSAExponent)
+		} else if key.Valid() && (!jwtverify.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that is one for its type and curve, and use sig or none", jwtverify.Algorithms())
 		}
 		seen[key.KeyID] = true
 	}

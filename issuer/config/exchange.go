@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/mapping"
 	"github.com/keywright/keywright/issuer/token"
 )
@@ -19,8 +20,8 @@ type TrustedIssuer struct {
 	// Issuer is the iss of its tokens.
 	Issuer string `yaml:"issuer"`
 	// Audience must be among the aud of its tokens, by default this issuer.
-	Audience string    `yaml:"audience"`
-	Keys     KeySource `yaml:"keys"`
+	Audience string              `yaml:"audience"`
+	Keys     jwtverify.KeySource `yaml:"keys"`
 	// Allow is a CEL expression over claims that says which tokens may be exchanged, by default all.
 	Allow string `yaml:"allow"`
 	// Subject is a CEL expression that gives the sub of ours, by default the name, a colon and theirs.
@@ -30,16 +31,6 @@ type TrustedIssuer struct {
 
 	allow, subject *mapping.Expression
 	claims         map[string]*mapping.Expression
-}
-
-// KeySource says where the public keys of an issuer are. Without File and URL they are discovered (OpenID Connect Discovery).
-type KeySource struct {
-	File string `yaml:"file"`
-	URL  string `yaml:"url"`
-	// CAFile has the certificates that the server's is checked against, PEM; by default those of the system.
-	CAFile string `yaml:"caFile"`
-	// TokenFile has a token to read the keys with. It goes to URL alone.
-	TokenFile string `yaml:"tokenFile"`
 }
 
 // Mapped is what a mapping makes of the claims of a token.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 // maxAssertionLifetime bounds how long the assertion of a client may live, and so how long its jti is remembered. Some
@@ -61,7 +61,7 @@ func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Clie
 
 // byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone (or its token endpoint, for
 // a client that is configured so), and a jti is good once.
-func (s *Server) byAssertion(settings *config.Config, client *config.Client, assertion *foreign.Unverified) (*config.Client, *refusal) {
+func (s *Server) byAssertion(settings *config.Config, client *config.Client, assertion *jwtverify.Unverified) (*config.Client, *refusal) {
 	if client == nil {
 		return nil, invalidClient("unknown client")
 	}
@@ -69,7 +69,7 @@ func (s *Server) byAssertion(settings *config.Config, client *config.Client, ass
 		return nil, invalidClient("the client does not authenticate as it must")
 	}
 	now := s.now()
-	proof, err := assertion.Verify(client.KeySet(), foreign.Expected{
+	proof, err := assertion.Verify(client.KeySet(), jwtverify.Expected{
 		Issuer: client.ID, Audience: settings.AudienceOf(client), OnlyAudience: true, MaxLifetime: maxAssertionLifetime,
 		Types: []string{"jwt", "client-authentication+jwt"},
 	}, now)

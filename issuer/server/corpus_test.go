@@ -41,7 +41,7 @@ tokenExchange:
 	w.useKey("ES256", newKey(t))
 	w.ahead = time.Until(time.Unix(corpus.Now, 0))
 	w.start()
-	// Package foreign says why of all but the first: a provider may type its tokens so.
+	// Package jwtverify says why of all but the first: a provider may type its tokens so.
 	others := []string{
 		"typ JWT", "no typ", "exp a fraction", "exp an exponent", "client_id null", "scope a list", "scope with a quote", "scope with a tab", "scope with another space",
 	}

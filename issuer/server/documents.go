@@ -12,7 +12,7 @@ import (
 
 	"github.com/rs/cors"
 
-	"github.com/keywright/keywright/issuer/token"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 // maxAge is how long a reader of the documents may go on with what it has. A key is published for longer before it signs.
@@ -82,7 +82,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 		IDTokenAlgorithms: []string{key.Algorithm},
 	}
 	if slices.Contains(m.AuthMethods, "private_key_jwt") {
-		m.AuthAlgorithms = token.Algorithms()
+		m.AuthAlgorithms = jwtverify.Algorithms()
 	}
 	body, err := json.Marshal(m)
 	if err != nil {

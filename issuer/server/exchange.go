@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/limit"
 )
 
@@ -49,7 +49,7 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	if refused := req.subject.check(); refused != nil {
 		return refused
 	}
-	unverified, err := foreign.Parse(req.subject.token)
+	unverified, err := jwtverify.Parse(req.subject.token)
 	if err != nil {
 		return refuseSubject("the subject token is refused: " + err.Error())
 	}
@@ -57,10 +57,10 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	if !ok {
 		return refuseSubject("the subject token is of an issuer that this client may not use")
 	}
-	subject, err := s.trusted[trusted.Name].Verify(ctx, unverified, foreign.Expected{
+	subject, err := s.trusted[trusted.Name].Verify(ctx, unverified, jwtverify.Expected{
 		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
 	}, askerOf(g.client, e.Remote), s.now())
-	if errors.Is(err, foreign.ErrKeysUnavailable) {
+	if errors.Is(err, jwtverify.ErrKeysUnavailable) {
 		return unavailable("the keys of the subject token's issuer cannot be read", 10)
 	}
 	if err != nil {
@@ -75,11 +75,11 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 }
 
 // askerOf is whose budget an unknown key is looked for on: a client that has proved who it is, or anybody in a network.
-func askerOf(client *config.Client, remote netip.Addr) foreign.Asker {
+func askerOf(client *config.Client, remote netip.Addr) jwtverify.Asker {
 	if client.Public {
-		return foreign.Asker{Name: client.ID + " " + limit.NetworkOf(remote).String()}
+		return jwtverify.Asker{Name: client.ID + " " + limit.NetworkOf(remote).String()}
 	}
-	return foreign.Asker{Name: client.ID, Known: true}
+	return jwtverify.Asker{Name: client.ID, Known: true}
 }
 
 func refuseSubject(reason string) *refusal {

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 const (
@@ -29,7 +29,7 @@ type tokenRequest struct {
 	clientID string
 	// One of secret and assertion, or neither.
 	secret             string
-	assertion          *foreign.Unverified
+	assertion          *jwtverify.Unverified
 	username, password string
 	scopes             []string
 	// resources and audiences are what the token is for (RFC 8707 section 2, RFC 8693 section 2.1).
@@ -139,7 +139,7 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *ref
 	case assertion == "" || kind != assertionType:
 		return invalidRequest("client_assertion needs the client_assertion_type " + assertionType)
 	}
-	parsed, err := foreign.Parse(assertion)
+	parsed, err := jwtverify.Parse(assertion)
 	if err != nil {
 		return invalidClient("the assertion is refused: " + err.Error())
 	}

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
@@ -68,9 +68,9 @@ type Server struct {
 	// clientFailures are those of client secrets.
 	clientFailures *limit.Failures
 	places         *places
-	replays        *foreign.Replays
+	replays        *jwtverify.Replays
 	// trusted has the keys of the trusted issuers, by name.
-	trusted map[string]*foreign.KeySet
+	trusted map[string]*jwtverify.KeySet
 
 	public, probes net.Listener
 	stopping       atomic.Bool
@@ -86,7 +86,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		now: o.Now, log: o.Log, audit: audit{out: o.Audit, log: o.Log}, tracer: o.Tracer, metrics: newMetrics(), replays: foreign.NewReplays(), places: newPlaces(),
+		now: o.Now, log: o.Log, audit: audit{out: o.Audit, log: o.Log}, tracer: o.Tracer, metrics: newMetrics(), replays: jwtverify.NewReplays(), places: newPlaces(),
 	}
 	s.follow(o.ConfigFile, settings)
 	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork
@@ -96,10 +96,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if settings.Users.LDAP != nil {
 		s.directory = ldap.New(settings.Users.LDAP)
 	}
-	s.trusted = map[string]*foreign.KeySet{}
+	s.trusted = map[string]*jwtverify.KeySet{}
 	for i := range settings.TokenExchange {
 		issuer := &settings.TokenExchange[i]
-		s.trusted[issuer.Name] = foreign.NewKeySet(issuer.Issuer, issuer.Keys, func(err error) { s.report("keys of "+issuer.Name, err) }, func(leftOut []string) {
+		s.trusted[issuer.Name] = jwtverify.NewKeySet(issuer.Issuer, issuer.Keys, func(err error) { s.report("keys of "+issuer.Name, err) }, func(leftOut []string) {
 			s.log.Warn("Keys of a trusted issuer are left out: tokens that they signed are refused", "tokenExchange", issuer.Name, "keys", leftOut)
 		})
 	}

@@ -1,4 +1,4 @@
-package foreign_test
+package jwtverify_test
 
 import (
 	"crypto"
@@ -18,12 +18,12 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 var (
 	now  = time.Unix(1_800_000_000, 0)
-	want = foreign.Expected{Issuer: "them", Audience: "us", Types: []string{"jwt"}, MaxLifetime: time.Hour}
+	want = jwtverify.Expected{Issuer: "them", Audience: "us", Types: []string{"jwt"}, MaxLifetime: time.Hour}
 )
 
 func key(t testing.TB, alg, kid string) jose.JSONWebKey {
@@ -65,8 +65,8 @@ func sign(t testing.TB, k jose.JSONWebKey, payload string, header map[jose.Heade
 }
 
 // verify parses and checks.
-func verify(compact string, keys *jose.JSONWebKeySet, want foreign.Expected, now time.Time) (*foreign.JWT, error) {
-	parsed, err := foreign.Parse(compact)
+func verify(compact string, keys *jose.JSONWebKeySet, want jwtverify.Expected, now time.Time) (*jwtverify.JWT, error) {
+	parsed, err := jwtverify.Parse(compact)
 	if err != nil {
 		return nil, err
 	}
@@ -200,8 +200,8 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 		keys    *jose.JSONWebKeySet
 		is      error
 	}{
-		"unknown key":        {good, set(key(t, "ES256", "two"), key(t, "ES256", "three")), foreign.ErrUnknownKey},
-		"no keys":            {good, set(), foreign.ErrUnknownKey},
+		"unknown key":        {good, set(key(t, "ES256", "two"), key(t, "ES256", "three")), jwtverify.ErrUnknownKey},
+		"no keys":            {good, set(), jwtverify.ErrUnknownKey},
 		"another key":        {good, set(other), nil},
 		"two of one kid":     {good, set(k, other), nil},
 		"key for encryption": {good, set(enc), nil},
@@ -212,7 +212,7 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 		"no signature":       {parts[0] + "." + parts[1] + ".", set(k), nil},
 		"a line break":       {good[:20] + "\n" + good[20:], set(k), nil},
 		"four parts":         {good + ".x", set(k), nil},
-		"too long":           {sign(t, k, claims("x", `"`+strings.Repeat("x", foreign.MaxBytes)+`"`), nil), set(k), nil},
+		"too long":           {sign(t, k, claims("x", `"`+strings.Repeat("x", jwtverify.MaxBytes)+`"`), nil), set(k), nil},
 		"another typ":        {sign(t, k, claims(), map[jose.HeaderKey]any{jose.HeaderType: "at+jwt"}), set(k), nil},
 		"critical":           {sign(t, k, claims(), map[jose.HeaderKey]any{"crit": []string{"x"}, "x": 1}), set(k), nil},
 		"empty critical":     {sign(t, k, claims(), map[jose.HeaderKey]any{"crit": []string{}}), set(k), nil},

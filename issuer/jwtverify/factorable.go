@@ -1,4 +1,4 @@
-package token
+package jwtverify
 
 import (
 	"crypto/rsa"

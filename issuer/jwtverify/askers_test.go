@@ -1,4 +1,4 @@
-package foreign_test
+package jwtverify_test
 
 import (
 	"encoding/json"
@@ -12,13 +12,12 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 func nobody([]string) {}
 
-var anybody = foreign.Asker{Name: "client", Known: true}
+var anybody = jwtverify.Asker{Name: "client", Known: true}
 
 // Strangers with invented key IDs use up their own looks at the keys, and not those of a client that has a token of a new key.
 func TestStrangersSpendNothingOfOthers(t *testing.T) {
@@ -35,18 +34,18 @@ func TestStrangersSpendNothingOfOthers(t *testing.T) {
 	}
 	write(set(old))
 	reads := 0
-	keys := foreign.NewKeySet("them", config.KeySource{File: file}, func(error) { reads++ }, nobody)
-	parsed := func(compact string) *foreign.Unverified {
-		u, err := foreign.Parse(compact)
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{File: file}, func(error) { reads++ }, nobody)
+	parsed := func(compact string) *jwtverify.Unverified {
+		u, err := jwtverify.Parse(compact)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return u
 	}
 	for i := range 200 {
-		stranger := foreign.Asker{Name: fmt.Sprint("public 192.0.2.", i, "/32")}
+		stranger := jwtverify.Asker{Name: fmt.Sprint("public 192.0.2.", i, "/32")}
 		invented := parsed(sign(t, key(t, "ES256", fmt.Sprint("invented", i)), claims(), nil))
-		if _, err := keys.Verify(t.Context(), invented, want, stranger, now); !errors.Is(err, foreign.ErrUnknownKey) {
+		if _, err := keys.Verify(t.Context(), invented, want, stranger, now); !errors.Is(err, jwtverify.ErrUnknownKey) {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +87,7 @@ func TestKeysThatAreLeftOut(t *testing.T) {
 		"a certificate":         {`{"x5c":["AAAA"],"x5t":"no",` + same(`"c1"`, `"c2"`)[1:], ""},
 		"members of two values": {`{"kty":"RSA","kty":"EC"}`, "one way"},
 	} {
-		keys, leftOut, err := foreign.ParseKeySet([]byte(`{"keys":[` + c.beside + "," + string(good) + "]}"))
+		keys, leftOut, err := jwtverify.ParseKeySet([]byte(`{"keys":[` + c.beside + "," + string(good) + "]}"))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -100,7 +99,7 @@ func TestKeysThatAreLeftOut(t *testing.T) {
 			t.Errorf("%s: the good key is gone", name)
 		}
 	}
-	keys, leftOut, err := foreign.ParseKeySet([]byte(`{"keys":[` + string(good) + "," + string(other) + "," + same(`"c1"`, `"c3"`) + "]}"))
+	keys, leftOut, err := jwtverify.ParseKeySet([]byte(`{"keys":[` + string(good) + "," + string(other) + "," + same(`"c1"`, `"c3"`) + "]}"))
 	if err != nil || holds(keys.Keys, "c1") || !strings.Contains(strings.Join(leftOut, ""), "2 keys have the kid") {
 		t.Errorf("two keys that a token cannot tell apart: %v %v %v", keys, leftOut, err)
 	}

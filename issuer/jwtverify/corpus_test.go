@@ -1,4 +1,4 @@
-package foreign_test
+package jwtverify_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 // corpus is the one of attacks that the verifier is tested with: verifier/internal/attacks describes it.
@@ -47,11 +47,11 @@ var others = map[string]string{
 // Each attack of the corpus is refused as a subject token and as the assertion of a client, and what is valid is not.
 func TestCorpus(t *testing.T) {
 	c := readCorpus(t)
-	keys, _, err := foreign.ParseKeySet(c.JWKS)
+	keys, _, err := jwtverify.ParseKeySet(c.JWKS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, want := range map[string]foreign.Expected{
+	for what, want := range map[string]jwtverify.Expected{
 		"a subject token": {Issuer: c.Issuer, Audience: c.Audience, Types: []string{"at+jwt"}},
 		"an assertion":    {Issuer: c.Issuer, Audience: c.Audience, Types: []string{"at+jwt"}, OnlyAudience: true, MaxLifetime: time.Hour},
 	} {
@@ -79,7 +79,7 @@ func TestCorpus(t *testing.T) {
 func TestCorpusOfKeySets(t *testing.T) {
 	refused := map[string]bool{}
 	for _, set := range readCorpus(t).KeySets {
-		_, _, err := foreign.ParseKeySet([]byte(set.Text))
+		_, _, err := jwtverify.ParseKeySet([]byte(set.Text))
 		refused[set.Name] = err != nil
 	}
 	for _, name := range []string{

@@ -1,4 +1,4 @@
-package foreign_test
+package jwtverify_test
 
 import (
 	"encoding/json"
@@ -15,8 +15,7 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 // While the keys cannot be read, a JWT with a new kid is not bad. One that a new key would not make good is.
@@ -35,17 +34,17 @@ func TestNewKeyWhileTheKeysCannotBeRead(t *testing.T) {
 	}
 	verify := func(compact string) error {
 		t.Helper()
-		parsed, err := foreign.Parse(compact)
+		parsed, err := jwtverify.Parse(compact)
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := foreign.NewKeySet("them", config.KeySource{File: file}, func(error) {}, nobody)
+		keys := jwtverify.NewKeySet("them", jwtverify.KeySource{File: file}, func(error) {}, nobody)
 		write(answer)
-		stranger, err := foreign.Parse(sign(t, next, claims(), nil))
+		stranger, err := jwtverify.Parse(sign(t, next, claims(), nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := keys.Verify(t.Context(), stranger, want, anybody, now); !errors.Is(err, foreign.ErrUnknownKey) {
+		if _, err := keys.Verify(t.Context(), stranger, want, anybody, now); !errors.Is(err, jwtverify.ErrUnknownKey) {
 			t.Errorf("a new kid while the keys can be read: %v", err)
 		}
 		write([]byte("broken"))
@@ -59,32 +58,32 @@ func TestNewKeyWhileTheKeysCannotBeRead(t *testing.T) {
 		compact string
 		want    error
 	}{
-		"a new kid":         {sign(t, next, claims(), nil), foreign.ErrKeysUnavailable},
+		"a new kid":         {sign(t, next, claims(), nil), jwtverify.ErrKeysUnavailable},
 		"a known kid":       {sign(t, k, claims(), nil), nil},
-		"expired":           {sign(t, next, claims("exp", fmt.Sprint(now.Unix()-3600)), nil), foreign.ErrUnknownKey},
-		"for somebody else": {sign(t, next, claims("aud", `"x"`), nil), foreign.ErrUnknownKey},
-		"another issuer":    {sign(t, next, claims("iss", `"x"`), nil), foreign.ErrUnknownKey},
-		"no subject":        {sign(t, next, claims("sub", ""), nil), foreign.ErrUnknownKey},
+		"expired":           {sign(t, next, claims("exp", fmt.Sprint(now.Unix()-3600)), nil), jwtverify.ErrUnknownKey},
+		"for somebody else": {sign(t, next, claims("aud", `"x"`), nil), jwtverify.ErrUnknownKey},
+		"another issuer":    {sign(t, next, claims("iss", `"x"`), nil), jwtverify.ErrUnknownKey},
+		"no subject":        {sign(t, next, claims("sub", ""), nil), jwtverify.ErrUnknownKey},
 	} {
 		if err := verify(c.compact); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 	forged := sign(t, k, claims(), nil)
-	if err := verify(forged[:len(forged)-8] + "AAAAAAAA"); err == nil || errors.Is(err, foreign.ErrKeysUnavailable) {
+	if err := verify(forged[:len(forged)-8] + "AAAAAAAA"); err == nil || errors.Is(err, jwtverify.ErrKeysUnavailable) {
 		t.Errorf("forged, with a known kid: %v", err)
 	}
-	keys := foreign.NewKeySet("them", config.KeySource{File: file}, func(error) {}, nobody)
-	parsed, err := foreign.Parse(sign(t, next, claims(), nil))
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{File: file}, func(error) {}, nobody)
+	parsed, err := jwtverify.Parse(sign(t, next, claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	write([]byte("broken"))
-	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, foreign.ErrKeysUnavailable) {
+	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, jwtverify.ErrKeysUnavailable) {
 		t.Errorf("before there are keys: %v", err)
 	}
 	write(answer)
-	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, foreign.ErrUnknownKey) {
+	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, jwtverify.ErrUnknownKey) {
 		t.Errorf("readable again: %v", err)
 	}
 }
@@ -105,12 +104,12 @@ func TestNoConnectionIsKept(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: certificateOf(t, server)}, func(err error) {
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{URL: server.URL, CAFile: certificateOf(t, server)}, func(err error) {
 		if err == nil || !strings.Contains(err.Error(), "JWKS") {
 			t.Error(err)
 		}
 	}, nobody)
-	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
+	parsed, err := jwtverify.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}

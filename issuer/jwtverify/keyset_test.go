@@ -1,4 +1,4 @@
-package foreign_test
+package jwtverify_test
 
 import (
 	"context"
@@ -16,8 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 func TestParseKeySet(t *testing.T) {
@@ -31,11 +30,11 @@ func TestParseKeySet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, _, err := foreign.ParseKeySet([]byte(`{"keys":[{"kty":"AKP","alg":"ML-DSA-44"},` + string(member) + `]}`)); err != nil || len(keys.Keys) != 1 {
+	if keys, _, err := jwtverify.ParseKeySet([]byte(`{"keys":[{"kty":"AKP","alg":"ML-DSA-44"},` + string(member) + `]}`)); err != nil || len(keys.Keys) != 1 {
 		t.Errorf("a key of an unknown type beside: %v %v", keys, err)
 	}
 	for _, bad := range []string{"", "[]", "{}", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[` + string(private) + `]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`} {
-		if _, _, err := foreign.ParseKeySet([]byte(bad)); err == nil {
+		if _, _, err := jwtverify.ParseKeySet([]byte(bad)); err == nil {
 			t.Errorf("accepted %s", bad)
 		}
 	}
@@ -69,26 +68,26 @@ func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 	ca := write("ca.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	bearer, file := write("token", []byte("a-token\n")), write("keys.json", answer)
 	for name, c := range map[string]struct {
-		source config.KeySource
+		source jwtverify.KeySource
 		works  bool
 	}{
-		"a URL":               {config.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: bearer}, true},
-		"a file":              {config.KeySource{File: file}, true},
-		"no token":            {config.KeySource{URL: server.URL + "/keys", CAFile: ca}, false},
-		"no such token":       {config.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: "/nowhere"}, false},
-		"a redirect":          {config.KeySource{URL: server.URL + "/moved", CAFile: ca, TokenFile: bearer}, false},
-		"another certificate": {config.KeySource{URL: server.URL + "/keys", TokenFile: bearer}, false},
-		"a CA of nothing":     {config.KeySource{URL: server.URL + "/keys", CAFile: bearer, TokenFile: bearer}, false},
-		"metadata of nobody":  {config.KeySource{CAFile: ca, TokenFile: bearer}, false},
+		"a URL":               {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: bearer}, true},
+		"a file":              {jwtverify.KeySource{File: file}, true},
+		"no token":            {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: ca}, false},
+		"no such token":       {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: ca, TokenFile: "/nowhere"}, false},
+		"a redirect":          {jwtverify.KeySource{URL: server.URL + "/moved", CAFile: ca, TokenFile: bearer}, false},
+		"another certificate": {jwtverify.KeySource{URL: server.URL + "/keys", TokenFile: bearer}, false},
+		"a CA of nothing":     {jwtverify.KeySource{URL: server.URL + "/keys", CAFile: bearer, TokenFile: bearer}, false},
+		"metadata of nobody":  {jwtverify.KeySource{CAFile: ca, TokenFile: bearer}, false},
 	} {
 		var reported error
-		keys := foreign.NewKeySet(server.URL, c.source, func(err error) { reported = err }, nobody)
-		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+		keys := jwtverify.NewKeySet(server.URL, c.source, func(err error) { reported = err }, nobody)
+		parsed, err := jwtverify.Parse(sign(t, k, claims(), nil))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = keys.Verify(t.Context(), parsed, want, anybody, now)
-		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, foreign.ErrKeysUnavailable)) {
+		if (err == nil) != c.works || (reported == nil) != c.works || (!c.works && !errors.Is(err, jwtverify.ErrKeysUnavailable)) {
 			t.Errorf("%s: %v, reported %v", name, err, reported)
 		}
 	}
@@ -104,19 +103,19 @@ func TestKeysAreReadForWhoHasGone(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
 	defer server.Close()
 	ca := certificateOf(t, server)
-	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
-	stranger, err := foreign.Parse(sign(t, key(t, "ES256", "unknown"), claims(), nil))
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
+	stranger, err := jwtverify.Parse(sign(t, key(t, "ES256", "unknown"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 3 {
-		if _, err := keys.Verify(gone, stranger, want, anybody, now); !errors.Is(err, foreign.ErrUnknownKey) {
+		if _, err := keys.Verify(gone, stranger, want, anybody, now); !errors.Is(err, jwtverify.ErrUnknownKey) {
 			t.Errorf("the stranger: %v", err)
 		}
 	}
-	parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+	parsed, err := jwtverify.Parse(sign(t, k, claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,8 +135,8 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 	defer server.Close()
 	ca := certificateOf(t, server)
 	var reported error
-	keys := foreign.NewKeySet(server.URL, config.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
-	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
+	keys := jwtverify.NewKeySet(server.URL, jwtverify.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
+	parsed, err := jwtverify.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +148,7 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 func FuzzParseKeySet(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if keys, _, err := foreign.ParseKeySet(b); err == nil {
+		if keys, _, err := jwtverify.ParseKeySet(b); err == nil {
 			for i := range keys.Keys {
 				if !keys.Keys[i].IsPublic() {
 					t.Errorf("accepted %s", b)
@@ -177,16 +176,16 @@ func TestAllWaitForTheNewKey(t *testing.T) {
 	}))
 	defer server.Close()
 	ca := certificateOf(t, server)
-	keys := foreign.NewKeySet("them", config.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{URL: server.URL, CAFile: ca}, func(error) {}, nobody)
 	verify := func() error {
-		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+		parsed, err := jwtverify.Parse(sign(t, k, claims(), nil))
 		if err != nil {
 			return err
 		}
 		_, err = keys.Verify(t.Context(), parsed, want, anybody, now)
 		return err
 	}
-	if err := verify(); !errors.Is(err, foreign.ErrUnknownKey) && !errors.Is(err, foreign.ErrKeysUnavailable) {
+	if err := verify(); !errors.Is(err, jwtverify.ErrUnknownKey) && !errors.Is(err, jwtverify.ErrKeysUnavailable) {
 		t.Errorf("before it is there: %v", err)
 	}
 	var all sync.WaitGroup

@@ -1,4 +1,4 @@
-package foreign
+package jwtverify
 
 import (
 	"encoding/base64"
@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/keywright/keywright/issuer/token"
 )
 
 // MaxBytes bounds a JWT, and maxHeader what its header takes of it.
@@ -86,7 +84,7 @@ func (u *Unverified) readHeader(encoded string) error {
 			return fmt.Errorf("the %s of its header is not a text", name)
 		}
 	}
-	if !slices.Contains(token.Algorithms(), u.alg) {
+	if !slices.Contains(Algorithms(), u.alg) {
 		return errors.New("it is not signed with an accepted algorithm")
 	}
 	return nil

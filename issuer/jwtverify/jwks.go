@@ -1,4 +1,4 @@
-package foreign
+package jwtverify
 
 import (
 	"crypto"
@@ -10,8 +10,6 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 	josejson "github.com/go-jose/go-jose/v4/json"
-
-	"github.com/keywright/keywright/issuer/token"
 )
 
 // ParseKeySet reads a JWKS (RFC 7517 section 5). A key that cannot be used is left out, as that section says, and does not take the others
@@ -62,9 +60,9 @@ func parseKey(member []byte) (key *jose.JSONWebKey, problem string) {
 	if !key.Valid() || !key.IsPublic() {
 		return nil, "it is not public"
 	}
-	if public, ok := key.Key.(*rsa.PublicKey); ok && (!token.Strong(public) || token.Factorable(public)) {
-		return nil, fmt.Sprintf("it is an RSA key that can be factored (ROCA), or not of %d to %d bits with an exponent of %d or more", token.MinRSABits,
-			token.MaxRSABits, token.MinRSAExponent)
+	if public, ok := key.Key.(*rsa.PublicKey); ok && (!Strong(public) || Factorable(public)) {
+		return nil, fmt.Sprintf("it is an RSA key that can be factored (ROCA), or not of %d to %d bits with an exponent of %d or more", MinRSABits,
+			MaxRSABits, MinRSAExponent)
 	}
 	return key, ""
 }

@@ -1,10 +1,9 @@
-package token
+package jwtverify
 
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"slices"
 
 	jose "github.com/go-jose/go-jose/v4"
 )
@@ -21,9 +20,6 @@ const (
 func Algorithms() []string {
 	return []string{string(jose.ES256), string(jose.ES384), string(jose.ES512), string(jose.RS256), string(jose.RS384), string(jose.RS512), string(jose.EdDSA)}
 }
-
-// Asymmetric tells whether alg is one of Algorithms.
-func Asymmetric(alg string) bool { return slices.Contains(Algorithms(), alg) }
 
 // Fits tells whether a key verifies signatures of one of Algorithms: a public one of its type, on its curve (RFC 7518 sections
 // 3.3 and 3.4, RFC 8037 section 3.1), and Strong if it is an RSA key.

@@ -1,4 +1,4 @@
-package foreign
+package jwtverify
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
-
-	"github.com/keywright/keywright/issuer/config"
 )
 
 const (
@@ -28,7 +26,7 @@ const (
 // KeySet is the public keys of another issuer: the last that could be read.
 type KeySet struct {
 	issuer string
-	source config.KeySource
+	source KeySource
 	report func(error)
 	// warn is told once of the keys of a set that are left out.
 	warn    func(leftOut []string)
@@ -55,7 +53,7 @@ type Asker struct {
 
 // NewKeySet returns a KeySet that has read nothing yet. report is told of every time it is read, nil or the error; warn of the keys that
 // are left out, when they are others than before.
-func NewKeySet(issuer string, source config.KeySource, report func(error), warn func(leftOut []string)) *KeySet {
+func NewKeySet(issuer string, source KeySource, report func(error), warn func(leftOut []string)) *KeySet {
 	askers, _ := lru.New[string, *rate.Limiter](maxAskers) // fails for sizes below 1 only
 	return &KeySet{issuer: issuer, source: source, report: report, warn: warn, askers: askers, strange: rate.NewLimiter(rate.Every(strangersAskAfter), 20)}
 }

@@ -1,15 +1,14 @@
-package foreign
+package jwtverify
 
 import (
 	"errors"
 	"fmt"
 
-	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/mount"
 )
 
 // CheckFiles reads the files that a source of keys names, and says all that is wrong with them. It asks nobody.
-func CheckFiles(source config.KeySource) error {
+func CheckFiles(source KeySource) error {
 	k := &KeySet{source: source}
 	var wrong []error
 	if source.File != "" {

@@ -1,4 +1,4 @@
-package foreign
+package jwtverify
 
 import (
 	"crypto"
@@ -11,8 +11,6 @@ import (
 	"math/big"
 
 	jose "github.com/go-jose/go-jose/v4"
-
-	"github.com/keywright/keywright/issuer/token"
 )
 
 // ErrUnknownKey is that the key of a JWT is not in the set.
@@ -61,7 +59,7 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 // verified checks a signature (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1) with a key that fits the algorithm: a JOSE
 // library would parse the token again.
 func (u *Unverified) verified(key any) bool {
-	if !token.Fits(u.alg, key) {
+	if !Fits(u.alg, key) {
 		return false
 	}
 	switch public := key.(type) {

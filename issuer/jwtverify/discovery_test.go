@@ -1,4 +1,4 @@
-package foreign_test
+package jwtverify_test
 
 import (
 	"encoding/json"
@@ -9,8 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/foreign"
+	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 // Keys are discovered at what the issuer itself says, and over HTTPS.
@@ -41,14 +40,14 @@ func TestDiscovery(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(map[string]string{"issuer": c.issuer, "jwks_uri": c.jwks})
 		})
 		var reported error
-		keys := foreign.NewKeySet(server.URL+path, config.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
-		parsed, err := foreign.Parse(sign(t, k, claims(), nil))
+		keys := jwtverify.NewKeySet(server.URL+path, jwtverify.KeySource{CAFile: ca}, func(err error) { reported = err }, nobody)
+		parsed, err := jwtverify.Parse(sign(t, k, claims(), nil))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = keys.Verify(t.Context(), parsed, want, anybody, now)
 		says := reported != nil && strings.Contains(reported.Error(), "its metadata ")
-		if (err == nil) != c.works || says == c.works || (!c.works && !errors.Is(err, foreign.ErrKeysUnavailable)) {
+		if (err == nil) != c.works || says == c.works || (!c.works && !errors.Is(err, jwtverify.ErrKeysUnavailable)) {
 			t.Errorf("%s: %v, reported %v", path, err, reported)
 		}
 	}
@@ -57,14 +56,14 @@ func TestDiscovery(t *testing.T) {
 // While the keys cannot be read, and were asked for just now, it is still the keys that are missing, and not a key that is unknown:
 // the answer is to come again.
 func TestKeysUnavailableIsSaidWithoutAskingAgain(t *testing.T) {
-	parsed, err := foreign.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
+	parsed, err := jwtverify.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	asked := 0
-	keys := foreign.NewKeySet("https://them.example.com", config.KeySource{File: filepath.Join(t.TempDir(), "none")}, func(error) { asked++ }, nobody)
+	keys := jwtverify.NewKeySet("https://them.example.com", jwtverify.KeySource{File: filepath.Join(t.TempDir(), "none")}, func(error) { asked++ }, nobody)
 	for range 10 {
-		if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, foreign.ErrKeysUnavailable) {
+		if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); !errors.Is(err, jwtverify.ErrKeysUnavailable) {
 			t.Errorf("after %d questions: %v", asked, err)
 		}
 	}

@@ -1,2 +1,0 @@
-// Package foreign checks JWTs that others signed: the assertions of clients, and tokens that are exchanged.
-package foreign
