@@ -155,6 +155,30 @@ func (o overtaken) Get(ctx context.Context, key client.ObjectKey, into client.Ob
 	return o.Reader.Get(ctx, key, into, opts...)
 }
 
+// While the keyring cannot be used, what stands in a ConfigMap may stand nowhere else: it is not deleted to make it writable, but for a revocation.
+func TestImmutableFileIsNotLostWithItsKeyring(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	target, keys := w.targets[0], []string{w.signs(), w.standby()}
+	frozen, _ := w.files.Projections.Get(w.name)
+	frozen.Frozen = true
+	w.files.Projections.Set(w.name, frozen)
+	cm := w.configMap(target)
+	cm.Immutable = new(true)
+	w.must(w.Update(t.Context(), cm))
+	w.reconcileFile(target)
+	if got := w.configMap(target); got == nil || got.UID != cm.UID {
+		t.Error("it was deleted")
+	}
+	frozen.Revoked = keys[:1]
+	w.files.Projections.Set(w.name, frozen)
+	w.reconcileFile(target)
+	if got := w.trusted(target); !slices.Equal(got, keys[1:]) {
+		t.Errorf("after a revocation it holds %v, want %v", got, keys[1:])
+	}
+}
+
 // A cache that does not show yet what this process created: creating again must take nothing away.
 func TestCreatedTwiceTakesNothingAway(t *testing.T) {
 	w := newWorld(t)

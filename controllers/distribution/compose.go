@@ -39,6 +39,8 @@ type composition struct {
 	entombed map[string]bool
 	// ended are the names whose trust ends here now, because the namespace is no longer selected.
 	ended []string
+	// frozen is set if a key set stands there that nothing else can make again.
+	frozen bool
 	// wake is when a file is to be taken away, zero for never.
 	wake time.Time
 }
@@ -106,6 +108,7 @@ func (c *composition) freeze(name string, p *desired.Projection, selected bool) 
 	was, recorded := c.was[name]
 	content, stands := c.found[name+contract.JWKSSuffix]
 	if stands {
+		c.frozen = true
 		clean, _ := issuerfiles.Without([]byte(content), p.Revoked)
 		c.data[name+contract.JWKSSuffix] = string(clean)
 	}

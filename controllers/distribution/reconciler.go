@@ -68,7 +68,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if namespace.DeletionTimestamp != nil && (cm == nil || cm.Immutable != nil && *cm.Immutable) {
+	if namespace.DeletionTimestamp != nil && (cm == nil || isImmutable(cm)) {
 		return ctrl.Result{}, nil // nothing can be created there any more; what stands can be updated
 	}
 	if another, err := r.another(ctx, cm); err != nil || another {
@@ -190,9 +190,15 @@ func (r *Reconciler) write(ctx context.Context, namespace string, cm *corev1.Con
 	case cm == nil:
 		err = r.create(ctx, namespace, want, annotation)
 		r.Metrics.wrote("create", err)
-	case cm.Immutable != nil && *cm.Immutable:
+	case isImmutable(cm) && want.frozen && maps.Equal(cm.Data, want.data):
+		return nil // what is right is not put at risk
+	case isImmutable(cm):
 		err = r.Client.Delete(ctx, cm, client.Preconditions{UID: &cm.UID, ResourceVersion: &cm.ResourceVersion})
 		r.Metrics.wrote("delete", err)
+		if err == nil { // at once: a key set that is frozen is nowhere else now
+			err = r.create(ctx, namespace, want, annotation)
+			r.Metrics.wrote("create", err)
+		}
 	default:
 		err = r.update(ctx, cm, want, annotation)
 		r.Metrics.wrote("update", err)
@@ -237,6 +243,8 @@ func (r *Reconciler) update(ctx context.Context, cm *corev1.ConfigMap, want comp
 	}
 	return nil
 }
+
+func isImmutable(cm *corev1.ConfigMap) bool { return cm.Immutable != nil && *cm.Immutable }
 
 func cloned(m map[string]string) map[string]string {
 	if m == nil {
