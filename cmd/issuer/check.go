@@ -78,5 +78,9 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 	if len(wrong) > 0 {
 		return "", errors.Join(wrong...)
 	}
-	return fmt.Sprintf("%d users, %s", users.Len(), summary), nil
+	known := fmt.Sprintf("%d users", users.Len())
+	if settings.Users.LDAP != nil {
+		known = "users from LDAP (not asked)"
+	}
+	return known + ", " + summary, nil
 }

@@ -45,15 +45,17 @@ func setting(name string) string {
 
 // newCollector returns the collector that the environment names, nil if it names none.
 func newCollector() (*collector, error) {
-	c := &collector{url: os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), headers: http.Header{}}
+	variable := "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	c := &collector{url: os.Getenv(variable), headers: http.Header{}}
 	if base := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); c.url == "" && base != "" {
+		variable = "OTEL_EXPORTER_OTLP_ENDPOINT"
 		c.url = strings.TrimSuffix(base, "/") + "/v1/traces"
 	}
 	if c.url == "" {
 		return nil, nil
 	}
 	if u, err := url.Parse(c.url); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, errors.New("OTEL_EXPORTER_OTLP_ENDPOINT is not an http or https URL")
+		return nil, fmt.Errorf("%s must be an http or https URL", variable)
 	}
 	if protocol := setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf, not %q", protocol)

@@ -26,10 +26,20 @@ func parse(flags *flag.FlagSet, args []string, out io.Writer, least, most int) (
 		return nil, err
 	}
 	if n := flags.NArg(); n < least || n > most {
-		return nil, fmt.Errorf("%s does not take %d arguments", flags.Name(), n)
+		want := fmt.Sprintf("%d arguments", most)
+		switch {
+		case least != most:
+			want = fmt.Sprintf("%d to %d arguments", least, most)
+		case most == 1:
+			want = "1 argument"
+		}
+		return nil, fmt.Errorf("%s takes %s, not %d", flags.Name(), want, n)
 	}
 	return flags.Args(), nil
 }
+
+// flushWithin is how long a collector of traces may take when the issuer stops.
+const flushWithin = 5 * time.Second
 
 func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	flags := flag.NewFlagSet("issuer serve", flag.ContinueOnError)
@@ -52,9 +62,12 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	err = s.Run(ctx)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
-	return errors.Join(err, flush(last))
+	if unsent := flush(last); unsent != nil {
+		err = errors.Join(err, fmt.Errorf("the last spans are not sent within %s, tokens are not affected: %w", flushWithin, unsent))
+	}
+	return err
 }
 
 // hash makes an entry of users.yaml for a name, or, without one, the hash alone.

@@ -75,8 +75,8 @@ func TestCommands(t *testing.T) {
 		{"serve --config " + broken, "kind: must be IssuerConfiguration"},
 		{"serve --config /nowhere", "no such file"},
 		{"serve --verbose", "flag provided but not defined"},
-		{"serve " + broken, "does not take 1 arguments"},
-		{"check-config", "does not take 0 arguments"},
+		{"serve " + broken, "takes 0 arguments, not 1"},
+		{"check-config", "takes 1 argument, not 0"},
 		{"check-config " + filepath.Join(filepath.Dir(broken), "none.yaml"), "no such file"},
 	} {
 		out, err := try(t, "", strings.Fields(c.args)...)

@@ -41,7 +41,7 @@ func (c *Config) check(f *document.Findings) {
 	if c.Users.LDAP != nil {
 		c.Users.LDAP.check(f)
 		if c.Users.File != "" {
-			f.Add("users", "come from one place: file or ldap")
+			f.Add("users", "must have either file or ldap")
 		}
 	}
 	checkLimit(f, "login.failuresPerUser", c.Login.FailuresPerUser)

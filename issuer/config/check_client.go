@@ -64,13 +64,13 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 		}
 	}
 	if ways != 1 {
-		f.Add(at, "needs one of public: true, a secretSHA256, and publicKeys")
+		f.Add(at, "needs exactly one of public: true, secretSHA256 and publicKeys")
 	}
 	if digest, err := hex.DecodeString(client.SecretSHA256); err != nil || (len(digest) != 32) != (client.SecretSHA256 == "") {
 		f.Add(at+".secretSHA256", "must be 64 hex digits: make a secret with `issuer new-secret`")
 	}
 	if a := client.AssertionAudience; a != "" && (a != AudienceIssuer && a != AudienceTokenEndpoint || len(client.PublicKeys) == 0) {
-		f.Add(at+".assertionAudience", "is %s or %s, and needs publicKeys", AudienceIssuer, AudienceTokenEndpoint)
+		f.Add(at+".assertionAudience", "must be %s or %s, with publicKeys set", AudienceIssuer, AudienceTokenEndpoint)
 	}
 	seen := map[string]bool{}
 	for j := range client.PublicKeys {
@@ -82,7 +82,7 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of %d to %d bits, with an exponent of %d or more, and not one that can be factored (ROCA)",
 				jwtverify.MinRSABits, jwtverify.MaxRSABits, jwtverify.MinRSAExponent)
 		} else if key.Valid() && (!jwtverify.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
-			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that is one for its type and curve, and use sig or none", jwtverify.Algorithms())
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that fits its type and curve, and use: sig or no use", jwtverify.Algorithms())
 		}
 		seen[key.KeyID] = true
 	}
@@ -96,7 +96,7 @@ func checkClaims(f *document.Findings, field string, claims Claims) {
 		case token.Reserved(claim):
 			f.Add(field+"."+claim, "is reserved")
 		case token.NeverLeaves(claim) || token.NeverLeaves(attribute):
-			f.Add(field+"."+claim, "must never leave: tokens are signed, not hidden")
+			f.Add(field+"."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		}
 	}
 }

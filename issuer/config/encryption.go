@@ -56,7 +56,7 @@ func (c *Client) checkEncryption(at string, encrypted []Encryption, f *document.
 	checkEncryptionKey(f, at+".encryptionKey", c.EncryptionKey)
 	for i := range encrypted {
 		if slices.Contains(c.Audiences, encrypted[i].Audience) {
-			f.Add(at+".encryptionKey", "a token is encrypted once, and token.encryption has a key of the audience %q", encrypted[i].Audience)
+			f.Add(at+".encryptionKey", "conflicts with token.encryption, which has a key for audience %q: remove one", encrypted[i].Audience)
 		}
 	}
 }

@@ -42,8 +42,11 @@ type Mapped struct {
 // Map evaluates the expressions. The error says which has no value, or that the token is not allowed.
 func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 	if t.allow != nil {
-		if allowed, err := t.allow.Evaluate(claims); err != nil || allowed != true {
-			return nil, fmt.Errorf("allow of %s does not allow it", t.Name)
+		switch allowed, err := t.allow.Evaluate(claims); {
+		case err != nil:
+			return nil, fmt.Errorf("tokenExchange %s: allow has no value for this token: %w", t.Name, err)
+		case allowed != true:
+			return nil, fmt.Errorf("tokenExchange %s: allow is false for this token", t.Name)
 		}
 	}
 	m := &Mapped{Claims: make(map[string]any, len(t.claims))}
@@ -102,10 +105,10 @@ func (c *Config) checkExchange(f *document.Findings) {
 		t := &c.TokenExchange[i]
 		at := fmt.Sprintf("tokenExchange[%d]", i)
 		if !issuerName.MatchString(t.Name) || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Name == t.Name }) {
-			f.Add(at+".name", "must be 1 to 128 visible ASCII characters without a colon, and no other's")
+			f.Add(at+".name", "must be 1 to 128 visible ASCII characters without a colon, and unique")
 		}
 		if t.Name+":" == token.ClientPrefix {
-			f.Add(at+".name", "is that of clients")
+			f.Add(at+".name", "must not be client: the subjects of clients begin with it")
 		}
 		switch discovered := t.Keys.File == "" && t.Keys.URL == ""; {
 		case discovered && !isHTTPS(t.Issuer):
@@ -113,10 +116,10 @@ func (c *Config) checkExchange(f *document.Findings) {
 		case !isStringOrURI(t.Issuer):
 			f.Add(at+".issuer", "must be a text of 1 to 512 bytes, and a URI without a user if it has a colon (RFC 7519 section 4.1.1)")
 		case t.Issuer == c.Issuer || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Issuer == t.Issuer }):
-			f.Add(at+".issuer", "must not be that of this issuer or of another")
+			f.Add(at+".issuer", "must differ from issuer and from every other tokenExchange[].issuer")
 		}
 		if t.Keys.URL != "" && (!isHTTPS(t.Keys.URL) || t.Keys.File != "") {
-			f.Add(at+".keys", "must be a file or an https URL without a user")
+			f.Add(at+".keys", "must have either file or url, and url must be https without a user")
 		}
 		if t.Keys.TokenFile != "" && t.Keys.URL == "" {
 			f.Add(at+".keys.tokenFile", "needs url: with discovery the token would go to whatever server jwks_uri names")
@@ -143,8 +146,12 @@ func (t *TrustedIssuer) compile(at string, f *document.Findings) {
 	t.claims = make(map[string]*mapping.Expression, len(t.Claims))
 	for claim, text := range t.Claims {
 		switch {
-		case token.Reserved(claim) || token.NeverLeaves(claim) || claim == "" || text == "":
-			f.Add(at+".claims."+claim, "is reserved, must never leave, or has no expression")
+		case claim == "" || text == "":
+			f.Add(at+".claims."+claim, "has no expression")
+		case token.Reserved(claim):
+			f.Add(at+".claims."+claim, "is reserved for the issuer")
+		case token.NeverLeaves(claim):
+			f.Add(at+".claims."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		default:
 			t.claims[claim] = compile(".claims."+claim, text, "")
 		}

@@ -89,8 +89,11 @@ func (l *LDAP) check(f *document.Findings) {
 	if u, err := url.Parse(l.URL); err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "ldaps" && u.Scheme != "ldap") || (u.Scheme == "ldaps") == l.StartTLS {
 		f.Add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true, and without a user: passwords travel over TLS only")
 	}
-	if l.BindDN == "" || l.BindPasswordFile == "" {
-		f.Add(at+"bindDN", "and bindPasswordFile must be set: the account that searches")
+	if l.BindDN == "" {
+		f.Add(at+"bindDN", "must be set: the issuer searches with this account")
+	}
+	if l.BindPasswordFile == "" {
+		f.Add(at+"bindPasswordFile", "must be set: the issuer searches with this account")
 	}
 	if t := time.Duration(l.Timeout); t < time.Millisecond || t > time.Minute {
 		f.Add(at+"timeout", "must be between 1ms and 1m")
@@ -108,8 +111,16 @@ func (l *LDAP) check(f *document.Findings) {
 		f.Add(at+"groups", "needs both baseDN and a filter that compares an attribute with {dn}, like (member={dn})")
 	}
 	for name, attribute := range l.Users.Attributes {
-		if token.NeverLeaves(name) || token.NeverLeaves(attribute.Name) || token.Reserved(name) || name == "groups" || name == "" || attribute.Name == "" {
-			f.Add(at+"users.attributes."+name, "is reserved, or must never leave")
+		at := at + "users.attributes." + name
+		switch {
+		case name == "" || attribute.Name == "":
+			f.Add(at, "has no attribute")
+		case name == "groups":
+			f.Add(at, "is set by users.ldap.groups")
+		case token.Reserved(name):
+			f.Add(at, "is reserved for the issuer")
+		case token.NeverLeaves(name) || token.NeverLeaves(attribute.Name):
+			f.Add(at, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (r *Reader) hear(signingKey string) error {
 		list, err = issuerfiles.DecodeRevoked(content)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", file, err, mount.ErrTaken)
+		return mount.Taken(fmt.Errorf("%s: the revocations in it are unknown, signing goes on: %w", file, err))
 	}
 	r.add(list.KeyIDs)
 	return nil
@@ -150,15 +150,13 @@ func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 		r.add(list.KeyIDs)
 	}
 	if problem := r.hear(r.last.SigningKey); problem != nil {
-		err = fmt.Errorf("%w; %s", err, problem.Error()) // not ErrTaken: nothing takes the place of the last one
+		err = fmt.Errorf("%w; %s", err, problem.Error()) // not taken: nothing takes the place of the last one
 	}
 	if slices.Contains(r.revoked, kid) {
-		r.last = r.last.without(r.revoked).stop("key " + kid + " is revoked")
-		return r.last, fmt.Errorf("%w: %w", err, mount.ErrTaken)
+		return r.stop(r.last.without(r.revoked), "key "+kid+" is revoked", err)
 	}
 	if r.hasLeft(r.last) {
-		r.last = r.last.stop("key " + kid + " has left the key set that services read")
-		return r.last, fmt.Errorf("%w: %w", err, mount.ErrTaken)
+		return r.stop(r.last, "key "+kid+" has left the key set that services read", err)
 	}
 	if data == nil {
 		return nil, err
@@ -171,8 +169,13 @@ func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 	if len(active) > 0 && !other && (unreadable != nil || publishes(kid)) {
 		return nil, err
 	}
-	r.last = r.last.stop("the files cannot be read, and do not hold key " + kid + " any more")
-	return r.last, fmt.Errorf("%w: %w", err, mount.ErrTaken)
+	return r.stop(r.last, "the files cannot be read, and do not hold key "+kid+" any more", err)
+}
+
+// stop lets nothing sign any more, though the files that came cannot be read whole.
+func (r *Reader) stop(last *Snapshot, reason string, err error) (*Snapshot, error) {
+	r.last = last.stop(reason)
+	return r.last, mount.Taken(fmt.Errorf("signing stops: %s: %w", reason, err))
 }
 
 // Load reads what is mounted once.

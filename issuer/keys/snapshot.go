@@ -88,7 +88,7 @@ func Parse(files issuerfiles.Files, revoked []string) (*Snapshot, error) {
 	kid := issuerfiles.KeyID(files.Active)
 	switch {
 	case len(files.Active) == 0:
-		return s.stop("the SigningKey starts, drains or is deleted"), nil
+		return s.stop("the Secret has no active.jwk: the SigningKey starts, drains or is deleted, or its key was revoked. Its condition Ready says which"), nil
 	case slices.Contains(revoked, kid):
 		return s.stop("key " + kid + " is revoked"), nil
 	}

@@ -36,7 +36,7 @@ const (
 )
 
 // errHash is what is said of every text that is not a hash: it must not quote it.
-var errHash = errors.New("not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>, nor a bcrypt hash: " +
+var errHash = errors.New("is not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>, nor a bcrypt hash: " +
 	"make one with `issuer hash`")
 
 // ParseHash reads an argon2id hash in the PHC string format, or a bcrypt hash ($2a$, $2b$ or $2y$). Memory is at most 256
@@ -66,8 +66,7 @@ func ParseHash(text string) (Hash, error) {
 	if h.passes < 1 || h.passes > maxPasses || h.parallelism < 1 || h.parallelism > maxParallelism ||
 		h.memory < 8*uint32(h.parallelism) || h.memory > maxMemory ||
 		len(h.salt) < 8 || len(h.salt) > 64 || len(h.key) < 16 || len(h.key) > maxKey {
-		return h, errors.New("the parameters of the argon2id hash are out of bounds: memory is at most 262144 KiB, with 1 to 10 passes, " +
-			"1 to 16 lanes, 8 to 64 bytes of salt and 16 to 64 of key")
+		return h, errors.New("has argon2id parameters out of bounds: m at most 262144, t 1 to 10, p 1 to 16, salt 8 to 64 bytes, key 16 to 64 bytes")
 	}
 	return h, nil
 }
@@ -78,7 +77,7 @@ func parseBcrypt(text string) (Hash, error) {
 		return Hash{}, errHash
 	}
 	if cost < bcrypt.DefaultCost || cost > maxBcryptCost {
-		return Hash{}, fmt.Errorf("the cost of the bcrypt hash is out of bounds: it must be between %d and %d", bcrypt.DefaultCost, maxBcryptCost)
+		return Hash{}, fmt.Errorf("has a bcrypt cost that is not between %d and %d", bcrypt.DefaultCost, maxBcryptCost)
 	}
 	return Hash{bcrypt: text}, nil
 }

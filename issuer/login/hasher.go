@@ -102,12 +102,12 @@ func (h *Hasher) ask(hash Hash, password string) (bool, error) {
 	}
 	w, err := startWorker()
 	if err != nil {
-		return false, fmt.Errorf("%w: start a process that hashes passwords: %w", ErrDown, err)
+		return false, fmt.Errorf("%w: start a hash worker: %w", ErrDown, err)
 	}
 	matches, err := w.ask(hash, password)
 	if err != nil {
 		w.close()
-		return false, fmt.Errorf("%w: a process that hashes passwords: %w", ErrDown, err)
+		return false, fmt.Errorf("%w: a hash worker fails: %w", ErrDown, err)
 	}
 	h.put(w)
 	return matches, nil

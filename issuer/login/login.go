@@ -13,8 +13,8 @@ var (
 	ErrDenied = errors.New("denied")
 	// ErrBusy is that too many passwords are being checked.
 	ErrBusy = errors.New("busy")
-	// ErrDown is that the users cannot be asked for now.
-	ErrDown = errors.New("the user directory is down")
+	// ErrDown is that nobody can tell now whether the password is right.
+	ErrDown = errors.New("the password cannot be checked")
 )
 
 // Denied is an ErrDenied with the reason of it.

@@ -114,7 +114,7 @@ func (u *entry) check(at string, f *document.Findings) {
 		f.Add(at+".subject", "must have 1 to 255 bytes of printable text, and not begin with %s", token.ClientPrefix)
 	}
 	if u.hash, err = ParseHash(u.PasswordHash); err != nil {
-		f.Add(at+".passwordHash", "is %v", err)
+		f.Add(at+".passwordHash", "%v", err)
 	}
 	for claim := range u.Claims {
 		if token.Reserved(claim) {
@@ -122,7 +122,7 @@ func (u *entry) check(at string, f *document.Findings) {
 		}
 	}
 	if name, ok := token.Hidden(map[string]any(u.Claims)); ok {
-		f.Add(at+".claims", "%s must never leave: tokens are signed, not hidden", name)
+		f.Add(at+".claims", "%s has a name like that of a secret, which no token may hold: whoever has a token reads it", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {
 		f.Add(at+".scopes", "not all are scopes (RFC 6749 section 3.3)")

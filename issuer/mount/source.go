@@ -30,8 +30,17 @@ type Source[T any] struct {
 // may have failed, and what was loaded if its bytes have changed. Checking all users costs too much to do it all the time.
 const lookAgainEvery = 10 * time.Second
 
-// ErrTaken is wrapped by the error of a load whose value takes the place of the last good one all the same.
-var ErrTaken = errors.New("it takes effect as far as it can be read")
+// ErrTaken is what the error of a load is whose value takes the place of the last good one all the same.
+var ErrTaken = errors.New("taken")
+
+// Taken makes an error one that is ErrTaken. Its text stays as it is.
+func Taken(err error) error { return taken{err} }
+
+type taken struct{ error }
+
+func (t taken) Unwrap() error { return t.error }
+
+func (t taken) Is(target error) bool { return target == ErrTaken }
 
 // New returns a source that has loaded nothing yet. load reads and checks the files at paths. report is told of every
 // load that succeeded, with nil, and of every new problem, once.

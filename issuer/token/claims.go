@@ -61,7 +61,7 @@ func (c *Claims) Marshal() ([]byte, error) {
 		return nil, fmt.Errorf("the claims are nested deeper than %d levels: no verifier would accept the token", MaxDepth)
 	}
 	if name, ok := Hidden(c.Extra); ok {
-		return nil, fmt.Errorf("the claim %q must never leave", name)
+		return nil, fmt.Errorf("the claim %q has a name like that of a secret, which no token may hold", name)
 	}
 	extra := maps.Clone(c.Extra)
 	maps.DeleteFunc(extra, func(claim string, _ any) bool { return Reserved(claim) })
