@@ -13,6 +13,7 @@ import (
 	"github.com/rs/cors"
 
 	"github.com/keywright/keywright/issuer/jwtverify"
+	"github.com/keywright/keywright/issuer/oauth2"
 )
 
 // maxAge is how long a reader of the documents may go on with what it has. A key is published for longer before it signs.
@@ -22,7 +23,7 @@ const maxAge = "public, max-age=30"
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	key, ok := s.keys.Get()
 	if !ok {
-		unavailable("there are no keys yet", 5).write(w)
+		oauth2.Unavailable("there are no keys yet", 5).Write(w)
 		return
 	}
 	serveDocument(w, r, "application/jwk-set+json", key.ETag, key.JWKS)
@@ -73,7 +74,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	settings, _ := s.config.Get()
 	key, ok := s.keys.Get()
 	if !ok {
-		unavailable("there are no keys yet", 5).write(w)
+		oauth2.Unavailable("there are no keys yet", 5).Write(w)
 		return
 	}
 	m := metadata{
@@ -86,7 +87,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
-		serverError("the metadata could not be made", "").write(w)
+		oauth2.ServerError("the metadata could not be made", "").Write(w)
 		return
 	}
 	digest := sha256.Sum256(body)
@@ -103,7 +104,7 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 	path := strings.TrimSuffix(u.Path, "/")
 	mux := http.NewServeMux()
 	scripts := s.crossOrigin()
-	mux.Handle("POST "+path+"/token", scripts.Handler(http.HandlerFunc(s.serveToken)))
+	mux.Handle("POST "+path+"/token", scripts.Handler(s.tokens))
 	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(options("POST, OPTIONS")))
 	anybody := cors.New(cors.Options{AllowedOrigins: []string{"*"}, AllowedMethods: []string{http.MethodGet}, AllowedHeaders: []string{"*"}, MaxAge: 600})
 	for document, serve := range map[string]http.HandlerFunc{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/oauth2"
 )
 
 // The token requests at a time: those whose body is being read, logins, and all others. Each holds some 80 KB until it is answered, and
@@ -46,35 +47,30 @@ func newPlaces() *places {
 	}
 }
 
-// tooMany tells who comes when too many are there already to come again.
-func tooMany() *refusal { return unavailable("too many requests at once", 1) }
-
-// read reads a token request, if there is a place for one more body.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, remote netip.Addr) (*tokenRequest, *refusal) {
-	leave, ok := s.places.connections.Take(r.RemoteAddr)
+// Read takes the places of a body that is read: of its connection and of its network.
+func (p *places) Read(r *http.Request, remote netip.Addr) (leave func(), ok bool) {
+	leaveConnection, ok := p.connections.Take(r.RemoteAddr)
 	if !ok {
-		return nil, tooMany()
+		return nil, false
 	}
-	defer leave()
-	leaveNetwork, ok := s.places.reading.Take(limit.NetworkOf(remote))
+	leaveNetwork, ok := p.reading.Take(limit.NetworkOf(remote))
 	if !ok {
-		return nil, tooMany()
+		leaveConnection()
+		return nil, false
 	}
-	defer leaveNetwork()
-	return readRequest(w, r)
+	return func() {
+		leaveNetwork()
+		leaveConnection()
+	}, true
 }
 
-// admit takes a place for what a request asks for.
-func (s *Server) admit(grant string, remote netip.Addr) (leave func(), refused *refusal) {
-	kind := s.places.others
+// Answer takes a place of the kind of a grant type.
+func (p *places) Answer(grant string, remote netip.Addr) (leave func(), ok bool) {
+	kind := p.others
 	if grant == config.Password {
-		kind = s.places.logins
+		kind = p.logins
 	}
-	leave, ok := kind.Take(limit.NetworkOf(remote))
-	if !ok {
-		return nil, tooMany()
-	}
-	return leave, nil
+	return kind.Take(limit.NetworkOf(remote))
 }
 
 // remote is who sent a request. What a trusted proxy says and nobody understands is counted, and logged once.
@@ -103,14 +99,14 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 				what = err.Error()
 			}
 			s.log.Error("A request panicked", "panic", what, "stack", string(debug.Stack()))
-			s.refuse(w, serverError("the request could not be answered", ""))
+			s.refuse(w, oauth2.ServerError("the request could not be answered", ""))
 		}()
 		next.ServeHTTP(w, r)
 	})
 }
 
 // refuse answers, and counts, what has not become a token request.
-func (s *Server) refuse(w http.ResponseWriter, refused *refusal) {
-	s.metrics.requests.WithLabelValues(otherGrant, refused.code).Inc()
-	refused.write(w)
+func (s *Server) refuse(w http.ResponseWriter, refused *oauth2.Refusal) {
+	s.metrics.requests.WithLabelValues(oauth2.OtherGrant, refused.Code).Inc()
+	refused.Write(w)
 }

@@ -28,34 +28,34 @@ func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handl
 
 // Requests of one kind take no place of another kind, and one network takes no more than its share.
 func TestPlaces(t *testing.T) {
-	s := &Server{places: newPlaces()}
+	p := newPlaces()
 	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	var leave []func()
 	for range maxLoginsPerNetwork {
-		left, refused := s.admit(config.Password, one)
-		if refused != nil {
-			t.Fatal(refused)
+		left, ok := p.Answer(config.Password, one)
+		if !ok {
+			t.Fatal("too few logins of a network")
 		}
 		leave = append(leave, left)
 	}
-	if _, refused := s.admit(config.Password, one); refused == nil || refused.status != http.StatusServiceUnavailable || refused.retryAfter == 0 {
-		t.Errorf("one more login of a network with too many: %v", refused)
+	if _, ok := p.Answer(config.Password, one); ok {
+		t.Error("one more login of a network with too many has a place")
 	}
 	for what, c := range map[string]struct {
 		grant string
 		from  netip.Addr
 	}{"another network": {config.Password, other}, "another grant": {config.ClientCredentials, one}} {
-		left, refused := s.admit(c.grant, c.from)
-		if refused != nil {
-			t.Fatalf("%s: %v", what, refused)
+		left, ok := p.Answer(c.grant, c.from)
+		if !ok {
+			t.Fatalf("%s has no place", what)
 		}
 		left()
 	}
 	for _, left := range leave {
 		left()
 	}
-	if left, refused := s.admit(config.Password, one); refused != nil {
-		t.Errorf("afterwards: %v", refused)
+	if left, ok := p.Answer(config.Password, one); !ok {
+		t.Error("afterwards there is no place")
 	} else {
 		left()
 	}

@@ -21,10 +21,10 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/keys"
-	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/oauth2"
 )
 
 const (
@@ -54,7 +54,6 @@ type Options struct {
 type Server struct {
 	now     func() time.Time
 	log     *slog.Logger
-	audit   audit
 	tracer  trace.TracerProvider
 	metrics *metrics
 
@@ -63,12 +62,7 @@ type Server struct {
 	users       *mount.Source[*login.Users]
 	certificate *mount.Source[*tls.Certificate]
 
-	directory login.Directory
-	failures  *limit.Failures
-	// clientFailures are those of client secrets.
-	clientFailures *limit.Failures
-	places         *places
-	replays        *jwtverify.Replays
+	tokens *oauth2.Endpoint
 	// trusted has the keys of the trusted issuers, by name.
 	trusted map[string]*jwtverify.KeySet
 
@@ -86,16 +80,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		now: o.Now, log: o.Log, audit: audit{out: o.Audit, log: o.Log}, tracer: o.Tracer, metrics: newMetrics(), replays: jwtverify.NewReplays(), places: newPlaces(),
+		now: o.Now, log: o.Log, tracer: o.Tracer, metrics: newMetrics(),
 	}
 	s.follow(o.ConfigFile, settings)
-	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork
-	each, all := limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)}, limit.Rate{Burst: perNetwork.Burst, Every: time.Duration(perNetwork.Every)}
-	s.failures, s.clientFailures = limit.NewFailures(each, all), limit.NewFailures(each, all)
-	s.directory = login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
-	if settings.Users.LDAP != nil {
-		s.directory = ldap.New(settings.Users.LDAP)
-	}
 	s.trusted = map[string]*jwtverify.KeySet{}
 	for i := range settings.TokenExchange {
 		issuer := &settings.TokenExchange[i]
@@ -103,6 +90,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 			s.log.Warn("Keys of a trusted issuer are left out: tokens that they signed are refused", "tokenExchange", issuer.Name, "keys", leftOut)
 		})
 	}
+	s.tokens = oauth2.New(oauth2.Options{
+		Now: o.Now, Log: o.Log, Audit: o.Audit, Config: s.config.Get, Keys: s.keys.Get, Directory: s.directory(settings, o), Trusted: s.trusted,
+		Places: newPlaces(), Remote: s.remote, Answered: s.metrics.answered,
+	}, settings.Login)
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
 	}
@@ -118,6 +109,14 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("server.metricsAddress: %w", err)
 	}
 	return s, nil
+}
+
+// directory is where the users are.
+func (s *Server) directory(settings *config.Config, o Options) login.Directory {
+	if settings.Users.LDAP != nil {
+		return ldap.New(settings.Users.LDAP)
+	}
+	return login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
 }
 
 // Addresses are where the server listens: HTTPS, and the plaintext one for metrics and probes.

@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"context"
@@ -40,27 +40,27 @@ type issued struct {
 	Scope      string `json:"scope,omitempty"`
 }
 
-// serveToken is the token endpoint (RFC 6749 section 3.2). What it answers is in the audit log before anybody has it.
-func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
-	began := s.now()
-	settings, _ := s.config.Get()
-	e := event{Time: began, Level: "INFO", Message: "Token request", Grant: otherGrant, Remote: s.remote(r, &settings.Server)}
+// ServeHTTP is the token endpoint (RFC 6749 section 3.2). What it answers is in the audit log before anybody has it.
+func (s *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := s.Now()
+	settings, _ := s.Config()
+	e := event{Time: began, Level: "INFO", Message: "Token request", Grant: OtherGrant, Remote: s.Remote(r, &settings.Server)}
 	answer, refused := s.answer(w, r, settings, &e)
 	if refused != nil {
-		e.Result, e.Reason = refused.code, refused.why()
+		e.Result, e.Reason = refused.Code, refused.why()
 	} else {
-		e.Result = issuedResult
+		e.Result = IssuedResult
 	}
-	s.metrics.answered(e.Grant, e.Result, s.now().Sub(began))
+	s.Answered(e.Grant, e.Result, s.Now().Sub(began))
 	s.audit.write(r.Context(), &e)
 	if refused != nil {
-		refused.write(w)
+		refused.Write(w)
 		return
 	}
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config.Config, e *event) (*issued, *refusal) {
+func (s *Endpoint) answer(w http.ResponseWriter, r *http.Request, settings *config.Config, e *event) (*issued, *Refusal) {
 	req, refused := s.read(w, r, e.Remote)
 	if refused != nil {
 		return nil, refused
@@ -84,9 +84,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 	if !slices.Contains(client.GrantTypes, req.grant) {
 		return nil, badRequest("unauthorized_client", "this client may not use this grant type")
 	}
-	key, ok := s.keys.Get()
+	key, ok := s.Keys()
 	if !ok || !key.Signs() {
-		return nil, unavailable("there is no key to sign with", 30)
+		return nil, Unavailable("there is no key to sign with", 30)
 	}
 	g := &grant{
 		client: client, subject: token.ClientPrefix + client.ID, scopes: client.Scopes,
@@ -112,7 +112,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, settings *config
 }
 
 // identify decides who the token is about.
-func (s *Server) identify(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
+func (s *Endpoint) identify(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *Refusal {
 	switch req.grant {
 	case config.Password:
 		return s.logIn(ctx, settings, req, g, e)
@@ -123,7 +123,7 @@ func (s *Server) identify(ctx context.Context, settings *config.Config, req *tok
 }
 
 // narrowAudience leaves the audiences that are asked for (RFC 8707 section 2). Each must be one of the client's.
-func (g *grant) narrowAudience(req *tokenRequest) *refusal {
+func (g *grant) narrowAudience(req *tokenRequest) *Refusal {
 	g.audiences = g.client.Audiences
 	wanted := slices.Concat(req.resources, req.audiences)
 	if len(wanted) == 0 {
@@ -144,7 +144,7 @@ func (g *grant) narrowAudience(req *tokenRequest) *refusal {
 }
 
 // encryptFor finds the key of the client, or of the one audience that can read the token.
-func (g *grant) encryptFor(settings *config.Config) *refusal {
+func (g *grant) encryptFor(settings *config.Config) *Refusal {
 	for _, audience := range g.audiences {
 		g.reader = settings.EncryptionKey(g.client, audience)
 		if g.reader != nil && g.client.EncryptionKey == nil && len(g.audiences) > 1 {
@@ -156,7 +156,7 @@ func (g *grant) encryptFor(settings *config.Config) *refusal {
 
 // narrowScope leaves the scopes that are asked for (RFC 6749 section 3.3). Each must be one that client and user may have. OpenID clients
 // always ask for openid: it is ignored, since there is no ID token, unless it is a scope of the client.
-func (g *grant) narrowScope(req *tokenRequest) *refusal {
+func (g *grant) narrowScope(req *tokenRequest) *Refusal {
 	req.scopes = slices.DeleteFunc(req.scopes, func(scope string) bool { return scope == "openid" && !slices.Contains(g.scopes, scope) })
 	for _, scope := range req.scopes {
 		if !slices.Contains(g.scopes, scope) {
@@ -170,10 +170,10 @@ func (g *grant) narrowScope(req *tokenRequest) *refusal {
 }
 
 // sign makes the token with one snapshot of the key. It never lives longer than the key's policy allows.
-func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *event) (*issued, *refusal) {
+func (s *Endpoint) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *event) (*issued, *Refusal) {
 	claims := token.Claims{
 		Issuer: settings.Issuer, Subject: g.subject, Audience: g.audiences, ClientID: g.client.ID, Scopes: g.scopes,
-		ID: rand.Text(), IssuedAt: s.now(), Lifetime: g.lifetime, Extra: g.claims,
+		ID: rand.Text(), IssuedAt: s.Now(), Lifetime: g.lifetime, Extra: g.claims,
 	}
 	if !g.notAfter.IsZero() {
 		claims.Lifetime = min(claims.Lifetime, g.notAfter.Sub(claims.IssuedAt))
@@ -185,11 +185,11 @@ func (s *Server) sign(settings *config.Config, key *keys.Snapshot, g *grant, e *
 	var tooLarge *token.TooLargeError
 	switch {
 	case errors.As(err, &tooLarge):
-		s.log.Error("A token would be too large", "client", g.client.ID, "subject", g.subject, "error", err.Error())
-		return nil, serverError(tooLarge.Error(), "")
+		s.Log.Error("A token would be too large", "client", g.client.ID, "subject", g.subject, "error", err.Error())
+		return nil, ServerError(tooLarge.Error(), "")
 	case err != nil:
-		s.log.Error("A token could not be made", "client", g.client.ID, "subject", g.subject, "error", err.Error())
-		return nil, serverError("the token could not be made", "")
+		s.Log.Error("A token could not be made", "client", g.client.ID, "subject", g.subject, "error", err.Error())
+		return nil, ServerError("the token could not be made", "")
 	}
 	e.Subject, e.ID, e.KeyID = g.subject, claims.ID, key.KeyID
 	return &issued{

@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"context"
@@ -12,31 +12,31 @@ import (
 )
 
 // logIn is the password grant (RFC 6749 section 4.3).
-func (s *Server) logIn(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
+func (s *Endpoint) logIn(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *Refusal {
 	if login.TooLong(req.username, req.password) {
 		return invalidRequest("username or password is too long")
 	}
-	if wait := s.failures.Wait(s.now(), req.username, e.Remote); wait > 0 {
+	if wait := s.failures.Wait(s.Now(), req.username, e.Remote); wait > 0 {
 		return tooManyFailures(wait)
 	}
-	user, err := s.directory.Authenticate(ctx, req.username, req.password)
+	user, err := s.Directory.Authenticate(ctx, req.username, req.password)
 	var denied *login.Denied
 	switch {
 	case errors.As(err, &denied):
-		s.failures.Failed(s.now(), req.username, e.Remote)
+		s.failures.Failed(s.Now(), req.username, e.Remote)
 		e.Subject = denied.Subject
 		return invalidGrant("the user name or the password is wrong", denied.Reason)
 	case err != nil && ctx.Err() != nil: // it has taken our time all the same
-		s.failures.Failed(s.now(), req.username, e.Remote)
-		return unavailable("the client went away before the answer", 1)
+		s.failures.Failed(s.Now(), req.username, e.Remote)
+		return Unavailable("the client went away before the answer", 1)
 	case errors.Is(err, login.ErrBusy):
-		return unavailable("too many logins at once", 1)
+		return Unavailable("too many logins at once", 1)
 	case err != nil:
-		s.log.Error("The directory could not be asked about a login", "error", err.Error())
-		return unavailable("the users cannot be asked for now", 30)
+		s.Log.Error("The directory could not be asked about a login", "error", err.Error())
+		return Unavailable("the users cannot be asked for now", 30)
 	}
 	if name := settings.Foreign(user.Subject); name != "" {
-		s.log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
+		s.Log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
 		return invalidGrant("the user name or the password is wrong", "its subject is one of tokenExchange "+name)
 	}
 	g.subject, g.claims = user.Subject, mapped(user.Attributes, g.client.Claims)

@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type subjectToken struct {
 	actor, actorType string
 }
 
-func (t *subjectToken) check() *refusal {
+func (t *subjectToken) check() *Refusal {
 	switch {
 	case t.token == "" || t.kind == "":
 		return invalidRequest("subject_token and subject_token_type are needed")
@@ -45,7 +45,7 @@ func (t *subjectToken) check() *refusal {
 
 // exchange is token exchange (RFC 8693). What is wrong with the subject token is invalid_request (section 2.2.2). The new
 // token never outlives it.
-func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
+func (s *Endpoint) exchange(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *Refusal {
 	if refused := req.subject.check(); refused != nil {
 		return refused
 	}
@@ -57,11 +57,11 @@ func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tok
 	if !ok {
 		return refuseSubject("the subject token is of an issuer that this client may not use")
 	}
-	subject, err := s.trusted[trusted.Name].Verify(ctx, unverified, jwtverify.Expected{
+	subject, err := s.Trusted[trusted.Name].Verify(ctx, unverified, jwtverify.Expected{
 		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
-	}, askerOf(g.client, e.Remote), s.now())
+	}, askerOf(g.client, e.Remote), s.Now())
 	if errors.Is(err, jwtverify.ErrKeysUnavailable) {
-		return unavailable("the keys of the subject token's issuer cannot be read", 10)
+		return Unavailable("the keys of the subject token's issuer cannot be read", 10)
 	}
 	if err != nil {
 		return refuseSubject("the subject token is refused: " + err.Error())
@@ -82,6 +82,6 @@ func askerOf(client *config.Client, remote netip.Addr) jwtverify.Asker {
 	return jwtverify.Asker{Name: client.ID, Known: true}
 }
 
-func refuseSubject(reason string) *refusal {
-	return &refusal{status: http.StatusBadRequest, code: "invalid_request", description: "the subject token is not accepted", reason: reason}
+func refuseSubject(reason string) *Refusal {
+	return &Refusal{status: http.StatusBadRequest, Code: "invalid_request", description: "the subject token is not accepted", reason: reason}
 }

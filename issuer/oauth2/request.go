@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ type tokenRequest struct {
 
 // readRequest reads the parameters of a token request from its body alone (RFC 6749 section 3.2): parameters of the URL
 // end up in logs.
-func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *refusal) {
+func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *Refusal) {
 	if r.URL.RawQuery != "" {
 		return nil, invalidRequest("parameters belong into the body, not into the URL")
 	}
@@ -49,7 +49,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *refusa
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, &refusal{status: http.StatusRequestEntityTooLarge, code: "invalid_request", description: "the body is longer than 16 KiB"}
+		return nil, &Refusal{status: http.StatusRequestEntityTooLarge, Code: "invalid_request", description: "the body is longer than 16 KiB"}
 	} else if err != nil {
 		return nil, invalidRequest("the body could not be read")
 	}
@@ -66,7 +66,7 @@ func isForm(contentType string) bool {
 }
 
 // parseRequest makes sense of a form and of the Authorization headers.
-func parseRequest(body string, authorization []string) (*tokenRequest, *refusal) {
+func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal) {
 	form, refused := parseForm(body)
 	if refused != nil {
 		return nil, refused
@@ -97,7 +97,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *refusal)
 
 // parseForm reads a form. A parameter without a value counts as not sent, and none may be there twice (RFC 6749 section
 // 3.2), but for those whose RFCs allow it.
-func parseForm(body string) (url.Values, *refusal) {
+func parseForm(body string) (url.Values, *Refusal) {
 	if strings.Count(body, "&") >= maxParameters {
 		return nil, invalidRequest("there are too many parameters")
 	}
@@ -120,7 +120,7 @@ func parseForm(body string) (url.Values, *refusal) {
 }
 
 // authorize takes what the client authenticates with. It must not use two methods at once (RFC 6749 section 2.3).
-func (req *tokenRequest) authorize(form url.Values, authorization []string) *refusal {
+func (req *tokenRequest) authorize(form url.Values, authorization []string) *Refusal {
 	assertion, kind := form.Get("client_assertion"), form.Get("client_assertion_type")
 	methods := len(authorization)
 	if req.secret != "" {
@@ -154,7 +154,7 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *ref
 }
 
 // basic takes client_secret_basic (RFC 6749 section 2.3.1): the user ID and the password are form-encoded first.
-func (req *tokenRequest) basic(authorization string) *refusal {
+func (req *tokenRequest) basic(authorization string) *Refusal {
 	probe := http.Request{Header: http.Header{"Authorization": {authorization}}}
 	user, password, ok := probe.BasicAuth()
 	if !ok {

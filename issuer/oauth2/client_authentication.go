@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"crypto/sha256"
@@ -16,22 +16,22 @@ const maxAssertionLifetime = time.Hour
 
 // authenticate returns the client, once it has proved who it is. Secrets that are wrong are limited like passwords (RFC 6749 section
 // 2.3.1): for a client in a network, and in a network. The client is not locked out elsewhere.
-func (s *Server) authenticate(settings *config.Config, req *tokenRequest, remote netip.Addr) (*config.Client, *refusal) {
+func (s *Endpoint) authenticate(settings *config.Config, req *tokenRequest, remote netip.Addr) (*config.Client, *Refusal) {
 	if req.secret == "" {
 		return s.prove(settings, req)
 	}
-	if wait := s.clientFailures.Wait(s.now(), req.clientID, remote); wait > 0 {
+	if wait := s.clientFailures.Wait(s.Now(), req.clientID, remote); wait > 0 {
 		return nil, tooManyFailures(wait)
 	}
 	client, refused := s.prove(settings, req)
 	if refused != nil {
-		s.clientFailures.Failed(s.now(), req.clientID, remote)
+		s.clientFailures.Failed(s.Now(), req.clientID, remote)
 	}
 	return client, refused
 }
 
 // prove returns the client of a request that proves who it is. An unknown client costs what one with a secret does.
-func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
+func (s *Endpoint) prove(settings *config.Config, req *tokenRequest) (*config.Client, *Refusal) {
 	client, known := settings.Client(req.clientID)
 	switch {
 	case req.assertion != nil:
@@ -61,14 +61,14 @@ func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Clie
 
 // byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone (or its token endpoint, for
 // a client that is configured so), and a jti is good once.
-func (s *Server) byAssertion(settings *config.Config, client *config.Client, assertion *jwtverify.Unverified) (*config.Client, *refusal) {
+func (s *Endpoint) byAssertion(settings *config.Config, client *config.Client, assertion *jwtverify.Unverified) (*config.Client, *Refusal) {
 	if client == nil {
 		return nil, invalidClient("unknown client")
 	}
 	if len(client.PublicKeys) == 0 {
 		return nil, invalidClient("the client does not authenticate as it must")
 	}
-	now := s.now()
+	now := s.Now()
 	proof, err := assertion.Verify(client.KeySet(), jwtverify.Expected{
 		Issuer: client.ID, Audience: settings.AudienceOf(client), OnlyAudience: true, MaxLifetime: maxAssertionLifetime,
 		Types: []string{"jwt", "client-authentication+jwt"},
