@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
@@ -14,21 +15,6 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-const (
-	// OtherGrant stands for what is no grant type, in metrics and the audit log.
-	OtherGrant = "other"
-	// IssuedResult is the result of a request that got a token.
-	IssuedResult = "issued"
-)
-
-// Places bound the requests at a time. Each method reports false when too many are there already.
-type Places interface {
-	// Read takes a place for a body that is read.
-	Read(r *http.Request, remote netip.Addr) (leave func(), ok bool)
-	// Answer takes a place for a request of a grant type, once it was read.
-	Answer(grant string, remote netip.Addr) (leave func(), ok bool)
-}
-
 // Options are what an endpoint needs.
 type Options struct {
 	Now func() time.Time
@@ -36,27 +22,33 @@ type Options struct {
 	Log *slog.Logger
 	// Audit gets one line per request.
 	Audit io.Writer
-	// Config and Keys return what is in use now. Keys reports false while none was mounted.
-	Config    func() (*config.Config, bool)
-	Keys      func() (*keys.Snapshot, bool)
+	// Config and Keys return what is in use now. Keys reports false while no signing key was mounted.
+	Config func() (*config.Config, bool)
+	Keys   func() (*keys.Snapshot, bool)
+	// Directory checks the passwords of users.
 	Directory login.Directory
 	// Trusted has the keys of the trusted issuers, by name.
 	Trusted map[string]*jwtverify.KeySet
 	Places  Places
 	// Remote returns the address of the client.
 	Remote func(*http.Request, *config.Server) netip.Addr
-	// Answered is told of each answer before it is sent.
+	// Answered is told of each answer before it is sent: its grant type or OtherGrant, and IssuedResult or the error code.
 	Answered func(grant, result string, took time.Duration)
 }
 
 // Endpoint is the token endpoint (RFC 6749 section 3.2).
 type Endpoint struct {
-	Options
+	now      func() time.Time
+	log      *slog.Logger
+	config   func() (*config.Config, bool)
+	keys     func() (*keys.Snapshot, bool)
+	places   Places
+	remote   func(*http.Request, *config.Server) netip.Addr
+	answered func(grant, result string, took time.Duration)
 	audit    audit
-	failures *limit.Failures
-	// clientFailures are those of client secrets.
-	clientFailures *limit.Failures
-	replays        *jwtverify.Replays
+	clients  clients
+	// grants has the grant types (RFC 6749 section 1.3), by their names.
+	grants map[string]grant
 }
 
 // New returns an endpoint that limits failed logins and wrong client secrets alike.
@@ -64,29 +56,86 @@ func New(o Options, limits config.Login) *Endpoint {
 	each := limit.Rate{Burst: limits.FailuresPerUser.Burst, Every: time.Duration(limits.FailuresPerUser.Every)}
 	all := limit.Rate{Burst: limits.FailuresPerNetwork.Burst, Every: time.Duration(limits.FailuresPerNetwork.Every)}
 	return &Endpoint{
-		Options: o, audit: audit{out: o.Audit, log: o.Log}, failures: limit.NewFailures(each, all), clientFailures: limit.NewFailures(each, all),
-		replays: jwtverify.NewReplays(),
+		now: o.Now, log: o.Log, config: o.Config, keys: o.Keys, places: o.Places, remote: o.Remote, answered: o.Answered,
+		audit:   audit{out: o.Audit, log: o.Log},
+		clients: clients{now: o.Now, failures: limit.NewFailures(each, all), replays: jwtverify.NewReplays()},
+		grants: map[string]grant{
+			config.Password:          &passwordGrant{now: o.Now, log: o.Log, directory: o.Directory, failures: limit.NewFailures(each, all)},
+			config.ClientCredentials: clientCredentialsGrant{},
+			config.Exchange:          &tokenExchangeGrant{now: o.Now, trusted: o.Trusted},
+		},
 	}
 }
 
-// tooMany tells who comes when too many are there already to come again.
-func tooMany() *Refusal { return Unavailable("too many requests at once", 1) }
+// ServeHTTP answers a request for a token. The answer is in the audit log before anybody has it.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := e.now()
+	settings, _ := e.config()
+	c := &call{settings: settings, remote: e.remote(r, &settings.Server), grantType: OtherGrant}
+	issued, refused := e.handle(w, r, c)
+	record := c.record(began, issued, refused)
+	e.answered(record.Grant, record.Result, e.now().Sub(began))
+	e.audit.write(r.Context(), record)
+	if refused != nil {
+		refused.Write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, issued.response())
+}
 
-// read reads a token request, if there is a place for one more body.
-func (s *Endpoint) read(w http.ResponseWriter, r *http.Request, remote netip.Addr) (*tokenRequest, *Refusal) {
-	leave, ok := s.Places.Read(r, remote)
+// handle takes a request through the steps that all grant types share, in this order. The first step that refuses ends it.
+func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request, c *call) (*issued, *Refusal) {
+	var refused *Refusal
+
+	// 1. Read the form, and with it what the client authenticates with (RFC 6749 sections 2.3 and 3.2).
+	if c.request, refused = e.read(w, r, c.remote); refused != nil {
+		return nil, refused
+	}
+
+	// 2. Find the grant type, and take a place among the requests of its kind.
+	grant, known := e.grants[c.request.grantType]
+	if !known {
+		return nil, badRequest("unsupported_grant_type", "the grant types are "+strings.Join(c.settings.GrantTypes(), ", "))
+	}
+	c.grantType = c.request.grantType
+	leave, ok := e.places.Answer(c.grantType, c.remote)
 	if !ok {
 		return nil, tooMany()
 	}
 	defer leave()
-	return readRequest(w, r)
-}
 
-// admit takes a place for what a request asks for.
-func (s *Endpoint) admit(grant string, remote netip.Addr) (leave func(), refused *Refusal) {
-	leave, ok := s.Places.Answer(grant, remote)
-	if !ok {
-		return nil, tooMany()
+	// 3. Authenticate the client (RFC 6749 section 3.2.1), and see that it may use the grant type.
+	c.named, _ = c.settings.Client(c.request.clientID)
+	if c.client, refused = e.clients.authenticate(c); refused != nil {
+		return nil, refused
 	}
-	return leave, nil
+	if refused = c.checkGrantType(); refused != nil {
+		return nil, refused
+	}
+
+	// 4. Take one snapshot of the key: kid, algorithm, signature and the longest lifetime belong together.
+	if c.key, ok = e.keys(); !ok || !c.key.Signs() {
+		return nil, Unavailable("there is no key to sign with", 30)
+	}
+
+	// 5. Choose the audiences (RFC 8707), and the key that the token is encrypted for.
+	if refused = c.narrowAudience(); refused != nil {
+		return nil, refused
+	}
+	if refused = c.chooseReader(); refused != nil {
+		return nil, refused
+	}
+
+	// 6. Ask the grant who the token is about.
+	if c.identity, refused = grant.identify(r.Context(), c); refused != nil {
+		return nil, refused
+	}
+
+	// 7. Choose the scopes (RFC 6749 section 3.3), which may depend on the user.
+	if refused = c.narrowScope(); refused != nil {
+		return nil, refused
+	}
+
+	// 8. Sign the token, and encrypt it where a reader was chosen.
+	return e.issue(c)
 }

@@ -3,48 +3,60 @@ package oauth2
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
-	"net/url"
-	"slices"
+	"net/netip"
+	"time"
 
 	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// logIn is the password grant (RFC 6749 section 4.3).
-func (s *Endpoint) logIn(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *Refusal {
-	if login.TooLong(req.username, req.password) {
-		return invalidRequest("username or password is too long")
+// passwordGrant logs a user in (RFC 6749 section 4.3). Failed logins are limited: for a name in a network, and in a network.
+type passwordGrant struct {
+	now       func() time.Time
+	log       *slog.Logger
+	directory login.Directory
+	failures  *limit.Failures
+}
+
+func (g *passwordGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
+	user, refused := g.logIn(ctx, c.request.username, c.request.password, c.remote)
+	if refused != nil {
+		return identity{}, refused
 	}
-	if wait := s.failures.Wait(s.Now(), req.username, e.Remote); wait > 0 {
-		return tooManyFailures(wait)
+	if name := c.settings.Foreign(user.Subject); name != "" {
+		g.log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
+		return identity{}, wrongPassword("its subject is one of tokenExchange "+name, "")
 	}
-	user, err := s.Directory.Authenticate(ctx, req.username, req.password)
+	return identity{subject: user.Subject, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes}, nil
+}
+
+// logIn asks the directory. A login that the client breaks off counts as failed: it has taken our time all the same.
+func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote netip.Addr) (*login.User, *Refusal) {
+	if login.TooLong(name, password) {
+		return nil, invalidRequest("username or password is too long")
+	}
+	if wait := g.failures.Wait(g.now(), name, remote); wait > 0 {
+		return nil, tooManyFailures(wait)
+	}
+	user, err := g.directory.Authenticate(ctx, name, password)
 	var denied *login.Denied
 	switch {
 	case errors.As(err, &denied):
-		s.failures.Failed(s.Now(), req.username, e.Remote)
-		e.Subject = denied.Subject
-		return invalidGrant("the user name or the password is wrong", denied.Reason)
-	case err != nil && ctx.Err() != nil: // it has taken our time all the same
-		s.failures.Failed(s.Now(), req.username, e.Remote)
-		return Unavailable("the client went away before the answer", 1)
+		g.failures.Failed(g.now(), name, remote)
+		return nil, wrongPassword(denied.Reason, denied.Subject)
+	case err != nil && ctx.Err() != nil:
+		g.failures.Failed(g.now(), name, remote)
+		return nil, Unavailable("the client went away before the answer", 1)
 	case errors.Is(err, login.ErrBusy):
-		return Unavailable("too many logins at once", 1)
+		return nil, Unavailable("too many logins at once", 1)
 	case err != nil:
-		s.Log.Error("The directory could not be asked about a login", "error", err.Error())
-		return Unavailable("the users cannot be asked for now", 30)
+		g.log.Error("The directory could not be asked about a login", "error", err.Error())
+		return nil, Unavailable("the users cannot be asked for now", 30)
 	}
-	if name := settings.Foreign(user.Subject); name != "" {
-		s.Log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
-		return invalidGrant("the user name or the password is wrong", "its subject is one of tokenExchange "+name)
-	}
-	g.subject, g.claims = user.Subject, mapped(user.Attributes, g.client.Claims)
-	if user.Scopes != nil {
-		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(scope string) bool { return !slices.Contains(user.Scopes, scope) })
-	}
-	e.Subject = user.Subject
-	return nil
+	return user, nil
 }
 
 // mapped makes claims of attributes. A client that names no claims gets them all.
@@ -75,10 +87,4 @@ func withLists(claims map[string]any) map[string]any {
 		claims[name] = []any{one}
 	}
 	return claims
-}
-
-// isResource tells whether a text is a resource indicator: an absolute URI without a fragment (RFC 8707 section 2).
-func isResource(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.IsAbs() && u.Fragment == "" && len(text) <= 512
 }

@@ -15,6 +15,8 @@ type Refusal struct {
 	description string
 	// reason is for the audit log, where the client must not learn it. Empty: the description.
 	reason string
+	// subject is that of the user who was not let in, for the audit log alone. Empty if there is none.
+	subject string
 	// retryAfter is in seconds, 0 for none.
 	retryAfter int
 }
@@ -41,9 +43,11 @@ func invalidClient(reason string) *Refusal {
 	return &Refusal{status: http.StatusUnauthorized, Code: "invalid_client", description: "client authentication failed", reason: reason}
 }
 
-// invalidGrant is the one answer to everybody who is not let in.
-func invalidGrant(description, reason string) *Refusal {
-	return &Refusal{status: http.StatusBadRequest, Code: "invalid_grant", description: description, reason: reason}
+// wrongPassword is the one answer to everybody who is not let in. The subject is that of a user who exists, for the audit log.
+func wrongPassword(reason, subject string) *Refusal {
+	return &Refusal{
+		status: http.StatusBadRequest, Code: "invalid_grant", description: "the user name or the password is wrong", reason: reason, subject: subject,
+	}
 }
 
 // Unavailable says that the mistake is not the client's. RFC 6749 has no code for it in section 5.2; the one of section

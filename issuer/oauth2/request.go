@@ -25,8 +25,8 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // tokenRequest is a well-formed request to the token endpoint. What was not sent, or sent without a value, is empty.
 type tokenRequest struct {
-	grant    string
-	clientID string
+	grantType string
+	clientID  string
 	// One of secret and assertion, or neither.
 	secret             string
 	assertion          *jwtverify.Unverified
@@ -72,7 +72,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal)
 		return nil, refused
 	}
 	req := &tokenRequest{
-		grant: form.Get("grant_type"), clientID: form.Get("client_id"), secret: form.Get("client_secret"),
+		grantType: form.Get("grant_type"), clientID: form.Get("client_id"), secret: form.Get("client_secret"),
 		username: form.Get("username"), password: form.Get("password"), scopes: strings.Fields(form.Get("scope")),
 		resources: form["resource"], audiences: form["audience"],
 		subject: subjectToken{
@@ -80,7 +80,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal)
 			requested: form.Get("requested_token_type"), actor: form.Get("actor_token"), actorType: form.Get("actor_token_type"),
 		},
 	}
-	if req.grant == "" {
+	if req.grantType == "" {
 		return nil, invalidRequest("grant_type is missing")
 	}
 	if refused := req.authorize(form, authorization); refused != nil {
@@ -89,7 +89,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal)
 	if req.clientID == "" {
 		return nil, invalidRequest("client_id is missing")
 	}
-	if req.grant == config.Password && (req.username == "" || req.password == "") {
+	if req.grantType == config.Password && (req.username == "" || req.password == "") {
 		return nil, invalidRequest("username and password are needed")
 	}
 	return req, nil

@@ -16,7 +16,7 @@ func FuzzParseRequest(f *testing.F) {
 			t.Error("want either a request or a refusal")
 		case refused != nil && (refused.Code == "" || refused.description == "" || refused.status < 400):
 			t.Errorf("the refusal says %+v", refused)
-		case req != nil && (req.grant == "" || req.clientID == ""):
+		case req != nil && (req.grantType == "" || req.clientID == ""):
 			t.Errorf("accepted %+v", req)
 		}
 	})
