@@ -7,11 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
-
-	"github.com/keywright/keywright/issuer/config"
 )
 
 func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handler http.HandlerFunc) (client *http.Client, url string, log *bytes.Buffer) {
@@ -24,41 +21,6 @@ func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handl
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.Client(), server.URL, log
-}
-
-// Requests of one kind take no place of another kind, and one network takes no more than its share.
-func TestPlaces(t *testing.T) {
-	p := newPlaces()
-	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	var leave []func()
-	for range maxLoginsPerNetwork {
-		left, ok := p.Answer(config.Password, one)
-		if !ok {
-			t.Fatal("too few logins of a network")
-		}
-		leave = append(leave, left)
-	}
-	if _, ok := p.Answer(config.Password, one); ok {
-		t.Error("one more login of a network with too many has a place")
-	}
-	for what, c := range map[string]struct {
-		grant string
-		from  netip.Addr
-	}{"another network": {config.Password, other}, "another grant": {config.ClientCredentials, one}} {
-		left, ok := p.Answer(c.grant, c.from)
-		if !ok {
-			t.Fatalf("%s has no place", what)
-		}
-		left()
-	}
-	for _, left := range leave {
-		left()
-	}
-	if left, ok := p.Answer(config.Password, one); !ok {
-		t.Error("afterwards there is no place")
-	} else {
-		left()
-	}
 }
 
 // One connection cannot have all of them: the server says how many streams it takes (SETTINGS_MAX_CONCURRENT_STREAMS).

@@ -9,12 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
 
@@ -27,12 +25,8 @@ import (
 	"github.com/keywright/keywright/issuer/oauth2"
 )
 
-const (
-	// pollEvery is how soon a swapped file is seen.
-	pollEvery = 250 * time.Millisecond
-	// shutdownWithin is how long requests in flight may take when the issuer stops.
-	shutdownWithin = 10 * time.Second
-)
+// pollEvery is how soon a swapped file is seen.
+const pollEvery = 250 * time.Millisecond
 
 // Options are what a server needs to know beside its configuration.
 type Options struct {
@@ -161,27 +155,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, shutdown(finish, public), probes.Shutdown(finish))
 }
 
-// drain makes the issuer not ready while it still answers, and asks those who are connected to go elsewhere.
-func (s *Server) drain(failed error) {
-	s.stopping.Store(true)
-	settings, _ := s.config.Get()
-	if failed == nil {
-		<-time.After(time.Duration(settings.Server.DrainFor))
-	}
-}
-
-// shutdown finishes the requests in flight. It says so again each second: net/http tells connections of HTTP/2 to go away once,
-// and then waits for those that were still being made.
-func shutdown(ctx context.Context, server *http.Server) error {
-	for {
-		again, cancel := context.WithTimeout(ctx, time.Second)
-		err := server.Shutdown(again)
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-	}
-}
+// maxStreams bounds the requests at a time on one connection (RFC 9113 section 5.1.2).
+const maxStreams = 100
 
 // bounded is an HTTP server that no slow or large request can hold.
 func bounded(handler http.Handler, log *slog.Logger) *http.Server {
@@ -189,28 +164,4 @@ func bounded(handler http.Handler, log *slog.Logger) *http.Server {
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-}
-
-// probeRoutes are for the kubelet and Prometheus.
-func (s *Server) probeRoutes(profile bool) http.Handler {
-	mux := http.NewServeMux()
-	if profile {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	}
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		_, hasKeys := s.keys.Get()
-		switch {
-		case s.stopping.Load():
-			http.Error(w, "stopping", http.StatusServiceUnavailable)
-		case !hasKeys:
-			http.Error(w, "no signing key was mounted yet", http.StatusServiceUnavailable)
-		default:
-			_, _ = fmt.Fprintln(w, "ok")
-		}
-	})
-	return mux
 }
