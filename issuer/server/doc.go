@@ -1,2 +1,2 @@
-// Package server answers clients: the token endpoint, the key set and the metadata over HTTPS, metrics and probes beside.
+// Package server puts the token endpoint, the key set and the metadata behind HTTPS, with metrics and probes beside, and follows what is mounted.
 package server

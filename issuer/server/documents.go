@@ -4,15 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/rs/cors"
-
 	"github.com/keywright/keywright/issuer/jwtverify"
+	"github.com/keywright/keywright/issuer/oauth2"
 )
 
 // maxAge is how long a reader of the documents may go on with what it has. A key is published for longer before it signs.
@@ -22,7 +19,7 @@ const maxAge = "public, max-age=30"
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	key, ok := s.keys.Get()
 	if !ok {
-		unavailable("there are no keys yet", 5).write(w)
+		oauth2.Unavailable("there are no keys yet", 5).Write(w)
 		return
 	}
 	serveDocument(w, r, "application/jwk-set+json", key.ETag, key.JWKS)
@@ -73,7 +70,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	settings, _ := s.config.Get()
 	key, ok := s.keys.Get()
 	if !ok {
-		unavailable("there are no keys yet", 5).write(w)
+		oauth2.Unavailable("there are no keys yet", 5).Write(w)
 		return
 	}
 	m := metadata{
@@ -86,73 +83,9 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
-		serverError("the metadata could not be made", "").write(w)
+		oauth2.ServerError("the metadata could not be made", "").Write(w)
 		return
 	}
 	digest := sha256.Sum256(body)
 	serveDocument(w, r, "application/json", fmt.Sprintf(`"%x"`, digest[:16]), body)
-}
-
-// routes lays out the endpoints below the path of the issuer URL. RFC 8414 section 3.1 puts its document before that path,
-// OpenID Connect Discovery section 4 behind it.
-func (s *Server) routes(issuer string) (http.Handler, error) {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return nil, err
-	}
-	path := strings.TrimSuffix(u.Path, "/")
-	mux := http.NewServeMux()
-	scripts := s.crossOrigin()
-	mux.Handle("POST "+path+"/token", scripts.Handler(http.HandlerFunc(s.serveToken)))
-	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(options("POST, OPTIONS")))
-	anybody := cors.New(cors.Options{AllowedOrigins: []string{"*"}, AllowedMethods: []string{http.MethodGet}, AllowedHeaders: []string{"*"}, MaxAge: 600})
-	for document, serve := range map[string]http.HandlerFunc{
-		path + "/jwks": s.jwks, "/.well-known/oauth-authorization-server" + path: s.describe, path + "/.well-known/openid-configuration": s.describe,
-	} {
-		mux.HandleFunc("GET "+document, serve)
-		mux.Handle("OPTIONS "+document, anybody.Handler(options("GET, HEAD, OPTIONS")))
-	}
-	return s.secured(s.recovered(mux)), nil
-}
-
-// crossOrigin lets scripts of the allowed origins ask for tokens (the Fetch standard's CORS protocol), without credentials:
-// no cookie means anything here.
-func (s *Server) crossOrigin() *cors.Cors {
-	return cors.New(cors.Options{
-		AllowOriginFunc: func(origin string) bool {
-			settings, _ := s.config.Get()
-			return slices.Contains(settings.Server.AllowedOrigins, origin)
-		},
-		AllowedMethods: []string{http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Traceparent", "Tracestate", "Baggage"}, // the last three are of tracing
-		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate"},
-		MaxAge:         600,
-	})
-}
-
-// options answers what is no preflight request.
-func options(allow string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", allow)
-		w.WriteHeader(http.StatusNoContent)
-	})
-}
-
-// secured sets the headers that keep a browser from taking any answer for something else. While the issuer stops, each
-// answer also asks the client to connect anew, elsewhere.
-func (s *Server) secured(next http.Handler) http.Handler {
-	always := http.Header{ // all answers share the values: nobody changes them in place
-		"X-Content-Type-Options":    {"nosniff"},
-		"Content-Security-Policy":   {"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"},
-		"Referrer-Policy":           {"no-referrer"},
-		"Strict-Transport-Security": {"max-age=31536000"},
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		maps.Copy(h, always)
-		if s.stopping.Load() {
-			h.Set("Connection", "close")
-		}
-		next.ServeHTTP(w, r)
-	})
 }

@@ -9,6 +9,19 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 )
 
+// remote is who sent a request. What a trusted proxy says and nobody understands is counted, and logged once.
+func (s *Server) remote(r *http.Request, settings *config.Server) netip.Addr {
+	address, understood := remoteAddress(r, settings)
+	if !understood {
+		s.metrics.unreadable.Inc()
+		s.unreadable.Do(func() {
+			s.log.Error("A trusted proxy sends no address that can be read: its clients are limited as one", "proxy", address.String(),
+				"header", settings.ForwardedHeader)
+		})
+	}
+	return address
+}
+
 // remoteAddress is who sent a request: the peer, or what the proxies that are trusted say, read from the right. An address
 // further left could have been written by anybody. It reports false if a trusted proxy says what is no address: then the address is
 // that of the proxy.

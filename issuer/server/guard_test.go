@@ -7,11 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
-
-	"github.com/keywright/keywright/issuer/config"
 )
 
 func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handler http.HandlerFunc) (client *http.Client, url string, log *bytes.Buffer) {
@@ -24,41 +21,6 @@ func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handl
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.Client(), server.URL, log
-}
-
-// Requests of one kind take no place of another kind, and one network takes no more than its share.
-func TestPlaces(t *testing.T) {
-	s := &Server{places: newPlaces()}
-	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	var leave []func()
-	for range maxLoginsPerNetwork {
-		left, refused := s.admit(config.Password, one)
-		if refused != nil {
-			t.Fatal(refused)
-		}
-		leave = append(leave, left)
-	}
-	if _, refused := s.admit(config.Password, one); refused == nil || refused.status != http.StatusServiceUnavailable || refused.retryAfter == 0 {
-		t.Errorf("one more login of a network with too many: %v", refused)
-	}
-	for what, c := range map[string]struct {
-		grant string
-		from  netip.Addr
-	}{"another network": {config.Password, other}, "another grant": {config.ClientCredentials, one}} {
-		left, refused := s.admit(c.grant, c.from)
-		if refused != nil {
-			t.Fatalf("%s: %v", what, refused)
-		}
-		left()
-	}
-	for _, left := range leave {
-		left()
-	}
-	if left, refused := s.admit(config.Password, one); refused != nil {
-		t.Errorf("afterwards: %v", refused)
-	} else {
-		left()
-	}
 }
 
 // One connection cannot have all of them: the server says how many streams it takes (SETTINGS_MAX_CONCURRENT_STREAMS).

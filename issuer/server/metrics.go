@@ -8,6 +8,7 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/issuer/oauth2"
 )
 
 // metrics are what Prometheus can read. No label holds what a client sent.
@@ -30,12 +31,6 @@ type grantMetrics struct {
 	issued   prometheus.Counter
 	duration prometheus.Observer
 }
-
-// otherGrant stands for what is no grant type.
-const otherGrant = "other"
-
-// issuedResult is the result of a request that got a token.
-const issuedResult = "issued"
 
 func newMetrics() *metrics {
 	m := &metrics{
@@ -72,8 +67,8 @@ func newMetrics() *metrics {
 	m.registry.MustRegister(m.unreadable, m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.grants = map[string]grantMetrics{}
-	for _, grant := range append(config.Grants(), otherGrant) {
-		m.grants[grant] = grantMetrics{m.requests.WithLabelValues(grant, issuedResult), m.duration.WithLabelValues(grant)}
+	for _, grant := range append(config.Grants(), oauth2.OtherGrant) {
+		m.grants[grant] = grantMetrics{m.requests.WithLabelValues(grant, oauth2.IssuedResult), m.duration.WithLabelValues(grant)}
 	}
 	return m
 }
@@ -93,7 +88,7 @@ func (m *metrics) addOverdue(overdue func() bool) {
 func (m *metrics) answered(grant, result string, took time.Duration) {
 	found := m.grants[grant]
 	found.duration.Observe(took.Seconds())
-	if result == issuedResult {
+	if result == oauth2.IssuedResult {
 		found.issued.Inc()
 		return
 	}

@@ -9,30 +9,24 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/keys"
-	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/oauth2"
 )
 
-const (
-	// pollEvery is how soon a swapped file is seen.
-	pollEvery = 250 * time.Millisecond
-	// shutdownWithin is how long requests in flight may take when the issuer stops.
-	shutdownWithin = 10 * time.Second
-)
+// pollEvery is how soon a swapped file is seen.
+const pollEvery = 250 * time.Millisecond
 
 // Options are what a server needs to know beside its configuration.
 type Options struct {
@@ -54,7 +48,6 @@ type Options struct {
 type Server struct {
 	now     func() time.Time
 	log     *slog.Logger
-	audit   audit
 	tracer  trace.TracerProvider
 	metrics *metrics
 
@@ -63,12 +56,7 @@ type Server struct {
 	users       *mount.Source[*login.Users]
 	certificate *mount.Source[*tls.Certificate]
 
-	directory login.Directory
-	failures  *limit.Failures
-	// clientFailures are those of client secrets.
-	clientFailures *limit.Failures
-	places         *places
-	replays        *jwtverify.Replays
+	tokens *oauth2.Endpoint
 	// trusted has the keys of the trusted issuers, by name.
 	trusted map[string]*jwtverify.KeySet
 
@@ -86,16 +74,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		now: o.Now, log: o.Log, audit: audit{out: o.Audit, log: o.Log}, tracer: o.Tracer, metrics: newMetrics(), replays: jwtverify.NewReplays(), places: newPlaces(),
+		now: o.Now, log: o.Log, tracer: o.Tracer, metrics: newMetrics(),
 	}
 	s.follow(o.ConfigFile, settings)
-	perUser, perNetwork := settings.Login.FailuresPerUser, settings.Login.FailuresPerNetwork
-	each, all := limit.Rate{Burst: perUser.Burst, Every: time.Duration(perUser.Every)}, limit.Rate{Burst: perNetwork.Burst, Every: time.Duration(perNetwork.Every)}
-	s.failures, s.clientFailures = limit.NewFailures(each, all), limit.NewFailures(each, all)
-	s.directory = login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
-	if settings.Users.LDAP != nil {
-		s.directory = ldap.New(settings.Users.LDAP)
-	}
 	s.trusted = map[string]*jwtverify.KeySet{}
 	for i := range settings.TokenExchange {
 		issuer := &settings.TokenExchange[i]
@@ -103,6 +84,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 			s.log.Warn("Keys of a trusted issuer are left out: tokens that they signed are refused", "tokenExchange", issuer.Name, "keys", leftOut)
 		})
 	}
+	s.tokens = oauth2.New(oauth2.Options{
+		Now: o.Now, Log: o.Log, Audit: o.Audit, Config: s.config.Get, Keys: s.keys.Get, Directory: s.directory(settings, o), Trusted: s.trusted,
+		Places: newPlaces(), Remote: s.remote, Answered: s.metrics.answered,
+	}, settings.Login)
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
 	}
@@ -118,6 +103,14 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("server.metricsAddress: %w", err)
 	}
 	return s, nil
+}
+
+// directory is where the users are.
+func (s *Server) directory(settings *config.Config, o Options) login.Directory {
+	if settings.Users.LDAP != nil {
+		return ldap.New(settings.Users.LDAP)
+	}
+	return login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
 }
 
 // Addresses are where the server listens: HTTPS, and the plaintext one for metrics and probes.
@@ -162,27 +155,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, shutdown(finish, public), probes.Shutdown(finish))
 }
 
-// drain makes the issuer not ready while it still answers, and asks those who are connected to go elsewhere.
-func (s *Server) drain(failed error) {
-	s.stopping.Store(true)
-	settings, _ := s.config.Get()
-	if failed == nil {
-		<-time.After(time.Duration(settings.Server.DrainFor))
-	}
-}
-
-// shutdown finishes the requests in flight. It says so again each second: net/http tells connections of HTTP/2 to go away once,
-// and then waits for those that were still being made.
-func shutdown(ctx context.Context, server *http.Server) error {
-	for {
-		again, cancel := context.WithTimeout(ctx, time.Second)
-		err := server.Shutdown(again)
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-	}
-}
+// maxStreams bounds the requests at a time on one connection (RFC 9113 section 5.1.2).
+const maxStreams = 100
 
 // bounded is an HTTP server that no slow or large request can hold.
 func bounded(handler http.Handler, log *slog.Logger) *http.Server {
@@ -190,28 +164,4 @@ func bounded(handler http.Handler, log *slog.Logger) *http.Server {
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-}
-
-// probeRoutes are for the kubelet and Prometheus.
-func (s *Server) probeRoutes(profile bool) http.Handler {
-	mux := http.NewServeMux()
-	if profile {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	}
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		_, hasKeys := s.keys.Get()
-		switch {
-		case s.stopping.Load():
-			http.Error(w, "stopping", http.StatusServiceUnavailable)
-		case !hasKeys:
-			http.Error(w, "no signing key was mounted yet", http.StatusServiceUnavailable)
-		default:
-			_, _ = fmt.Fprintln(w, "ok")
-		}
-	})
-	return mux
 }

@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"errors"
@@ -25,8 +25,8 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // tokenRequest is a well-formed request to the token endpoint. What was not sent, or sent without a value, is empty.
 type tokenRequest struct {
-	grant    string
-	clientID string
+	grantType string
+	clientID  string
 	// One of secret and assertion, or neither.
 	secret             string
 	assertion          *jwtverify.Unverified
@@ -39,7 +39,7 @@ type tokenRequest struct {
 
 // readRequest reads the parameters of a token request from its body alone (RFC 6749 section 3.2): parameters of the URL
 // end up in logs.
-func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *refusal) {
+func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *Refusal) {
 	if r.URL.RawQuery != "" {
 		return nil, invalidRequest("parameters belong into the body, not into the URL")
 	}
@@ -49,7 +49,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *refusa
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, &refusal{status: http.StatusRequestEntityTooLarge, code: "invalid_request", description: "the body is longer than 16 KiB"}
+		return nil, &Refusal{status: http.StatusRequestEntityTooLarge, Code: "invalid_request", description: "the body is longer than 16 KiB"}
 	} else if err != nil {
 		return nil, invalidRequest("the body could not be read")
 	}
@@ -66,13 +66,13 @@ func isForm(contentType string) bool {
 }
 
 // parseRequest makes sense of a form and of the Authorization headers.
-func parseRequest(body string, authorization []string) (*tokenRequest, *refusal) {
+func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal) {
 	form, refused := parseForm(body)
 	if refused != nil {
 		return nil, refused
 	}
 	req := &tokenRequest{
-		grant: form.Get("grant_type"), clientID: form.Get("client_id"), secret: form.Get("client_secret"),
+		grantType: form.Get("grant_type"), clientID: form.Get("client_id"), secret: form.Get("client_secret"),
 		username: form.Get("username"), password: form.Get("password"), scopes: strings.Fields(form.Get("scope")),
 		resources: form["resource"], audiences: form["audience"],
 		subject: subjectToken{
@@ -80,7 +80,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *refusal)
 			requested: form.Get("requested_token_type"), actor: form.Get("actor_token"), actorType: form.Get("actor_token_type"),
 		},
 	}
-	if req.grant == "" {
+	if req.grantType == "" {
 		return nil, invalidRequest("grant_type is missing")
 	}
 	if refused := req.authorize(form, authorization); refused != nil {
@@ -89,7 +89,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *refusal)
 	if req.clientID == "" {
 		return nil, invalidRequest("client_id is missing")
 	}
-	if req.grant == config.Password && (req.username == "" || req.password == "") {
+	if req.grantType == config.Password && (req.username == "" || req.password == "") {
 		return nil, invalidRequest("username and password are needed")
 	}
 	return req, nil
@@ -97,7 +97,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *refusal)
 
 // parseForm reads a form. A parameter without a value counts as not sent, and none may be there twice (RFC 6749 section
 // 3.2), but for those whose RFCs allow it.
-func parseForm(body string) (url.Values, *refusal) {
+func parseForm(body string) (url.Values, *Refusal) {
 	if strings.Count(body, "&") >= maxParameters {
 		return nil, invalidRequest("there are too many parameters")
 	}
@@ -120,7 +120,7 @@ func parseForm(body string) (url.Values, *refusal) {
 }
 
 // authorize takes what the client authenticates with. It must not use two methods at once (RFC 6749 section 2.3).
-func (req *tokenRequest) authorize(form url.Values, authorization []string) *refusal {
+func (req *tokenRequest) authorize(form url.Values, authorization []string) *Refusal {
 	assertion, kind := form.Get("client_assertion"), form.Get("client_assertion_type")
 	methods := len(authorization)
 	if req.secret != "" {
@@ -154,7 +154,7 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *ref
 }
 
 // basic takes client_secret_basic (RFC 6749 section 2.3.1): the user ID and the password are form-encoded first.
-func (req *tokenRequest) basic(authorization string) *refusal {
+func (req *tokenRequest) basic(authorization string) *Refusal {
 	probe := http.Request{Header: http.Header{"Authorization": {authorization}}}
 	user, password, ok := probe.BasicAuth()
 	if !ok {

@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
@@ -27,7 +28,7 @@ type subjectToken struct {
 	actor, actorType string
 }
 
-func (t *subjectToken) check() *refusal {
+func (t *subjectToken) check() *Refusal {
 	switch {
 	case t.token == "" || t.kind == "":
 		return invalidRequest("subject_token and subject_token_type are needed")
@@ -43,35 +44,40 @@ func (t *subjectToken) check() *refusal {
 	return nil
 }
 
-// exchange is token exchange (RFC 8693). What is wrong with the subject token is invalid_request (section 2.2.2). The new
-// token never outlives it.
-func (s *Server) exchange(ctx context.Context, settings *config.Config, req *tokenRequest, g *grant, e *event) *refusal {
-	if refused := req.subject.check(); refused != nil {
-		return refused
+// tokenExchangeGrant trades a token of a trusted issuer for one of ours (RFC 8693), which never outlives it. What is wrong with the
+// subject token is invalid_request (section 2.2.2).
+type tokenExchangeGrant struct {
+	now func() time.Time
+	// trusted has the keys of the trusted issuers, by name.
+	trusted map[string]*jwtverify.KeySet
+}
+
+func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
+	if refused := c.request.subject.check(); refused != nil {
+		return identity{}, refused
 	}
-	unverified, err := jwtverify.Parse(req.subject.token)
+	unverified, err := jwtverify.Parse(c.request.subject.token)
 	if err != nil {
-		return refuseSubject("the subject token is refused: " + err.Error())
+		return identity{}, refuseSubject("the subject token is refused: " + err.Error())
 	}
-	trusted, ok := settings.Trusted(g.client, unverified.Issuer())
+	issuer, ok := c.settings.Trusted(c.client, unverified.Issuer())
 	if !ok {
-		return refuseSubject("the subject token is of an issuer that this client may not use")
+		return identity{}, refuseSubject("the subject token is of an issuer that this client may not use")
 	}
-	subject, err := s.trusted[trusted.Name].Verify(ctx, unverified, jwtverify.Expected{
-		Issuer: trusted.Issuer, Audience: trusted.Audience, Types: []string{"jwt", "at+jwt"},
-	}, askerOf(g.client, e.Remote), s.now())
+	subject, err := g.trusted[issuer.Name].Verify(ctx, unverified, jwtverify.Expected{
+		Issuer: issuer.Issuer, Audience: issuer.Audience, Types: []string{"jwt", "at+jwt"},
+	}, askerOf(c.client, c.remote), g.now())
 	if errors.Is(err, jwtverify.ErrKeysUnavailable) {
-		return unavailable("the keys of the subject token's issuer cannot be read", 10)
+		return identity{}, Unavailable("the keys of the subject token's issuer cannot be read", 10)
 	}
 	if err != nil {
-		return refuseSubject("the subject token is refused: " + err.Error())
+		return identity{}, refuseSubject("the subject token is refused: " + err.Error())
 	}
-	mapped, err := trusted.Map(subject.Claims)
+	mapped, err := issuer.Map(subject.Claims)
 	if err != nil {
-		return refuseSubject(err.Error())
+		return identity{}, refuseSubject(err.Error())
 	}
-	g.subject, g.claims, g.notAfter, e.Subject = mapped.Subject, mapped.Claims, subject.Expiry, mapped.Subject
-	return nil
+	return identity{subject: mapped.Subject, claims: mapped.Claims, notAfter: subject.Expiry, issuedType: typeAccessToken}, nil
 }
 
 // askerOf is whose budget an unknown key is looked for on: a client that has proved who it is, or anybody in a network.
@@ -82,6 +88,6 @@ func askerOf(client *config.Client, remote netip.Addr) jwtverify.Asker {
 	return jwtverify.Asker{Name: client.ID, Known: true}
 }
 
-func refuseSubject(reason string) *refusal {
-	return &refusal{status: http.StatusBadRequest, code: "invalid_request", description: "the subject token is not accepted", reason: reason}
+func refuseSubject(reason string) *Refusal {
+	return &Refusal{status: http.StatusBadRequest, Code: "invalid_request", description: "the subject token is not accepted", reason: reason}
 }

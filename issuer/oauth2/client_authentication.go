@@ -1,41 +1,49 @@
-package server
+package oauth2
 
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"net/netip"
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
+	"github.com/keywright/keywright/issuer/limit"
 )
 
 // maxAssertionLifetime bounds how long the assertion of a client may live, and so how long its jti is remembered. Some
 // libraries make them an hour long and cannot be told otherwise.
 const maxAssertionLifetime = time.Hour
 
-// authenticate returns the client, once it has proved who it is. Secrets that are wrong are limited like passwords (RFC 6749 section
+// clients authenticates clients (RFC 6749 section 2.3).
+type clients struct {
+	now func() time.Time
+	// failures are those of client secrets.
+	failures *limit.Failures
+	replays  *jwtverify.Replays
+}
+
+// authenticate returns the client that the request is of, once it has proved who it is. Secrets that are wrong are limited like passwords (RFC 6749 section
 // 2.3.1): for a client in a network, and in a network. The client is not locked out elsewhere.
-func (s *Server) authenticate(settings *config.Config, req *tokenRequest, remote netip.Addr) (*config.Client, *refusal) {
-	if req.secret == "" {
-		return s.prove(settings, req)
+func (a *clients) authenticate(c *call) (*config.Client, *Refusal) {
+	if c.request.secret == "" {
+		return a.prove(c)
 	}
-	if wait := s.clientFailures.Wait(s.now(), req.clientID, remote); wait > 0 {
+	if wait := a.failures.Wait(a.now(), c.request.clientID, c.remote); wait > 0 {
 		return nil, tooManyFailures(wait)
 	}
-	client, refused := s.prove(settings, req)
+	client, refused := a.prove(c)
 	if refused != nil {
-		s.clientFailures.Failed(s.now(), req.clientID, remote)
+		a.failures.Failed(a.now(), c.request.clientID, c.remote)
 	}
 	return client, refused
 }
 
 // prove returns the client of a request that proves who it is. An unknown client costs what one with a secret does.
-func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Client, *refusal) {
-	client, known := settings.Client(req.clientID)
+func (a *clients) prove(c *call) (*config.Client, *Refusal) {
+	req, client, known := c.request, c.named, c.named != nil
 	switch {
 	case req.assertion != nil:
-		return s.byAssertion(settings, client, req.assertion)
+		return a.byAssertion(c.settings, client, req.assertion)
 	case known && client.Public && req.secret == "":
 		return client, nil
 	case known && client.Public:
@@ -61,14 +69,14 @@ func (s *Server) prove(settings *config.Config, req *tokenRequest) (*config.Clie
 
 // byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone (or its token endpoint, for
 // a client that is configured so), and a jti is good once.
-func (s *Server) byAssertion(settings *config.Config, client *config.Client, assertion *jwtverify.Unverified) (*config.Client, *refusal) {
+func (a *clients) byAssertion(settings *config.Config, client *config.Client, assertion *jwtverify.Unverified) (*config.Client, *Refusal) {
 	if client == nil {
 		return nil, invalidClient("unknown client")
 	}
 	if len(client.PublicKeys) == 0 {
 		return nil, invalidClient("the client does not authenticate as it must")
 	}
-	now := s.now()
+	now := a.now()
 	proof, err := assertion.Verify(client.KeySet(), jwtverify.Expected{
 		Issuer: client.ID, Audience: settings.AudienceOf(client), OnlyAudience: true, MaxLifetime: maxAssertionLifetime,
 		Types: []string{"jwt", "client-authentication+jwt"},
@@ -80,7 +88,7 @@ func (s *Server) byAssertion(settings *config.Config, client *config.Client, ass
 		return nil, invalidClient("the assertion is refused: its sub is not the client")
 	case proof.ID == "" || len(proof.ID) > 255:
 		return nil, invalidClient("the assertion is refused: it has no jti, or a long one")
-	case !s.replays.First(client.ID, proof.ID, proof.Expiry, now):
+	case !a.replays.First(client.ID, proof.ID, proof.Expiry, now):
 		return nil, invalidClient("the assertion is refused: it was used before")
 	}
 	return client, nil

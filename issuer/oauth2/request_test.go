@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import "testing"
 
@@ -14,9 +14,9 @@ func FuzzParseRequest(f *testing.F) {
 		switch {
 		case (req == nil) == (refused == nil):
 			t.Error("want either a request or a refusal")
-		case refused != nil && (refused.code == "" || refused.description == "" || refused.status < 400):
+		case refused != nil && (refused.Code == "" || refused.description == "" || refused.status < 400):
 			t.Errorf("the refusal says %+v", refused)
-		case req != nil && (req.grant == "" || req.clientID == ""):
+		case req != nil && (req.grantType == "" || req.clientID == ""):
 			t.Errorf("accepted %+v", req)
 		}
 	})

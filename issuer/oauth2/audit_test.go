@@ -1,4 +1,4 @@
-package server
+package oauth2
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ func TestAuditLines(t *testing.T) {
 	var out, log bytes.Buffer
 	a := audit{out: &out, log: slog.New(slog.NewJSONHandler(&log, nil))}
 	subject := "a\"b\\c\nd\u2028<e>"
-	a.write(t.Context(), &event{Grant: "password", Subject: subject, Remote: netip.MustParseAddr("2001:db8::1")})
+	a.write(t.Context(), &record{Grant: "password", Subject: subject, Remote: netip.MustParseAddr("2001:db8::1")})
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line["subject"] != subject || line["remote"] != "2001:db8::1" || line["jti"] != nil {
 		t.Errorf("%s: %v", out.String(), err)
@@ -26,7 +26,7 @@ func TestAuditLines(t *testing.T) {
 	reader, writer := io.Pipe()
 	_ = reader.Close()
 	a.out = writer
-	if a.write(t.Context(), &event{Subject: "somebody"}); !strings.Contains(log.String(), "audit log cannot be written") || strings.Contains(log.String(), "somebody") {
+	if a.write(t.Context(), &record{Subject: "somebody"}); !strings.Contains(log.String(), "audit log cannot be written") || strings.Contains(log.String(), "somebody") {
 		t.Errorf("the log says %q", log.String())
 	}
 }

@@ -1,0 +1,44 @@
+package oauth2
+
+import (
+	"net/url"
+	"slices"
+)
+
+// narrowAudience leaves the audiences that are asked for (RFC 8707 section 2). Each must be one of the client's.
+func (c *call) narrowAudience() *Refusal {
+	c.audiences = c.client.Audiences
+	wanted := slices.Concat(c.request.resources, c.request.audiences)
+	if len(wanted) == 0 {
+		return nil
+	}
+	for _, resource := range c.request.resources {
+		if !isResource(resource) {
+			return badRequest("invalid_target", "a resource is an absolute URI without a fragment (RFC 8707 section 2)")
+		}
+	}
+	for _, audience := range wanted {
+		if !slices.Contains(c.client.Audiences, audience) {
+			return badRequest("invalid_target", "a resource or an audience is not allowed to this client")
+		}
+	}
+	c.audiences = slices.Compact(slices.Sorted(slices.Values(wanted)))
+	return nil
+}
+
+// isResource reports whether a text is a resource indicator: an absolute URI without a fragment (RFC 8707 section 2).
+func isResource(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.IsAbs() && u.Fragment == "" && len(text) <= 512
+}
+
+// chooseReader finds the key of the client, or of the one audience that can read the token.
+func (c *call) chooseReader() *Refusal {
+	for _, audience := range c.audiences {
+		c.reader = c.settings.EncryptionKey(c.client, audience)
+		if c.reader != nil && c.client.EncryptionKey == nil && len(c.audiences) > 1 {
+			return badRequest("invalid_target", "name one resource: tokens for one of these are encrypted for it alone")
+		}
+	}
+	return nil
+}

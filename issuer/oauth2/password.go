@@ -1,0 +1,90 @@
+package oauth2
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"time"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/login"
+)
+
+// passwordGrant logs a user in (RFC 6749 section 4.3). Failed logins are limited: for a name in a network, and in a network.
+type passwordGrant struct {
+	now       func() time.Time
+	log       *slog.Logger
+	directory login.Directory
+	failures  *limit.Failures
+}
+
+func (g *passwordGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
+	user, refused := g.logIn(ctx, c.request.username, c.request.password, c.remote)
+	if refused != nil {
+		return identity{}, refused
+	}
+	if name := c.settings.Foreign(user.Subject); name != "" {
+		g.log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
+		return identity{}, wrongPassword("its subject is one of tokenExchange "+name, "")
+	}
+	return identity{subject: user.Subject, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes}, nil
+}
+
+// logIn asks the directory. A login that the client breaks off counts as failed: it has taken our time all the same.
+func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote netip.Addr) (*login.User, *Refusal) {
+	if login.TooLong(name, password) {
+		return nil, invalidRequest("username or password is too long")
+	}
+	if wait := g.failures.Wait(g.now(), name, remote); wait > 0 {
+		return nil, tooManyFailures(wait)
+	}
+	user, err := g.directory.Authenticate(ctx, name, password)
+	var denied *login.Denied
+	switch {
+	case errors.As(err, &denied):
+		g.failures.Failed(g.now(), name, remote)
+		return nil, wrongPassword(denied.Reason, denied.Subject)
+	case err != nil && ctx.Err() != nil:
+		g.failures.Failed(g.now(), name, remote)
+		return nil, Unavailable("the client went away before the answer", 1)
+	case errors.Is(err, login.ErrBusy):
+		return nil, Unavailable("too many logins at once", 1)
+	case err != nil:
+		g.log.Error("The directory could not be asked about a login", "error", err.Error())
+		return nil, Unavailable("the users cannot be asked for now", 30)
+	}
+	return user, nil
+}
+
+// mapped makes claims of attributes. A client that names no claims gets them all.
+func mapped(attributes map[string]any, claims config.Claims) map[string]any {
+	if claims == nil {
+		return withLists(attributes)
+	}
+	out := make(map[string]any, len(claims))
+	for claim, attribute := range claims {
+		if value, ok := attributes[attribute]; ok {
+			out[claim] = value
+		}
+	}
+	return withLists(out)
+}
+
+// withLists makes lists of groups and permissions also where there is one: services that look into a list would refuse a text.
+func withLists(claims map[string]any) map[string]any {
+	copied := false
+	for _, name := range []string{"groups", "permissions"} {
+		one, ok := claims[name].(string)
+		if !ok {
+			continue
+		}
+		if !copied { // nobody may change what a directory gave
+			claims, copied = maps.Clone(claims), true
+		}
+		claims[name] = []any{one}
+	}
+	return claims
+}

@@ -1,0 +1,22 @@
+package oauth2
+
+import "slices"
+
+// narrowScope leaves the scopes that are asked for (RFC 6749 section 3.3). Each must be one that client and user may have. OpenID clients
+// always ask for openid. It is ignored, since there is no ID token, unless client and user have it as a scope.
+func (c *call) narrowScope() *Refusal {
+	c.scopes = c.client.Scopes
+	if only := c.identity.scopes; only != nil {
+		c.scopes = slices.DeleteFunc(slices.Clone(c.scopes), func(scope string) bool { return !slices.Contains(only, scope) })
+	}
+	wanted := slices.DeleteFunc(c.request.scopes, func(scope string) bool { return scope == "openid" && !slices.Contains(c.scopes, scope) })
+	for _, scope := range wanted {
+		if !slices.Contains(c.scopes, scope) {
+			return badRequest("invalid_scope", "a scope is not allowed to this client and user")
+		}
+	}
+	if len(wanted) > 0 {
+		c.scopes = slices.Compact(slices.Sorted(slices.Values(wanted)))
+	}
+	return nil
+}
