@@ -43,7 +43,7 @@ func setting(name string) string {
 	return os.Getenv("OTEL_EXPORTER_OTLP_" + name)
 }
 
-// newCollector returns the collector that the environment names, nil if it names none.
+// newCollector returns the collector that the environment names, nil if it names none. An error names the variable.
 func newCollector() (*collector, error) {
 	variable := "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	c := &collector{url: os.Getenv(variable), headers: http.Header{}}

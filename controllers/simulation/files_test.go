@@ -162,9 +162,10 @@ func (f *facts) checkTombstone(name string, n *namespaceFacts, held []string) {
 	}
 }
 
+// allRevoked reports whether users took the trust in each of these keys away, by a revocation or by a deletion.
 func (f *facts) allRevoked(kids []string) bool {
 	for _, kid := range kids {
-		if !f.key(kid).asked {
+		if k := f.key(kid); !k.asked && !k.dead {
 			return false
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,7 +42,8 @@ func (k *KeySet) bytes(ctx context.Context) ([]byte, error) {
 
 // discover reads jwks_uri (OpenID Connect Discovery section 4).
 func (k *KeySet) discover(ctx context.Context, client *http.Client) (string, error) {
-	b, err := k.get(ctx, client, strings.TrimSuffix(k.issuer, "/")+"/.well-known/openid-configuration")
+	where := strings.TrimSuffix(k.issuer, "/") + "/.well-known/openid-configuration"
+	b, err := k.get(ctx, client, where)
 	if err != nil {
 		return "", err
 	}
@@ -51,11 +51,14 @@ func (k *KeySet) discover(ctx context.Context, client *http.Client) (string, err
 		Issuer string `json:"issuer"`
 		JWKS   string `json:"jwks_uri"`
 	}
-	if err := json.Unmarshal(b, &metadata); err != nil || metadata.Issuer != k.issuer {
-		return "", errors.New("its metadata is that of another issuer")
+	if err := json.Unmarshal(b, &metadata); err != nil {
+		return "", fmt.Errorf("%s: is not JSON", where)
+	}
+	if metadata.Issuer != k.issuer {
+		return "", fmt.Errorf("%s: names another issuer", where)
 	}
 	if u, err := url.Parse(metadata.JWKS); err != nil || u.Scheme != "https" || u.User != nil { // a password would end up in the log
-		return "", errors.New("its metadata names no jwks_uri that is an https URL without a user")
+		return "", fmt.Errorf("%s: names no jwks_uri that is an https URL without a user", where)
 	}
 	return metadata.JWKS, nil
 }

@@ -21,7 +21,7 @@ func ParseKeySet(b []byte) (keys *jose.JSONWebKeySet, leftOut []string, err erro
 		Keys []josejson.RawMessage `json:"keys"`
 	}
 	if err := josejson.Unmarshal(b, &raw); err != nil || raw.Keys == nil {
-		return nil, nil, errors.New("not a JWKS")
+		return nil, nil, errors.New("is not a JWKS")
 	}
 	keys = &jose.JSONWebKeySet{}
 	for i, member := range raw.Keys {
@@ -35,7 +35,7 @@ func ParseKeySet(b []byte) (keys *jose.JSONWebKeySet, leftOut []string, err erro
 	}
 	leftOut = append(leftOut, leaveOutTwins(keys)...)
 	if len(keys.Keys) == 0 {
-		return nil, leftOut, errors.New("a JWKS without a key that can be used")
+		return nil, leftOut, errors.New("has no key that verifies signatures")
 	}
 	return keys, leftOut, nil
 }
@@ -44,7 +44,7 @@ func ParseKeySet(b []byte) (keys *jose.JSONWebKeySet, leftOut []string, err erro
 func parseKey(member []byte) (key *jose.JSONWebKey, problem string) {
 	var members map[string]*josejson.RawMessage
 	if josejson.Unmarshal(member, &members) != nil {
-		return nil, "it is no JSON object that can be read in one way only"
+		return nil, "it is ambiguous JSON: repeated names, invalid UTF-8, or trailing data"
 	}
 	for _, name := range []string{"x5c", "x5u", "x5t", "x5t#S256"} { // certificates mean nothing here, and many cannot be read
 		delete(members, name)

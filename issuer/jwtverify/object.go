@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -16,7 +17,7 @@ import (
 // object decodes a JSON object that all readers read alike, every number as a json.Number, with its digits. Its names are case-sensitive, and one that is there twice is an
 // error at any depth: some would read the first, and some the last.
 func object(text []byte) (map[string]any, error) {
-	wrong := errors.New("are not a JSON object that can be read in one way only")
+	wrong := fmt.Errorf("ambiguous JSON: repeated names, invalid UTF-8, trailing data, or over %d levels", token.MaxDepth)
 	if !utf8.Valid(text) || deep(text) {
 		return nil, wrong
 	}

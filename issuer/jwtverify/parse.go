@@ -56,7 +56,7 @@ func Parse(compact string) (*Unverified, error) {
 		return nil, err
 	}
 	if u.claims, err = object(claims); err != nil {
-		return nil, fmt.Errorf("its claims %w", err)
+		return nil, fmt.Errorf("its payload is %w", err)
 	}
 	u.signature, err = decode(compact[end+1:])
 	return u, err
@@ -71,17 +71,17 @@ func (u *Unverified) readHeader(encoded string) error {
 	}
 	header, err := object(text)
 	if err != nil {
-		return fmt.Errorf("its header %w", err)
+		return fmt.Errorf("its header is %w", err)
 	}
 	for _, name := range []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "epk", "p2c"} {
 		if _, ok := header[name]; ok {
-			return fmt.Errorf("its header has %s", name)
+			return fmt.Errorf("its header has %s, which is not accepted", name)
 		}
 	}
 	for name, field := range map[string]*string{"alg": &u.alg, "kid": &u.kid, "typ": &u.typ} {
 		value, there := header[name]
 		if *field, _ = value.(string); there && *field == "" {
-			return fmt.Errorf("the %s of its header is not a text", name)
+			return fmt.Errorf("the %s of its header is empty or not a string", name)
 		}
 	}
 	if !slices.Contains(Algorithms(), u.alg) {

@@ -51,7 +51,7 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 	case !named:
 		return nil, ErrUnknownKey
 	case found == nil:
-		return nil, errors.New("its key is for something else")
+		return nil, errors.New("the key of its kid has another alg or use")
 	}
 	return found, nil
 }

@@ -51,10 +51,14 @@ func (u *Unverified) Verify(keys *jose.JSONWebKeySet, want Expected, now time.Ti
 func (u *Unverified) accept(want Expected, now time.Time) (*JWT, error) {
 	j := &JWT{Claims: u.claims, Subject: u.Subject(), ID: u.text("jti")}
 	if u.Issuer() != want.Issuer {
-		return nil, errors.New("its iss is another one")
+		return nil, fmt.Errorf("its iss is not %q", want.Issuer)
 	}
 	if !audience(u.claims["aud"], want) {
-		return nil, errors.New("its aud is another one")
+		alone := ""
+		if want.OnlyAudience {
+			alone = " alone"
+		}
+		return nil, fmt.Errorf("its aud is not %q%s", want.Audience, alone)
 	}
 	if j.Subject == "" || len(j.Subject) > 255 || strings.ContainsFunc(j.Subject, unicode.IsControl) {
 		return nil, errors.New("it has no sub that can be used")
@@ -88,12 +92,12 @@ func (j *JWT) checkTimes(want Expected, now time.Time) error {
 		return errors.New("it has expired")
 	}
 	if want.MaxLifetime > 0 && exp.Sub(now) > want.MaxLifetime+Skew {
-		return fmt.Errorf("it lives for longer than %v", want.MaxLifetime)
+		return fmt.Errorf("its exp is more than %v ahead", want.MaxLifetime)
 	}
 	for _, claim := range []string{"nbf", "iat"} {
 		value, present := j.Claims[claim]
 		if at, ok := seconds(value); present && (!ok || now.Add(Skew).Before(at) || exp.Before(at)) {
-			return fmt.Errorf("its %s is in the future, behind its exp, or no time", claim)
+			return fmt.Errorf("its %s is in the future, after its exp, or not a NumericDate", claim)
 		}
 	}
 	return nil

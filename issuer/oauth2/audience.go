@@ -19,7 +19,7 @@ func (c *call) narrowAudience() *Refusal {
 	}
 	for _, audience := range wanted {
 		if !slices.Contains(c.client.Audiences, audience) {
-			return badRequest("invalid_target", "a resource or an audience is not allowed to this client")
+			return badRequest("invalid_target", "a requested resource or audience is not allowed for this client")
 		}
 	}
 	c.audiences = slices.Compact(slices.Sorted(slices.Values(wanted)))
@@ -37,7 +37,7 @@ func (c *call) chooseReader() *Refusal {
 	for _, audience := range c.audiences {
 		c.reader = c.settings.EncryptionKey(c.client, audience)
 		if c.reader != nil && c.client.EncryptionKey == nil && len(c.audiences) > 1 {
-			return badRequest("invalid_target", "name one resource: tokens for one of these are encrypted for it alone")
+			return badRequest("invalid_target", "name one resource: a token for an audience with an encryption key is for that audience alone")
 		}
 	}
 	return nil

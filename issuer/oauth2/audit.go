@@ -77,6 +77,6 @@ func (a *audit) write(ctx context.Context, r *record) {
 	}
 	a.mu.Unlock()
 	if err != nil {
-		a.log.Error("The audit log cannot be written", "error", err.Error())
+		a.log.Error("An audit line cannot be written: its token request is answered all the same", "error", err.Error())
 	}
 }

@@ -47,7 +47,7 @@ func (a *clients) prove(c *call) (*config.Client, *Refusal) {
 	case known && client.Public && req.secret == "":
 		return client, nil
 	case known && client.Public:
-		return nil, invalidClient("a public client with a secret")
+		return nil, invalidClient("a public client sends a secret")
 	}
 	var want [sha256.Size]byte
 	hasSecret := known && client.SecretDigest() != nil
@@ -60,7 +60,7 @@ func (a *clients) prove(c *call) (*config.Client, *Refusal) {
 	case !known:
 		return nil, invalidClient("unknown client")
 	case req.secret == "" || !hasSecret:
-		return nil, invalidClient("the client does not authenticate as it must")
+		return nil, invalidClient("the client uses another authentication method than its configuration names")
 	case !right:
 		return nil, invalidClient("wrong client secret")
 	}
@@ -74,7 +74,7 @@ func (a *clients) byAssertion(settings *config.Config, client *config.Client, as
 		return nil, invalidClient("unknown client")
 	}
 	if len(client.PublicKeys) == 0 {
-		return nil, invalidClient("the client does not authenticate as it must")
+		return nil, invalidClient("the client uses another authentication method than its configuration names")
 	}
 	now := a.now()
 	proof, err := assertion.Verify(client.KeySet(), jwtverify.Expected{
@@ -87,7 +87,7 @@ func (a *clients) byAssertion(settings *config.Config, client *config.Client, as
 	case proof.Subject != client.ID:
 		return nil, invalidClient("the assertion is refused: its sub is not the client")
 	case proof.ID == "" || len(proof.ID) > 255:
-		return nil, invalidClient("the assertion is refused: it has no jti, or a long one")
+		return nil, invalidClient("the assertion is refused: its jti is missing or longer than 255 bytes")
 	case !a.replays.First(client.ID, proof.ID, proof.Expiry, now):
 		return nil, invalidClient("the assertion is refused: it was used before")
 	}

@@ -53,8 +53,8 @@ func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote
 	case errors.Is(err, login.ErrBusy):
 		return nil, Unavailable("too many logins at once", 1)
 	case err != nil:
-		g.log.Error("The directory could not be asked about a login", "error", err.Error())
-		return nil, Unavailable("the users cannot be asked for now", 30)
+		g.log.Error("A login is answered with 503: its password cannot be checked. Other grants go on", "error", err.Error())
+		return nil, Unavailable("logins with a password are temporarily unavailable", 30)
 	}
 	return user, nil
 }

@@ -41,7 +41,7 @@ type tokenRequest struct {
 // end up in logs.
 func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *Refusal) {
 	if r.URL.RawQuery != "" {
-		return nil, invalidRequest("parameters belong into the body, not into the URL")
+		return nil, invalidRequest("parameters belong in the body, not in the URL")
 	}
 	if !isForm(r.Header.Get("Content-Type")) {
 		return nil, invalidRequest("the body must be application/x-www-form-urlencoded")
@@ -137,7 +137,7 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *Ref
 	case assertion == "" && kind == "":
 		return nil
 	case assertion == "" || kind != assertionType:
-		return invalidRequest("client_assertion needs the client_assertion_type " + assertionType)
+		return invalidRequest("client_assertion and client_assertion_type must be sent together; the type is " + assertionType)
 	}
 	parsed, err := jwtverify.Parse(assertion)
 	if err != nil {
@@ -163,7 +163,7 @@ func (req *tokenRequest) basic(authorization string) *Refusal {
 	id, err := url.QueryUnescape(user)
 	secret, err2 := url.QueryUnescape(password)
 	if err != nil || err2 != nil || !utf8.ValidString(id) || id == "" {
-		return invalidClient("the Authorization header is not form-encoded")
+		return invalidClient("client_id or secret in the Authorization header is empty or not form-encoded")
 	}
 	if req.clientID != "" && req.clientID != id {
 		return invalidRequest("client_id differs from the authenticated client")

@@ -12,7 +12,7 @@ func (c *call) narrowScope() *Refusal {
 	wanted := slices.DeleteFunc(c.request.scopes, func(scope string) bool { return scope == "openid" && !slices.Contains(c.scopes, scope) })
 	for _, scope := range wanted {
 		if !slices.Contains(c.scopes, scope) {
-			return badRequest("invalid_scope", "a scope is not allowed to this client and user")
+			return badRequest("invalid_scope", "a requested scope is not allowed for this client or user")
 		}
 	}
 	if len(wanted) > 0 {

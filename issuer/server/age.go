@@ -27,7 +27,7 @@ func (s *Server) watchAge(ctx context.Context) {
 	for {
 		if key, ok := s.keys.Get(); ok && s.overdue() && said != key.KeyID {
 			said = key.KeyID
-			s.log.Warn("The signing key is older than its policy expects: does the controller run, and is the mount up to date?",
+			s.log.Warn("The signing key is over an hour past its rotation; signing goes on. Check condition RotationOnTime, else restart this pod",
 				"kid", key.KeyID, "due", key.NextRotation.Format(time.RFC3339))
 		}
 		select {

@@ -98,18 +98,18 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"another issuer":         {request(with(`"iss":"robot"`, `"iss":"x"`)), "invalid_client", "its iss"},
 		"another audience":       {request(with(issuerURL, issuerURL+"/token")), "invalid_client", "its aud"},
 		"two audiences":          {request(with(`"aud":"`+issuerURL+`"`, `"aud":["`+issuerURL+`","x"]`)), "invalid_client", "its aud"},
-		"no jti":                 {request(with(`"jti":"3",`, "")), "invalid_client", "no jti"},
-		"a long jti":             {request(w.assertion(k, assertionClaims(strings.Repeat("x", 256)))), "invalid_client", "or a long one"},
-		"too long a life":        {request(with(`"exp":`, `"exp":1`)), "invalid_client", "lives for longer"},
+		"no jti":                 {request(with(`"jti":"3",`, "")), "invalid_client", "its jti is missing"},
+		"a long jti":             {request(w.assertion(k, assertionClaims(strings.Repeat("x", 256)))), "invalid_client", "or longer than 255"},
+		"too long a life":        {request(with(`"exp":`, `"exp":1`)), "invalid_client", "its exp is more than"},
 		"another subject":        {request(with(`"sub":"robot"`, `"sub":"batch"`), "client_id", "robot"), "invalid_client", "its sub is not the client"},
 		"an unknown client":      {request(with(`"sub":"robot"`, `"sub":"x"`)), "invalid_client", "unknown client"},
-		"a client with a secret": {request(with(`"sub":"robot"`, `"sub":"batch"`)), "invalid_client", "does not authenticate as it must"},
+		"a client with a secret": {request(with(`"sub":"robot"`, `"sub":"batch"`)), "invalid_client", "another authentication method"},
 		"no JWT":                 {request("x"), "invalid_client", "compact form"},
 		"no subject":             {request(w.assertion(k, "{}")), "invalid_client", "no sub"},
 		"a secret beside":        {request(w.assertion(k, assertionClaims("5")), "client_secret", "x"), "invalid_request", "one method"},
 		"another type":           {form("grant_type", "client_credentials", "client_assertion_type", "x", "client_assertion", good), "invalid_request", "client_assertion_type"},
 		"no assertion":           {form("grant_type", "client_credentials", "client_assertion_type", assertionType), "invalid_request", "client_assertion_type"},
-		"a secret instead":       {form("grant_type", "client_credentials", "client_id", "robot", "client_secret", "x"), "invalid_client", "does not authenticate as it must"},
+		"a secret instead":       {form("grant_type", "client_credentials", "client_id", "robot", "client_secret", "x"), "invalid_client", "another authentication method"},
 	} {
 		if r, reason := w.decided(c.form); r.fields["error"] != c.code || !strings.Contains(reason, c.reason) {
 			t.Errorf("%s: %d %s, because %q", name, r.status, r.body, reason)

@@ -163,7 +163,7 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 	w.keys.write(key)
 	w.cert.write(map[string]string{"tls.crt": "canary-certificate", "tls.key": "canary-key"})
 	w.until("all reported", func() bool {
-		return strings.Count(w.get(w.probes+"/metrics").body, "source_failing{") >= 3 && strings.Count(w.log.String(), "the last one that was valid stays in use") >= 3
+		return strings.Count(w.get(w.probes+"/metrics").body, "source_failing{") >= 3 && strings.Count(w.log.String(), "its last valid version, if there is one, stays in use") >= 3
 	})
 	if r := w.post(alice()); r.status != http.StatusOK {
 		t.Fatalf("%d %s", r.status, r.body)

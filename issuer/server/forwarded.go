@@ -15,7 +15,7 @@ func (s *Server) remote(r *http.Request, settings *config.Server) netip.Addr {
 	if !understood {
 		s.metrics.unreadable.Inc()
 		s.unreadable.Do(func() {
-			s.log.Error("A trusted proxy sends no address that can be read: its clients are limited as one", "proxy", address.String(),
+			s.log.Error("A trusted proxy sends a request without a readable client address: its failed logins count for the proxy. Check server.forwardedHeader", "proxy", address.String(),
 				"header", settings.ForwardedHeader)
 		})
 	}

@@ -127,7 +127,7 @@ func TestSecretsOfADirectoryComeOutNowhere(t *testing.T) {
 	broken := func(what, says string) {
 		for _, r := range []reply{login("alice", ldapPassword), login("canary-name", "canary-wrong-password")} {
 			said = append(said, r.body)
-			if r.status != http.StatusServiceUnavailable || r.fields["error_description"] != "the users cannot be asked for now" {
+			if r.status != http.StatusServiceUnavailable || r.fields["error_description"] != "logins with a password are temporarily unavailable" {
 				t.Errorf("%s: %d %s", what, r.status, r.body)
 			}
 		}

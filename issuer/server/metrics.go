@@ -43,10 +43,10 @@ func newMetrics() *metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 		}, []string{"grant"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keywright_issuer_reloads_total", Help: "Loads of the configuration, users, signingKey and certificate, by result.",
+			Name: "keywright_issuer_reloads_total", Help: "Loads of configuration, users, signingKey, certificate and \"keys of NAME\", by result.",
 		}, []string{"source", "result"}),
 		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "keywright_issuer_source_failing", Help: "1 while what is mounted cannot be used and the last good one stays.",
+			Name: "keywright_issuer_source_failing", Help: "1 while the newest version of a source is invalid or only partly readable.",
 		}, []string{"source"}),
 		key: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keywright_issuer_signing_key_info", Help: "1 for the key that signs.",
@@ -76,7 +76,7 @@ func newMetrics() *metrics {
 // addOverdue adds a metric that tells whether the signing key is overdue.
 func (m *metrics) addOverdue(overdue func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the signing key is older than its policy expects.",
+		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the signing key is over an hour past its planned rotation; signing goes on.",
 	}, func() float64 {
 		if overdue() {
 			return 1

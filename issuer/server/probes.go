@@ -24,7 +24,7 @@ func (s *Server) probeRoutes(profile bool) http.Handler {
 		case s.stopping.Load():
 			http.Error(w, "stopping", http.StatusServiceUnavailable)
 		case !hasKeys:
-			http.Error(w, "no signing key was mounted yet", http.StatusServiceUnavailable)
+			http.Error(w, "no valid signing-key Secret is loaded yet: the log says why", http.StatusServiceUnavailable)
 		default:
 			_, _ = fmt.Fprintln(w, "ok")
 		}

@@ -38,7 +38,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 		ok     = http.StatusOK
 		bad    = http.StatusBadRequest
 		noForm = "the body must be application/x-www-form-urlencoded"
-		coded  = "the Authorization header is not form-encoded"
+		coded  = "client_id or secret in the Authorization header is empty or not form-encoded"
 		long   = "username or password is too long"
 	)
 	for name, c := range map[string]struct {

@@ -49,7 +49,7 @@ func TestAnOldKeySignsAndIsReported(t *testing.T) {
 	if metrics := w.get(w.probes + "/metrics").body; !strings.Contains(metrics, "keywright_issuer_signing_key_overdue 1") {
 		t.Error("the metric does not say it")
 	}
-	w.until("said in the log", func() bool { return strings.Contains(w.log.String(), "older than its policy expects") })
+	w.until("said in the log", func() bool { return strings.Contains(w.log.String(), "over an hour past its rotation") })
 	if r := w.get(w.probes + "/readyz"); r.status != http.StatusOK {
 		t.Errorf("/readyz: %d", r.status)
 	}

@@ -152,7 +152,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.drain(err)
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
-	return errors.Join(err, shutdown(finish, public), probes.Shutdown(finish))
+	if late := shutdown(finish, public); late != nil {
+		err = errors.Join(err, fmt.Errorf("requests in flight are not finished within %s: %w", shutdownWithin, late))
+	}
+	return errors.Join(err, probes.Shutdown(finish))
 }
 
 // maxStreams bounds the requests at a time on one connection (RFC 9113 section 5.1.2).

@@ -26,7 +26,7 @@ func (s *Server) follow(path string, first *config.Config) {
 			return nil, err
 		}
 		if field := first.NeedsRestart(next); field != "" {
-			return nil, fmt.Errorf("%s: a change of %s takes effect after a restart", path, field)
+			return nil, fmt.Errorf("%s: %s differs and needs a restart: until then no change of this file takes effect", path, field)
 		}
 		return next, nil
 	}, s.report)
@@ -42,11 +42,14 @@ func (s *Server) follow(path string, first *config.Config) {
 // report logs and counts what a source did.
 func (s *Server) report(source string, err error) {
 	s.metrics.loaded(source, err)
-	if err != nil {
-		s.log.Error("Failed to load a mounted file: the last one that was valid stays in use", "source", source, "error", err.Error())
-		return
+	switch {
+	case err == nil:
+		s.log.Info("Loaded", "source", source)
+	case errors.Is(err, mount.ErrTaken):
+		s.log.Error("A source is only partly readable: its readable part takes effect", "source", source, "error", err.Error())
+	default:
+		s.log.Error("A source is invalid: its last valid version, if there is one, stays in use", "source", source, "error", err.Error())
 	}
-	s.log.Info("Loaded", "source", source)
 }
 
 // ReadConfig reads a configuration file.
