@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -12,6 +11,7 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
+	"github.com/keywright/keywright/api/jws"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -41,20 +41,18 @@ func Generate(spec rotation.KeySpec) (rotation.Material, error) {
 }
 
 func newPrivateKey(spec rotation.KeySpec) (crypto.Signer, error) {
-	switch spec.Algorithm {
-	case "ES256":
-		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "ES384":
-		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case "ES512":
-		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	case "EdDSA":
+	algorithm, known := jws.Find(spec.Algorithm)
+	if !known {
+		return nil, fmt.Errorf("unknown algorithm %q", spec.Algorithm)
+	}
+	switch algorithm.KeyType {
+	case jws.EC:
+		return ecdsa.GenerateKey(algorithm.Curve, rand.Reader)
+	case jws.OKP:
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		return private, err
-	case "RS256", "RS384", "RS512":
-		return rsa.GenerateKey(rand.Reader, spec.RSAKeySize)
 	default:
-		return nil, fmt.Errorf("unknown algorithm %q", spec.Algorithm)
+		return rsa.GenerateKey(rand.Reader, spec.RSAKeySize)
 	}
 }
 

@@ -5,10 +5,10 @@ import (
 	"math/big"
 )
 
-// Factorable reports whether an RSA key has the form of those that Infineon's library made, whose factors can be computed (CVE-2017-15361,
+// factorable reports whether an RSA key has the form of those that Infineon's library made, whose factors can be computed (CVE-2017-15361,
 // "ROCA"): modulo each of many small primes it is a power of 65537. A key that was made otherwise has this form by chance once in a
 // billion.
-func Factorable(key *rsa.PublicKey) bool {
+func factorable(key *rsa.PublicKey) bool {
 	rest := new(big.Int)
 	for _, prime := range [...]int64{
 		3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139,

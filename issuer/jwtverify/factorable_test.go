@@ -1,4 +1,4 @@
-package jwtverify_test
+package jwtverify
 
 import (
 	"crypto/rand"
@@ -6,8 +6,6 @@ import (
 	"math"
 	"math/big"
 	"testing"
-
-	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
 // A modulus of the form that can be factored is found, and no other one.
@@ -33,10 +31,10 @@ func TestFactorable(t *testing.T) {
 		}
 		power := new(big.Int).Exp(big.NewInt(65537), random, product)
 		n := power.Add(power, new(big.Int).Mul(random, product))
-		if !jwtverify.Factorable(&rsa.PublicKey{N: n, E: 65537}) {
+		if !factorable(&rsa.PublicKey{N: n, E: 65537}) {
 			t.Errorf("%x is not found", n)
 		}
-		if jwtverify.Factorable(&rsa.PublicKey{N: n.Add(n, big.NewInt(2)), E: 65537}) {
+		if factorable(&rsa.PublicKey{N: n.Add(n, big.NewInt(2)), E: 65537}) {
 			t.Errorf("%x is of another form", n)
 		}
 	}
@@ -44,7 +42,7 @@ func TestFactorable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if jwtverify.Factorable(&key.PublicKey) {
+	if factorable(&key.PublicKey) {
 		t.Error("a new key is found")
 	}
 }

@@ -2,7 +2,6 @@ package jwtverify
 
 import (
 	"crypto"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,7 +59,7 @@ func parseKey(member []byte) (key *jose.JSONWebKey, problem string) {
 	if !key.Valid() || !key.IsPublic() {
 		return nil, "it is not public"
 	}
-	if public, ok := key.Key.(*rsa.PublicKey); ok && (!Strong(public) || Factorable(public)) {
+	if Weak(key.Key) {
 		return nil, fmt.Sprintf("it is an RSA key that can be factored (ROCA), or not of %d to %d bits with an exponent of %d or more", MinRSABits,
 			MaxRSABits, MinRSAExponent)
 	}

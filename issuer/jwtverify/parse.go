@@ -4,8 +4,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/keywright/keywright/api/jws"
 )
 
 // MaxBytes bounds a JWT, and maxHeader what its header takes of it.
@@ -19,8 +20,9 @@ var errForm = errors.New("it is not a JWT in compact form")
 
 // Unverified is a JWT that was parsed, once, and not checked: good for finding out whose keys verify it, and for nothing else.
 type Unverified struct {
-	alg, kid, typ string
-	claims        map[string]any
+	algorithm jws.Algorithm
+	kid, typ  string
+	claims    map[string]any
 	// signed is what signature should be of.
 	signed    string
 	signature []byte
@@ -78,13 +80,15 @@ func (u *Unverified) readHeader(encoded string) error {
 			return fmt.Errorf("its header has %s, which is not accepted", name)
 		}
 	}
-	for name, field := range map[string]*string{"alg": &u.alg, "kid": &u.kid, "typ": &u.typ} {
+	var alg string
+	for name, field := range map[string]*string{"alg": &alg, "kid": &u.kid, "typ": &u.typ} {
 		value, there := header[name]
 		if *field, _ = value.(string); there && *field == "" {
 			return fmt.Errorf("the %s of its header is empty or not a string", name)
 		}
 	}
-	if !slices.Contains(Algorithms(), u.alg) {
+	var accepted bool
+	if u.algorithm, accepted = jws.Find(alg); !accepted {
 		return errors.New("it is not signed with an accepted algorithm")
 	}
 	return nil

@@ -1,12 +1,9 @@
 package jwtverify
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	_ "crypto/sha256" // the hashes that verified uses
-	_ "crypto/sha512"
 	"errors"
 	"math/big"
 
@@ -39,7 +36,7 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 			continue
 		}
 		named = true
-		if (key.Use != "" && key.Use != "sig") || (key.Algorithm != "" && key.Algorithm != u.alg) {
+		if (key.Use != "" && key.Use != "sig") || (key.Algorithm != "" && key.Algorithm != u.algorithm.Name) {
 			continue
 		}
 		if found != nil {
@@ -59,14 +56,14 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 // verified checks a signature (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1) with a key that fits the algorithm: a JOSE
 // library would parse the token again.
 func (u *Unverified) verified(key any) bool {
-	if !Fits(u.alg, key) {
+	if !fits(u.algorithm, key) {
 		return false
 	}
 	switch public := key.(type) {
 	case *ecdsa.PublicKey:
 		return u.verifiedEC(public)
 	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(public, u.hash(), u.digest(), u.signature) == nil
+		return rsa.VerifyPKCS1v15(public, u.algorithm.Hash, u.digest(), u.signature) == nil
 	case ed25519.PublicKey:
 		return ed25519.Verify(public, []byte(u.signed), u.signature)
 	}
@@ -83,19 +80,8 @@ func (u *Unverified) verifiedEC(public *ecdsa.PublicKey) bool {
 	return ecdsa.Verify(public, u.digest(), r, s)
 }
 
-// hash is that of the algorithm, which names it: ES256, RS384 and so on.
-func (u *Unverified) hash() crypto.Hash {
-	switch u.alg[2:] {
-	case "384":
-		return crypto.SHA384
-	case "512":
-		return crypto.SHA512
-	}
-	return crypto.SHA256
-}
-
 func (u *Unverified) digest() []byte {
-	h := u.hash().New()
+	h := u.algorithm.Hash.New()
 	_, _ = h.Write([]byte(u.signed)) // never fails
 	return h.Sum(nil)
 }

@@ -14,6 +14,8 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/keywright/keywright/api/jws"
 )
 
 // TokenType is the typ of every token (RFC 9068 section 2.1).
@@ -32,8 +34,16 @@ type signer struct {
 	length int
 }
 
-// newSigner checks that the key is of the type that its algorithm needs.
+// newSigner checks that the key is of the type that its algorithm needs, and on its curve.
 func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
+	algorithm, known := jws.Find(jwk.Algorithm)
+	if !known {
+		return nil, fmt.Errorf("no token is signed with %s", jwk.Algorithm)
+	}
+	key, signs := jwk.Key.(crypto.Signer)
+	if !signs || !algorithm.Fits(key.Public()) {
+		return nil, fmt.Errorf("a key of another type than %s needs", jwk.Algorithm)
+	}
 	header, err := json.Marshal(struct {
 		Algorithm string `json:"alg"`
 		KeyID     string `json:"kid"`
@@ -42,47 +52,15 @@ func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &signer{header: base64.RawURLEncoding.EncodeToString(header) + "."}
-	var fits bool
-	switch jose.SignatureAlgorithm(jwk.Algorithm) {
-	case jose.ES256:
-		fits = s.useEC(jwk.Key, crypto.SHA256, 32)
-	case jose.ES384:
-		fits = s.useEC(jwk.Key, crypto.SHA384, 48)
-	case jose.ES512:
-		fits = s.useEC(jwk.Key, crypto.SHA512, 66)
-	case jose.RS256:
-		fits = s.useRSA(jwk.Key, crypto.SHA256)
-	case jose.RS384:
-		fits = s.useRSA(jwk.Key, crypto.SHA384)
-	case jose.RS512:
-		fits = s.useRSA(jwk.Key, crypto.SHA512)
-	case jose.EdDSA:
-		var key ed25519.PrivateKey
-		key, fits = jwk.Key.(ed25519.PrivateKey)
-		s.key, s.length = key, ed25519.SignatureSize
-	default:
-		return nil, fmt.Errorf("no token is signed with %s", jwk.Algorithm)
-	}
-	if !fits {
-		return nil, fmt.Errorf("a key of another type than %s needs", jwk.Algorithm)
+	s := &signer{header: base64.RawURLEncoding.EncodeToString(header) + ".", key: key, hash: algorithm.Hash, length: ed25519.SignatureSize}
+	switch public := key.Public().(type) {
+	case *ecdsa.PublicKey:
+		s.half = (public.Curve.Params().BitSize + 7) / 8
+		s.length = 2 * s.half
+	case *rsa.PublicKey:
+		s.length = public.Size()
 	}
 	return s, nil
-}
-
-// useEC wants a key of the curve whose order has half bytes.
-func (s *signer) useEC(jwk any, hash crypto.Hash, half int) bool {
-	key, ok := jwk.(*ecdsa.PrivateKey)
-	s.key, s.hash, s.half, s.length = key, hash, half, 2*half
-	return ok && (key.Curve.Params().BitSize+7)/8 == half
-}
-
-func (s *signer) useRSA(jwk any, hash crypto.Hash) bool {
-	key, ok := jwk.(*rsa.PrivateKey)
-	if ok {
-		s.key, s.hash, s.length = key, hash, key.Size()
-	}
-	return ok
 }
 
 func (s *signer) sign(payload []byte) (string, error) {

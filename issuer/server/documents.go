@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/issuer/jwtverify"
+	"github.com/keywright/keywright/api/jws"
 	"github.com/keywright/keywright/issuer/oauth2"
 )
 
@@ -79,7 +79,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 		IDTokenAlgorithms: []string{key.Algorithm},
 	}
 	if slices.Contains(m.AuthMethods, "private_key_jwt") {
-		m.AuthAlgorithms = jwtverify.Algorithms()
+		m.AuthAlgorithms = jws.Names()
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
