@@ -51,7 +51,7 @@ func (b *bench) start(ctx context.Context, kind string) (*process, error) {
 		return start(ctx, log, address, b.self, "floor", kind, address, b.directory)
 	}
 	if _, err := os.Stat(filepath.Join(b.directory, "users.yaml")); err != nil {
-		if err := b.users(""); err != nil {
+		if err := b.users("  []\n"); err != nil {
 			return nil, err
 		}
 	}
