@@ -100,7 +100,9 @@ func TestBrokenRevocationListIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.keySets.write(map[string]string{"platform.revoked": `{"version":9}`})
-	w.until("a report", func() bool { return strings.Contains(w.log.String(), "platform.revoked: the revocations in it are unknown") })
+	w.until("a report", func() bool {
+		return strings.Contains(w.log.String(), "platform.revoked: the revocations in it are unknown")
+	})
 	first := w.keyIDOf(w.post(alice()).fields["access_token"].(string))
 	w.useKey("ES256", newKey(t))
 	w.until("the next key signs", func() bool {
