@@ -96,15 +96,13 @@ func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (sele
 	if err := q.API.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
 		return false, 0, fmt.Errorf("get Namespace %s: %w", namespace, err)
 	}
-	selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
-	if err != nil {
-		return true, 0, nil // a selector that cannot be read deselects nobody
-	}
+	selector, unreadable := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
 	policy := rotation.Policy{
 		PropagationDelay: key.Spec.Distribution.PropagationDelay.Duration, MaxLifetime: key.Spec.Token.MaxLifetime.Duration,
 		ClockSkew: key.Spec.Token.ClockSkew.Duration,
 	}
-	return selector.Matches(labels.Set(ns.Labels)), policy.KeepFor(&keyring.Ring), nil
+	selected = unreadable != nil || selector.Matches(labels.Set(ns.Labels)) // what cannot be read deselects nobody
+	return selected, policy.KeepFor(&keyring.Ring), nil
 }
 
 // Known returns every name that has a SigningKey, a keyring or a signing-key Secret.
