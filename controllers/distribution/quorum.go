@@ -96,13 +96,17 @@ func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (sele
 	if err := q.API.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
 		return false, 0, fmt.Errorf("get Namespace %s: %w", namespace, err)
 	}
-	selector, unreadable := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
 	policy := rotation.Policy{
 		PropagationDelay: key.Spec.Distribution.PropagationDelay.Duration, MaxLifetime: key.Spec.Token.MaxLifetime.Duration,
 		ClockSkew: key.Spec.Token.ClockSkew.Duration,
 	}
-	selected = unreadable != nil || selector.Matches(labels.Set(ns.Labels)) // what cannot be read deselects nobody
-	return selected, policy.KeepFor(&keyring.Ring), nil
+	return selects(&key, ns.Labels), policy.KeepFor(&keyring.Ring), nil
+}
+
+// selects reports whether a SigningKey selects a namespace of these labels. A selector that cannot be read deselects nobody.
+func selects(key *keywrightv1alpha1.SigningKey, of labels.Set) bool {
+	selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
+	return err != nil || selector.Matches(of)
 }
 
 // Known returns every name that has a SigningKey, a keyring or a signing-key Secret.
