@@ -73,9 +73,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		now: o.Now, log: o.Log, tracer: o.Tracer, metrics: newMetrics(),
-	}
+	s := &Server{now: o.Now, log: o.Log, tracer: o.Tracer, metrics: newMetrics()}
 	s.follow(o.ConfigFile, settings)
 	s.trusted = map[string]*jwtverify.KeySet{}
 	for i := range settings.TokenExchange {
