@@ -114,6 +114,10 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 			others = append(others, k)
 		}
 	}
+	if active != nil && len(others) == len(keys) {
+		err := fmt.Errorf("%s does not publish the key of %s: others may be missing too", contract.JWKSFile, contract.ActiveFile)
+		return rotation.Keyring{}, &UnreadableError{name: s.Name, err: err}
+	}
 	ring := rotation.Rebuild(now, Generation(s), active, others, RevokedIn(s))
 	if policy, err := issuerfiles.DecodePolicy(s.Data[contract.PolicyFile]); err == nil && len(ring.Keys) == 0 {
 		ring.Spec.Algorithm = policy.Algorithm // what a tombstone is made of

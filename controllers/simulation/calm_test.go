@@ -5,9 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
-	"github.com/keywright/keywright/api/contract"
-	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/keystore"
 )
 
 // calm ends the storm: everything works, one process runs, and all must come to rest, right, within bounds.
@@ -147,7 +146,7 @@ func (w *world) rebuildable() bool {
 	if s == nil {
 		return false
 	}
-	_, err := issuerfiles.DecodeKeySet(s.Data[contract.JWKSFile])
+	_, err := keystore.Rebuild(s, w.now)
 	return err == nil
 }
 

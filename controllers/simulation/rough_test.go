@@ -120,12 +120,6 @@ func (u *users) whole() (keyring, secret *corev1.Secret) {
 	if _, err := issuerfiles.Decode(s.Data); err != nil {
 		return nil, nil
 	}
-	held := issuerfiles.KeyIDs(s.Data[contract.JWKSFile])
-	for _, id := range ring.PublishedIDs() {
-		if !slices.Contains(held, id) {
-			return nil, nil
-		}
-	}
 	return k.DeepCopy(), s.DeepCopy()
 }
 
