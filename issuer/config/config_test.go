@@ -114,7 +114,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 	for name, c := range map[string]struct{ was, is, says string }{
 		"version":               {"v1alpha1", "v1", "apiVersion: must be"},
 		"kind":                  {"IssuerConfiguration", "Config", "kind: must be"},
-		"unknown field":         {"issuer:", "isuer: x\nissuer:", "line 3: field isuer not found"},
+		"unknown field":         {"issuer:", "isuer: x\nissuer:", "line 3: unknown field isuer"},
 		"repeated field":        {"users:", "issuer: x\nusers:", `line 7: mapping key "issuer" already defined at line 3`},
 		"issuer by http":        {"https://issuer", "http://issuer", "issuer: must be an https URL"},
 		"issuer with query":     {"issuer.example.com", "issuer.example.com/?x=1", "issuer: must be an https URL"},

@@ -48,12 +48,15 @@ var (
 	// tagged is where it names a tag: one that it does not know is a value that begins with an exclamation mark.
 	tagged = regexp.MustCompile(`(?s)(cannot unmarshal)(?:( !!(?:binary|bool|float|int|map|merge|null|seq|str|timestamp))| .*) into `)
 	goType = regexp.MustCompile(`( in type|into) [\w.]+$`)
+	// unknown is how it calls a field that is there and not known.
+	unknown = regexp.MustCompile(`field (.*) not found`)
 )
 
 // withoutValues leaves out what the YAML library quotes, and the names of Go's types that nobody knows.
 func withoutValues(text string) string {
 	text = quoted.ReplaceAllString(text, "$1$2")
 	text = tagged.ReplaceAllString(text, "$1$2 into ")
+	text = unknown.ReplaceAllString(text, "unknown field $1")
 	return goType.ReplaceAllStringFunc(text, func(found string) string {
 		if strings.HasPrefix(found, "into") && !strings.Contains(found, ".") {
 			return found // into bool

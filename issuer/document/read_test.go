@@ -35,7 +35,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"number: *x":      "unknown anchor referenced",
 		"number: [a":      "did not find expected ',' or ']'",
 		"number: {a: 1}":  "line 1: cannot unmarshal !!map into int",
-		"number: 1\nx: 2": "line 2: field x not found",
+		"number: 1\nx: 2": "line 2: unknown field x",
 	} {
 		var into struct{ Number int }
 		f, err := document.Read([]byte(text), "document", &into)

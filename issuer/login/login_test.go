@@ -175,7 +175,7 @@ func TestUserListsThatAreRefused(t *testing.T) {
 		"reserved claim":   {strings.Replace(ok, "}", ", claims: {iss: x}}", 1), "claims.iss: is reserved"},
 		"in another case":  {strings.Replace(ok, "}", ", claims: {Iss: x}}", 1), "claims.Iss: is reserved"},
 		"not a scope":      {strings.Replace(ok, "}", ", scopes: ['a b']}", 1), "not all are scopes"},
-		"unknown field":    {strings.Replace(ok, "}", ", admin: true}", 1), "line 4: field admin not found"},
+		"unknown field":    {strings.Replace(ok, "}", ", admin: true}", 1), "line 4: unknown field admin"},
 		"mistyped":         {strings.Replace(ok, "}", ", disabled: maybe}", 1), "line 4: cannot unmarshal !!str into bool"},
 		"repeated field":   {strings.Replace(ok, "}", ", name: b}", 1), `line 4: mapping key "name" already defined`},
 		"claims a list":    {strings.Replace(ok, "}", ", claims: [a]}", 1), "line 4: cannot unmarshal"},

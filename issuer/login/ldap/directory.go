@@ -18,8 +18,11 @@ import (
 
 // Reasons of a login that is denied although the password may be right.
 const (
-	// Refused is that the directory refused it for another reason than the password, like an account that is locked.
-	Refused = "refused by the directory"
+	// Refused is that the directory refused it for another reason than the password, like an account that is locked. The name of the
+	// result (RFC 4511 section 4.1.9) comes after it; what the directory says beyond that may hold anything.
+	Refused = "refused by the directory: "
+	// Several is that a name is that of more than one entry.
+	Several = "several entries match users.ldap.users.filter"
 	// TooManyGroups is that not all groups of the user could be read: a right, or the lack of one, may hang on any of them.
 	TooManyGroups = "in too many groups, or in groups that are nested too deeply"
 )
@@ -89,7 +92,7 @@ func (d *Directory) connect(ctx context.Context) (*conn, error) {
 
 // logIn does all on one connection that is bound as the searching account.
 func (d *Directory) logIn(c *conn, name, password string) (*login.User, error) {
-	entry, err := d.find(c, name)
+	entry, none, err := d.find(c, name)
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +105,11 @@ func (d *Directory) logIn(c *conn, name, password string) (*login.User, error) {
 	case cannotSay(err):
 		return nil, err
 	case entry == nil:
-		return nil, &login.Denied{Reason: login.UnknownUser}
+		return nil, &login.Denied{Reason: none}
 	case ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials):
 		return nil, &login.Denied{Subject: d.subject(entry), Reason: login.WrongPassword}
 	case err != nil:
-		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused}
+		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused + resultOf(err)}
 	}
 	user := &login.User{Subject: d.subject(entry), Attributes: d.attributes(entry)}
 	if user.Subject == "" {
@@ -145,8 +148,19 @@ func cannotSay(err error) bool {
 		ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.LDAPResultOther))
 }
 
-// find returns the one entry of a name, nil if there is none, or more than one.
-func (d *Directory) find(c *conn, name string) (*ldap.Entry, error) {
+// resultOf returns the name of the result of an operation.
+func resultOf(err error) string {
+	var result *ldap.Error
+	if errors.As(err, &result) {
+		if name, known := ldap.LDAPResultCodeMap[result.ResultCode]; known {
+			return name
+		}
+	}
+	return "unknown result"
+}
+
+// find returns the one entry of a name, or else why there is none.
+func (d *Directory) find(c *conn, name string) (entry *ldap.Entry, none string, err error) {
 	users := &d.settings.Users
 	wanted := []string{users.Subject}
 	for _, attribute := range users.Attributes {
@@ -154,16 +168,17 @@ func (d *Directory) find(c *conn, name string) (*ldap.Entry, error) {
 	}
 	filter := strings.ReplaceAll(users.Filter, "{name}", ldap.EscapeFilter(name))
 	result, err := c.Search(ldap.NewSearchRequest(users.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 2, d.seconds(), false, filter, wanted, nil))
-	if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
-		return nil, nil
+	switch {
+	case ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded):
+		return nil, Several, nil
+	case err != nil:
+		return nil, "", err
+	case len(result.Entries) == 0:
+		return nil, login.UnknownUser, nil
+	case len(result.Entries) > 1:
+		return nil, Several, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	if len(result.Entries) != 1 {
-		return nil, nil
-	}
-	return result.Entries[0], nil
+	return result.Entries[0], "", nil
 }
 
 // subject is text, or hex of what is none, like the objectGUID of Active Directory. It is empty if it cannot be a sub.

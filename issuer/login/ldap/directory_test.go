@@ -63,6 +63,12 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
+	loose := s.settings()
+	loose.Users.Filter = "(|(uid={name})(uid=*))"
+	var denied *login.Denied
+	if _, err := open(t, loose).Authenticate(t.Context(), "alice", conformance.Password); !errors.As(err, &denied) || denied.Reason != ldap.Several {
+		t.Errorf("a name of two: %v", err)
+	}
 }
 
 // A directory that goes down and comes back needs no restart of the issuer: the connections it closed are not in the way.
