@@ -13,6 +13,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // options are what a person can set.
@@ -32,6 +35,7 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 500, "verifications a second")
 	flag.DurationVar(&o.lag, "lag", 2*time.Second, "by how much mounted files lag at most; the propagation delay is "+propagationDelay.String())
 	flag.Parse()
+	log.SetLogger(logr.Discard()) // what starts the API server logs through it, and complains if nobody sets one
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, o)
 	stop()
