@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 			others = append(others, k)
 		}
 	}
-	if active != nil && len(others) == len(keys) {
+	if active != nil && !slices.ContainsFunc(keys, func(k issuerfiles.PublicKey) bool { return k.ID == active.ID }) {
 		err := fmt.Errorf("%s does not publish the key of %s: others may be missing too", contract.JWKSFile, contract.ActiveFile)
 		return rotation.Keyring{}, &UnreadableError{name: s.Name, err: err}
 	}
