@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/rotation"
-	"github.com/keywright/keywright/controllers/signingkey"
 )
 
 func (c *cli) planCommand() *cobra.Command {
@@ -30,7 +30,7 @@ func (c *cli) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			policy, _ := signingkey.PolicyOf(key)
+			policy, _ := desired.PolicyOf(key)
 			if least := policy.PropagationDelay + policy.MaxLifetime + policy.ClockSkew; policy.Interval < least {
 				return fmt.Errorf("spec.rotation.interval is %v: it must be at least propagationDelay + maxLifetime + clockSkew, %v", policy.Interval, least)
 			}

@@ -96,10 +96,7 @@ func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (sele
 	if err := q.API.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
 		return false, 0, fmt.Errorf("get Namespace %s: %w", namespace, err)
 	}
-	policy := rotation.Policy{
-		PropagationDelay: key.Spec.Distribution.PropagationDelay.Duration, MaxLifetime: key.Spec.Token.MaxLifetime.Duration,
-		ClockSkew: key.Spec.Token.ClockSkew.Duration,
-	}
+	policy, _ := desired.PolicyOf(&key)
 	return selects(&key, ns.Labels), policy.KeepFor(&keyring.Ring), nil
 }
 

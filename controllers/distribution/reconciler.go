@@ -48,9 +48,6 @@ type Reconciler struct {
 	written sync.Map
 }
 
-// unansweredWait is when to look again at a file whose name exists but was not yet read by the signingkey controller.
-const unansweredWait = time.Second
-
 // Reconcile brings the ConfigMap of one namespace to what all projections ask for.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var namespace metav1.PartialObjectMetadata
@@ -100,51 +97,32 @@ func (r *Reconciler) read(ctx context.Context, namespace string) (*corev1.Config
 	return &cm, err
 }
 
-// compose settles what memory cannot know, then composes. It also returns when to look again, 0 for never.
+// compose composes what is to be written. What memory and cache may not decide, the API server itself is asked before, in three steps; each may
+// change the projections that it goes by. It also returns when to look again, 0 for never.
 func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.Duration, error) {
-	now, cm := r.Now(), at.cm
-	projections := r.Projections.All()
-	var wait time.Duration
-	if unknown := unanswered(cm, projections); len(unknown) > 0 {
-		exists, err := r.Quorum.Known(ctx)
-		if err != nil {
-			return composition{}, 0, err
-		}
-		for _, name := range unknown {
-			if exists[name] {
-				projections[name] = desired.Projection{Frozen: true}
-				wait = unansweredWait
-			}
-		}
+	now, projections := r.Now(), r.Projections.All()
+	wait, err := r.answer(ctx, unanswered(at.cm, projections), projections)
+	if err != nil {
+		return composition{}, 0, err
 	}
 	want := compose(now, at, projections)
-	if r.asWanted(cm, want) {
+	if r.asWanted(at.cm, want) {
 		return want, want.wakeIn(now, wait), nil
 	}
-	for _, name := range doubtful(now, want, cm, projections) {
-		believed, err := r.Quorum.Confirm(ctx, name)
+	if names := doubtful(now, want, at.cm, projections); len(names) > 0 {
+		doubted, err := r.confirm(ctx, names, projections)
 		if err != nil {
 			return composition{}, 0, err
 		}
-		held, _ := r.Projections.Get(name)
-		if !believed {
-			held.Frozen, wait = true, unansweredWait
-		}
-		projections[name] = held
+		want, wait = compose(now, at, projections), max(wait, doubted)
 	}
-	want = compose(now, at, projections)
-	for _, name := range want.ended {
-		held := projections[name]
-		selected, keepFor, err := r.Quorum.Target(ctx, name, at.namespace)
+	if len(want.ended) > 0 {
+		kept, err := r.confirmEnd(ctx, at.namespace, want.ended, projections)
 		if err != nil {
 			return composition{}, 0, err
 		}
-		if held.KeepFor = max(held.KeepFor, keepFor); selected {
-			held.Frozen, wait = true, unansweredWait
-		}
-		projections[name] = held
+		want, wait = compose(now, at, projections), max(wait, kept)
 	}
-	want = compose(now, at, projections)
 	return want, want.wakeIn(now, wait), nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -96,7 +97,7 @@ func (r *Reconciler) reportRequest(p *pass) {
 
 // requestTrouble says what is wrong with the rotation request of a SigningKey, nothing if it has none or a good one.
 func requestTrouble(p *pass) (reason, text string) {
-	policy, unreadable := PolicyOf(p.key)
+	policy, unreadable := desired.PolicyOf(p.key)
 	asked, handled := policy.RotateRequested, p.keyring.Ring.HandledRequest
 	switch {
 	case unreadable != "":

@@ -72,7 +72,7 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 	p := &pass{name: name, key: key, at: r.Now()}
 	p.confirmed = p.at
 	if key != nil {
-		p.policy, _ = PolicyOf(key)
+		p.policy, _ = desired.PolicyOf(key)
 		p.asked = r.remember(p)
 		p.policy.Revoked = p.asked
 	}
