@@ -30,10 +30,10 @@ type Source[T any] struct {
 // may have failed, and what was loaded if its bytes have changed. Checking all users costs too much to do it all the time.
 const lookAgainEvery = 10 * time.Second
 
-// ErrTaken is what the error of a load is whose value takes the place of the last good one all the same.
+// ErrTaken marks the error of a load whose value takes the place of the last good one all the same. Taken marks it.
 var ErrTaken = errors.New("taken")
 
-// Taken makes an error one that is ErrTaken. Its text stays as it is.
+// Taken returns an error of the same text that is ErrTaken.
 func Taken(err error) error { return taken{err} }
 
 type taken struct{ error }

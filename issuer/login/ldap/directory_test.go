@@ -63,11 +63,13 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	loose := s.settings()
-	loose.Users.Filter = "(|(uid={name})(uid=*))"
-	var denied *login.Denied
-	if _, err := open(t, loose).Authenticate(t.Context(), "alice", conformance.Password); !errors.As(err, &denied) || denied.Reason != ldap.Several {
-		t.Errorf("a name of two: %v", err)
+	for _, filter := range []string{"(|(uid={name})(uid=*))", "(|(uid={name})(objectClass=*))"} { // two entries, and more than are asked for
+		loose := s.settings()
+		loose.Users.Filter = filter
+		var denied *login.Denied
+		if _, err := open(t, loose).Authenticate(t.Context(), "alice", conformance.Password); !errors.As(err, &denied) || denied.Reason != ldap.Several {
+			t.Errorf("%s: %v", filter, err)
+		}
 	}
 }
 

@@ -55,22 +55,23 @@ func TestResultsOfABind(t *testing.T) {
 	settings.Users.BaseDN = "dc=example,dc=com"
 	d := open(t, settings)
 	for _, c := range []struct {
-		name string
-		want error
+		name   string
+		want   error
+		result string
 	}{
-		{"busy", login.ErrDown},
-		{"failing", login.ErrDown},
-		{"cut", login.ErrDown},
-		{"moved", login.ErrDenied},
-		{"locked", login.ErrDenied},
-		{"gone", login.ErrDenied},
+		{"busy", login.ErrDown, ""},
+		{"failing", login.ErrDown, ""},
+		{"cut", login.ErrDown, ""},
+		{"moved", login.ErrDenied, "Referral"},
+		{"locked", login.ErrDenied, "Unwilling To Perform"},
+		{"gone", login.ErrDenied, "No Such Object"},
 	} {
 		if _, err := d.Authenticate(t.Context(), "alice", conformance.Password); err != nil { // leaves a connection for the next
 			t.Fatal(err)
 		}
 		_, err := d.Authenticate(t.Context(), c.name, conformance.Password)
 		var denied *login.Denied
-		if !errors.Is(err, c.want) || (errors.As(err, &denied) && (!strings.HasPrefix(denied.Reason, ldap.Refused) || denied.Subject == "")) {
+		if !errors.Is(err, c.want) || (errors.As(err, &denied) && (denied.Reason != ldap.Refused+c.result || denied.Subject == "")) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if n := s.binds(c.name); n != 1 {
