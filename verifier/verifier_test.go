@@ -181,13 +181,14 @@ func TestClosedAndZeroVerifier(t *testing.T) {
 // In the bubble of synctest the real ticker runs on a clock that moves when all goroutines wait; the bubble ends only
 // when no goroutine is left, and fails if one waits for ever.
 func TestFollowsByItselfUntilClosed(t *testing.T) {
+	before, after := setOf(esKey().jwk()), setOf(otherKey().jwk()) // outside: a bubble has no entropy in FIPS mode
 	synctest.Test(t, func(t *testing.T) {
-		mounted := newVolume(t, setOf(esKey().jwk()))
+		mounted := newVolume(t, before)
 		v, err := New(Config{Issuers: map[string]Source{testIssuer: File(mounted.path())}, Audience: testAudience, Logger: (&log{}).logger()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		mounted.update(setOf(otherKey().jwk()), testNow)
+		mounted.update(after, testNow)
 		second := time.NewTimer(time.Second)
 		<-second.C
 		synctest.Wait()
