@@ -19,6 +19,8 @@ type bench struct {
 	issuer    string
 	// subject is a token that is exchanged.
 	subject *subject
+	// goals are those of what was measured.
+	goals []goal
 }
 
 func newBench(ctx context.Context) (*bench, error) {
@@ -40,7 +42,7 @@ func newBench(ctx context.Context) (*bench, error) {
 
 func (b *bench) close() { _ = os.RemoveAll(b.directory) }
 
-// start starts "static", "raw" or "issuer".
+// start starts "static", "raw", "exchange" or "issuer".
 func (b *bench) start(ctx context.Context, kind string) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {

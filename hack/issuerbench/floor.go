@@ -1,29 +1,39 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// serveFloor serves "static" (A) or "raw" (B) at an address, with the certificate in a directory.
+// serveFloor serves "static" (A), "raw" (B) or "exchange" (C) at an address, with the certificate in a directory.
 func serveFloor(kind, address, directory string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
 	handler := static()
-	if kind == "raw" {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	switch kind {
+	case "raw":
+		handler = raw(key)
+	case "exchange":
+		cluster, err := readSubjectKey(directory)
 		if err != nil {
 			return err
 		}
-		handler = raw(key)
+		handler = exchanged(key, cluster)
 	}
 	server := &http.Server{
 		Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second,
@@ -42,6 +52,9 @@ func static() http.HandlerFunc {
 	}
 }
 
+// header is the first part of each token.
+var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","kid":"IAxPT-UiN0pXS8cZHxuw_OhbMI2UJG_Szn0JW1g1-iQ","typ":"at+jwt"}`)) + "."
+
 type claims struct {
 	Issuer   string   `json:"iss"`
 	Subject  string   `json:"sub"`
@@ -55,8 +68,6 @@ type claims struct {
 
 // raw is B: a secret compared, claims encoded, and a signature. No log, no metrics, no limits, no choice.
 func raw(key *ecdsa.PrivateKey) http.HandlerFunc {
-	b64 := base64.RawURLEncoding
-	header := b64.EncodeToString([]byte(`{"alg":"ES256","kid":"IAxPT-UiN0pXS8cZHxuw_OhbMI2UJG_Szn0JW1g1-iQ","typ":"at+jwt"}`)) + "."
 	want := sha256.Sum256([]byte(clientSecret))
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
@@ -65,29 +76,73 @@ func raw(key *ecdsa.PrivateKey) http.HandlerFunc {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		now := time.Now().Unix()
-		payload, err := json.Marshal(claims{
-			Issuer: issuerURL, Subject: "client:batch", Audience: []string{audience}, ClientID: "batch",
-			Expiry: now + 300, IssuedAt: now, ID: rand.Text(), Scope: "read",
-		})
-		if err != nil {
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		}
-		signed := b64.AppendEncode([]byte(header), payload)
-		digest := sha256.Sum256(signed)
-		x, y, err := ecdsa.Sign(rand.Reader, key, digest[:])
-		if err != nil {
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		}
-		var signature [64]byte
-		x.FillBytes(signature[:32])
-		y.FillBytes(signature[32:])
-		token := string(b64.AppendEncode(append(signed, '.'), signature[:]))
-		h := w.Header()
-		h.Set("Content-Type", "application/json")
-		h.Set("Cache-Control", "no-store")
-		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 300, "scope": "read"})
+		answer(w, key, claims{Subject: "client:batch", ClientID: "batch"})
 	}
+}
+
+// answer signs claims and sends the token.
+func answer(w http.ResponseWriter, key *ecdsa.PrivateKey, c claims) {
+	now := time.Now().Unix()
+	c.Issuer, c.Audience, c.Expiry, c.IssuedAt, c.ID, c.Scope = issuerURL, []string{audience}, now+300, now, rand.Text(), "read"
+	payload, err := json.Marshal(c)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	b64 := base64.RawURLEncoding
+	signed := b64.AppendEncode([]byte(header), payload)
+	digest := sha256.Sum256(signed)
+	x, y, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	var signature [64]byte
+	x.FillBytes(signature[:32])
+	y.FillBytes(signature[32:])
+	token := string(b64.AppendEncode(append(signed, '.'), signature[:]))
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 300, "scope": "read"})
+}
+
+// exchanged is C: what B does, and before it the form, the JSON and the signature of a subject token, each read once.
+func exchanged(key *ecdsa.PrivateKey, cluster *rsa.PublicKey) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+		subject, err := readSubject(r.PostFormValue("subject_token"), cluster)
+		if err != nil || r.PostForm.Get("client_id") != "pods" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		answer(w, key, claims{Subject: "cluster:" + subject, ClientID: "pods"})
+	}
+}
+
+// readSubject verifies a token of RS256, and returns its subject.
+func readSubject(token string, cluster *rsa.PublicKey) (string, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return "", errors.New("no token")
+	}
+	b64 := base64.RawURLEncoding
+	head, err1 := b64.DecodeString(parts[0])
+	payload, err2 := b64.DecodeString(parts[1])
+	signature, err3 := b64.DecodeString(parts[2])
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return "", err
+	}
+	var h struct{ Alg, Kid string }
+	var all map[string]any // claims are mapped by expressions, which may read each of them
+	if err := errors.Join(json.Unmarshal(head, &h), json.Unmarshal(payload, &all)); err != nil {
+		return "", err
+	}
+	expiry, _ := all["exp"].(float64)
+	subject, _ := all["sub"].(string)
+	if h.Alg != "RS256" || h.Kid != "cluster" || subject == "" || time.Now().Unix() >= int64(expiry) {
+		return "", errors.New("not that token")
+	}
+	digest := sha256.Sum256([]byte(token[:len(parts[0])+1+len(parts[1])]))
+	return subject, rsa.VerifyPKCS1v15(cluster, crypto.SHA256, digest[:], signature)
 }

@@ -21,6 +21,7 @@ func (b *bench) starts(ctx context.Context, rounds int) error {
 		}
 	}
 	fmt.Printf("\nstart to the first TLS connection: issuer %.0f ms, B %.0f ms\n", median(took["issuer"]), median(took["raw"]))
+	b.atMost("start to the first TLS connection, ms", median(took["issuer"]), 30)
 	return nil
 }
 
@@ -31,17 +32,21 @@ func (b *bench) memory(ctx context.Context, tokens int) error {
 		return err
 	}
 	defer p.stop()
-	line := []string{fmt.Sprintf("idle %.1f MB", p.rss())}
+	idle, most := p.rss(), 0.0
+	line := []string{fmt.Sprintf("idle %.1f MB", idle)}
 	for done, quarter := 0, 1; done < tokens; {
 		r, err := closed(p.address, clientCredentials(), connections, 2*time.Second, false)
 		if err != nil {
 			return err
 		}
 		if done += len(r.latencies); done >= quarter*tokens/4 {
+			most = max(most, p.rss())
 			line = append(line, fmt.Sprintf("after %d tokens %.1f MB", done, p.rss()))
 			quarter = 4*done/tokens + 1
 		}
 	}
 	fmt.Printf("\nresident memory: %s\n", strings.Join(line, ", "))
+	b.atMost("resident memory, idle, MB", idle, 20)
+	b.atMost("resident memory over these tokens, MB", most, 25)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -25,6 +26,7 @@ func (b *bench) names(ctx context.Context, rounds int) error {
 			return err
 		}
 		fmt.Printf("| %s | %.1f ms | %.1f ms | %.3f |\n", list.name, median(known), median(unknown), median(unknown)/median(known))
+		b.atMost("a failed login of nobody, how far from that of a user: "+list.name, math.Abs(median(unknown)/median(known)-1), .02)
 	}
 	return nil
 }

@@ -45,6 +45,9 @@ func (b *bench) stormOf(ctx context.Context, rounds int, name, hash string) erro
 	}
 	fmt.Printf("| %s | %.1f ms | %.1f ms | %.1f ms | %.1f | %.2f (%d times 503) | %.2f |\n", name, median(p50), median(p99), median(calm), median(logins), median(shares),
 		refused, median(kept))
+	b.atMost("other grants while 32 clients log in, p99 ms: "+name, median(p99), 5)
+	b.atLeast("logins in that storm, of what hashing alone allows: "+name, median(shares), .95)
+	b.atLeast("throughput of other grants in that storm, of that without: "+name, median(kept), .9)
 	return nil
 }
 

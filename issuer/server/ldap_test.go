@@ -16,7 +16,8 @@ const (
 	ldapPassword     = "canary-user-password"
 )
 
-// slapd is a running OpenLDAP server with a user alice, and a searching account.
+// slapd is a running OpenLDAP server with the users alice, carol, and mallory, whose number looks like a subject of the trusted
+// issuer other. It has a searching account.
 type slapd struct {
 	url  string
 	stop func()
@@ -62,7 +63,23 @@ objectClass: inetOrgPerson
 uid: alice
 cn: Alice
 sn: A
-userPassword: %s
+userPassword: %[2]s
+
+dn: uid=mallory,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: mallory
+cn: Mallory
+sn: M
+employeeNumber: other:system:serviceaccount:prod:deployer
+userPassword: %[2]s
+
+dn: uid=carol,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: carol
+cn: Carol
+sn: C
+employeeNumber: 4711
+userPassword: %[2]s
 `, searcherPassword, ldapPassword), 0o600))
 	if out, err := exec.Command("/usr/sbin/slapadd", "-f", in("slapd.conf"), "-l", in("data.ldif")).CombinedOutput(); err != nil {
 		w.Fatalf("slapadd: %v\n%s", err, out)
@@ -85,25 +102,54 @@ userPassword: %s
 	return s
 }
 
-// Nor do those of a directory come out: neither the passwords, nor what was typed, nor to a client what the directory says.
-func TestSecretsOfADirectoryComeOutNowhere(t *testing.T) {
-	t.Parallel()
-	w := prepare(t)
-	directory := newSlapd(w)
+// use starts an issuer whose users are those of the directory, with an attribute as their subject.
+func (s *slapd) use(w *world, config, subject string) {
+	w.Helper()
 	w.users.write(map[string]string{"password": searcherPassword})
-	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.Directory+"/users.yaml}", fmt.Sprintf(`
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(config, "{file: "+w.users.Directory+"/users.yaml}", fmt.Sprintf(`
   ldap:
     url: %s
     caFile: %s/tls.crt
     bindDN: cn=searcher,dc=example,dc=com
     bindPasswordFile: %s/password
-    users: {baseDN: "dc=example,dc=com", filter: "(&(objectClass=inetOrgPerson)(uid={name}))", subject: entryUUID}`,
-		directory.url, w.cert.Directory, w.users.Directory), 1)})
-	w.useKey("ES256", newKey(t))
+    users: {baseDN: "dc=example,dc=com", filter: "(&(objectClass=inetOrgPerson)(uid={name}))", subject: %s}`,
+		s.url, w.cert.Directory, w.users.Directory, subject), 1)})
+	w.useKey("ES256", newKey(w.T))
 	w.start()
-	login := func(name, password string) reply {
-		return w.post(form("grant_type", "password", "client_id", "web", "username", name, "password", password))
+}
+
+func (w *world) logInAt(name, password string) reply {
+	return w.post(form("grant_type", "password", "client_id", "web", "username", name, "password", password))
+}
+
+// A user of a directory whose subject is one that only exchanged tokens may have would pass for somebody else.
+func TestSubjectOfATrustedIssuerInADirectory(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	newSlapd(w).use(w, w.config()+`
+tokenExchange:
+- {name: other, issuer: "https://other.example.com", keys: {file: /nowhere}}
+`, "employeeNumber")
+	if r := w.logInAt("carol", ldapPassword); r.status != http.StatusOK {
+		t.Fatalf("carol: %d %s\n%s", r.status, r.body, w.log)
 	}
+	r := w.logInAt("mallory", ldapPassword)
+	wrong := w.logInAt("mallory", "wrong")
+	if r.status != http.StatusBadRequest || r.body != wrong.body {
+		t.Errorf("mallory: %d %s, and with a wrong password %s", r.status, r.body, wrong.body)
+	}
+	if log := w.log.String(); !strings.Contains(log, "only exchanged tokens may have") || !strings.Contains(log, "tokenExchange=other") && !strings.Contains(log, `"tokenExchange":"other"`) {
+		t.Errorf("the log does not say why:\n%s", log)
+	}
+}
+
+// Nor do those of a directory come out: neither the passwords, nor what was typed, nor to a client what the directory says.
+func TestSecretsOfADirectoryComeOutNowhere(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	directory := newSlapd(w)
+	directory.use(w, w.config(), "entryUUID")
+	login := w.logInAt
 	r := login("alice", ldapPassword)
 	if r.status != http.StatusOK {
 		t.Fatalf("%d %s\n%s", r.status, r.body, w.log)
