@@ -66,7 +66,7 @@ func (w *world) revokeActive() string {
 	return kid
 }
 
-func (w *world) receipts() []keywrightv1alpha1.RevocationStatus { return w.get().Status.Revocations }
+func (w *world) receipts() []keywrightv1alpha1.KeyRevocationStatus { return w.get().Status.Revocations }
 
 func TestReceiptWithoutTheSwitchExpectsThePropagationDelay(t *testing.T) {
 	w := newWorld(t)

@@ -79,7 +79,7 @@ func (w *world) wantRevoked(id string) {
 	}
 }
 
-func (w *world) receipt(id string) *keywrightv1alpha1.RevocationStatus {
+func (w *world) receipt(id string) *keywrightv1alpha1.KeyRevocationStatus {
 	w.Helper()
 	all := w.get().Status.Revocations
 	for i := range all {

@@ -50,7 +50,7 @@ func start() (err error) {
 	if err := errors.Join(clientgoscheme.AddToScheme(e.scheme), keywrightv1alpha1.AddToScheme(e.scheme)); err != nil {
 		return err
 	}
-	e.CRDInstallOptions.Paths = []string{filepath.Join("..", "config", "crd", "keywright.dev_signingkeys.yaml")}
+	e.CRDInstallOptions.Paths = []string{filepath.Join("..", "config", "crd")}
 	config, err := e.Start()
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the API server: %w", err), e.Stop())

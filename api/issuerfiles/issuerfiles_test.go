@@ -36,7 +36,14 @@ func states() map[string]issuerfiles.Files {
 		"draining":                    {KeySet: keys, Policy: policy},
 		"ended":                       {KeySet: issuerfiles.Tombstone("ES256"), Policy: policy},
 		"revoked-without-a-successor": {KeySet: issuerfiles.Tombstone("ES256"), Policy: policy, Revoked: issuerfiles.Revoked{KeyIDs: []string{kid}}},
-		"restored":                    {Active: []byte(private), KeySet: keys, Policy: signing, Revoked: issuerfiles.Revoked{KeyIDs: []string{otherKid}}},
+		"ended-early": {Active: []byte(private), KeySet: keys, Policy: signing, Revoked: issuerfiles.Revoked{
+			AllBefore: time.Unix(1_795_600_000, 0).UTC(), ClockSkew: time.Minute, Ended: map[string]time.Time{
+				issuerfiles.Digest("jti", "01J"):       time.Unix(1_795_700_000, 0).UTC(),
+				issuerfiles.Digest("sid", "01J"):       time.Unix(1_795_700_000, 0).UTC(),
+				issuerfiles.Digest("sub", "alice"):     time.Unix(1_795_650_000, 0).UTC(),
+				issuerfiles.Digest("client_id", "web"): time.Unix(1_795_640_000, 0).UTC(),
+			}}},
+		"restored": {Active: []byte(private), KeySet: keys, Policy: signing, Revoked: issuerfiles.Revoked{KeyIDs: []string{otherKid}}},
 	}
 }
 
@@ -113,7 +120,12 @@ func TestBadFilesAreErrorsWithoutTheirContent(t *testing.T) {
 			`{"algorithm":"ES256","maxLifetimeSeconds":60,"clockSkewSeconds":3601}`, `{"algorithm":"ES256","maxLifetimeSeconds":60,"nextRotationTime":"canary"}`,
 			`{"algorithm":"ES256","maxLifetimeSeconds":1e3000}`,
 		},
-		"revoked": {canary, `{"version":2,"keyIDs":["canary"]}`, `{"version":1,"keyIDs":"canary"}`, `[]`, `{"keyIDs":[]}`},
+		"revoked": {
+			canary, `{"version":2,"keyIDs":["canary"]}`, `{"version":1,"keyIDs":"canary"}`, `[]`, `{"keyIDs":[]}`,
+			`{"version":1,"ended":["canary"]}`, `{"version":1,"ended":{"canary":1}}`, `{"version":1,"ended":{"canarycanarycanarycanar":0}}`,
+			`{"version":1,"ended":{"canarycanarycanarycana":0}}`, `{"version":1,"ended":{"canarycanarycanarycana":"1"}}`,
+			`{"version":1,"clockSkewSeconds":-1}`, `{"version":1,"clockSkewSeconds":3601}`, `{"version":1,"allBefore":-1}`,
+		},
 	} {
 		for _, content := range contents {
 			data, err := states()["active"].Encode()
@@ -154,5 +166,37 @@ func TestPrivateKeyDoesNotPrint(t *testing.T) {
 	files := states()["active"]
 	if text := fmt.Sprintf("%v %+v %s", files, files, files); strings.Contains(text, `"d"`) {
 		t.Error(text)
+	}
+}
+
+// A token is ended by one of its values, up to the clock skew after the time that is listed.
+func TestEnds(t *testing.T) {
+	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
+	list := issuerfiles.Revoked{ClockSkew: time.Minute, AllBefore: at(1000), Ended: map[string]time.Time{
+		issuerfiles.Digest("sub", "alice"): at(5000), issuerfiles.Digest("jti", "one"): at(9000),
+	}}
+	for name, c := range map[string]struct {
+		time   int64
+		claims map[string]string
+		want   bool
+	}{
+		"the subject, before":               {4999, map[string]string{"sub": "alice"}, true},
+		"the subject, within the skew":      {5060, map[string]string{"sub": "alice"}, true},
+		"the subject, after it":             {5061, map[string]string{"sub": "alice"}, false},
+		"another subject":                   {4999, map[string]string{"sub": "bob"}, false},
+		"a subject in another case":         {4999, map[string]string{"sub": "Alice"}, false},
+		"a client of the name of a subject": {4999, map[string]string{"client_id": "alice"}, false},
+		"the token":                         {8999, map[string]string{"sub": "bob", "jti": "one"}, true},
+		"another token":                     {8999, map[string]string{"sub": "bob", "jti": "two"}, false},
+		"no value":                          {4999, map[string]string{"sub": "", "jti": ""}, false},
+		"everything":                        {1060, map[string]string{"sub": "bob"}, true},
+		"no time":                           {0, map[string]string{"sub": "bob"}, true},
+	} {
+		if got := list.Ends(at(c.time), c.claims); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if (issuerfiles.Revoked{ClockSkew: time.Hour}).Ends(at(0), map[string]string{"sub": "alice"}) {
+		t.Error("an empty list ends something")
 	}
 }

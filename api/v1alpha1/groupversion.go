@@ -15,7 +15,7 @@ func GroupVersion() schema.GroupVersion {
 
 // AddToScheme registers this package's types.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion(), &SigningKey{}, &SigningKeyList{})
+	s.AddKnownTypes(GroupVersion(), &SigningKey{}, &SigningKeyList{}, &Revocation{}, &RevocationList{})
 	metav1.AddToGroupVersion(s, GroupVersion())
 	return nil
 }

@@ -76,7 +76,7 @@ type SigningKeyStatus struct {
 	// +listMapKey=keyID
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
-	Revocations []RevocationStatus `json:"revocations,omitempty"`
+	Revocations []KeyRevocationStatus `json:"revocations,omitempty"`
 	// handledRotateRequest is the value of the annotation keywright.dev/rotate-requested-at that was carried out last.
 	// +optional
 	HandledRotateRequest *metav1.Time `json:"handledRotateRequest,omitempty"`
@@ -137,9 +137,9 @@ type TargetsStatus struct {
 	LeftBehind []string `json:"leftBehind,omitempty"`
 }
 
-// RevocationStatus is the receipt of one revocation: what was done about the key, and when. No signal of the API tells that
+// KeyRevocationStatus is the receipt of one revocation: what was done about the key, and when. No signal of the API tells that
 // a pod has read a file, and the receipt does not pretend one.
-type RevocationStatus struct {
+type KeyRevocationStatus struct {
 	// keyID is the kid.
 	// +kubebuilder:validation:MaxLength=43
 	KeyID string `json:"keyID"`

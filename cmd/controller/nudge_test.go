@@ -100,11 +100,11 @@ func TestRevocationFillsItsReceipt(t *testing.T) {
 	if err := c.admin.Update(t.Context(), &now); err != nil {
 		t.Fatal(err)
 	}
-	receipt := func(ctx context.Context) keywrightv1alpha1.RevocationStatus {
+	receipt := func(ctx context.Context) keywrightv1alpha1.KeyRevocationStatus {
 		if all := c.signingKey(ctx, name).Status.Revocations; len(all) == 1 {
 			return all[0]
 		}
-		return keywrightv1alpha1.RevocationStatus{}
+		return keywrightv1alpha1.KeyRevocationStatus{}
 	}
 	until(t, "one pod left", 20*time.Second, func(ctx context.Context) bool {
 		r := receipt(ctx)

@@ -85,7 +85,7 @@ func TestEtcdRestored(t *testing.T) {
 	if file := after.published(t.Context(), "shop", name); strings.Contains(file, leaked) || strings.Contains(file, late) {
 		t.Errorf("a revoked key, or one made after the snapshot, is trusted:\n%s", file)
 	}
-	if !slices.ContainsFunc(status.Revocations, func(r keywrightv1alpha1.RevocationStatus) bool { return r.KeyID == leaked && r.RemovedAt != nil }) {
+	if !slices.ContainsFunc(status.Revocations, func(r keywrightv1alpha1.KeyRevocationStatus) bool { return r.KeyID == leaked && r.RemovedAt != nil }) {
 		t.Errorf("the receipt says %+v", status.Revocations)
 	}
 }

@@ -126,7 +126,7 @@ func (c *cluster) start() error {
 	if err := os.WriteFile(c.file("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
-	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd", "keywright.dev_signingkeys.yaml")}
+	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd")}
 	c.ControlPlane.GetAPIServer().Configure().
 		Append("audit-policy-file", c.file("audit.yaml")).Append("audit-log-path", c.file("audit.log"))
 	config, err := c.Start()

@@ -21,7 +21,7 @@ func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid st
 		if err != nil {
 			return false, err
 		}
-		i := slices.IndexFunc(key.Status.Revocations, func(r keywrightv1alpha1.RevocationStatus) bool { return r.KeyID == kid })
+		i := slices.IndexFunc(key.Status.Revocations, func(r keywrightv1alpha1.KeyRevocationStatus) bool { return r.KeyID == kid })
 		if i < 0 {
 			waited.forRecord(ctx, k, key)
 			return false, nil
@@ -36,12 +36,12 @@ func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid st
 }
 
 // full reports whether nothing will be added to a receipt.
-func full(r *keywrightv1alpha1.RevocationStatus) bool {
+func full(r *keywrightv1alpha1.KeyRevocationStatus) bool {
 	return r.RemovedAt != nil && (r.NudgedAt != nil || !r.Known)
 }
 
 // receiptLines says what has been done so far.
-func receiptLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.RevocationStatus) []string {
+func receiptLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) []string {
 	lines := []string{fmt.Sprintf("%s  recorded: key %s never comes back", clock(&r.RevokedAt), r.KeyID)}
 	if !r.Known {
 		lines[0] += ". It was never here"
@@ -64,7 +64,7 @@ func receiptLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revoca
 }
 
 // awaited says for whom a receipt waits, nothing if it is full.
-func awaited(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.RevocationStatus) string {
+func awaited(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) string {
 	switch {
 	case full(r):
 		return ""

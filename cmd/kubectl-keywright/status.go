@@ -155,7 +155,7 @@ func mark(c *metav1.Condition, stale bool) string {
 }
 
 // receipt says in one line how far a revocation is.
-func (c *cli) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.RevocationStatus) string {
+func (c *cli) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) string {
 	switch {
 	case !r.Known:
 		return r.KeyID + ", which was never here"

@@ -68,7 +68,7 @@ func startCluster() (err error) {
 	if c.directory, err = os.MkdirTemp("", "kubectl-keywright-"); err != nil {
 		return err
 	}
-	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd", "keywright.dev_signingkeys.yaml")}
+	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd")}
 	config, err := c.Start()
 	if err != nil {
 		return err

@@ -14,9 +14,9 @@ import (
 const maxReceipts = 256
 
 // revocations are the receipts of the newest revocations: those that the keyring records, and those that it cannot.
-func (p *pass) revocations() []keywrightv1alpha1.RevocationStatus {
+func (p *pass) revocations() []keywrightv1alpha1.KeyRevocationStatus {
 	all := slices.Concat(p.keyring.Ring.Revoked, p.pending)
-	var out []keywrightv1alpha1.RevocationStatus
+	var out []keywrightv1alpha1.KeyRevocationStatus
 	for i := max(0, len(all)-maxReceipts); i < len(all); i++ {
 		out = append(out, p.receipt(&all[i]))
 	}
@@ -24,8 +24,8 @@ func (p *pass) revocations() []keywrightv1alpha1.RevocationStatus {
 }
 
 // receipt is that of one revocation.
-func (p *pass) receipt(r *rotation.Revocation) keywrightv1alpha1.RevocationStatus {
-	receipt := keywrightv1alpha1.RevocationStatus{
+func (p *pass) receipt(r *rotation.Revocation) keywrightv1alpha1.KeyRevocationStatus {
+	receipt := keywrightv1alpha1.KeyRevocationStatus{
 		KeyID: r.ID, RevokedAt: metav1.NewTime(r.At.Truncate(time.Second)), Known: r.Known,
 		SigningMovedAt: timeOrNil(r.SigningMovedAt), RemovedAt: timeOrNil(r.RemovedAt),
 		NudgedAt: timeOrNil(r.Nudged.At), ExpectedEverywhereBy: timeOrNil(r.EverywhereBy(p.policy)),

@@ -34,7 +34,7 @@ func TestStoreIsLikeTheAPIServer(t *testing.T) {
 	must(clientgoscheme.AddToScheme(scheme))
 	must(keywrightv1alpha1.AddToScheme(scheme))
 	environment := envtest.Environment{Scheme: scheme}
-	environment.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd", "keywright.dev_signingkeys.yaml")}
+	environment.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd")}
 	config, err := environment.Start()
 	if err != nil {
 		t.Fatal(err)

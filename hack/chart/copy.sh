@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 chart=charts/keywright
 rm -rf $chart/crds $chart/files
 mkdir -p $chart/crds
-cp config/crd/keywright.dev_signingkeys.yaml $chart/crds/
+cp config/crd/keywright.dev_*.yaml $chart/crds/
 for part in rbac policy nudge injection monitoring; do
 	mkdir -p $chart/files/$part
 	cp config/$part/* $chart/files/$part/

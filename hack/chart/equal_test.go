@@ -60,11 +60,13 @@ func TestChartEqualsConfig(t *testing.T) {
 	}
 }
 
-func TestChartHasTheCRD(t *testing.T) {
-	want, err1 := os.ReadFile(filepath.Join(root, "config/crd/keywright.dev_signingkeys.yaml"))
-	got, err2 := os.ReadFile(filepath.Join(chart, "crds/keywright.dev_signingkeys.yaml"))
-	if err1 != nil || err2 != nil || string(want) != string(got) {
-		t.Errorf("run `make generate`: %v %v", err1, err2)
+func TestChartHasTheCRDs(t *testing.T) {
+	for _, name := range []string{"keywright.dev_signingkeys.yaml", "keywright.dev_revocations.yaml"} {
+		want, err1 := os.ReadFile(filepath.Join(root, "config/crd", name))
+		got, err2 := os.ReadFile(filepath.Join(chart, "crds", name))
+		if err1 != nil || err2 != nil || string(want) != string(got) {
+			t.Errorf("run `make generate`: %v %v", err1, err2)
+		}
 	}
 }
 

@@ -47,11 +47,11 @@ func binaries(ctx context.Context, root string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// start runs the control plane and installs the CRD, the RBAC and the namespaces. It writes two kubeconfigs: kubeconfig for
+// start runs the control plane and installs the CRDs, the RBAC and the namespaces. It writes two kubeconfigs: kubeconfig for
 // whoever watches, and controller.kubeconfig with the rights of the controller and no more.
 func (c *cluster) begin(root, directory string) error {
 	c.BinaryAssetsDirectory = c.assets
-	c.CRDInstallOptions.Paths = []string{filepath.Join(root, "config", "crd", "keywright.dev_signingkeys.yaml")}
+	c.CRDInstallOptions.Paths = []string{filepath.Join(root, "config", "crd")}
 	config, err := c.Start()
 	if err != nil {
 		return fmt.Errorf("start the control plane: %w", err)

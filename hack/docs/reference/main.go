@@ -1,8 +1,8 @@
-// Command reference writes the reference of a custom resource as Markdown, from its CRD: every field with its type, its default, its
+// Command reference writes the reference of custom resources as Markdown, from their CRDs: every field with its type, its default, its
 // bounds, and the comment that stands at the field in the Go types. Bounds that are CEL rules are told by their messages, which is what
 // other generators leave out.
 //
-//	reference CRD.yaml >reference.md
+//	reference CRD.yaml... >reference.md
 package main
 
 import (
@@ -22,20 +22,32 @@ func main() {
 }
 
 func run(args []string, out io.Writer) error {
-	if len(args) != 1 {
-		return errors.New("usage: reference CRD.yaml")
+	if len(args) == 0 {
+		return errors.New("usage: reference CRD.yaml...")
 	}
-	text, err := os.ReadFile(args[0])
-	if err != nil {
-		return err
+	text := preface
+	for _, file := range args {
+		crd, err := read(file)
+		if err != nil {
+			return err
+		}
+		text += "\n" + chapter(crd)
 	}
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+func read(file string) (definition, error) {
 	var crd definition
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return crd, err
+	}
 	if err := yaml.Unmarshal(text, &crd); err != nil {
-		return fmt.Errorf("read %s: %w", args[0], err)
+		return crd, fmt.Errorf("read %s: %w", file, err)
 	}
 	if len(crd.Spec.Versions) != 1 {
-		return fmt.Errorf("%s has %d versions: this writes about one", args[0], len(crd.Spec.Versions))
+		return crd, fmt.Errorf("%s has %d versions: this writes about one", file, len(crd.Spec.Versions))
 	}
-	_, err = io.WriteString(out, page(crd))
-	return err
+	return crd, nil
 }

@@ -15,14 +15,18 @@ func foreign(path string) string {
 	}[path]
 }
 
-// page is the whole reference.
-func page(crd definition) string {
+// preface begins the page.
+const preface = "<!-- Made by `make generate` from the Go types: edit the comments there. -->\n# Reference of the resources\n\n" +
+	"Every field of [SigningKey](#signingkey) and [Revocation](#revocation); an indented one belongs to the one above it.\n"
+
+// chapter is the reference of one resource.
+func chapter(crd definition) string {
 	v := crd.Spec.Versions[0]
 	root := v.Schema.Root
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- Made by `make generate` from the Go types: edit the comments there. -->\n# Reference of %s\n\n", crd.Spec.Names.Kind)
+	fmt.Fprintf(&b, "## %s\n\n", crd.Spec.Names.Kind)
 	fmt.Fprintf(&b, "`%s/%s`, %s, `kubectl get %s`. %s\n\n", crd.Spec.Group, v.Name, scope(crd.Spec.Scope), crd.Spec.Names.Plural, line(root.Description))
-	b.WriteString("[SigningKey](signingkey.md) explains what happens, with examples. Here is every field; an indented one belongs to the one above it.\n\n")
+	fmt.Fprintf(&b, "[%s](%s.md) explains what happens, with examples.\n\n", crd.Spec.Names.Kind, strings.ToLower(crd.Spec.Names.Kind))
 	for _, r := range root.Rules {
 		fmt.Fprintf(&b, "%s.\n\n", line(r.Message))
 	}
@@ -31,11 +35,11 @@ func page(crd definition) string {
 		{"status", "| field | type | there | meaning |"},
 	} {
 		s := root.Properties[part.name]
-		fmt.Fprintf(&b, "## %s\n\n%s\n\n%s\n|---|---|---|---|\n", part.name, meaning(part.name, s.Description), part.heading)
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n|---|---|---|---|\n", part.name, meaning(part.name, s.Description), part.heading)
 		rows(&b, part.name, 0, s, map[string][]string{})
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "## What `kubectl get %s` shows\n\n| column | field |\n|---|---|\n", crd.Spec.Names.Plural)
+	fmt.Fprintf(&b, "### What `kubectl get %s` shows\n\n| column | field |\n|---|---|\n", crd.Spec.Names.Plural)
 	for _, c := range v.Columns {
 		wide := ""
 		if c.Priority > 0 {

@@ -54,7 +54,7 @@ func TestPage(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(crd), &d); err != nil {
 		t.Fatal(err)
 	}
-	got := page(d)
+	got := chapter(d)
 	for _, want := range []string{
 		"| `size` | integer | `3` | How large. At least 1. At most 9. |\n",
 		"| `mode` | string |  | Says how. One of `A`, `B`. At most 1 characters. Matches `^(A\\|B)$`. |\n",
