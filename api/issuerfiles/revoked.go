@@ -103,6 +103,36 @@ func (r Revoked) Encode() []byte {
 	return b
 }
 
+// With returns the list with a value, or with everything if the digest is empty, up to a time, or up to a later one that it has.
+// It may share the map of r.
+func (r Revoked) With(digest string, before time.Time) Revoked {
+	switch {
+	case digest == "" && before.After(r.AllBefore):
+		r.AllBefore = before
+	case digest != "" && before.After(r.Ended[digest]):
+		if r.Ended == nil {
+			r.Ended = map[string]time.Time{}
+		}
+		r.Ended[digest] = before
+	}
+	return r
+}
+
+// Union returns what either list revokes, with the larger skew.
+func (r Revoked) Union(o Revoked) Revoked {
+	out := Revoked{KeyIDs: slices.Clone(r.KeyIDs), Ended: maps.Clone(r.Ended), AllBefore: r.AllBefore, ClockSkew: max(r.ClockSkew, o.ClockSkew)}
+	for _, id := range o.KeyIDs {
+		if !slices.Contains(out.KeyIDs, id) {
+			out.KeyIDs = append(out.KeyIDs, id)
+		}
+	}
+	out = out.With("", o.AllBefore)
+	for digest, before := range o.Ended {
+		out = out.With(digest, before)
+	}
+	return out
+}
+
 // Equal reports whether two lists say the same.
 func (r Revoked) Equal(o Revoked) bool {
 	return slices.Equal(r.KeyIDs, o.KeyIDs) && r.ClockSkew == o.ClockSkew && r.AllBefore.Equal(o.AllBefore) &&

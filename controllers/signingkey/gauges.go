@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -81,7 +82,7 @@ func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	n := &snapshot{
 		conditions: map[string]float64{}, targets: float64(p.targets.selected), inSync: float64(p.targets.inSync),
 		leftBehind: float64(len(p.targets.leftBehind)),
-		next:       p.nextRotation(), digest: desired.Digest(desired.FilesOf(ring, p.policy, nil).KeySet), generation: ring.Generation,
+		next:       p.nextRotation(), digest: desired.Digest(desired.FilesOf(ring, p.policy, issuerfiles.Revoked{}).KeySet), generation: ring.Generation,
 	}
 	for i := range ring.Keys {
 		if k := &ring.Keys[i]; k.Published() {
