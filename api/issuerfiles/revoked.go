@@ -53,23 +53,25 @@ func Digest(claim, value string) string {
 
 // Ends reports whether the list ends a token of this time whose claims have these values. Claims without a value end nothing.
 func (r Revoked) Ends(at time.Time, claims map[string]string) bool {
-	if r.voids(r.AllBefore, at) {
-		return true
-	}
-	for claim, value := range claims {
-		if value == "" {
-			continue
-		}
-		if before, ok := r.Ended[Digest(claim, value)]; ok && r.voids(before, at) {
-			return true
-		}
-	}
-	return false
+	until := r.EndsUntil(claims)
+	return !until.IsZero() && !at.After(until)
 }
 
-// voids reports whether a token counts as issued before a time.
-func (r Revoked) voids(before, issued time.Time) bool {
-	return !before.IsZero() && !issued.After(before.Add(r.ClockSkew))
+// EndsUntil returns the last time of a token with these values that the list ends, zero if it ends none.
+func (r Revoked) EndsUntil(claims map[string]string) time.Time {
+	until := r.AllBefore
+	for claim, value := range claims {
+		if value == "" || len(r.Ended) == 0 {
+			continue
+		}
+		if before := r.Ended[Digest(claim, value)]; before.After(until) {
+			until = before
+		}
+	}
+	if until.IsZero() {
+		return until
+	}
+	return until.Add(r.ClockSkew)
 }
 
 // revokedJSON is a revocation list in JSON. It has no member keys, so that nobody takes it for a JWKS.
