@@ -21,6 +21,8 @@ type Decision struct {
 	Rotation Rotation
 	// ListChanged is set when the list of ended tokens changed, and TokensFull says which requests were not taken up.
 	ListChanged bool
+	// TokensRecorded counts the requests that were taken up.
+	TokensRecorded int
 	TokensFull  map[string]TokensFull
 	// Ended is set when the SigningKey is being deleted and nobody trusts its keys any more: every projection has been seen
 	// without one for the propagation delay.

@@ -88,6 +88,7 @@ func (p *planner) revokeTokens() {
 			UID: request.UID, Digest: request.Digest, Before: request.Before, Reserved: request.Reserved, Nudge: request.Nudge, At: fullSecond(p.now),
 		})
 		changed = true
+		p.out.TokensRecorded++
 	}
 	p.extendTokens()
 	if changed {

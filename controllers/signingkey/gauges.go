@@ -31,7 +31,8 @@ type snapshot struct {
 	leftBehind        float64
 	next              time.Time
 	digest            string
-	open, done, alien float64 // revocations
+	open, done, alien float64 // revoked keys
+	tokens            map[string]float64
 
 	// generation of the keys, and since when they are being published, zero if they are everywhere.
 	generation int64
@@ -46,7 +47,7 @@ type keyState struct {
 
 // descriptions are those of the gauges.
 type descriptions struct {
-	keys, keyAge, condition, targets, inSync, leftBehind, rotation, keySet, revocations *prometheus.Desc
+	keys, keyAge, condition, targets, inSync, leftBehind, rotation, keySet, revocations, tokens *prometheus.Desc
 }
 
 func describe() descriptions {
@@ -69,6 +70,8 @@ func describe() descriptions {
 			"digest", "generation"),
 		revocations: gauge("keywright_revocations",
 			"Revoked keys: open while a file or a pod is awaited, done, or unknown if there never was such a key.", "outcome"),
+		tokens: gauge("keywright_token_revocations",
+			"Revocations of anything but keys: open while a file is awaited, listed, or refused for lack of a place.", "outcome"),
 	}
 }
 
@@ -110,6 +113,7 @@ func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 			n.done++
 		}
 	}
+	n.tokens = p.tokenOutcomes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.byName[p.name]
@@ -137,6 +141,7 @@ func (s *gauges) forget(name string) {
 func (s *gauges) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.of.keys, s.of.keyAge, s.of.condition, s.of.targets, s.of.inSync, s.of.leftBehind, s.of.rotation, s.of.keySet, s.of.revocations,
+		s.of.tokens,
 	} {
 		out <- d
 	}
@@ -172,5 +177,8 @@ func (s *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(s.of.revocations, n.open, "open")
 		gauge(s.of.revocations, n.done, "done")
 		gauge(s.of.revocations, n.alien, "unknown")
+		for outcome, count := range n.tokens {
+			gauge(s.of.tokens, count, outcome)
+		}
 	}
 }

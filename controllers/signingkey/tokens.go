@@ -72,3 +72,19 @@ func (p *pass) tokensToNudge() []string {
 	}
 	return uids
 }
+
+// tokenOutcomes counts Revocations of anything but keys by how far they are.
+func (p *pass) tokenOutcomes() map[string]float64 {
+	refused := float64(len(p.decision.TokensFull))
+	out := map[string]float64{"open": float64(len(p.pendingTokens())) - refused, "listed": 0, "refused": refused}
+	for i := range p.keyring.Ring.Tokens {
+		switch t := &p.keyring.Ring.Tokens[i]; {
+		case t.LeftPods:
+		case t.RemovedAt.IsZero():
+			out["open"]++
+		default:
+			out["listed"]++
+		}
+	}
+	return out
+}
