@@ -45,14 +45,8 @@ func (u *users) endTokens() {
 	case 5:
 		v.Spec.Everything, v.Spec.IssuedBefore, e.names = true, &before, func(*signed) bool { return true }
 	default:
-		id := fmt.Sprint(1 + rnd.IntN(w.pods.tokens+1)) // perhaps one that was never given
-		v.Spec.TokenID, e.before, e.names = id, time.Time{}, func(t *signed) bool { return t.id == id && !t.at.After(w.now) }
-	}
-	if e.before.IsZero() {
-		at := w.now
-		e.names = func(names func(*signed) bool) func(*signed) bool {
-			return func(t *signed) bool { return names(t) && !t.at.After(at) }
-		}(e.names)
+		id := fmt.Sprint(rnd.IntN(w.pods.tokens + 1)) // 0 was never given
+		v.Spec.TokenID, e.before, e.names = id, time.Time{}, func(t *signed) bool { return t.id == id }
 	}
 	w.facts.endings = append(w.facts.endings, e)
 	_, err := w.store.create(v)
