@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ type cli struct {
 	now   func() time.Time
 	// serverTime is the time that the API server gave last.
 	serverTime atomic.Pointer[time.Time]
+	// lines is standard input, once a line of it was asked for.
+	lines *bufio.Reader
 	// keyNamespace is where Keywright is installed, empty if the user leaves it to us to find out.
 	keyNamespace string
 }

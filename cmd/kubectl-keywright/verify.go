@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ from standard input, which keeps it out of the shell's history. Exit code 1 and 
 			if issuer == "" || config.Audience == "" || (file == "") == (name == "") {
 				return usage("verify needs --issuer, --audience, and either --jwks or --signing-key")
 			}
-			token, err := c.readToken(args[0])
+			token, err := c.readToken(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -61,11 +60,11 @@ from standard input, which keeps it out of the shell's history. Exit code 1 and 
 }
 
 // readToken takes the token from the argument, or from standard input.
-func (c *cli) readToken(argument string) (string, error) {
+func (c *cli) readToken(ctx context.Context, argument string) (string, error) {
 	if argument != "-" {
 		return argument, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(c.In, 1<<20))
+	b, err := c.readAll(ctx, maxInput)
 	return strings.TrimSpace(string(b)), err
 }
 
