@@ -207,13 +207,18 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-func TestCompletionNamesSigningKeys(t *testing.T) {
-	signingKey(t, "complete")
-	var out bytes.Buffer
-	cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
-	cmd.SetArgs([]string{"__complete", "--kubeconfig", cluster.kubeconfig, "rotate", ""})
-	if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), "complete\n") {
-		t.Errorf("%v %s", err, &out)
+func TestCompletion(t *testing.T) {
+	key := signingKey(t, "complete")
+	keys := key.Status.Keys[0].KeyID + "\tActive\n" + key.Status.Keys[1].KeyID + "\tStandby\n"
+	for args, offers := range map[string]string{
+		"rotate ": "complete\n", "revoke ": "complete\n", "revocations ": "complete\n", "revoke complete ": keys, "revoke complete --key ": keys,
+	} {
+		var out bytes.Buffer
+		cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
+		cmd.SetArgs(append([]string{"__complete", "--kubeconfig", cluster.kubeconfig}, strings.Split(args, " ")...))
+		if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), offers) {
+			t.Errorf("%s: %v %s", args, err, &out)
+		}
 	}
 	if out, _, err := try(t, "", "completion", "bash"); err != nil || len(out) < 1000 {
 		t.Errorf("%v %d bytes", err, len(out))

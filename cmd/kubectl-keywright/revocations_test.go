@@ -64,8 +64,14 @@ func someEnded(now time.Time) []keywrightv1alpha1.Revocation {
 	at := &metav1.Time{Time: now}
 	earlier := &metav1.Time{Time: now.Add(-time.Hour)}
 	specs := []keywrightv1alpha1.RevocationSpec{
-		{TokenID: "j2"}, {TokenID: `j"1`}, {SessionID: "s1"}, {Subject: "alice", IssuedBefore: at}, {Subject: "alice", IssuedBefore: earlier},
-		{ClientID: "web*", IssuedBefore: at}, {KeyID: strings.Repeat("k", 43)}, {TokenID: "gone"},
+		{TokenID: "j2"},
+		{TokenID: `j"1`},
+		{SessionID: "s1"},
+		{Subject: "alice", IssuedBefore: at},
+		{Subject: "alice", IssuedBefore: earlier},
+		{ClientID: "web*", IssuedBefore: at},
+		{KeyID: strings.Repeat("k", 43)},
+		{TokenID: "gone"},
 	}
 	var list []keywrightv1alpha1.Revocation
 	for _, s := range specs {
