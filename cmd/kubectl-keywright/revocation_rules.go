@@ -27,12 +27,12 @@ type ended struct {
 	all time.Time
 }
 
-// endedBy collects what is not expired. Keys are left out: they are in no key set any more.
+// endedBy collects what is neither expired nor refused. Keys are left out: they are in no key set any more.
 func endedBy(list []keywrightv1alpha1.Revocation, skew time.Duration, now time.Time) ended {
 	e := ended{wholly: map[string][]string{}, until: map[string]map[string]time.Time{issuerfiles.ClaimSubject: {}, issuerfiles.ClaimClientID: {}}}
 	for i := range list {
 		s := &list[i].Spec
-		if expired(&list[i], now) {
+		if expired(&list[i], now) || refusal(&list[i]) != "" {
 			continue
 		}
 		switch {
@@ -132,17 +132,20 @@ type celRule struct {
 func (e *ended) cel() []celRule {
 	rules := []celRule{}
 	for _, claim := range slices.Sorted(maps.Keys(e.wholly)) {
-		rules = append(rules, celRule{
-			fmt.Sprintf("!(has(claims.%s) && claims.%s in [%s])", claim, claim, quoted(e.values()[claim])), "the token was ended, by its " + claim,
-		})
+		for _, values := range fitting(e.values()[claim]) {
+			rules = append(rules, celRule{
+				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in [%[2]s])", claim, quoted(values)), "the token was ended, by its " + claim,
+			})
+		}
 	}
 	const issued = "int(has(claims.auth_time) ? claims.auth_time : claims.iat)"
 	for _, claim := range slices.Sorted(maps.Keys(e.until)) {
-		var entries []string
-		for _, value := range slices.Sorted(maps.Keys(e.until[claim])) {
-			entries = append(entries, fmt.Sprintf("%q: %d", value, e.until[claim][value].Unix()))
-		}
-		if times := "{" + strings.Join(entries, ", ") + "}"; len(entries) > 0 {
+		for _, values := range fitting(e.values()[claim]) {
+			var entries []string
+			for _, value := range values {
+				entries = append(entries, fmt.Sprintf("%q: %d", value, e.until[claim][value].Unix()))
+			}
+			times := "{" + strings.Join(entries, ", ") + "}"
 			rules = append(rules, celRule{
 				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in %[2]s && %[3]s <= %[2]s[claims.%[1]s])", claim, times, issued),
 				"all tokens of this " + claim + " from before a time were ended",
@@ -153,6 +156,27 @@ func (e *ended) cel() []celRule {
 		rules = append(rules, celRule{fmt.Sprintf("%s > %d", issued, e.all.Unix()), "all tokens from before a time were ended"})
 	}
 	return rules
+}
+
+// maxRuleValues is how long the quoted values of a rule may be, in bytes, each with a time. An expression has at most 100,000 characters
+// and may name its values twice.
+const maxRuleValues = 45_000
+
+// fitting cuts values into lists that fit into a rule.
+func fitting(values []string) (lists [][]string) {
+	var list []string
+	size := 0
+	for _, v := range values {
+		length := len(fmt.Sprintf("%q: 1795600000, ", v))
+		if size += length; size > maxRuleValues {
+			lists, list, size = append(lists, list), nil, length
+		}
+		list = append(list, v)
+	}
+	if len(list) > 0 {
+		lists = append(lists, list)
+	}
+	return lists
 }
 
 // istio returns an AuthorizationPolicy, and the values that it cannot name.

@@ -59,7 +59,7 @@ func TestRevocations(t *testing.T) {
 	}
 }
 
-// someEnded are Revocations of each kind, an expired one, and two of one subject.
+// someEnded are Revocations of each kind, an expired one, a refused one, and two of one subject.
 func someEnded(now time.Time) []keywrightv1alpha1.Revocation {
 	at := &metav1.Time{Time: now}
 	earlier := &metav1.Time{Time: now.Add(-time.Hour)}
@@ -78,7 +78,9 @@ func someEnded(now time.Time) []keywrightv1alpha1.Revocation {
 		list = append(list, keywrightv1alpha1.Revocation{Spec: s})
 	}
 	list[len(list)-1].Status.ExpiresAt = earlier
-	return list
+	refused := keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{Subject: "bob", IssuedBefore: &metav1.Time{Time: now.Add(time.Hour)}}}
+	refused.Status.Conditions = []metav1.Condition{{Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: keywrightv1alpha1.ReasonInFuture, Message: "in the future"}}
+	return append(list, refused)
 }
 
 func TestRulesForOthers(t *testing.T) {
@@ -129,6 +131,28 @@ spec:
 	for _, says := range []string{`every token with this sub is refused, also a new one, until you write this again: "alice"`, `client_id`, "NOT REFUSED, since a time cannot be said here: all tokens of everybody until 2026-11-26T14:00:00Z"} {
 		if !strings.Contains(unsaid, says) {
 			t.Errorf("it does not say %q:\n%s", says, unsaid)
+		}
+	}
+}
+
+// An expression of a kube-apiserver has at most 100,000 characters, whatever the values are.
+func TestRulesAreShort(t *testing.T) {
+	for what, value := range map[string]string{"usual": "%026d", "long": strings.Repeat("x", 250) + "%04d", "of one character": "%c", "escaped": strings.Repeat("\u2028", 60) + "%04d"} {
+		var list []keywrightv1alpha1.Revocation
+		for i := range 9000 {
+			list = append(list, keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{Subject: fmt.Sprintf(value, i+0x4e00), IssuedBefore: &metav1.Time{Time: time.Unix(1, 0)}}},
+				keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{TokenID: fmt.Sprintf(value, i+0x4e00)}})
+		}
+		e := endedBy(list, 0, time.Now())
+		said := 0
+		for _, rule := range e.cel() {
+			said += strings.Count(rule.Expression, ", ") + 1
+			if n := len([]rune(rule.Expression)); n > 100_000 {
+				t.Errorf("%s: an expression of %d characters", what, n)
+			}
+		}
+		if said < 18000 {
+			t.Errorf("%s: %d values of 18000", what, said)
 		}
 	}
 }
