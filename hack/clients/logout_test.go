@@ -133,7 +133,9 @@ func TestLogoutEverywhere(t *testing.T) {
 			}
 			return err == nil
 		})
-		press := func(authorization string) (status int) { return post(t, "http://"+address+"/logout-everywhere", authorization) }
+		press := func(authorization string) (status int) {
+			return post(t, "http://"+address+"/logout-everywhere", authorization)
+		}
 		for what, bad := range map[string]string{"no token": "", "a forged token": "Bearer " + token[:len(token)-8] + "AAAAAAAA", "no JWT": "Bearer x"} {
 			if status := press(bad); status != http.StatusUnauthorized {
 				t.Errorf("%s, %s: %d", name, what, status)
