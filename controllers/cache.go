@@ -45,7 +45,7 @@ const (
 	// maxShared bounds how many maps are remembered, far above what one cluster has at a time.
 	maxShared = 512
 	// longestShared bounds what is remembered of a map, in bytes: longer ones are planted, and do not stay.
-	longestShared = 64 << 10
+	longestShared = 512 << 10
 )
 
 func newSharer() *sharer { return &sharer{known: map[string]map[string]string{}} }

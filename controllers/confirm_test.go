@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/distribution"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -40,7 +41,7 @@ func TestConfirmDoesNotOverwrite(t *testing.T) {
 	quorum := &distribution.QuorumReader{KeyNamespace: w.keys.KeyNamespace, Now: w.clock.now, Projections: w.keys.Projections}
 	quorum.API = &between{w.Client, func() {
 		w.clock.step(time.Millisecond)
-		p := desired.New(&ring, rotation.Policy{}, []string{leaked}, w.clock.now())
+		p := desired.New(&ring, rotation.Policy{}, issuerfiles.Revoked{KeyIDs: []string{leaked}}, w.clock.now())
 		p.Selector = labels.Everything()
 		w.keys.Projections.Set(w.name, p)
 	}}

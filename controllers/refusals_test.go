@@ -58,7 +58,7 @@ func (w *world) issuer() *keys.Snapshot {
 	w.must(err)
 	list, err := issuerfiles.DecodeRevoked([]byte(w.configMap(w.keys.KeyNamespace).Data[w.name+contract.RevokedSuffix]))
 	w.must(err)
-	s, err := keys.Parse(files, list.KeyIDs)
+	s, err := keys.Parse(files, list)
 	w.must(err)
 	return s
 }
@@ -137,7 +137,7 @@ func (w *world) issuer0() *keys.Snapshot {
 	w.Helper()
 	files, err := issuerfiles.Decode(w.secret(contract.SigningKeySuffix).Data)
 	w.must(err)
-	s, err := keys.Parse(files, nil)
+	s, err := keys.Parse(files, issuerfiles.Revoked{})
 	w.must(err)
 	return s
 }

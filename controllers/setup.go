@@ -23,6 +23,8 @@ import (
 
 // +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys/status,verbs=update
+// +kubebuilder:rbac:groups=keywright.dev,resources=revocations,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=keywright.dev,resources=revocations/status,verbs=update
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-jwks,verbs=get;list;watch;create;patch;update;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

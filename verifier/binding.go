@@ -21,14 +21,25 @@ func newBinding(issuers []string, keys *feed, config Config) binding {
 	}}
 }
 
+// policyWith is the policy under a generation. An entry leaves the list when no token that it names can be valid any more by the
+// clock skew of the SigningKey: while there are entries, a longer one is not allowed for.
+func (b *binding) policyWith(keys *generation) policy {
+	p := b.policy
+	if r := keys.revoked; !r.empty() && r.skew > 0 {
+		p.skew = min(p.skew, r.skew)
+	}
+	return p
+}
+
 // recall returns the token that the current keys have accepted before, or why it is no longer valid; neither if it is
 // not remembered.
 func (b *binding) recall(digest *[sha256.Size]byte, now time.Time) (*Token, error) {
-	token := b.feed.current.Load().verified.find(digest)
+	keys := b.feed.current.Load()
+	token := keys.verified.find(digest)
 	if token == nil {
 		return nil, nil
 	}
-	if err := b.policy.checkTimes(token, now); err != nil {
+	if err := b.policyWith(keys).checkTimes(token, now); err != nil {
 		return nil, err
 	}
 	if err := b.checkAge(now); err != nil {
@@ -43,8 +54,11 @@ func (b *binding) verify(keys *generation, token string, digest *[sha256.Size]by
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := b.policy.accept(verified, b.issuers, now)
+	accepted, err := b.policyWith(keys).accept(verified, b.issuers, now)
 	if err != nil {
+		return nil, err
+	}
+	if err := keys.revoked.check(accepted); err != nil {
 		return nil, err
 	}
 	if err := b.checkAge(now); err != nil {

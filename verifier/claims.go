@@ -93,6 +93,10 @@ func (t *Token) read(claims object) error {
 			t.subject, ok = nameOf(claim.value)
 		case "jti":
 			t.id, ok = nameOf(claim.value)
+		case "sid": // of another form it names no session that a list could
+			t.sessionID, _ = textOf(claim.value)
+		case "auth_time":
+			t.authenticatedAt, _ = dateOf(claim.value)
 		case "client_id":
 			t.clientID, ok = nameOf(claim.value)
 		case "aud":

@@ -32,6 +32,9 @@ var (
 	ErrWrongAudience = errors.New("wrong audience")
 	// ErrExpired: exp lies in the past, by Config.ClockSkew or more.
 	ErrExpired = errors.New("expired token")
+	// ErrRevoked: the revocation list beside the key set ends the token, its session, or all tokens that its subject or
+	// client got before a time; or it ends any, and the token has no jti, or neither auth_time nor iat.
+	ErrRevoked = errors.New("revoked token")
 	// ErrNotYetValid: nbf or iat lies in the future, by more than Config.ClockSkew.
 	ErrNotYetValid = errors.New("token not yet valid")
 )
@@ -53,5 +56,7 @@ var ErrClosed = errors.New("verifier is closed, or was not made by New")
 var (
 	errUnknownKid = fmt.Errorf("%w: no key of the set has its kid", ErrUnknownKey)
 	errUnreadable = fmt.Errorf("%w: no key of the set has its kid, and the source of the set cannot be read", ErrKeysUnavailable)
+	errEnded      = fmt.Errorf("%w: a revocation ended it", ErrRevoked)
+	errUnnamed    = fmt.Errorf("%w: it has no jti, or neither auth_time nor iat, and some tokens of its issuer are revoked", ErrRevoked)
 	errForged     = fmt.Errorf("%w: not made by the key that its kid names", ErrBadSignature)
 )

@@ -47,9 +47,9 @@ func openFeed(ctx context.Context, issuers []string, source Source, config Confi
 		return nil, fmt.Errorf("key set %s of %s: %w", source, names, err)
 	}
 	f.content = opened
-	data, err := opened.read(ctx, config.Now(), true)
+	read, err := opened.read(ctx, config.Now(), true)
 	if err == nil {
-		err = f.take(data)
+		err = f.take(read)
 	}
 	if err != nil {
 		opened.close()
@@ -102,12 +102,12 @@ func (f *feed) follow(ctx context.Context) {
 
 // look reads the source if it may have changed, and always if again is set or the last look failed.
 func (f *feed) look(ctx context.Context, again bool) {
-	data, err := f.content.read(ctx, f.config.Now(), again || f.status.Load().Failure != "")
+	read, err := f.content.read(ctx, f.config.Now(), again || f.status.Load().Failure != "")
 	if ctx.Err() != nil {
 		return
 	}
 	if err == nil {
-		err = f.take(data)
+		err = f.take(read)
 	}
 	if errors.Is(err, errUnchanged) {
 		f.confirm("")
@@ -158,22 +158,65 @@ func (f *feed) mayAsk(now time.Time) bool {
 	return since < 0 || since >= int64(f.floor)
 }
 
-// take puts a new generation in the place of the current one if the bytes are others than those it was made of.
-func (f *feed) take(data []byte) error {
-	digest := sha256.Sum256(data)
-	if current := f.current.Load(); current != nil && current.digest == digest {
-		return nil
+// take puts a new generation in the place of the current one if the bytes are others than those it was made of. Of keys and
+// list each is kept as it was where the new one cannot be read: a list that is broken must keep no revoked key, and the
+// other way round.
+func (f *feed) take(read version) error {
+	current := f.current.Load()
+	next, err := f.takeKeys(current, read.keys)
+	if next == nil {
+		return err // there were none before
 	}
-	set, err := ParseKeySet(data)
+	next, listErr := f.takeList(next, read.list)
+	if listErr != nil && current == nil {
+		return listErr
+	}
+	if next != current {
+		f.current.Store(next)
+	}
+	return errors.Join(err, listErr)
+}
+
+// takeKeys returns the generation with these keys, or the current one with an error.
+func (f *feed) takeKeys(current *generation, keys []byte) (*generation, error) {
+	digest := sha256.Sum256(keys)
+	if current != nil && current.digest == digest {
+		return current, nil
+	}
+	set, err := ParseKeySet(keys)
 	if err != nil {
-		return err
+		return current, err
 	}
-	f.current.Store(newGeneration(set, digest, f.config))
+	next := newGeneration(set, digest, f.config)
+	if current != nil {
+		next.revoked, next.list = current.revoked, current.list
+	}
 	f.logger().Info("key set loaded", "keyIDs", set.KeyIDs(), "skippedKeys", set.skipped)
 	if len(set.keys) == 0 {
 		f.logger().Warn("the key set has no usable key: every token is refused")
 	}
-	return nil
+	return next, nil
+}
+
+// takeList returns the generation with this revocation list, or as it was with an error. A verifier never goes from a list
+// to none.
+func (f *feed) takeList(g *generation, list []byte) (*generation, error) {
+	if list == nil {
+		if g.list != ([sha256.Size]byte{}) {
+			return g, errors.New("the revocation list is missing: the last one stays in use")
+		}
+		return g, nil
+	}
+	digest := sha256.Sum256(list)
+	if g.list == digest {
+		return g, nil
+	}
+	r, err := parseRevoked(list)
+	if err != nil {
+		return g, err
+	}
+	f.logger().Info("revocation list loaded", "entries", len(r.ended), "all", r.allUntil > 0)
+	return g.with(r, digest, f.config), nil
 }
 
 // report logs a failure when it begins or becomes another one, and its end, so that a broken file does not fill the log.
@@ -203,7 +246,7 @@ func (f *feed) confirm(failure string) {
 	now, current := f.config.Now(), f.current.Load()
 	status := KeySetStatus{
 		Source: f.source.String(), Failure: failure, Checked: now, Loaded: now,
-		KeyIDs: current.keyIDs, Digest: hex.EncodeToString(current.digest[:8]),
+		KeyIDs: current.keyIDs, Revoked: len(current.revoked.ended), Digest: hex.EncodeToString(current.digest[:8]),
 	}
 	if before := f.status.Load(); before != nil {
 		if before.Digest == status.Digest {

@@ -328,7 +328,7 @@ func gated(t *testing.T, f *feed, open chan struct{}) *gate {
 	return g
 }
 
-func (g *gate) read(ctx context.Context, now time.Time, again bool) ([]byte, error) {
+func (g *gate) read(ctx context.Context, now time.Time, again bool) (version, error) {
 	g.reads.Add(1)
 	if g.open != nil {
 		<-g.open
@@ -401,7 +401,7 @@ func TestFollowsSwapDuringRead(t *testing.T) {
 	f := follow(t, mounted.path())
 	before := must(identify(mounted.path()))
 	mounted.update(setOf(other.jwk()), testNow)
-	if _, err := f.feed().content.(*file).readVersion(before, testNow); err == nil {
+	if _, err := f.feed().content.(*file).readVersion(before, identity{}, testNow); err == nil {
 		t.Error("the directory of the identity is gone, and could be read")
 	}
 	f.poll()
@@ -414,8 +414,8 @@ func TestUnchangedFileIsNotReadAgain(t *testing.T) {
 	if _, err := f.feed().content.read(t.Context(), f.clock.Now(), false); !errors.Is(err, errUnchanged) {
 		t.Errorf("a second look: %v", err)
 	}
-	if data, err := f.feed().content.read(t.Context(), f.clock.Now(), true); err != nil || len(data) == 0 {
-		t.Errorf("asked for: %d bytes, %v", len(data), err)
+	if read, err := f.feed().content.read(t.Context(), f.clock.Now(), true); err != nil || len(read.keys) == 0 {
+		t.Errorf("asked for: %d bytes, %v", len(read.keys), err)
 	}
 }
 
@@ -429,7 +429,7 @@ func TestFileThatHasNotSettledIsReadAgain(t *testing.T) {
 	for age, reads := range map[time.Duration]bool{settleTime - 1: true, settleTime: false} {
 		f := file{path: path}
 		readAt := found.changed.Add(age)
-		must(f.readVersion(found, readAt))
+		must(f.readVersion(found, identity{}, readAt))
 		if _, err := f.read(t.Context(), readAt, false); errors.Is(err, errUnchanged) == reads {
 			t.Errorf("changed %v before it was read: %v", age, err)
 		}

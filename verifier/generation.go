@@ -11,6 +11,8 @@ import (
 type generation struct {
 	set      *KeySet
 	digest   [sha256.Size]byte // of the bytes of the set
+	revoked  *revoked          // what ended early
+	list     [sha256.Size]byte // of the bytes of the revocation list, zero if there is none
 	keyIDs   []string
 	headers  map[string]*key // by the encoded header that the issuer writes
 	typ      string          // that these headers have
@@ -19,7 +21,7 @@ type generation struct {
 
 func newGeneration(set *KeySet, digest [sha256.Size]byte, config Config) *generation {
 	g := &generation{
-		set: set, digest: digest, keyIDs: set.KeyIDs(), typ: config.Type,
+		set: set, digest: digest, revoked: &revoked{}, keyIDs: set.KeyIDs(), typ: config.Type,
 		headers: make(map[string]*key, len(set.keys)), verified: newMemory(memoryBytes / len(config.bySource())),
 	}
 	for _, key := range set.keys {
@@ -28,6 +30,14 @@ func newGeneration(set *KeySet, digest [sha256.Size]byte, config Config) *genera
 		}
 	}
 	return g
+}
+
+// with returns a generation with another revocation list. What was remembered under the old one is forgotten: a look into
+// the memory then needs none into the list.
+func (g *generation) with(r *revoked, list [sha256.Size]byte, config Config) *generation {
+	next := newGeneration(g.set, g.digest, config)
+	next.revoked, next.list = r, list
+	return next
 }
 
 // usualHeader is the encoded header of every token that a key signs for this issuer: go-jose writes alg, kid and typ in

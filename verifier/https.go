@@ -97,10 +97,10 @@ type fetched struct {
 	etag    string // of what was read last, "" if it had none
 }
 
-func (f *fetched) read(ctx context.Context, _ time.Time, again bool) ([]byte, error) {
+func (f *fetched) read(ctx context.Context, _ time.Time, again bool) (version, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.address, nil)
 	if err != nil {
-		return nil, err
+		return version{}, err
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	if f.etag != "" && !again {
@@ -108,21 +108,21 @@ func (f *fetched) read(ctx context.Context, _ time.Time, again bool) ([]byte, er
 	}
 	response, err := f.client.Do(request)
 	if err != nil {
-		return nil, err
+		return version{}, err
 	}
 	// One byte more than a key set may have, so that ParseKeySet refuses what is longer.
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxKeySetBytes+1))
 	_ = response.Body.Close()
 	switch {
 	case err != nil:
-		return nil, err
+		return version{}, err
 	case response.StatusCode == http.StatusNotModified && request.Header.Get("If-None-Match") != "":
-		return nil, errUnchanged
+		return version{}, errUnchanged
 	case response.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("the answer is %s", response.Status)
+		return version{}, fmt.Errorf("the answer is %s", response.Status)
 	}
 	f.etag = response.Header.Get("ETag")
-	return data, nil
+	return version{keys: data}, nil
 }
 
 func (f *fetched) frozen() string { return "" }

@@ -16,7 +16,7 @@ import (
 // current is what the first issuer's keys are now.
 func (v *Verifier) current() *generation { return v.bindings[0].feed.current.Load() }
 
-func digestOf(token string) *[sha256.Size]byte {
+func sumOf(token string) *[sha256.Size]byte {
 	digest := sha256.Sum256([]byte(token))
 	return &digest
 }
@@ -52,7 +52,7 @@ func TestRefusedTokensAreNotRemembered(t *testing.T) {
 		otherKey().good(), "x",
 	} {
 		f.clock.advance(2 * time.Minute)
-		if _, err := f.Verify(t.Context(), token); err == nil || f.current().verified.find(digestOf(token)) != nil {
+		if _, err := f.Verify(t.Context(), token); err == nil || f.current().verified.find(sumOf(token)) != nil {
 			t.Errorf("refused with %v, and remembered", err)
 		}
 		f.clock.advance(-2 * time.Minute)

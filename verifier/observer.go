@@ -6,7 +6,7 @@ import "errors"
 // called while tokens are verified, by many goroutines at once, so they must be quick.
 type Observer interface {
 	// TokenVerified is called for each token. reason is one of a few words: ok, malformed, wrong_algorithm, unknown_key,
-	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid,
+	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid, revoked,
 	// stale_key_set, keys_unavailable, or other if the context ended.
 	TokenVerified(reason string)
 	// KeySetRead is called after each read of a source, whether its content changed or not, once for each issuer that has
@@ -38,6 +38,7 @@ func reasonOf(err error) string {
 		{ErrWrongIssuer, "wrong_issuer"},
 		{ErrWrongAudience, "wrong_audience"},
 		{ErrNotYetValid, "not_yet_valid"},
+		{ErrRevoked, "revoked"},
 		{ErrNotDecrypted, "not_decrypted"},
 		{ErrStaleKeySet, "stale_key_set"},
 		{ErrKeysUnavailable, "keys_unavailable"},

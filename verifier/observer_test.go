@@ -67,7 +67,7 @@ func TestEveryReasonIsNamed(t *testing.T) {
 	named := map[string]bool{"ok": true, "other": true}
 	for _, err := range []error{
 		ErrMalformed, ErrWrongAlgorithm, ErrUnknownKey, ErrBadSignature, ErrWrongType, ErrWrongIssuer, ErrWrongAudience,
-		ErrExpired, ErrNotYetValid, ErrNotDecrypted, ErrStaleKeySet, ErrKeysUnavailable,
+		ErrExpired, ErrNotYetValid, ErrRevoked, ErrNotDecrypted, ErrStaleKeySet, ErrKeysUnavailable,
 	} {
 		reason := reasonOf(fmt.Errorf("wrapped: %w", err))
 		if named[reason] {

@@ -22,13 +22,21 @@ type Source interface {
 
 // content is what a Source holds, read by one goroutine.
 type content interface {
-	// read returns the bytes, or errUnchanged if they are known to be those of the last read. If again is set they are
-	// read in any case. now is the time.
-	read(ctx context.Context, now time.Time, again bool) ([]byte, error)
+	// read returns what it holds, or errUnchanged if that is known to be what was read last. If again is set it is read in
+	// any case. now is the time.
+	read(ctx context.Context, now time.Time, again bool) (version, error)
 	// frozen says why the content can never change, "" if it can.
 	frozen() string
 	// close lets go of what read left open.
 	close()
+}
+
+// version is one version of what a source holds.
+type version struct {
+	// keys is the key set.
+	keys []byte
+	// list is the revocation list, nil if there is none.
+	list []byte
 }
 
 // errUnchanged is returned by content.read.

@@ -15,6 +15,8 @@ type KeySetStatus struct {
 	// Digest is that of the key set in use: the first 64 bits of the SHA-256 of its bytes in hexadecimal, as the
 	// controller's metric keywright_keyset_info has it.
 	Digest string
+	// Revoked is how many values the revocation list names.
+	Revoked int
 	// Loaded is when the key set in use was read for the first time.
 	Loaded time.Time
 	// Checked is when the source was last seen to hold the key set in use. now - Checked is its age: it grows while the

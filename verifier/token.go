@@ -16,11 +16,14 @@ type Token struct {
 	subject   string
 	clientID  string
 	id        string
+	sessionID string
 	audience  []string
 	scopes    []string
 	expiry    time.Time
 	issuedAt  time.Time
 	notBefore time.Time
+	// authenticatedAt is auth_time, zero if there is none.
+	authenticatedAt time.Time
 }
 
 // Subject returns sub: whom the token speaks for. It is never empty.
@@ -51,6 +54,13 @@ func (t *Token) List(claim string) []string {
 
 // ID returns jti, "" if there is none.
 func (t *Token) ID() string { return t.id }
+
+// SessionID returns sid, "" if there is none: the session that the token belongs to.
+func (t *Token) SessionID() string { return t.sessionID }
+
+// AuthenticatedAt returns auth_time (RFC 9068 section 2.2.1), to the second: when the subject logged in. It is the zero time if
+// there is none: the subject then logged in when the token was issued.
+func (t *Token) AuthenticatedAt() time.Time { return t.authenticatedAt }
 
 // KeyID returns the kid of the key that signed the token.
 func (t *Token) KeyID() string { return t.keyID }

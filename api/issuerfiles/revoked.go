@@ -53,23 +53,25 @@ func Digest(claim, value string) string {
 
 // Ends reports whether the list ends a token of this time whose claims have these values. Claims without a value end nothing.
 func (r Revoked) Ends(at time.Time, claims map[string]string) bool {
-	if r.voids(r.AllBefore, at) {
-		return true
-	}
-	for claim, value := range claims {
-		if value == "" {
-			continue
-		}
-		if before, ok := r.Ended[Digest(claim, value)]; ok && r.voids(before, at) {
-			return true
-		}
-	}
-	return false
+	until := r.EndsUntil(claims)
+	return !until.IsZero() && !at.After(until)
 }
 
-// voids reports whether a token counts as issued before a time.
-func (r Revoked) voids(before, issued time.Time) bool {
-	return !before.IsZero() && !issued.After(before.Add(r.ClockSkew))
+// EndsUntil returns the last time of a token with these values that the list ends, zero if it ends none.
+func (r Revoked) EndsUntil(claims map[string]string) time.Time {
+	until := r.AllBefore
+	for claim, value := range claims {
+		if value == "" || len(r.Ended) == 0 {
+			continue
+		}
+		if before := r.Ended[Digest(claim, value)]; before.After(until) {
+			until = before
+		}
+	}
+	if until.IsZero() {
+		return until
+	}
+	return until.Add(r.ClockSkew)
 }
 
 // revokedJSON is a revocation list in JSON. It has no member keys, so that nobody takes it for a JWKS.
@@ -101,6 +103,36 @@ func (r Revoked) Encode() []byte {
 		panic(err) // strings and numbers are always JSON
 	}
 	return b
+}
+
+// With returns the list with a value, or with everything if the digest is empty, up to a time, or up to a later one that it has.
+// It may share the map of r.
+func (r Revoked) With(digest string, before time.Time) Revoked {
+	switch {
+	case digest == "" && before.After(r.AllBefore):
+		r.AllBefore = before
+	case digest != "" && before.After(r.Ended[digest]):
+		if r.Ended == nil {
+			r.Ended = map[string]time.Time{}
+		}
+		r.Ended[digest] = before
+	}
+	return r
+}
+
+// Union returns what either list revokes, with the larger skew.
+func (r Revoked) Union(o Revoked) Revoked {
+	out := Revoked{KeyIDs: slices.Clone(r.KeyIDs), Ended: maps.Clone(r.Ended), AllBefore: r.AllBefore, ClockSkew: max(r.ClockSkew, o.ClockSkew)}
+	for _, id := range o.KeyIDs {
+		if !slices.Contains(out.KeyIDs, id) {
+			out.KeyIDs = append(out.KeyIDs, id)
+		}
+	}
+	out = out.With("", o.AllBefore)
+	for digest, before := range o.Ended {
+		out = out.With(digest, before)
+	}
+	return out
 }
 
 // Equal reports whether two lists say the same.

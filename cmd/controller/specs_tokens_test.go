@@ -58,7 +58,7 @@ func (k *tokens) sign(ctx context.Context, secret *corev1.Secret, files []corev1
 	if err != nil {
 		return err
 	}
-	snapshot, err := keys.Parse(decoded, nil)
+	snapshot, err := keys.Parse(decoded, issuerfiles.Revoked{})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ type Projection struct {
 	Tombstone string
 	// Revoked keys must be in no file, whatever else holds.
 	Revoked []string
+	// List is the revocation list. What that of a Frozen projection names is added to what the files say.
+	List issuerfiles.Revoked
 	// Selector selects the targets. It is nil for a keyring that was retained, when nobody is given the files anew, and while the
 	// spec's selector is invalid: the keyring then counts wherever its file stands.
 	Selector labels.Selector
@@ -32,20 +34,37 @@ type Projection struct {
 	Confirmed time.Time
 }
 
-// New projects a keyring that was just read or written. alsoRevoked are revoked keys that it does not record.
-func New(ring *rotation.Keyring, policy rotation.Policy, alsoRevoked []string, now time.Time) Projection {
+// New projects a keyring that was just read or written. also is revoked without being recorded in it.
+func New(ring *rotation.Keyring, policy rotation.Policy, also issuerfiles.Revoked, now time.Time) Projection {
 	return Projection{
-		Generation: ring.Generation, Files: FilesOf(ring, policy, alsoRevoked), Revoked: RevokedIDs(ring, alsoRevoked),
+		Generation: ring.Generation, Files: FilesOf(ring, policy, also), Revoked: RevokedIDs(ring, also.KeyIDs), List: RevokedOf(ring, also),
 		Tombstone: string(issuerfiles.Tombstone(tombstoneAlgorithm(ring, policy))), Confirmed: now,
 	}
 }
 
-// NewFrozen leaves what stands as it is, but for revoked keys.
-func NewFrozen(revoked []string, keyNamespace string, now time.Time) Projection {
+// NewFrozen leaves what stands as it is, but for what is revoked.
+func NewFrozen(list issuerfiles.Revoked, keyNamespace string, now time.Time) Projection {
 	return Projection{
-		Frozen: true, Revoked: revoked, KeyNamespace: keyNamespace, Confirmed: now,
-		Files: Files{Revoked: string(issuerfiles.Revoked{KeyIDs: revoked}.Encode())},
+		Frozen: true, Revoked: list.KeyIDs, List: list, KeyNamespace: keyNamespace, Confirmed: now,
+		Files: Files{Revoked: string(list.Encode())},
 	}
+}
+
+// Lacks reports whether a revocation list that stands, made from a keyring of a generation, names what this projection does not. Ended
+// tokens that a newer keyring does not name have expired.
+func (p *Projection) Lacks(list issuerfiles.Revoked, generation int64) bool {
+	if slices.ContainsFunc(list.KeyIDs, func(id string) bool { return !slices.Contains(p.Revoked, id) }) {
+		return true
+	}
+	if generation < p.Generation {
+		return false
+	}
+	for digest, before := range list.Ended {
+		if p.List.Ended[digest].Before(before) {
+			return true
+		}
+	}
+	return list.AllBefore.After(p.List.AllBefore)
 }
 
 // Selects reports whether a namespace is a target.

@@ -66,18 +66,18 @@ func sameTime(a, b *time.Time) bool {
 	return a.Equal(*b)
 }
 
-// RevokedIn returns the key IDs of a revocation list that is as the controller left it, nil for any other.
-func RevokedIn(cm *corev1.ConfigMap, name string) []string {
+// RevokedIn returns a revocation list that is as the controller left it, an empty one for any other.
+func RevokedIn(cm *corev1.ConfigMap, name string) issuerfiles.Revoked {
 	if cm == nil {
-		return nil
+		return issuerfiles.Revoked{}
 	}
 	content, ok := cm.Data[name+contract.RevokedSuffix]
 	if !ok || RecordsOf(cm)[name].RevokedDigest != Digest(content) {
-		return nil
+		return issuerfiles.Revoked{}
 	}
 	list, err := issuerfiles.DecodeRevoked([]byte(content))
 	if err != nil {
-		return nil
+		return issuerfiles.Revoked{}
 	}
-	return list.KeyIDs
+	return list
 }

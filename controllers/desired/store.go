@@ -40,7 +40,7 @@ func (s *Store) Set(name string, p Projection) {
 	changed := s.changed
 	s.mu.Unlock()
 	if !had || !old.same(p) {
-		changed(len(p.Revoked) > len(old.Revoked) || issuerfiles.TrustsNobody(p.Files.KeySet))
+		changed(len(p.Revoked) > len(old.Revoked) || had && p.Files.Revoked != old.Files.Revoked || issuerfiles.TrustsNobody(p.Files.KeySet))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -47,7 +48,7 @@ func TestRevocationsAreUrgent(t *testing.T) {
 
 func TestProjectionNamesWhatIsRevoked(t *testing.T) {
 	ring := rotation.Keyring{Generation: 4, Revoked: []rotation.Revocation{{ID: "k"}}}
-	if p := desired.New(&ring, rotation.Policy{}, nil, time.Time{}); len(p.Revoked) != 1 || p.Revoked[0] != "k" || p.Generation != 4 {
+	if p := desired.New(&ring, rotation.Policy{}, issuerfiles.Revoked{}, time.Time{}); len(p.Revoked) != 1 || p.Revoked[0] != "k" || p.Generation != 4 {
 		t.Errorf("projection %+v", p)
 	}
 }

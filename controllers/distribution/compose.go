@@ -27,6 +27,8 @@ type composition struct {
 	now     time.Time
 	data    map[string]string
 	records map[string]desired.Record
+	// cm is what stands there, nil if nothing does.
+	cm *corev1.ConfigMap
 	// found are the files that stand there.
 	found map[string]string
 	// was are the records of them.
@@ -49,7 +51,7 @@ type composition struct {
 // keep the last good file when one vanishes.
 func compose(now time.Time, at place, projections map[string]desired.Projection) composition {
 	c := composition{
-		now: now, data: map[string]string{}, records: map[string]desired.Record{}, entombed: map[string]bool{}, was: desired.RecordsOf(at.cm),
+		now: now, data: map[string]string{}, records: map[string]desired.Record{}, entombed: map[string]bool{}, cm: at.cm, was: desired.RecordsOf(at.cm),
 	}
 	if at.cm != nil {
 		c.found = at.cm.Data
@@ -102,8 +104,8 @@ func (c *composition) add(name string, p *desired.Projection, selected bool) {
 	}
 }
 
-// freeze keeps a key set as it stands, but for revoked keys, which are named in the key namespace in any case: issuers whose
-// Secret cannot be written learn it there.
+// freeze keeps a key set as it stands, but for what is revoked, which is named in the key namespace in any case: issuers whose
+// Secret cannot be written learn it there. What the list named before stays in it.
 func (c *composition) freeze(name string, p *desired.Projection, selected bool) {
 	was, recorded := c.was[name]
 	content, stands := c.found[name+contract.JWKSSuffix]
@@ -114,7 +116,7 @@ func (c *composition) freeze(name string, p *desired.Projection, selected bool) 
 	}
 	list, listed := c.found[name+contract.RevokedSuffix]
 	if p.Files.Revoked != "" && (stands || selected) {
-		list, listed = p.Files.Revoked, true
+		list, listed = string(desired.RevokedIn(c.cm, name).Union(p.List).Encode()), true
 	}
 	if listed {
 		c.data[name+contract.RevokedSuffix] = list
@@ -251,8 +253,7 @@ func doubtful(now time.Time, c composition, cm *corev1.ConfigMap, projections ma
 			continue
 		}
 		r, recorded := c.was[name]
-		unknown := slices.ContainsFunc(desired.RevokedIn(cm, name), func(id string) bool { return !slices.Contains(p.Revoked, id) })
-		if r.Generation > p.Generation || unknown || (!recorded && now.Sub(p.Confirmed) > fresh) {
+		if r.Generation > p.Generation || p.Lacks(desired.RevokedIn(cm, name), r.Generation) || (!recorded && now.Sub(p.Confirmed) > fresh) {
 			names = append(names, name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
@@ -54,27 +55,41 @@ func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	if secret != nil && keystore.Generation(secret) > keyring.Ring.Generation {
 		return false, nil
 	}
-	asked, err := q.askedFor(ctx, name)
+	asked, err := q.askedFor(ctx, name, &keyring.Ring)
 	if err != nil {
 		return false, err
 	}
-	fresh := desired.New(&keyring.Ring, rotation.Policy{}, slices.Concat(held.Revoked, keystore.RevokedIn(secret), asked), before)
+	asked.KeyIDs = slices.Concat(held.Revoked, keystore.RevokedIn(secret).KeyIDs, asked.KeyIDs)
+	fresh := desired.New(&keyring.Ring, rotation.Policy{}, asked, before)
 	fresh.Selector, fresh.KeyNamespace, fresh.KeepFor, fresh.Frozen = held.Selector, held.KeyNamespace, held.KeepFor, held.Frozen
 	return q.Projections.Replace(name, held, fresh), nil
 }
 
-// askedFor returns the revocations that the SigningKey asks for, and those that the key namespace's list names: a keyring that cannot be
-// written records neither.
-func (q *QuorumReader) askedFor(ctx context.Context, name string) ([]string, error) {
+// askedFor returns what the SigningKey and its Revocations revoke, and what the key namespace's list names: a keyring that cannot be written
+// records neither.
+func (q *QuorumReader) askedFor(ctx context.Context, name string, ring *rotation.Keyring) (issuerfiles.Revoked, error) {
 	var key keywrightv1alpha1.SigningKey
 	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &key); client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("get SigningKey %s: %w", name, err)
+		return issuerfiles.Revoked{}, fmt.Errorf("get SigningKey %s: %w", name, err)
+	}
+	var revocations keywrightv1alpha1.RevocationList
+	if err := q.API.List(ctx, &revocations); err != nil {
+		return issuerfiles.Revoked{}, fmt.Errorf("list Revocations: %w", err)
 	}
 	var cm corev1.ConfigMap
 	if err := q.API.Get(ctx, client.ObjectKey{Namespace: q.KeyNamespace, Name: contract.JWKSConfigMap}, &cm); client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("get ConfigMap %s/%s: %w", q.KeyNamespace, contract.JWKSConfigMap, err)
+		return issuerfiles.Revoked{}, fmt.Errorf("get ConfigMap %s/%s: %w", q.KeyNamespace, contract.JWKSConfigMap, err)
 	}
-	return slices.Concat(key.Spec.RevokedKeyIDs, desired.RevokedIn(&cm, name)), nil
+	policy, _ := desired.PolicyOf(&key)
+	unrecorded := slices.DeleteFunc(desired.TokenRequestsOf(revocations.Items, name, policy), func(r rotation.TokenRequest) bool {
+		return slices.ContainsFunc(ring.Tokens, func(t rotation.TokenRevocation) bool { return t.UID == r.UID })
+	})
+	stands := desired.RevokedIn(&cm, name)
+	if desired.RecordsOf(&cm)[name].Generation < ring.Generation { // what has expired since then is not brought back
+		stands.Ended, stands.AllBefore = nil, time.Time{}
+	}
+	keyIDs := slices.Concat(key.Spec.RevokedKeyIDs, desired.KeyIDsOf(revocations.Items, name))
+	return desired.Pending(keyIDs, unrecorded, policy).Union(stands), nil
 }
 
 // Target reads whether a SigningKey selects a namespace, and how long one that it does not select keeps its file. Trust that ends too early is

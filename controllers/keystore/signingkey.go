@@ -62,7 +62,7 @@ func Project(namespace, name string, ring *rotation.Keyring, p rotation.Policy, 
 	s.Annotations[contract.GenerationAnnotation] = strconv.FormatInt(ring.Generation, 10)
 	issuing := ring.IssuingPolicy(p)
 	files := issuerfiles.Files{
-		KeySet: []byte(desired.FilesOf(ring, p, nil).KeySet), Revoked: issuerfiles.Revoked{KeyIDs: desired.RevokedIDs(ring, nil)},
+		KeySet: []byte(desired.FilesOf(ring, p, issuerfiles.Revoked{}).KeySet), Revoked: desired.RevokedForIssuers(ring, issuerfiles.Revoked{}),
 		Policy: issuerfiles.Policy{
 			SigningKey: name, Algorithm: issuing.Algorithm, MaxLifetime: issuing.MaxLifetime, ClockSkew: issuing.ClockSkew,
 			NextRotation: issuing.NextRotation,
@@ -119,23 +119,25 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 		err := fmt.Errorf("%s does not publish the key of %s: others may be missing too", contract.JWKSFile, contract.ActiveFile)
 		return rotation.Keyring{}, &UnreadableError{name: s.Name, err: err}
 	}
-	ring := rotation.Rebuild(now, Generation(s), active, others, RevokedIn(s))
+	list := RevokedIn(s)
+	ring := rotation.Rebuild(now, Generation(s), active, others, list.KeyIDs, desired.TokensOf(list))
+	ring.ClockSkew = list.ClockSkew
 	if policy, err := issuerfiles.DecodePolicy(s.Data[contract.PolicyFile]); err == nil && len(ring.Keys) == 0 {
 		ring.Spec.Algorithm = policy.Algorithm // what a tombstone is made of
 	}
 	return ring, nil
 }
 
-// RevokedIn returns the revocation list of a signing-key Secret, nil if it has none that can be read.
-func RevokedIn(s *corev1.Secret) []string {
+// RevokedIn returns the revocation list of a signing-key Secret, an empty one if it has none that can be read.
+func RevokedIn(s *corev1.Secret) issuerfiles.Revoked {
 	if s == nil {
-		return nil
+		return issuerfiles.Revoked{}
 	}
 	list, err := issuerfiles.DecodeRevoked(s.Data[contract.RevokedFile])
 	if err != nil {
-		return nil
+		return issuerfiles.Revoked{}
 	}
-	return list.KeyIDs
+	return list
 }
 
 // SigningKeyOf returns the name of the SigningKey that a Secret of the key namespace belongs to, going by its name.

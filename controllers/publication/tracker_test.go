@@ -21,7 +21,7 @@ func TestTracker(t *testing.T) {
 		for _, id := range ids {
 			ring.Keys = append(ring.Keys, rotation.Key{ID: id, State: rotation.Active, Public: []byte(`{"kid":"` + id + `"}`)})
 		}
-		return &corev1.ConfigMap{Data: map[string]string{"main.json": desired.FilesOf(&ring, rotation.Policy{}, nil).KeySet}}
+		return &corev1.ConfigMap{Data: map[string]string{"main.json": desired.FilesOf(&ring, rotation.Policy{}, issuerfiles.Revoked{}).KeySet}}
 	}
 	tracker := NewTracker(func() time.Time { return now })
 	want := func(id string, seconds int64) {

@@ -132,7 +132,7 @@ func (c *controller) rebuild() {
 			others = append(others, k)
 		}
 	}
-	c.decision = rotation.Decision{Next: rotation.Rebuild(now, c.secret.gen, active, others, nil)}
+	c.decision = rotation.Decision{Next: rotation.Rebuild(now, c.secret.gen, active, others, nil, nil)}
 	c.log("rebuild from Secret generation %d", c.secret.gen)
 	c.step = c.writeKeyring
 }

@@ -21,6 +21,12 @@ type Keyring struct {
 	Keys []Key `json:"keys"`
 	// Revoked is never shortened: a kid that is taken out of the spec stays revoked.
 	Revoked []Revocation `json:"revoked,omitempty"`
+	// Tokens are what ended tokens are named by, and what was, while its Revocation exists.
+	Tokens []TokenRevocation `json:"tokens,omitempty"`
+	// TokensChangedAt is when the list of them changed last.
+	TokensChangedAt time.Time `json:"tokensChangedAt,omitzero"`
+	// ClockSkew is that of the policy, which the list says, also while there is no SigningKey.
+	ClockSkew time.Duration `json:"clockSkewNanoseconds,omitempty"`
 	// HandledRequest is the time of the newest rotation request that was carried out.
 	HandledRequest time.Time `json:"handledRequest,omitzero"`
 	// EverActive reports whether any key of this name was ever Active, and so whether a token can exist.
@@ -116,10 +122,11 @@ func (r Keyring) check() error {
 	return nil
 }
 
-// Clone returns a keyring that shares no slice of keys or revocations with r.
+// Clone returns a keyring that shares no slice with r.
 func (r Keyring) Clone() Keyring {
 	r.Keys = slices.Clone(r.Keys)
 	r.Revoked = slices.Clone(r.Revoked)
+	r.Tokens = slices.Clone(r.Tokens)
 	return r
 }
 
@@ -153,6 +160,7 @@ func (r *Keyring) PublishedIDs() []string {
 func (r Keyring) Equal(o Keyring) bool {
 	return r.Version == o.Version && r.Generation == o.Generation && r.Spec == o.Spec && r.Stopped == o.Stopped &&
 		r.EndingAt.Equal(o.EndingAt) && r.EndedAt.Equal(o.EndedAt) && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
+		r.TokensChangedAt.Equal(o.TokensChangedAt) && r.ClockSkew == o.ClockSkew && slices.EqualFunc(r.Tokens, o.Tokens, equalTokens) &&
 		slices.EqualFunc(r.Revoked, o.Revoked, equalRevocations) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
 }
 

@@ -26,9 +26,13 @@ type Observed struct {
 	// Holding counts, for each revoked key, the files that still hold it: those of all targets and of all namespaces that
 	// keep their file. A key that is not in the map is in none.
 	Holding map[string]int
-	// Nudged says, for each revoked key, when the nudging of the pods that may know it was done. A key that is not in the
-	// map waits for it.
+	// Nudged says, for each revoked key and each TokenRevocation by its UID, when the nudging of the pods that may trust it was done.
+	// What is not in the map waits for it.
 	Nudged map[string]Nudged
+	// Listed has the UIDs of the TokenRevocations that the signing-key Secret and every file list.
+	Listed map[string]bool
+	// Files counts the files that a change of the list writes, and FileBytes is the size of the largest ConfigMap among them.
+	Files, FileBytes int
 }
 
 // Secret is what was read of the signing-key Secret.

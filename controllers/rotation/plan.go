@@ -19,6 +19,11 @@ type Decision struct {
 	Wake time.Time
 	// Rotation says when the next rotation is, and what it waits for.
 	Rotation Rotation
+	// ListChanged is set when the list of ended tokens changed, and TokensFull says which requests were not taken up.
+	ListChanged bool
+	// TokensRecorded counts the requests that were taken up.
+	TokensRecorded int
+	TokensFull  map[string]TokensFull
 	// Ended is set when the SigningKey is being deleted and nobody trusts its keys any more: every projection has been seen
 	// without one for the propagation delay.
 	Ended bool
@@ -49,6 +54,7 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	}
 	p.noteRevoked()
 	p.revoke()
+	p.revokeTokens()
 	p.noteSigning()
 	p.noteSuperseded()
 	p.notePublication()
@@ -61,7 +67,7 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	p.noteEnded()
 	p.prepare()
 	p.schedule()
-	if len(p.out.Moves) > 0 || p.out.Wanted != nil {
+	if len(p.out.Moves) > 0 || p.out.Wanted != nil || p.out.ListChanged {
 		p.ring.Generation++
 	}
 	p.out.Next = p.ring

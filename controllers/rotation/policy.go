@@ -17,6 +17,10 @@ type Policy struct {
 	PropagationDelay time.Duration
 	// Revoked are the key IDs that the spec names.
 	Revoked []string
+	// Tokens are the requests to end tokens early, in the order in which they were made.
+	Tokens []TokenRequest
+	// MaxSessionLifetime is how long after a login tokens can still be got for it.
+	MaxSessionLifetime time.Duration
 	// RotateRequested is the time of the newest rotation request, zero if there is none.
 	RotateRequested time.Time
 	// WaitForTargets bounds how long targets that refuse a key, or lose it again and again, delay a rotation.

@@ -11,9 +11,15 @@ import (
 //
 // A revocation is never forgotten: revoked are the key IDs that the Secret lists.
 //
+// So is no ended token: tokens are what the Secret's list names.
+//
 // active is nil when the Secret has no active.jwk. others are the remaining keys of its jwks.json, public halves only.
-func Rebuild(now time.Time, generation int64, active *Key, others []Key, revoked []string) Keyring {
+func Rebuild(now time.Time, generation int64, active *Key, others []Key, revoked []string, tokens []TokenRevocation) Keyring {
 	r := Keyring{Version: formatVersion, Generation: generation + 1, EverActive: true}
+	for _, t := range tokens {
+		t.At = now
+		r.Tokens = append(r.Tokens, t)
+	}
 	revokedBefore := func(id string) bool { return slices.Contains(revoked, id) }
 	for _, id := range revoked {
 		r.Revoked = append(r.Revoked, Revocation{ID: id, At: now})

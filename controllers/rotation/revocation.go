@@ -34,13 +34,15 @@ const refreshTime = 5 * time.Second
 
 // EverywhereBy is when the files of all running pods are bound to be without the key, zero while that cannot be said. No
 // signal of the API confirms it.
-func (r *Revocation) EverywhereBy(p Policy) time.Time {
-	if r.RemovedAt.IsZero() {
+func (r *Revocation) EverywhereBy(p Policy) time.Time { return everywhereBy(r.RemovedAt, r.Nudged, p) }
+
+func everywhereBy(removed time.Time, nudged Nudged, p Policy) time.Time {
+	if removed.IsZero() {
 		return time.Time{}
 	}
-	by := r.RemovedAt.Add(p.PropagationDelay)
-	if r.Nudged.Everywhere {
-		if nudged := r.Nudged.At.Add(refreshTime); nudged.Before(by) {
+	by := removed.Add(p.PropagationDelay)
+	if nudged.Everywhere {
+		if nudged := nudged.At.Add(refreshTime); nudged.Before(by) {
 			return nudged
 		}
 	}

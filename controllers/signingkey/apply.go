@@ -144,7 +144,7 @@ func (r *Reconciler) replaceSecret(ctx context.Context, p *pass, stripping bool)
 			return false, nil
 		}
 		var changed bool
-		if want, changed = stripped(p.secret, p.toTakeAway(), p.policy); !changed {
+		if want, changed = stripped(p.secret, p.pendingList(), p.policy); !changed {
 			return false, nil
 		}
 	} else {
@@ -164,20 +164,20 @@ func (r *Reconciler) replaceSecret(ctx context.Context, p *pass, stripping bool)
 	return true, nil
 }
 
-// stripped returns a signing-key Secret without revoked keys, and without one to sign with if nothing may be signed any more. It
+// stripped returns a signing-key Secret that also lists what is revoked, without the keys among it, and without one to sign with if nothing may be signed any more. It
 // reports whether that changed it.
-func stripped(s *corev1.Secret, revoked []string, policy rotation.Policy) (*corev1.Secret, bool) {
+func stripped(s *corev1.Secret, also issuerfiles.Revoked, policy rotation.Policy) (*corev1.Secret, bool) {
 	want := s.DeepCopy()
 	if want.Data == nil {
 		want.Data = map[string][]byte{}
 	}
-	if clean, changed := issuerfiles.Without(s.Data[contract.JWKSFile], revoked); changed {
+	if clean, changed := issuerfiles.Without(s.Data[contract.JWKSFile], also.KeyIDs); changed {
 		want.Data[contract.JWKSFile] = clean
 	}
-	if policy.Ending() || slices.Contains(revoked, issuerfiles.KeyID(s.Data[contract.ActiveFile])) {
+	if policy.Ending() || slices.Contains(also.KeyIDs, issuerfiles.KeyID(s.Data[contract.ActiveFile])) {
 		delete(want.Data, contract.ActiveFile)
 	}
-	want.Data[contract.RevokedFile] = issuerfiles.Revoked{KeyIDs: union(revoked, keystore.RevokedIn(s))}.Encode()
+	want.Data[contract.RevokedFile] = keystore.RevokedIn(s).Union(also).Encode()
 	return want, !maps.EqualFunc(s.Data, want.Data, func(a, b []byte) bool { return string(a) == string(b) })
 }
 

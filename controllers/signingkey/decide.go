@@ -48,10 +48,10 @@ func (p *pass) retained() bool {
 func (p *pass) anyUnrecorded() bool {
 	recorded := desired.RevokedIDs(&p.keyring.Ring, nil)
 	if p.secret != nil {
-		listed := keystore.RevokedIn(p.secret)
+		listed := keystore.RevokedIn(p.secret).KeyIDs
 		recorded = slices.DeleteFunc(recorded, func(id string) bool { return !slices.Contains(listed, id) })
 	}
-	return slices.ContainsFunc(p.asked, func(id string) bool { return !slices.Contains(recorded, id) })
+	return len(p.pendingTokens()) > 0 || slices.ContainsFunc(p.asked, func(id string) bool { return !slices.Contains(recorded, id) })
 }
 
 // lost reports whether both Secrets are gone while files hold keys.

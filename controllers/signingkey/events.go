@@ -28,6 +28,11 @@ func (r *Reconciler) announce(ctx context.Context, p *pass) {
 		}
 		r.Recorder.Eventf(p.key, nil, kind, string(m.Reason), string(m.Kind), "%s", sentence(m, p))
 	}
+	if n := p.decision.TokensRecorded; n > 0 {
+		log.FromContext(ctx).Info("Recorded Revocations", "count", n, "keyringGeneration", p.keyring.Ring.Generation)
+		r.Recorder.Eventf(p.key, nil, corev1.EventTypeNormal, "TokensRevoked", string(rotation.Revoke),
+			"Recorded %d Revocations: services reject what they name as soon as their files have it", n)
+	}
 }
 
 // sentence says in one sentence what happened to which key, and why.

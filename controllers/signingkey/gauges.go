@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -30,7 +31,8 @@ type snapshot struct {
 	leftBehind        float64
 	next              time.Time
 	digest            string
-	open, done, alien float64 // revocations
+	open, done, alien float64 // revoked keys
+	tokens            map[string]float64
 
 	// generation of the keys, and since when they are being published, zero if they are everywhere.
 	generation int64
@@ -45,7 +47,7 @@ type keyState struct {
 
 // descriptions are those of the gauges.
 type descriptions struct {
-	keys, keyAge, condition, targets, inSync, leftBehind, rotation, keySet, revocations *prometheus.Desc
+	keys, keyAge, condition, targets, inSync, leftBehind, rotation, keySet, revocations, tokens *prometheus.Desc
 }
 
 func describe() descriptions {
@@ -68,6 +70,8 @@ func describe() descriptions {
 			"digest", "generation"),
 		revocations: gauge("keywright_revocations",
 			"Revoked keys: open while a file or a pod is awaited, done, or unknown if there never was such a key.", "outcome"),
+		tokens: gauge("keywright_token_revocations",
+			"Revocations of anything but keys: open while a file is awaited, listed, or refused for lack of a place.", "outcome"),
 	}
 }
 
@@ -81,7 +85,7 @@ func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	n := &snapshot{
 		conditions: map[string]float64{}, targets: float64(p.targets.selected), inSync: float64(p.targets.inSync),
 		leftBehind: float64(len(p.targets.leftBehind)),
-		next:       p.nextRotation(), digest: desired.Digest(desired.FilesOf(ring, p.policy, nil).KeySet), generation: ring.Generation,
+		next:       p.nextRotation(), digest: desired.Digest(desired.FilesOf(ring, p.policy, issuerfiles.Revoked{}).KeySet), generation: ring.Generation,
 	}
 	for i := range ring.Keys {
 		if k := &ring.Keys[i]; k.Published() {
@@ -109,6 +113,7 @@ func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 			n.done++
 		}
 	}
+	n.tokens = p.tokenOutcomes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.byName[p.name]
@@ -136,6 +141,7 @@ func (s *gauges) forget(name string) {
 func (s *gauges) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.of.keys, s.of.keyAge, s.of.condition, s.of.targets, s.of.inSync, s.of.leftBehind, s.of.rotation, s.of.keySet, s.of.revocations,
+		s.of.tokens,
 	} {
 		out <- d
 	}
@@ -171,5 +177,8 @@ func (s *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(s.of.revocations, n.open, "open")
 		gauge(s.of.revocations, n.done, "done")
 		gauge(s.of.revocations, n.alien, "unknown")
+		for outcome, count := range n.tokens {
+			gauge(s.of.tokens, count, outcome)
+		}
 	}
 }

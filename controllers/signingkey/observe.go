@@ -20,6 +20,8 @@ type pass struct {
 	// key is nil if there is no SigningKey of this name.
 	key    *keywrightv1alpha1.SigningKey
 	policy rotation.Policy
+	// revocations are the Revocations of this name.
+	revocations []keywrightv1alpha1.Revocation
 	// asked are the key IDs that the spec names as revoked, or named while this process watched.
 	asked []string
 	// at was read before anything else, now after it.
@@ -73,6 +75,11 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 	p.confirmed = p.at
 	if key != nil {
 		p.policy, _ = desired.PolicyOf(key)
+	}
+	if err := r.observeRevocations(ctx, p); err != nil {
+		return p, err
+	}
+	if key != nil {
 		p.asked = r.remember(p)
 		p.policy.Revoked = p.asked
 	}
@@ -84,7 +91,7 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 	if p.secret, err = keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, name); err != nil {
 		return p, err
 	}
-	p.policy.Revoked = union(p.policy.Revoked, keystore.RevokedIn(p.secret))
+	p.policy.Revoked = union(p.policy.Revoked, keystore.RevokedIn(p.secret).KeyIDs)
 	if key == nil {
 		p.now = r.Now()
 		return p, nil
@@ -103,6 +110,7 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 		HeldSince:  r.Published.HeldSince(name, p.keyring.Ring.PublishedIDs()),
 		HandedOver: r.Published.HandedOver(name),
 		Holding:    p.targets.holding, Nudged: r.Refreshes.Finished(name),
+		Listed: p.listed(), Files: p.targets.selected + p.targets.kept, FileBytes: p.targets.largest,
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package signingkey
 
 import (
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -12,23 +13,23 @@ import (
 func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 	ring := &p.keyring.Ring
 	if p.key == nil {
-		revoked := keystore.RevokedIn(p.secret)
+		list := keystore.RevokedIn(p.secret)
 		switch {
 		case p.unreadable == nil && p.keyring.Object != nil:
-			return desired.New(ring, rotation.Policy{}, revoked, p.confirmed), true
+			return desired.New(ring, rotation.Policy{}, issuerfiles.Revoked{KeyIDs: list.KeyIDs}, p.confirmed), true
 		case p.unreadable != nil || p.secret != nil:
-			return desired.NewFrozen(revoked, "", p.confirmed), true
+			return desired.NewFrozen(list, "", p.confirmed), true
 		}
 		return desired.Projection{}, false
 	}
 	if p.leftAsItIs() {
-		return desired.NewFrozen(p.toTakeAway(), keyNamespace, p.confirmed), true
+		return desired.NewFrozen(keystore.RevokedIn(p.secret).Union(p.pendingList()), keyNamespace, p.confirmed), true
 	}
-	var alsoRevoked []string
+	var also issuerfiles.Revoked
 	if p.unrecorded || p.refusal != nil && p.policy.Deleting {
-		alsoRevoked = p.toTakeAway()
+		also = p.pendingList()
 	}
-	projection := desired.New(ring, p.policy, alsoRevoked, p.confirmed)
+	projection := desired.New(ring, p.policy, also, p.confirmed)
 	projection.Selector, projection.KeyNamespace = p.targets.selector, keyNamespace
 	projection.KeepFor = p.policy.KeepFor(ring)
 	return projection, true

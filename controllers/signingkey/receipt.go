@@ -13,8 +13,8 @@ import (
 // maxReceipts is how many revocations the status shows, the newest ones. The keyring keeps all.
 const maxReceipts = 256
 
-// revocations are the receipts of the newest revocations: those that the keyring records, and those that it cannot.
-func (p *pass) revocations() []keywrightv1alpha1.KeyRevocationStatus {
+// keyRevocations are the receipts of the newest revocations: those that the keyring records, and those that it cannot.
+func (p *pass) keyRevocations() []keywrightv1alpha1.KeyRevocationStatus {
 	all := slices.Concat(p.keyring.Ring.Revoked, p.pending)
 	var out []keywrightv1alpha1.KeyRevocationStatus
 	for i := max(0, len(all)-maxReceipts); i < len(all); i++ {
@@ -56,6 +56,6 @@ func (r *Reconciler) askForRefreshes(p *pass) {
 			ids = append(ids, v.ID)
 		}
 	}
-	r.Refreshes.Ask(p.name, ids)
+	r.Refreshes.Ask(p.name, append(ids, p.tokensToNudge()...))
 	p.podsLeft = r.Refreshes.Left(p.name)
 }

@@ -79,6 +79,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err == nil && !p.released {
 		err = errors.Join(r.report(ctx, p), p.refusal)
 	}
+	if err == nil || p != nil && p.refusal != nil {
+		err = errors.Join(err, r.reportRevocations(ctx, p))
+	}
 	switch {
 	case keystore.LostRace(err):
 		log.FromContext(ctx).V(1).Info("Another write came first, reading again")

@@ -109,7 +109,7 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 		KeyringGeneration:  ring.Generation,
 		Keys:               p.keyStatuses(),
 		Targets:            p.targetsStatus(),
-		Revocations:        p.revocations(),
+		Revocations:        p.keyRevocations(),
 		NextRotationTime:   timeOrNil(p.nextRotation()),
 	}
 	if a := ring.Active(); a != nil {

@@ -43,6 +43,10 @@ type targets struct {
 	holding map[string]int
 	// revoked are the key IDs that the revocation list of the key namespace names, if it is as the controller left it.
 	revoked []string
+	// lists are the revocation lists beside the files that hold a key, each once.
+	lists map[string]bool
+	// largest is the size of the largest ConfigMap that holds a key, in bytes.
+	largest int
 	// algorithm is that of a key in the file of the key namespace, or of another one if that has none. Empty if no file has any.
 	algorithm string
 	// digest is one of the resource versions of all awaited ConfigMaps.
@@ -66,7 +70,7 @@ type wanted struct {
 
 // observeTargets reads the cache: namespaces by their metadata, and the ConfigMaps of the one reserved name.
 func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, error) {
-	t := targets{lagging: map[string]int{}, holding: map[string]int{}}
+	t := targets{lagging: map[string]int{}, holding: map[string]int{}, lists: map[string]bool{}}
 	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(p.key.Spec.Distribution.NamespaceSelector)
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
@@ -79,7 +83,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	}
 	ring := &p.keyring.Ring
 	want := &wanted{
-		name: p.name, files: desired.FilesOf(ring, p.policy, nil), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
+		name: p.name, files: desired.FilesOf(ring, p.policy, issuerfiles.Revoked{}), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
 		parsed: publication.KeyIDs{}, tracker: r.Published, now: r.Now(), keepFor: p.policy.KeepFor(ring), delay: p.policy.PropagationDelay,
 		keyNamespace: r.KeyNamespace,
 	}
@@ -122,8 +126,12 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	if holds && (t.algorithm == "" || ns.Name == want.keyNamespace) {
 		t.algorithm = cmp.Or(algorithmOfSet(content), t.algorithm)
 	}
+	if holds {
+		t.lists[list] = true
+		t.largest = max(t.largest, sizeOf(cm))
+	}
 	if ns.Name == want.keyNamespace {
-		t.revoked = desired.RevokedIn(cm, want.name)
+		t.revoked = desired.RevokedIn(cm, want.name).KeyIDs
 	}
 	matches := t.selector != nil && t.selector.Matches(labels.Set(ns.Labels))
 	selected := matches || ns.Name == want.keyNamespace
@@ -152,6 +160,15 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		t.behind = append(t.behind, ns.Name)
 	}
 	t.await(ns.Name, cm, inSync, t.over(ns.Name, cm, selected, want), want)
+}
+
+// sizeOf is how many bytes the files of a ConfigMap have.
+func sizeOf(cm *corev1.ConfigMap) int {
+	size := 0
+	for _, content := range cm.Data {
+		size += len(content)
+	}
+	return size
 }
 
 // algorithmOfSet returns the alg of the first key of a JWKS, empty if there is none that the API knows.

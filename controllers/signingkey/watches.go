@@ -25,11 +25,12 @@ func (r *Reconciler) Name() string { return "signingkey" }
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 4 }
 
-// Watches are SigningKeys, their Secrets, the namespaces they may select and the ConfigMaps there.
+// Watches are SigningKeys, their Revocations, their Secrets, the namespaces they may select and the ConfigMaps there.
 func (r *Reconciler) Watches() []wiring.Watch {
 	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, wiring.DeletionChanged(), finalizersChanged())
 	return []wiring.Watch{
 		{Object: &keywrightv1alpha1.SigningKey{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{asked}},
+		{Object: &keywrightv1alpha1.Revocation{}, Handler: handler.EnqueueRequestsFromMapFunc(revocationToSigningKey), Predicates: []predicate.Predicate{predicate.GenerationChangedPredicate{}}},
 		{Object: &corev1.Secret{}, Metadata: true, Handler: handler.EnqueueRequestsFromMapFunc(secretToSigningKey)},
 		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.wakeAll(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
 		{Object: &corev1.ConfigMap{}, Handler: r.Published.Handler()},
@@ -39,6 +40,13 @@ func (r *Reconciler) Watches() []wiring.Watch {
 // Sources tell how far the nudging of pods is.
 func (r *Reconciler) Sources() []source.Source {
 	return []source.Source{r.Refreshes.Progressed()}
+}
+
+func revocationToSigningKey(_ context.Context, o client.Object) []reconcile.Request {
+	if r, ok := o.(*keywrightv1alpha1.Revocation); ok {
+		return []reconcile.Request{wiring.Named(r.Spec.SigningKey)}
+	}
+	return nil
 }
 
 func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request {

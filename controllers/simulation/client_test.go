@@ -77,6 +77,8 @@ func kindOfList(list client.ObjectList) string {
 	switch list.(type) {
 	case *keywrightv1alpha1.SigningKeyList:
 		return kindSigningKey
+	case *keywrightv1alpha1.RevocationList:
+		return kindRevocation
 	case *corev1.ConfigMapList:
 		return kindConfigMap
 	case *corev1.PodList:
@@ -92,6 +94,8 @@ func fill(list client.ObjectList, objects []client.Object) {
 		switch list := list.(type) {
 		case *keywrightv1alpha1.SigningKeyList:
 			list.Items = append(list.Items, *o.(*keywrightv1alpha1.SigningKey))
+		case *keywrightv1alpha1.RevocationList:
+			list.Items = append(list.Items, *o.(*keywrightv1alpha1.Revocation))
 		case *corev1.ConfigMapList:
 			list.Items = append(list.Items, *o.(*corev1.ConfigMap))
 		case *corev1.PodList:
@@ -109,6 +113,8 @@ func copyInto(o, into client.Object) {
 	switch into := into.(type) {
 	case *keywrightv1alpha1.SigningKey:
 		o.(*keywrightv1alpha1.SigningKey).DeepCopyInto(into)
+	case *keywrightv1alpha1.Revocation:
+		o.(*keywrightv1alpha1.Revocation).DeepCopyInto(into)
 	case *corev1.Secret:
 		o.(*corev1.Secret).DeepCopyInto(into)
 	case *corev1.ConfigMap:

@@ -26,6 +26,7 @@ type facts struct {
 	shortest, wait time.Duration
 	highest        int64     // the highest generation of a keyring
 	scheduled      time.Time // the last scheduled rotation
+	endings        []*ending // the Revocations of tokens that users made
 	editedSecret   bool      // the signing-key Secret was written by somebody else last
 }
 
@@ -99,6 +100,7 @@ func (w *world) commit(c change) {
 		}
 	case kindSecret:
 		w.pods.changed(c.ref)
+		f.loosen()
 		switch c.ref {
 		case keyringRef:
 			f.keyringChanged(c)
@@ -108,6 +110,8 @@ func (w *world) commit(c change) {
 	case kindSigningKey:
 		f.signingKeyChanged(c)
 		f.reselect()
+	case kindRevocation:
+		f.revocationChanged(c)
 	case kindNamespace:
 		f.reselect()
 		if c.new == nil {

@@ -231,6 +231,7 @@ func (f *facts) signed(t *signed) {
 	k.tokens = append(k.tokens, t)
 	for _, p := range f.w.pods.all {
 		f.mustAccept(p, k, t)
+		f.mustRefuse(p, t)
 	}
 }
 
@@ -246,7 +247,7 @@ func (f *facts) split(o, t *signed) bool {
 
 // relied reports whether the verifiers of a namespace must accept a token.
 func (f *facts) relied(name string, n *namespaceFacts, k *keyFacts, t *signed) bool {
-	if k.asked || k.loose || k.dead || k.foreign || !t.until.After(f.w.now) {
+	if k.asked || k.loose || k.dead || k.foreign || !t.until.After(f.w.now) || f.named(t) {
 		return false
 	}
 	if !n.selected && (n.unheard || !t.at.Before(n.selectedAt)) || n.selected && t.at.Before(n.selectedAt) {
@@ -280,6 +281,7 @@ func (f *facts) reread(p *pod) {
 		k := f.keys[kid]
 		for _, t := range k.tokens {
 			f.mustAccept(p, k, t)
+			f.mustRefuse(p, t)
 		}
 	}
 }

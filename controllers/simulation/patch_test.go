@@ -63,6 +63,8 @@ func emptyOf(kind string) client.Object {
 	switch kind {
 	case kindSigningKey:
 		return &keywrightv1alpha1.SigningKey{}
+	case kindRevocation:
+		return &keywrightv1alpha1.Revocation{}
 	case kindNamespace:
 		return &corev1.Namespace{}
 	case kindSecret:

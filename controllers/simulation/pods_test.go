@@ -36,6 +36,10 @@ type pod struct {
 	// Of a verifier: the last good key set, empty while there was none, and since when there is one.
 	content string
 	since   time.Time
+	// list is the revocation list that was read with it, at a time; owned reports whether the controller wrote both.
+	list  string
+	read  time.Time
+	owned bool
 
 	// Of an issuer.
 	mounted  bool
@@ -133,7 +137,7 @@ func (ps *pods) changed(r ref) {
 func (ps *pods) restart(p *pod) {
 	ps.w.log("%s restarts", p)
 	p.mounted, p.settled, p.stale, p.snapshot, p.reader = false, false, false, nil, nil
-	p.content, p.since = "", time.Time{}
+	p.content, p.list, p.since = "", "", time.Time{}
 	ps.read(p)
 }
 
@@ -149,8 +153,11 @@ func (ps *pods) read(p *pod) {
 }
 
 func (ps *pods) readVerifier(p *pod) {
-	content := ps.w.fileIn(p.namespace)
-	if content == "" || content == p.content {
+	content, list := ps.w.fileIn(p.namespace), ps.w.listIn(p.namespace)
+	if content != "" {
+		p.read, p.owned = ps.w.now, !ps.w.facts.namespace(p.namespace).edited
+	}
+	if content == "" || content == p.content && (list == p.list || list == "") {
 		return
 	}
 	if _, err := verifier.ParseKeySet([]byte(content)); err != nil {
@@ -162,8 +169,11 @@ func (ps *pods) readVerifier(p *pod) {
 	if p.content == "" {
 		p.since = ps.w.now
 	}
+	if _, err := issuerfiles.DecodeRevoked([]byte(list)); err == nil { // the last good one stays in use
+		p.list = list
+	}
 	p.content = content
-	ps.w.log("%s reads %v", p, issuerfiles.KeyIDs([]byte(content)))
+	ps.w.log("%s reads %v %s", p, issuerfiles.KeyIDs([]byte(content)), p.list)
 	ps.w.facts.reread(p)
 }
 
@@ -209,8 +219,10 @@ func must(err error) {
 
 // signed is a token.
 type signed struct {
-	kid, compact string
-	at, until    time.Time // true times
+	kid, compact        string
+	at, until           time.Time // true times
+	issued              time.Time // iat
+	subject, client, id string
 }
 
 // sign issues a token that lives as long as the policy that the issuer sees allows, and has it verified everywhere.
@@ -220,9 +232,10 @@ func (w *world) sign(p *pod) {
 	}
 	w.pods.tokens++
 	clock := w.now.Add(p.clock)
+	n := w.pods.tokens
 	claims := token.Claims{
-		Issuer: issuerName, Subject: "client:c", Audience: []string{audience}, ClientID: "c", IssuedAt: clock,
-		ID: fmt.Sprint(w.pods.tokens), Lifetime: p.snapshot.MaxLifetime,
+		Issuer: issuerName, Subject: subjects()[n%2], Audience: []string{audience}, ClientID: clients()[n/2%2], IssuedAt: clock,
+		ID: fmt.Sprint(n), Lifetime: p.snapshot.MaxLifetime,
 	}
 	payload, err := claims.Marshal()
 	must(err)
@@ -232,15 +245,23 @@ func (w *world) sign(p *pod) {
 	if p.stale {
 		return // its files lag by more than the promise allows
 	}
-	w.facts.signed(&signed{kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock)})
+	w.facts.signed(&signed{
+		kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock), issued: time.Unix(clock.Unix(), 0),
+		subject: claims.Subject, client: claims.ClientID, id: claims.ID,
+	})
 }
 
 // verify asks the real verifier.
 func (ps *pods) verify(p *pod, t *signed) error {
-	v := ps.verifiers[p.content]
+	files := p.content + p.list
+	v := ps.verifiers[files]
 	if v == nil {
-		digest := sha256.Sum256([]byte(p.content))
+		digest := sha256.Sum256([]byte(files))
 		path := filepath.Join(ps.w.dir, hex.EncodeToString(digest[:8]))
+		if p.list != "" {
+			must(os.WriteFile(path+contract.RevokedSuffix, []byte(p.list), 0o644))
+		}
+		path += contract.JWKSSuffix
 		must(os.WriteFile(path, []byte(p.content), 0o644))
 		ps.clock.Store(ps.w.now.UnixNano())
 		var err error
@@ -250,7 +271,7 @@ func (ps *pods) verify(p *pod, t *signed) error {
 			PollInterval: time.Minute,
 		})
 		must(err)
-		ps.verifiers[p.content] = v
+		ps.verifiers[files] = v
 	}
 	ps.clock.Store(ps.w.now.Add(p.clock).UnixNano())
 	_, err := v.Verify(context.Background(), t.compact)

@@ -13,6 +13,7 @@ import (
 // The kinds that the store knows.
 const (
 	kindSigningKey = "SigningKey"
+	kindRevocation = "Revocation"
 	kindNamespace  = "Namespace"
 	kindSecret     = "Secret"
 	kindConfigMap  = "ConfigMap"
@@ -33,6 +34,8 @@ func kindOf(o client.Object) string {
 	switch o.(type) {
 	case *keywrightv1alpha1.SigningKey:
 		return kindSigningKey
+	case *keywrightv1alpha1.Revocation:
+		return kindRevocation
 	case *corev1.Namespace:
 		return kindNamespace
 	case *corev1.Secret:
@@ -52,6 +55,8 @@ func (r ref) resource() schema.GroupResource {
 	switch r.kind {
 	case kindSigningKey:
 		return schema.GroupResource{Group: "keywright.dev", Resource: "signingkeys"}
+	case kindRevocation:
+		return schema.GroupResource{Group: "keywright.dev", Resource: "revocations"}
 	case kindNamespace:
 		return schema.GroupResource{Resource: "namespaces"}
 	case kindSecret:

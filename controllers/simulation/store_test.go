@@ -96,6 +96,8 @@ func (s *store) create(o client.Object) (client.Object, error) {
 	case *keywrightv1alpha1.SigningKey:
 		typed.Generation = 1
 		typed.Status = statusDefault()
+	case *keywrightv1alpha1.Revocation:
+		typed.Generation = 1
 	case *corev1.Namespace:
 		labels := map[string]string{"kubernetes.io/metadata.name": typed.Name}
 		for k, v := range typed.Labels {
@@ -128,7 +130,7 @@ func (s *store) update(o client.Object, status bool) (client.Object, error) {
 	}
 	version := o.GetResourceVersion()
 	switch {
-	case version == "" && r.kind == kindSigningKey:
+	case version == "" && r.resource().Group != "":
 		return nil, r.invalid("metadata.resourceVersion", "must be specified for an update")
 	case version != "" && version != old.GetResourceVersion():
 		return nil, apierrors.NewConflict(r.resource(), r.name, fmt.Errorf("the object has been modified"))
@@ -138,6 +140,11 @@ func (s *store) update(o client.Object, status bool) (client.Object, error) {
 	next := normal(o)
 	if key, ok := next.(*keywrightv1alpha1.SigningKey); ok {
 		next = updatedSigningKey(old.(*keywrightv1alpha1.SigningKey), key, status)
+	}
+	if revocation, ok := next.(*keywrightv1alpha1.Revocation); ok && status {
+		of := old.(*keywrightv1alpha1.Revocation).DeepCopy()
+		of.Status = revocation.Status
+		next = of
 	}
 	if err := immutable(r, old, next); err != nil {
 		return nil, err

@@ -34,6 +34,9 @@ func normal(o client.Object) client.Object {
 		}
 		stored.TypeMeta = metav1.TypeMeta{}
 		return &stored
+	case *keywrightv1alpha1.Revocation:
+		stored := typed.DeepCopy() // times have whole seconds already
+		return stored
 	case *corev1.Secret:
 		if len(typed.Data) == 0 {
 			typed.Data = nil

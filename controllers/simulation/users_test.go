@@ -142,6 +142,8 @@ func (u *users) deeds() []deed {
 			{name: "change maxLifetime", do: u.editLifetime},
 			{name: "request a rotation", do: u.requestRotation},
 			{name: "revoke", do: u.revoke},
+			{name: "end tokens", do: u.endTokens},
+			{name: "delete a Revocation", do: u.deleteRevocation},
 			{name: "label", do: u.label},
 			{name: "make the SigningKey", do: u.remake},
 			{name: "repair", do: u.repair},

@@ -23,7 +23,7 @@ type view struct {
 
 // watchedKinds are those that a process caches, in the order in which a turn delivers them.
 func watchedKinds() []string {
-	return []string{kindSigningKey, kindSecret, kindNamespace, kindConfigMap}
+	return []string{kindSigningKey, kindRevocation, kindSecret, kindNamespace, kindConfigMap}
 }
 
 // shown is an object as the cache of a process holds it: as cacheOptions of the product says. nil is for what it does not hold.

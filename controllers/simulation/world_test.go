@@ -151,6 +151,14 @@ func (w *world) fileIn(namespace string) string {
 	return ""
 }
 
+// listIn returns the revocation list that stands in a namespace, empty if there is none.
+func (w *world) listIn(namespace string) string {
+	if cm := w.configMap(namespace); cm != nil {
+		return cm.Data[signingKey+contract.RevokedSuffix]
+	}
+	return ""
+}
+
 // targets are the namespaces that the SigningKey selects, sorted, with those that are being deleted.
 func (w *world) targets() []client.Object {
 	key := w.key()

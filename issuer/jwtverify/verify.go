@@ -31,6 +31,8 @@ type Expected struct {
 type JWT struct {
 	Subject, ID string
 	Expiry      time.Time
+	// Authenticated is auth_time, or iat if that is missing or earlier, zero without both: when the subject is known to have logged in.
+	Authenticated time.Time
 	// Claims are all of them.
 	Claims map[string]any
 }
@@ -87,7 +89,7 @@ func (j *JWT) checkTimes(want Expected, now time.Time) error {
 	if !ok {
 		return errors.New("it has no exp")
 	}
-	j.Expiry = exp
+	j.Expiry, j.Authenticated = exp, authenticated(j.Claims)
 	if !now.Before(exp.Add(Skew)) {
 		return errors.New("it has expired")
 	}
@@ -101,6 +103,17 @@ func (j *JWT) checkTimes(want Expected, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// authenticated is the earlier of iat and auth_time, of those that there are.
+func authenticated(claims map[string]any) time.Time {
+	var earliest time.Time
+	for _, claim := range []string{"iat", "auth_time"} {
+		if at, ok := seconds(claims[claim]); ok && (earliest.IsZero() || at.Before(earliest)) {
+			earliest = at
+		}
+	}
+	return earliest
 }
 
 // seconds reads a NumericDate (RFC 7519 section 2).

@@ -20,8 +20,11 @@ type Reader struct {
 	// Directory has the signing-key Secret, KeySetDirectory the ConfigMap keywright-jwks. The second may be missing.
 	Directory, KeySetDirectory string
 
-	last    *Snapshot
+	last *Snapshot
+	// revoked are all key IDs that were ever heard of.
 	revoked []string
+	// heard is the revocation list beside the key set, when it was last read.
+	heard issuerfiles.Revoked
 	// published are the keys that the key set beside the revocation list was seen to hold, true for those that it holds no longer.
 	published map[string]bool
 }
@@ -57,7 +60,7 @@ func (r *Reader) Load() (*Snapshot, error) {
 	}
 	r.add(files.Revoked.KeyIDs)
 	problem := r.hear(files.Policy.SigningKey)
-	s, err := Parse(files, r.revoked)
+	s, err := Parse(files, issuerfiles.Revoked{KeyIDs: r.revoked}.Union(r.heard))
 	if err != nil {
 		return r.goOn(data, err)
 	}
@@ -111,8 +114,7 @@ func (r *Reader) read() (map[string][]byte, error) {
 	return data, nil
 }
 
-// hear adds to the keys that must not sign those of the revocation list beside the key set, where the controller names them when
-// the Secret cannot be written.
+// hear adds what the revocation list beside the key set names, where the controller names it when the Secret cannot be written.
 func (r *Reader) hear(signingKey string) error {
 	file := signingKey + contract.RevokedSuffix
 	content, err := mount.Read(filepath.Join(mount.Version(r.KeySetDirectory), file), maxBytes)
@@ -127,6 +129,7 @@ func (r *Reader) hear(signingKey string) error {
 		return mount.Taken(fmt.Errorf("%s: the revocations in it are unknown, signing goes on: %w", file, err))
 	}
 	r.add(list.KeyIDs)
+	r.heard = list
 	return nil
 }
 
@@ -146,12 +149,17 @@ func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 		return nil, err
 	}
 	kid, active := r.last.KeyID, data[contract.ActiveFile]
+	ended := r.last.Revoked
 	if list, unreadable := issuerfiles.DecodeRevoked(data[contract.RevokedFile]); unreadable == nil {
 		r.add(list.KeyIDs)
+		ended = list
 	}
 	if problem := r.hear(r.last.SigningKey); problem != nil {
 		err = fmt.Errorf("%w; %s", err, problem.Error()) // not taken: nothing takes the place of the last one
 	}
+	ended = ended.Union(r.heard).Union(issuerfiles.Revoked{KeyIDs: r.revoked})
+	news := !ended.Equal(r.last.Revoked)
+	r.last = r.last.with(ended)
 	if slices.Contains(r.revoked, kid) {
 		return r.stop(r.last.without(r.revoked), "key "+kid+" is revoked", err)
 	}
@@ -159,7 +167,7 @@ func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 		return r.stop(r.last, "key "+kid+" has left the key set that services read", err)
 	}
 	if data == nil {
-		return nil, err
+		return r.keep(news, err)
 	}
 	published, unreadable := issuerfiles.DecodeKeySet(data[contract.JWKSFile])
 	publishes := func(id string) bool {
@@ -167,9 +175,17 @@ func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 	}
 	other := issuerfiles.KeyID(active) != kid && publishes(issuerfiles.KeyID(active))
 	if len(active) > 0 && !other && (unreadable != nil || publishes(kid)) {
-		return nil, err
+		return r.keep(news, err)
 	}
 	return r.stop(r.last, "the files cannot be read, and do not hold key "+kid+" any more", err)
+}
+
+// keep goes on signing with the last snapshot, which is another one if there is news of what is revoked.
+func (r *Reader) keep(news bool, err error) (*Snapshot, error) {
+	if news {
+		return r.last, mount.Taken(err)
+	}
+	return nil, err
 }
 
 // stop lets nothing sign any more, though the files that came cannot be read whole.

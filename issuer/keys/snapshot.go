@@ -31,6 +31,8 @@ type Snapshot struct {
 	// JWKS are the public keys (RFC 7517 section 5), and ETag a strong validator of them (RFC 9110 section 8.8.3).
 	JWKS []byte
 	ETag string
+	// Revoked is the revocation list: which keys must not sign, and whose tokens ended early.
+	Revoked issuerfiles.Revoked
 	// Stopped is why no key signs, empty while one does.
 	Stopped string
 
@@ -45,6 +47,13 @@ func (s *Snapshot) stop(why string) *Snapshot {
 	stopped := *s
 	stopped.signer, stopped.KeyID, stopped.Stopped = nil, "", why
 	return &stopped
+}
+
+// with returns a snapshot with another revocation list.
+func (s *Snapshot) with(list issuerfiles.Revoked) *Snapshot {
+	other := *s
+	other.Revoked = list
+	return &other
 }
 
 // without returns a snapshot that does not serve the given keys.
@@ -69,9 +78,10 @@ func (s *Snapshot) Sign(payload []byte) (string, error) {
 	return compact, nil
 }
 
-// Parse checks the files of a signing-key Secret. revoked are more keys that must not sign. No error quotes a file.
-func Parse(files issuerfiles.Files, revoked []string) (*Snapshot, error) {
-	revoked = slices.Concat(revoked, files.Revoked.KeyIDs)
+// Parse checks the files of a signing-key Secret. also is revoked, too. No error quotes a file.
+func Parse(files issuerfiles.Files, also issuerfiles.Revoked) (*Snapshot, error) {
+	list := files.Revoked.Union(also)
+	revoked := list.KeyIDs
 	keySet, _ := issuerfiles.Without(files.KeySet, revoked)
 	public, err := parseJWKS(keySet)
 	if err != nil {
@@ -79,7 +89,7 @@ func Parse(files issuerfiles.Files, revoked []string) (*Snapshot, error) {
 	}
 	s := &Snapshot{
 		SigningKey: files.Policy.SigningKey, Algorithm: files.Policy.Algorithm, MaxLifetime: files.Policy.MaxLifetime,
-		NextRotation: files.Policy.NextRotation,
+		NextRotation: files.Policy.NextRotation, Revoked: list,
 	}
 	if s.JWKS, err = json.Marshal(public); err != nil {
 		return nil, fmt.Errorf("%s: encode it again: %w", contract.JWKSFile, err)

@@ -66,7 +66,7 @@ func generate(t testing.TB, alg string) crypto.Signer {
 func TestEveryAlgorithm(t *testing.T) {
 	for _, alg := range []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512"} {
 		t.Run(alg, func(t *testing.T) {
-			s, err := keys.Parse(files(t, alg, generate(t, alg)), nil)
+			s, err := keys.Parse(files(t, alg, generate(t, alg)), issuerfiles.Revoked{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestUnknownMembersAreNotServed(t *testing.T) {
 	mounted := files(t, "ES256", generate(t, "ES256"))
 	jwks := mounted.KeySet
 	mounted.KeySet = []byte(string(jwks[:len(jwks)-3]) + `,"note":"planted"}]}`)
-	s, err := keys.Parse(mounted, nil)
+	s, err := keys.Parse(mounted, issuerfiles.Revoked{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, err := keys.Parse(mounted, nil)
+		s, err := keys.Parse(mounted, issuerfiles.Revoked{})
 		if err != nil {
 			return
 		}

@@ -131,11 +131,16 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request, c *call) (*iss
 		return nil, refused
 	}
 
-	// 7. Choose the scopes (RFC 6749 section 3.3), which may depend on the user.
+	// 7. Refuse what a Revocation ended, and a token that one would end as soon as it is there.
+	if refused = c.checkRevoked(e.now()); refused != nil {
+		return nil, refused
+	}
+
+	// 8. Choose the scopes (RFC 6749 section 3.3), which may depend on the user.
 	if refused = c.narrowScope(); refused != nil {
 		return nil, refused
 	}
 
-	// 8. Sign the token, and encrypt it where a reader was chosen.
+	// 9. Sign the token, and encrypt it where a reader was chosen.
 	return e.issue(c)
 }

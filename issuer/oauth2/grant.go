@@ -18,6 +18,10 @@ type identity struct {
 	claims  map[string]any
 	// scopes, if not nil, are the only ones of the client's that the user can have.
 	scopes []string
+	// exchanged is set for an identity that comes from another token, and authenticated is then when its subject logged in, zero if that
+	// token does not say.
+	exchanged     bool
+	authenticated time.Time
 	// notAfter is when the token must have expired, zero if nothing but the policy says so.
 	notAfter time.Time
 	// issuedType is the issued_token_type (RFC 8693 section 2.2.1), empty for other grants.

@@ -77,7 +77,10 @@ func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *
 	if err != nil {
 		return identity{}, refuseSubject(err.Error())
 	}
-	return identity{subject: mapped.Subject, claims: mapped.Claims, notAfter: subject.Expiry, issuedType: typeAccessToken}, nil
+	return identity{
+		subject: mapped.Subject, claims: mapped.Claims, notAfter: subject.Expiry, issuedType: typeAccessToken,
+		exchanged: true, authenticated: subject.Authenticated,
+	}, nil
 }
 
 // askerOf is whose budget an unknown key is looked for on: a client that has proved who it is, or anybody in a network.

@@ -28,6 +28,9 @@ type Claims struct {
 	// cut to whole seconds.
 	IssuedAt time.Time
 	Lifetime time.Duration
+	// AuthenticatedAt is auth_time (RFC 9068 section 2.2.1), zero if it is IssuedAt or not known. A token counts as of this time when its
+	// subject's tokens are ended.
+	AuthenticatedAt time.Time
 	// Extra are the claims of the user. Reserved ones are left out.
 	Extra map[string]any
 }
@@ -41,15 +44,20 @@ type registered struct {
 	Expiry   int64    `json:"exp"`
 	IssuedAt int64    `json:"iat"`
 	ID       string   `json:"jti"`
+	AuthTime int64    `json:"auth_time,omitempty"`
 	Scope    string   `json:"scope,omitempty"`
 }
 
 // Marshal returns the claims as JSON. A claim that must never leave is an error.
 func (c *Claims) Marshal() ([]byte, error) {
 	issued := c.IssuedAt.Unix()
+	var authenticated int64
+	if !c.AuthenticatedAt.IsZero() {
+		authenticated = c.AuthenticatedAt.Unix()
+	}
 	own, err := json.Marshal(registered{
 		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: strings.Join(c.Scopes, " "),
-		IssuedAt: issued, Expiry: issued + int64(c.Lifetime/time.Second),
+		IssuedAt: issued, AuthTime: authenticated, Expiry: issued + int64(c.Lifetime/time.Second),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the claims: %w", err)

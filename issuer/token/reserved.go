@@ -10,7 +10,7 @@ import (
 // encoding/json, among others, takes SUB for sub.
 func Reserved(claim string) bool {
 	for _, own := range [...]string{
-		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "cnf", "act", "may_act", "typ", "azp", "nonce", "sid",
+		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "cnf", "act", "may_act", "typ", "azp", "nonce", "sid", "auth_time",
 	} {
 		if strings.EqualFold(own, claim) {
 			return true

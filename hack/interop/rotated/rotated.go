@@ -158,7 +158,7 @@ func (w *World) project() {
 	w.issuer, err = keys.Parse(issuerfiles.Files{
 		Active: issuerfiles.PrivateJWK(active.Private), KeySet: w.JWKS(),
 		Policy: issuerfiles.Policy{SigningKey: "main", Algorithm: active.Algorithm, MaxLifetime: time.Hour},
-	}, nil)
+	}, issuerfiles.Revoked{})
 	check(w.t, err)
 	w.Volume.Write(w.JWKS())
 }

@@ -1,0 +1,171 @@
+package signingkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// reportRevocations writes the receipts of the Revocations, and deletes those whose time after expiry is over.
+func (r *Reconciler) reportRevocations(ctx context.Context, p *pass) error {
+	var failed error
+	for i := range p.revocations {
+		was := &p.revocations[i]
+		if over, at := p.over(was); over {
+			failed = errors.Join(failed, r.deleteRevocation(ctx, was))
+			continue
+		} else if !at.IsZero() && (p.reportAgain.IsZero() || at.Before(p.reportAgain)) {
+			p.reportAgain = at
+		}
+		next := was.DeepCopy()
+		p.receiptOf(next)
+		if equality.Semantic.DeepEqual(was.Status, next.Status) {
+			continue
+		}
+		if err := r.Client.Status().Update(ctx, next); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			failed = errors.Join(failed, fmt.Errorf("write the status of Revocation %s: %w", was.Name, err))
+		}
+	}
+	return failed
+}
+
+func (r *Reconciler) deleteRevocation(ctx context.Context, v *keywrightv1alpha1.Revocation) error {
+	err := r.Client.Delete(ctx, v, client.Preconditions{UID: &v.UID, ResourceVersion: &v.ResourceVersion})
+	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("delete the expired Revocation %s: %w", v.Name, err)
+}
+
+// over reports whether a Revocation is to be deleted, and when that will be so.
+func (p *pass) over(v *keywrightv1alpha1.Revocation) (bool, time.Time) {
+	t := p.tokenOf(v)
+	if t == nil || !t.Expired || v.Spec.TTLAfterExpiry == nil || v.DeletionTimestamp != nil {
+		return false, time.Time{}
+	}
+	at := t.Until.Add(v.Spec.TTLAfterExpiry.Duration)
+	return !p.now.Before(at), at
+}
+
+// tokenOf returns the record of a Revocation, nil if there is none.
+func (p *pass) tokenOf(v *keywrightv1alpha1.Revocation) *rotation.TokenRevocation {
+	tokens := p.keyring.Ring.Tokens
+	i := slices.IndexFunc(tokens, func(t rotation.TokenRevocation) bool { return t.UID == string(v.UID) })
+	if i < 0 {
+		return nil
+	}
+	return &tokens[i]
+}
+
+// receiptOf puts what was done about a Revocation into its status.
+func (p *pass) receiptOf(v *keywrightv1alpha1.Revocation) {
+	s := &v.Status
+	s.ObservedGeneration = v.Generation
+	var ready metav1.Condition
+	switch {
+	case p.key == nil:
+		ready = p.notReady(keywrightv1alpha1.ReasonNoSigningKey, fmt.Sprintf("there is no SigningKey %s: nothing is revoked until there is one", p.name))
+	case v.Spec.KeyID != "":
+		ready = p.keyReceipt(v)
+	default:
+		ready = p.tokenReceipt(v)
+	}
+	stalled := ready.Status == metav1.ConditionFalse && ready.Reason != keywrightv1alpha1.ReasonRemoving
+	meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)
+	conditions := []metav1.Condition{ready}
+	if stalled {
+		conditions = append(conditions, condition(keywrightv1alpha1.ConditionStalled, true, ready.Reason, ready.Message))
+	}
+	was := v.DeepCopy().Status.Conditions
+	for _, c := range conditions {
+		c.ObservedGeneration, c.LastTransitionTime = v.Generation, metav1.NewTime(p.now.Truncate(time.Second))
+		meta.SetStatusCondition(&was, c)
+	}
+	s.Conditions = was
+}
+
+func (p *pass) notReady(reason, message string) metav1.Condition {
+	return condition(keywrightv1alpha1.ConditionReady, false, reason, message)
+}
+
+// keyReceipt is that of a Revocation of a key.
+func (p *pass) keyReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
+	all := slices.Concat(p.keyring.Ring.Revoked, p.pending)
+	i := slices.IndexFunc(all, func(r rotation.Revocation) bool { return r.ID == v.Spec.KeyID })
+	if i < 0 {
+		return p.waiting()
+	}
+	r := p.receipt(&all[i])
+	s := &v.Status
+	s.RevokedAt, s.RemovedAt, s.NudgedAt, s.ExpectedEverywhereBy = &r.RevokedAt, r.RemovedAt, r.NudgedAt, r.ExpectedEverywhereBy
+	switch {
+	case r.Problem != "":
+		return p.notReady(p.trouble.reason, r.Problem)
+	case r.RemovedAt == nil:
+		return p.removing()
+	case !r.Known:
+		return condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonUnknownKey, fmt.Sprintf(
+			"SigningKey %s has no such key: its ID is remembered, and no token is rejected for it. See `kubectl get signingkey %[1]s -o yaml` for its keys", p.name))
+	default:
+		return p.removed("the key")
+	}
+}
+
+// tokenReceipt is that of a Revocation of anything else.
+func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
+	s, t := &v.Status, p.tokenOf(v)
+	full := p.decision.TokensFull[string(v.UID)]
+	switch {
+	case desired.InFuture(v, p.policy):
+		return p.notReady(keywrightv1alpha1.ReasonInFuture, "spec.issuedBefore is after the creation of this object: create another one with the current time")
+	case full == rotation.ListFull:
+		return p.notReady(keywrightv1alpha1.ReasonFull, fmt.Sprintf(
+			"the revocation list of SigningKey %s has its %d entries: revoke the subject instead of its tokens, or the key", p.name, rotation.MaxTokens))
+	case full == rotation.RecordsFull:
+		return p.notReady(keywrightv1alpha1.ReasonFull, fmt.Sprintf(
+			"SigningKey %s has %d Revocations: delete those that have expired, or give them ttlAfterExpiry", p.name, rotation.MaxTokenRecords))
+	case t == nil:
+		return p.waiting()
+	}
+	s.RevokedAt, s.ExpiresAt = timeOrNil(t.At), timeOrNil(t.Until)
+	if !t.Expired || s.RemovedAt == nil {
+		s.RemovedAt, s.NudgedAt = timeOrNil(t.RemovedAt), timeOrNil(t.Nudged.At)
+		s.ExpectedEverywhereBy = timeOrNil(t.EverywhereBy(p.policy))
+	}
+	switch {
+	case t.LeftPods:
+		return condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonExpired, "no token that is named can be valid any more")
+	case t.RemovedAt.IsZero():
+		return p.removing()
+	default:
+		return p.removed("what is named")
+	}
+}
+
+// waiting is the condition of a Revocation that no keyring records yet.
+func (p *pass) waiting() metav1.Condition {
+	if p.trouble != nil {
+		return p.notReady(p.trouble.reason, "the files name it as far as they can be written, and no keyring records it: "+p.trouble.message)
+	}
+	return p.notReady(keywrightv1alpha1.ReasonRemoving, "it is about to be recorded: changes of a revocation list are gathered")
+}
+
+func (p *pass) removing() metav1.Condition {
+	return p.notReady(keywrightv1alpha1.ReasonRemoving, fmt.Sprintf("the files of %d of %d namespaces are up to date", p.targets.inSync, p.targets.selected))
+}
+
+func (p *pass) removed(what string) metav1.Condition {
+	return condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonRemoved, "no file of any namespace makes anybody trust "+what)
+}

@@ -1,0 +1,110 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+func subjects() []string { return []string{"alice", "client:c"} }
+func clients() []string  { return []string{"web", "c"} }
+
+// ending is a Revocation of tokens.
+type ending struct {
+	ref ref
+	// names reports whether it names a token, whatever its time.
+	names  func(*signed) bool
+	before time.Time // zero for a token, whatever its time
+	// carriedOut is when its receipt first said that every file has it, zero before.
+	carriedOut time.Time
+	// gone: its object was deleted. loose: what records it was edited by somebody else after that, and it may be forgotten.
+	gone, loose bool
+}
+
+// endTokens makes a Revocation of a token, a subject, a client, or everything.
+func (u *users) endTokens() {
+	w, rnd := u.w, u.rnd
+	before := metav1.NewTime(w.now.Add(-pick(rnd, 0, time.Minute, 10*time.Minute)).Truncate(time.Second))
+	v := &keywrightv1alpha1.Revocation{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("ending-%d", len(w.facts.endings))}}
+	v.Spec = keywrightv1alpha1.RevocationSpec{SigningKey: signingKey, Nudge: rnd.IntN(3) == 0}
+	if rnd.IntN(2) == 0 {
+		v.Spec.TTLAfterExpiry = &metav1.Duration{Duration: pick(rnd, 0, time.Hour)}
+	}
+	e := &ending{ref: refOf(v), before: before.Time}
+	switch rnd.IntN(8) {
+	case 0, 1, 2:
+		subject := subjects()[rnd.IntN(2)]
+		v.Spec.Subject, v.Spec.IssuedBefore, e.names = subject, &before, func(t *signed) bool { return t.subject == subject }
+	case 3, 4:
+		of := clients()[rnd.IntN(2)]
+		v.Spec.ClientID, v.Spec.IssuedBefore, e.names = of, &before, func(t *signed) bool { return t.client == of }
+	case 5:
+		v.Spec.Everything, v.Spec.IssuedBefore, e.names = true, &before, func(*signed) bool { return true }
+	default:
+		id := fmt.Sprint(rnd.IntN(w.pods.tokens + 1)) // 0 was never given
+		v.Spec.TokenID, e.before, e.names = id, time.Time{}, func(t *signed) bool { return t.id == id }
+	}
+	w.facts.endings = append(w.facts.endings, e)
+	_, err := w.store.create(v)
+	w.log("users: end %+v: %s", v.Spec, short(err))
+}
+
+func (u *users) deleteRevocation() {
+	if all := u.w.store.list(kindRevocation, ""); len(all) > 0 {
+		_ = u.w.store.delete(refOf(all[u.rnd.IntN(len(all))]), nil)
+	}
+}
+
+// revocationChanged follows the receipt of a Revocation.
+func (f *facts) revocationChanged(c change) {
+	i := slices.IndexFunc(f.endings, func(e *ending) bool { return e.ref == c.ref })
+	if i < 0 {
+		return
+	}
+	e := f.endings[i]
+	v, _ := c.new.(*keywrightv1alpha1.Revocation)
+	if v == nil {
+		e.gone = true
+		return
+	}
+	if v.Status.RemovedAt != nil && e.carriedOut.IsZero() {
+		e.carriedOut = f.w.now
+	}
+}
+
+// loosen notes that somebody edited a Secret: what is recorded nowhere else may be forgotten.
+func (f *facts) loosen() {
+	if f.w.writer != nil {
+		return
+	}
+	for _, e := range f.endings {
+		e.loose = e.loose || e.gone
+	}
+}
+
+// named reports whether a Revocation names a token, or may be taken to do so for the clockSkew.
+func (f *facts) named(t *signed) bool {
+	mostSkew := f.w.skew + time.Minute // the longest that users ever ask for
+	return slices.ContainsFunc(f.endings, func(e *ending) bool {
+		return e.names(t) && (e.before.IsZero() || !t.issued.After(e.before.Add(mostSkew)))
+	})
+}
+
+// mustRefuse is invariant 10: a verifier that has read its file since the receipt said so accepts no token that is named.
+func (f *facts) mustRefuse(p *pod, t *signed) {
+	if p.issuer || p.content == "" || !p.owned || !t.until.After(f.w.now) {
+		return
+	}
+	for _, e := range f.endings {
+		if e.loose || e.carriedOut.IsZero() || !p.read.After(e.carriedOut) || !e.names(t) || !e.before.IsZero() && t.issued.After(e.before) {
+			continue
+		}
+		if err := f.w.pods.verify(p, t); err == nil {
+			f.w.violate("invariant 10: %s accepts token %s of %s, signed at %s, which %s names", p, t.id, t.subject, t.at.Sub(f.w.now), e.ref)
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package controllers
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/controllers/wiring"
+)
+
+// newRevoking is a world at the time of now, which the API server stamps on Revocations, with a SigningKey.
+func newRevoking(t *testing.T) *world {
+	w := newWorld(t)
+	w.clock.step(time.Since(w.clock.now()))
+	w.signingKey()
+	w.settle()
+	return w
+}
+
+// end creates a Revocation of the world's SigningKey.
+func (w *world) end(change func(*keywrightv1alpha1.RevocationSpec)) *keywrightv1alpha1.Revocation {
+	w.Helper()
+	v := &keywrightv1alpha1.Revocation{ObjectMeta: metav1.ObjectMeta{GenerateName: w.name + "-"}}
+	v.Spec.SigningKey = w.name
+	change(&v.Spec)
+	w.must(w.Create(w.Context(), v))
+	return v
+}
+
+func (w *world) endSubject(subject string, before time.Time) *keywrightv1alpha1.Revocation {
+	return w.end(func(s *keywrightv1alpha1.RevocationSpec) {
+		at := metav1.NewTime(before.Truncate(time.Second))
+		s.Subject, s.IssuedBefore = subject, &at
+	})
+}
+
+// lists returns the revocation lists of the targets, of the key namespace, and last of the Secret.
+func (w *world) lists() []issuerfiles.Revoked {
+	w.Helper()
+	var all []issuerfiles.Revoked
+	for _, namespace := range append(slices.Clone(w.targets), w.keys.KeyNamespace) {
+		list, err := issuerfiles.DecodeRevoked([]byte(w.configMap(namespace).Data[w.name+contract.RevokedSuffix]))
+		w.must(err)
+		all = append(all, list)
+	}
+	return append(all, keystore.RevokedIn(w.secret(contract.SigningKeySuffix)))
+}
+
+// wantEnded checks what every list ends.
+func (w *world) wantEnded(claim, value string, issued time.Time, want bool) {
+	w.Helper()
+	for i, list := range w.lists() {
+		if got := list.Ends(issued, map[string]string{claim: value}); got != want {
+			w.Fatalf("list %d ends %s %s issued at %v: %v. It is %s", i, claim, value, issued, got, list.Encode())
+		}
+	}
+}
+
+// state returns "status reason" of the condition Ready of a Revocation, and reads it anew.
+func (w *world) state(v *keywrightv1alpha1.Revocation) string {
+	w.Helper()
+	w.must(w.Get(w.Context(), client.ObjectKeyFromObject(v), v))
+	for _, c := range v.Status.Conditions {
+		if c.Type == keywrightv1alpha1.ConditionReady {
+			return string(c.Status) + " " + c.Reason
+		}
+	}
+	return "none"
+}
+
+// What a Revocation names is in every file, as long as a token can live that it names, whatever becomes of the object.
+func TestTokensEndEarly(t *testing.T) {
+	w := newRevoking(t)
+	now := w.clock.now()
+	subject := w.endSubject("alice", now)
+	token := w.end(func(s *keywrightv1alpha1.RevocationSpec) { s.TokenID = "01J" })
+	w.want("a Revocation that nobody has seen", w.state(subject), "Unknown Pending")
+	w.settle()
+	w.want("the Revocation of a subject", w.state(subject), "True Removed")
+	w.want("the Revocation of a token", w.state(token), "True Removed")
+	if s := subject.Status; s.RevokedAt == nil || s.RemovedAt == nil || s.ExpectedEverywhereBy == nil || s.ExpiresAt == nil || s.NudgedAt != nil {
+		t.Errorf("the receipt is %+v", s)
+	}
+	w.wantEnded("sub", "alice", now, true)
+	w.wantEnded("sub", "alice", now.Add(time.Minute-2*time.Second), true) // the clockSkew
+	w.wantEnded("sub", "alice", now.Add(time.Minute+2*time.Second), false)
+	w.wantEnded("sub", "bob", now, false)
+	w.wantEnded("jti", "01J", now.Add(time.Hour), true)
+	w.must(w.Delete(t.Context(), subject))
+	w.settle()
+	w.wantEnded("sub", "alice", now, true)
+	// An issuer may be 10 m behind; its tokens live 10 m; three times the clockSkew, and up to the next full minute.
+	w.step(23*time.Minute - 5*time.Second)
+	w.wantEnded("sub", "alice", now, true)
+	w.step(2 * time.Minute)
+	lists := w.lists()
+	pods, issuers := lists[0], lists[len(lists)-1]
+	if len(pods.Ended) != 0 || len(issuers.Ended) != 2 {
+		t.Errorf("after the last token: the files have %s, and the Secret has %s", pods.Encode(), issuers.Encode())
+	}
+	w.want("an expired Revocation", w.state(token), "True Expired")
+	w.step(25 * time.Hour)
+	if issuers := w.lists()[3]; len(issuers.Ended) != 0 {
+		t.Errorf("a day later the Secret still has %s", issuers.Encode())
+	}
+	if ring := w.keyring(); len(ring.Tokens) != 1 || ring.Tokens[0].UID != string(token.UID) {
+		t.Errorf("the keyring remembers %+v", ring.Tokens)
+	}
+	w.want("an expired Revocation", w.state(token), "True Expired") // and it is not taken up again
+}
+
+// Times and places that a Revocation may have.
+func TestRevocationsThatAreNotCarriedOut(t *testing.T) {
+	w := newRevoking(t)
+	future := w.endSubject("alice", time.Now().Add(time.Hour))
+	stranger := &keywrightv1alpha1.Revocation{ObjectMeta: metav1.ObjectMeta{GenerateName: "x-"}}
+	stranger.Spec.SigningKey, stranger.Spec.TokenID = w.name+"-mistyped", "01J"
+	w.must(w.Create(t.Context(), stranger))
+	unknown := w.end(func(s *keywrightv1alpha1.RevocationSpec) { s.KeyID = strings.Repeat("x", 43) })
+	w.settle()
+	_, err := w.keys.Reconcile(t.Context(), wiring.Named(stranger.Spec.SigningKey))
+	w.must(err)
+	w.want("one of a time in the future", w.state(future), "False IssuedBeforeInFuture")
+	w.want("one without a SigningKey", w.state(stranger), "False NoSigningKey")
+	w.want("one of a key that there is not", w.state(unknown), "True UnknownKey")
+	w.wantEnded("sub", "alice", w.clock.now(), false)
+	w.step(2 * time.Hour)
+	w.want("one of a time that was in the future", w.state(future), "False IssuedBeforeInFuture")
+	w.wantEnded("sub", "alice", w.clock.now(), false)
+}
+
+// A key is revoked by a Revocation as it is by the spec, and what deletes the object brings nothing back.
+func TestKeyIsRevokedByARevocation(t *testing.T) {
+	w := newRevoking(t)
+	leaked := w.signs()
+	v := w.end(func(s *keywrightv1alpha1.RevocationSpec) { s.KeyID = leaked })
+	w.settle()
+	w.wantRevoked(leaked)
+	w.want("the Revocation", w.state(v), "True Removed")
+	if v.Status.RemovedAt == nil || v.Status.ExpiresAt != nil {
+		t.Errorf("the receipt is %+v", v.Status)
+	}
+	w.must(w.Delete(t.Context(), v))
+	w.restart()
+	w.settle()
+	w.wantRevoked(leaked)
+}
+
+// No state of the controller's own objects excuses a Revocation, and the status says what is in the way.
+func TestTokensEndThoughTheKeyringCannotBeWritten(t *testing.T) {
+	for name, breakIt := range map[string]func(w *world){
+		"immutable": func(w *world) { w.freezeSecret(contract.KeyringSuffix, true) },
+		"unreadable": func(w *world) {
+			s := w.secret(contract.KeyringSuffix)
+			s.Data[contract.KeyringFile] = []byte("{")
+			w.must(w.Update(w.Context(), s))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newRevoking(t)
+			before := w.clock.now()
+			w.endSubject("before", before)
+			w.settle()
+			breakIt(w)
+			w.clock.step(2 * time.Second)
+			v := w.endSubject("alice", before)
+			w.try()
+			w.wantEnded("sub", "alice", before, true)
+			w.wantEnded("sub", "before", before, true)
+			if state := w.state(v); !strings.HasPrefix(state, "False ") || strings.HasSuffix(state, "Removing") {
+				t.Errorf("the Revocation is %s", state)
+			}
+			w.restart()
+			w.try()
+			w.wantEnded("sub", "alice", before, true)
+			w.wantEnded("sub", "before", before, true)
+		})
+	}
+}
+
+// A keyring that was lost is rebuilt with what the Secret lists.
+func TestEndedTokensOutliveTheKeyring(t *testing.T) {
+	w := newRevoking(t)
+	now := w.clock.now()
+	v := w.endSubject("alice", now)
+	w.settle()
+	w.must(w.Delete(t.Context(), v))
+	w.settle()
+	w.must(w.Delete(t.Context(), w.secret(contract.KeyringSuffix)))
+	w.restart()
+	w.step(2 * time.Second)
+	w.wantEnded("sub", "alice", now, true)
+	w.step(25 * time.Hour) // nothing tells how long the tokens of its keys live
+	if pods := w.lists()[0]; len(pods.Ended) != 0 {
+		t.Errorf("it stays for ever: %s", pods.Encode())
+	}
+}
+
+// Objects go when they are told to, and only then.
+func TestExpiredRevocationIsDeleted(t *testing.T) {
+	w := newRevoking(t)
+	v := w.end(func(s *keywrightv1alpha1.RevocationSpec) {
+		s.TokenID, s.TTLAfterExpiry = "01J", &metav1.Duration{Duration: time.Hour}
+	})
+	w.settle()
+	w.step(24 * time.Hour)
+	w.want("an expired Revocation", w.state(v), "True Expired")
+	w.step(3 * time.Hour)
+	if err := w.Get(t.Context(), client.ObjectKeyFromObject(v), v); !apierrors.IsNotFound(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+	w.step(time.Minute)
+	if ring := w.keyring(); len(ring.Tokens) != 0 {
+		t.Errorf("the keyring remembers %+v", ring.Tokens)
+	}
+}
+
+// Changes are gathered for a second, but for the first.
+func TestChangesOfTheListAreGathered(t *testing.T) {
+	w := newRevoking(t)
+	now := w.clock.now()
+	w.endSubject("first", now)
+	w.settle()
+	generation := w.keyring().Generation
+	second := w.endSubject("second", now)
+	w.settle()
+	w.want("one that comes within the second", w.state(second), "False Removing")
+	w.step(time.Second)
+	w.wantEnded("sub", "second", now, true)
+	if got := w.keyring().Generation; got != generation+1 {
+		t.Errorf("generation %d after %d", got, generation)
+	}
+}
+
+// The worst keyring fits into a Secret.
+func TestFullKeyringFits(t *testing.T) {
+	ring := rotation.Keyring{}
+	at := time.Date(2026, 11, 26, 14, 0, 1, 0, time.UTC)
+	for i := range rotation.MaxTokenRecords {
+		record := rotation.TokenRevocation{UID: strings.Repeat("u", 36), At: at, RemovedAt: at, Until: at, LeftPods: true, Expired: true}
+		if i < rotation.MaxTokens {
+			record = rotation.TokenRevocation{
+				UID: record.UID, Digest: strings.Repeat("d", 22), Before: at, At: at, RemovedAt: at, Until: at, IssuersUntil: at, Reserved: true, Nudge: true,
+			}
+		}
+		ring.Tokens = append(ring.Tokens, record)
+	}
+	b, err := ring.Encode()
+	if err != nil || len(b) > 900<<10 {
+		t.Errorf("%d bytes %v", len(b), err)
+	}
+}

@@ -1,0 +1,28 @@
+package oauth2
+
+import (
+	"time"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+)
+
+// checkRevoked refuses to exchange a token of somebody whose tokens were ended, and asks whoever gets a new one to come again when it would
+// not be ended at birth: up to the clockSkew after a Revocation, services cannot tell it from an older one.
+func (c *call) checkRevoked(now time.Time) *Refusal {
+	list := c.key.Revoked
+	if len(list.Ended) == 0 && list.AllBefore.IsZero() {
+		return nil
+	}
+	claims := map[string]string{issuerfiles.ClaimSubject: c.identity.subject, issuerfiles.ClaimClientID: c.client.ID}
+	if c.identity.exchanged {
+		if list.Ends(c.identity.authenticated, claims) {
+			return refuseSubject("the subject token was issued before a Revocation ended the tokens of its subject or client")
+		}
+		return nil
+	}
+	until := list.EndsUntil(claims)
+	if until.IsZero() || now.After(until) {
+		return nil
+	}
+	return Unavailable("tokens were revoked a moment ago: new ones are issued shortly", int(until.Sub(now)/time.Second)+1)
+}
