@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ type cli struct {
 	now   func() time.Time
 	// serverTime is the time that the API server gave last.
 	serverTime atomic.Pointer[time.Time]
+	// lines is standard input, once a line of it was asked for.
+	lines *bufio.Reader
 	// keyNamespace is where Keywright is installed, empty if the user leaves it to us to find out.
 	keyNamespace string
 }
@@ -55,7 +58,8 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra
 	c.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&c.keyNamespace, "key-namespace", "",
 		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+controllers.LeaseName+")")
-	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.planCommand(), c.verifyCommand(), c.tokenCommand(), c.doctorCommand())
+	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.revocationsCommand(), c.planCommand(), c.verifyCommand(),
+		c.tokenCommand(), c.doctorCommand())
 	return root
 }
 

@@ -134,33 +134,6 @@ func TestRotateAsksAnew(t *testing.T) {
 	}
 }
 
-func TestRevoke(t *testing.T) {
-	key := signingKey(t, "revoke")
-	kid := key.Status.ActiveKeyID
-	if _, asked, err := try(t, "n\n", "revoke", "revoke", kid); err == nil || !strings.Contains(asked, "[y/N]") || err.Error() != "not revoked" {
-		t.Errorf("%v %s", err, asked)
-	}
-	out, asked, err := try(t, "y\n", "revoke", "revoke", kid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(asked, "signs now") || !strings.Contains(out, "Asked for the revocation of key "+kid+" of revoke.") || !strings.Contains(out, "recorded: key "+kid) ||
-		!strings.Contains(out, "holds another key") || !strings.Contains(out, "files of all 2 namespaces") || !strings.Contains(out, "bound to know") {
-		t.Errorf("%s\n%s", asked, out)
-	}
-	var cm corev1.ConfigMap
-	if err := cluster.admin.Get(t.Context(), client.ObjectKey{Namespace: "revoke", Name: "keywright-jwks"}, &cm); err != nil || strings.Contains(cm.Data["revoke.json"], kid) {
-		t.Errorf("%v %v", err, cm.Data)
-	}
-	unknown := strings.Repeat("x", 43)
-	if out, asked, err := try(t, "", "revoke", "revoke", unknown, "--yes"); err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "never here") {
-		t.Errorf("%v %s %s", err, asked, out)
-	}
-	if _, _, err := try(t, "", "revoke", "revoke", "too-short", "--yes"); err == nil || !strings.Contains(err.Error(), "should match") {
-		t.Errorf("a kid that cannot be one: %v", err)
-	}
-}
-
 func TestPlan(t *testing.T) {
 	file := filepath.Join("..", "..", "config", "samples", "signingkey.yaml")
 	out, _, err := try(t, "", "plan", "-f", file, "--rotations", "2")
@@ -216,7 +189,7 @@ func TestMistakes(t *testing.T) {
 		{"status --outputt json", cluster.kubeconfig, true, "unknown flag"},
 		{"status -o xml", cluster.kubeconfig, true, "--output is json or yaml"},
 		{"rotate", cluster.kubeconfig, true, "takes [NAME]"},
-		{"revoke main", cluster.kubeconfig, true, "takes [NAME KID]"},
+		{"revoke", cluster.kubeconfig, true, "takes the name of a SigningKey and what to revoke"},
 		{"verify x", cluster.kubeconfig, true, "verify needs --issuer"},
 		{"token", cluster.kubeconfig, true, "token needs --url"},
 		{"plan", cluster.kubeconfig, true, "plan needs -f"},
@@ -234,13 +207,18 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-func TestCompletionNamesSigningKeys(t *testing.T) {
-	signingKey(t, "complete")
-	var out bytes.Buffer
-	cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
-	cmd.SetArgs([]string{"__complete", "--kubeconfig", cluster.kubeconfig, "rotate", ""})
-	if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), "complete\n") {
-		t.Errorf("%v %s", err, &out)
+func TestCompletion(t *testing.T) {
+	key := signingKey(t, "complete")
+	keys := key.Status.Keys[0].KeyID + "\tActive\n" + key.Status.Keys[1].KeyID + "\tStandby\n"
+	for args, offers := range map[string]string{
+		"rotate ": "complete\n", "revoke ": "complete\n", "revocations ": "complete\n", "revoke complete ": keys, "revoke complete --key ": keys,
+	} {
+		var out bytes.Buffer
+		cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
+		cmd.SetArgs(append([]string{"__complete", "--kubeconfig", cluster.kubeconfig}, strings.Split(args, " ")...))
+		if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), offers) {
+			t.Errorf("%s: %v %s", args, err, &out)
+		}
 	}
 	if out, _, err := try(t, "", "completion", "bash"); err != nil || len(out) < 1000 {
 		t.Errorf("%v %d bytes", err, len(out))

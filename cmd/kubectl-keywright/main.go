@@ -17,6 +17,8 @@ import (
 const (
 	exitFailed = 1
 	exitUsage  = 2
+	// exitInterrupted is what shells expect of a program that a signal ended: 128 + SIGINT.
+	exitInterrupted = 130
 )
 
 func main() {
@@ -26,14 +28,27 @@ func main() {
 	cmd := newCommand(streams, time.Now)
 	cmd.SetArgs(kidsLast(os.Args[1:]))
 	err := cmd.ExecuteContext(ctx)
+	interrupted := ctx.Err() != nil
 	stop()
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "kubectl keywright:", err)
+	fmt.Fprintln(os.Stderr, "kubectl keywright:", messageOf(err))
 	var usage *usageError
-	if errors.As(err, &usage) {
+	switch {
+	case interrupted:
+		os.Exit(exitInterrupted)
+	case errors.As(err, &usage):
 		os.Exit(exitUsage)
+	default:
+		os.Exit(exitFailed)
 	}
-	os.Exit(exitFailed)
+}
+
+// messageOf says what went wrong. "context canceled" means nothing to a person who pressed Ctrl-C.
+func messageOf(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	return err.Error()
 }

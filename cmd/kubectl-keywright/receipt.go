@@ -13,9 +13,9 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// awaitRevocation shows the receipt of a revocation as it fills, and what is awaited, until it is full.
+// awaitRevocation shows the receipt of a key in spec.revokedKeyIDs as it fills, and what is awaited, until it is full.
 func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid string) error {
-	shown, waited := said{}, newWait(c)
+	waited := newWait(c)
 	return again(ctx, 250*time.Millisecond, func() (bool, error) {
 		key, err := get(ctx, k, name)
 		if err != nil {
@@ -26,12 +26,12 @@ func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid st
 			waited.forRecord(ctx, k, key)
 			return false, nil
 		}
-		receipt := &key.Status.Revocations[i]
-		for _, line := range receiptLines(key, receipt) {
-			shown.once(c.Out, line)
+		r := &key.Status.Revocations[i]
+		for _, line := range keyReceipt(key, r) {
+			waited.done(line)
 		}
-		waited.say(awaited(key, receipt))
-		return full(receipt), nil
+		waited.awaits(awaited(key, r))
+		return full(r), nil
 	})
 }
 
@@ -40,27 +40,42 @@ func full(r *keywrightv1alpha1.KeyRevocationStatus) bool {
 	return r.RemovedAt != nil && (r.NudgedAt != nil || !r.Known)
 }
 
-// receiptLines says what has been done so far.
-func receiptLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) []string {
-	lines := []string{fmt.Sprintf("%s  recorded: key %s never comes back", clock(&r.RevokedAt), r.KeyID)}
+// keyReceipt says what has been done so far about a key in spec.revokedKeyIDs.
+func keyReceipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) []string {
+	recorded := fmt.Sprintf("%s  Recorded: key %s never comes back", clock(&r.RevokedAt), r.KeyID)
 	if !r.Known {
-		lines[0] += ". It was never here"
+		recorded += ". It was never here"
 	}
+	lines := []string{recorded}
 	if r.SigningMovedAt != nil {
-		lines = append(lines, fmt.Sprintf("%s  the issuers' Secret holds another key to sign with", clock(r.SigningMovedAt)))
+		lines = append(lines, clock(r.SigningMovedAt)+"  Another key signs")
 	}
+	total := key.Status.Targets.Selected + key.Status.Targets.Kept
 	if r.RemovedAt != nil {
-		lines = append(lines, fmt.Sprintf("%s  gone from the issuers' Secret and from the files of all %d namespaces",
-			clock(r.RemovedAt), key.Status.Targets.Selected+key.Status.Targets.Kept))
+		lines = append(lines, fmt.Sprintf("%s  Gone from the files of %d of %d namespaces", clock(r.RemovedAt), total, total))
 	}
+	by := r.ExpectedEverywhereBy
 	if r.NudgedAt != nil {
-		lines = append(lines, fmt.Sprintf("%s  the pods that are nudged were nudged", clock(r.NudgedAt)))
+		lines = append(lines, refreshed(r.RemovedAt, r.NudgedAt, by, key.Spec.Distribution.PropagationDelay.Duration))
 	}
-	if full(r) && r.ExpectedEverywhereBy != nil && r.Known {
-		lines = append(lines, fmt.Sprintf("%s  is until when every running pod is bound to know; no signal of Kubernetes confirms it",
-			clock(r.ExpectedEverywhereBy)))
+	if full(r) && by != nil && r.Known {
+		lines = append(lines, everywhere("dropped", by))
 	}
 	return lines
+}
+
+// refreshed says which pods were made to renew their files: all of them if that is why they are bound to know sooner than after the
+// propagation delay, else those of the issuer.
+func refreshed(removedAt, nudgedAt, by *metav1.Time, delay time.Duration) string {
+	if removedAt != nil && by != nil && by.Time.Before(removedAt.Add(delay)) {
+		return clock(nudgedAt) + "  All pods refreshed"
+	}
+	return clock(nudgedAt) + "  The pods of the issuer refreshed; other pods renew their files by themselves"
+}
+
+// everywhere says until when every pod has done what.
+func everywhere(done string, by *metav1.Time) string {
+	return fmt.Sprintf("           Every running pod has %s it by %s (Kubernetes cannot confirm this)", done, clock(by))
 }
 
 // awaited says for whom a receipt waits, nothing if it is full.

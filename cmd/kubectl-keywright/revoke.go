@@ -1,93 +1,273 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
+// revocation is what one call of revoke asks for.
+type revocation struct {
+	spec keywrightv1alpha1.RevocationSpec
+	// token is the token of --token, - for standard input.
+	token string
+	// inSpec tells that the key ID is written into the SigningKey: it was given without --key.
+	inSpec                     bool
+	issuedBefore               string
+	ttl                        time.Duration
+	unknown, yes, wait, noWait bool
+}
+
+const revokeExamples = `  # A key has leaked: the next one signs, and every token of the old one is rejected
+  kubectl keywright revoke main --key hvqyfGoumKiNy-ZTNBmlEtF6aceHRWbfik2R9sO15-I
+
+  # Somebody got hold of a token: paste it, and choose whether it ends alone, or its session, or all tokens of its user
+  kubectl keywright revoke main --token -
+
+  # Throw a user out of everything, now, and wait until it is so
+  kubectl keywright revoke main --subject gi6zvhhcbokpzwomd2t5yotf3c --nudge -w
+
+  # Everybody has to log in again
+  kubectl keywright revoke main --everything --reason "INC-1234"`
+
 func (c *cli) revokeCommand() *cobra.Command {
-	var yes, noWait bool
+	var r revocation
 	cmd := &cobra.Command{
-		Use:   "revoke NAME KID",
-		Short: "Revoke a key: it leaves every file, and its live tokens are rejected",
-		Args:  exactly("NAME", "KID"), ValidArgsFunction: c.completeNames,
+		Use:   "revoke NAME (KID | --key KID | --token - | --jti JTI | --session SID | --subject SUB | --client ID | --everything)",
+		Short: "End trust early: in a key, a token, a session, a user, a client, or everything",
+		Long: `End trust early: in a key, in one token, in a session, or in the tokens that a user or a client got until now.
+
+A Revocation is created, which says when each pod is bound to know. A key that is named without --key is written into
+spec.revokedKeyIDs of the SigningKey instead: that needs the right to change it, and a manifest in git can keep it for a
+cluster that is restored. Either way the key never comes back. Keys are waited for, unless with --no-wait; others with -w.`,
+		Example: revokeExamples,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 && len(args) != 2 {
+				return usage("%s takes the name of a SigningKey and what to revoke, see --help", cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: c.completeKeyIDs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			k, err := c.client()
-			if err != nil {
+			if err := r.check(args); err != nil {
 				return err
 			}
-			key, err := get(cmd.Context(), k, args[0])
-			if err != nil {
-				return err
-			}
-			if err := c.confirm(cmd.Context(), key, args[1], yes); err != nil {
-				return err
-			}
-			if err := revoke(cmd.Context(), k, key, args[1]); err != nil {
-				return err
-			}
-			say(c.Out, "Asked for the revocation of key %s of %s.\n", args[1], key.Name)
-			if noWait {
-				return nil
-			}
-			return stands(cmd.Context(), key.Name, c.awaitRevocation(cmd.Context(), k, key.Name, args[1]))
+			return c.revoke(cmd.Context(), &r)
 		},
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait until it has left every file")
+	r.addFlags(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("key", func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) != 1 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return c.completeKeyIDs(cmd, args, toComplete)
+	})
 	return cmd
 }
 
-// confirm says what a revocation of this key asks for, and has the user confirm it.
-func (c *cli) confirm(ctx context.Context, key *keywrightv1alpha1.SigningKey, kid string, yes bool) error {
-	i := slices.IndexFunc(key.Status.Keys, func(k keywrightv1alpha1.KeyStatus) bool { return k.KeyID == kid })
+func (r *revocation) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&r.spec.KeyID, "key", "", "`KID` of a key")
+	f.StringVar(&r.token, "token", "", "`TOKEN` to take the rest from, - for standard input, which keeps it out of the shell's history; asks what of it to end, and with --yes ends that token alone")
+	f.StringVar(&r.spec.TokenID, "jti", "", "`JTI` of one token")
+	f.StringVar(&r.spec.SessionID, "session", "", "`SID` of a session")
+	f.StringVar(&r.spec.Subject, "subject", "", "`SUB` of a user, whose tokens until now end")
+	f.StringVar(&r.spec.ClientID, "client", "", "`ID` of a client, whose tokens until now end, whoever they speak for")
+	f.BoolVar(&r.spec.Everything, "everything", false, "end all tokens until now; logins pause for the clockSkew")
+	f.StringVar(&r.issuedBefore, "issued-before", "", "end tokens until this `TIME`, like 2026-11-26T12:00:00Z (default: now, by the clock of the API server)")
+	f.BoolVar(&r.spec.KeepSessions, "keep-sessions", false, "with a key that signs: leave sessions alive, although their keys may have leaked with it")
+	f.BoolVar(&r.spec.Nudge, "nudge", false, "have all pods renew their files at once, which takes seconds and not a minute; keys always do")
+	f.StringVar(&r.spec.Reason, "reason", "", "`TEXT` for people, at most 256 characters; it is in no event, log or file")
+	f.DurationVar(&r.ttl, "ttl", 0, "delete the Revocation this long after all that it names has expired (default: never)")
+	f.BoolVar(&r.unknown, "unknown", false, "revoke a key that the SigningKey does not have now")
+	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
+	f.BoolVarP(&r.wait, "wait", "w", false, "wait for the receipt")
+	f.BoolVar(&r.noWait, "no-wait", false, "do not wait for the receipt of a key")
+}
+
+// check completes what the flags say by the arguments, and refuses what does not go together.
+func (r *revocation) check(args []string) error {
+	r.spec.SigningKey = args[0]
+	if len(args) == 2 {
+		if r.spec.KeyID != "" {
+			return usage("name one key, either as KID or with --key")
+		}
+		r.spec.KeyID, r.inSpec = args[1], true
+	}
+	named := slices.DeleteFunc([]string{r.spec.KeyID, r.token, r.spec.TokenID, r.spec.SessionID, r.spec.Subject, r.spec.ClientID}, isEmpty)
+	if r.spec.Everything {
+		named = append(named, "everything")
+	}
+	if len(named) != 1 {
+		return usage("name exactly one of KID, --key, --token, --jti, --session, --subject, --client and --everything, not %d", len(named))
+	}
+	key := r.spec.KeyID != ""
 	switch {
-	case i < 0:
-		say(c.ErrOut, "%s has no key %s now. A revocation has it remembered as revoked.\n", key.Name, kid)
-	case kid == key.Status.ActiveKeyID:
-		say(c.ErrOut, "Key %s signs now. A revocation has the Standby sign in its place, and pods reject its tokens once it has left their files.\n", kid)
-	default:
-		say(c.ErrOut, "Key %s is %s. After a revocation, pods reject its tokens once it has left their files.\n", kid, key.Status.Keys[i].State)
-	}
-	if yes {
-		return nil
-	}
-	say(c.ErrOut, "Revoke it for ever? [y/N] ")
-	if answer := strings.ToLower(c.readLine(ctx)); answer != "y" && answer != "yes" {
-		return errors.New("not revoked")
+	case r.inSpec && (r.spec.KeepSessions || r.spec.Nudge || r.spec.Reason != ""):
+		return usage("--keep-sessions, --nudge and --reason are for a Revocation: name the key with --key")
+	case !key && (r.spec.KeepSessions || r.unknown):
+		return usage("--keep-sessions and --unknown are for keys only")
+	case key && r.ttl != 0:
+		return usage("--ttl is not for keys: a Revocation of a key is never deleted")
+	case r.issuedBefore != "" && !r.spec.Everything && r.spec.Subject == "" && r.spec.ClientID == "" && r.token == "":
+		return usage("--issued-before is for --subject, --client and --everything only")
+	case r.wait && r.noWait:
+		return usage("-w and --no-wait contradict each other")
+	case r.ttl < 0:
+		return usage("--ttl must not be negative")
 	}
 	return nil
 }
 
-// readLine reads a line of what the user types. It ends with the context: a read from a terminal does not.
-func (c *cli) readLine(ctx context.Context) string {
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(c.In).ReadString('\n')
-		line <- text
-	}()
-	select {
-	case <-ctx.Done():
-		return ""
-	case text := <-line:
-		return strings.TrimSpace(text)
+func isEmpty(s string) bool { return s == "" }
+
+// revoke asks the user and then the controller, and waits.
+func (c *cli) revoke(ctx context.Context, r *revocation) error {
+	k, err := c.client()
+	if err != nil {
+		return err
+	}
+	key, err := get(ctx, k, r.spec.SigningKey)
+	if err != nil {
+		return err
+	}
+	if r.token != "" {
+		if err := c.fromToken(ctx, k, key, r); err != nil {
+			return err
+		}
+	}
+	if err := r.checkKey(key); err != nil {
+		return err
+	}
+	if err := r.fillIssuedBefore(c.serverNow()); err != nil { // early, so that a mistake is not found after the question
+		return err
+	}
+	for _, line := range r.explained(key) {
+		say(c.ErrOut, "%s\n", line)
+	}
+	if !r.yes {
+		answer, err := c.question(ctx, r.asks())
+		if err != nil {
+			return err
+		}
+		if answer != "y" && answer != "yes" {
+			return errors.New("not revoked")
+		}
+	}
+	if r.inSpec {
+		return c.revokeInSpec(ctx, k, key, r)
+	}
+	return c.createRevocation(ctx, k, r)
+}
+
+// fillIssuedBefore sets the time until which tokens end, where one is needed: the one that the user gave, or now.
+func (r *revocation) fillIssuedBefore(now time.Time) error {
+	if r.spec.Subject == "" && r.spec.ClientID == "" && !r.spec.Everything {
+		return nil
+	}
+	at := now.UTC().Truncate(time.Second)
+	if r.issuedBefore != "" {
+		given, err := time.Parse(time.RFC3339, r.issuedBefore)
+		switch {
+		case err != nil:
+			return usage("--issued-before is a time like %s, not %q", at.Format(time.RFC3339), r.issuedBefore)
+		case given.After(now):
+			return usage("--issued-before is in the future: it is %s at the API server", at.Format(time.RFC3339))
+		}
+		at = given.UTC().Truncate(time.Second)
+	}
+	r.spec.IssuedBefore = &metav1.Time{Time: at}
+	return nil
+}
+
+// createRevocation creates the Revocation. The time is asked for anew, since the user may have thought for long.
+func (c *cli) createRevocation(ctx context.Context, k client.WithWatch, r *revocation) error {
+	if _, err := get(ctx, k, r.spec.SigningKey); err != nil {
+		return err
+	}
+	if err := r.fillIssuedBefore(c.serverNow()); err != nil {
+		return err
+	}
+	if r.ttl != 0 {
+		r.spec.TTLAfterExpiry = &metav1.Duration{Duration: r.ttl}
+	}
+	made := &keywrightv1alpha1.Revocation{ObjectMeta: metav1.ObjectMeta{GenerateName: r.spec.SigningKey + "-"}, Spec: r.spec}
+	switch err := k.Create(ctx, made); {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted: whether the Revocation was created is not known, `kubectl keywright revocations %s` shows it", r.spec.SigningKey)
+	case apierrors.IsForbidden(err) && r.spec.KeyID != "":
+		return fmt.Errorf("%w: whoever may change the SigningKey can do the same by `kubectl keywright revoke %s %s`", err, r.spec.SigningKey, r.spec.KeyID)
+	case err != nil:
+		return err
+	}
+	say(c.Out, "Revocation %s created: it ends %s.\n", made.Name, named(&made.Spec))
+	if r.noWait || (!r.wait && r.spec.KeyID == "") {
+		say(c.ErrOut, "`kubectl keywright revocations %s` shows how far it is.\n", r.spec.SigningKey)
+		return nil
+	}
+	return standsAs(ctx, "`kubectl get revocation "+made.Name+" -o yaml` shows how far it is", c.awaitReceipt(ctx, k, made.Name))
+}
+
+// named says what a Revocation ends. Values are quoted: they may come from a token that nobody has verified.
+func named(spec *keywrightv1alpha1.RevocationSpec) string {
+	switch {
+	case spec.KeyID != "":
+		return "key " + spec.KeyID
+	case spec.TokenID != "":
+		return fmt.Sprintf("the token with jti %q", spec.TokenID)
+	case spec.SessionID != "":
+		return fmt.Sprintf("the session with sid %q", spec.SessionID)
+	}
+	return allTokens(spec) + " issued until " + spec.IssuedBefore.UTC().Format(time.RFC3339)
+}
+
+func allTokens(spec *keywrightv1alpha1.RevocationSpec) string {
+	switch {
+	case spec.Subject != "":
+		return fmt.Sprintf("all tokens of subject %q", spec.Subject)
+	case spec.ClientID != "":
+		return fmt.Sprintf("all tokens of client %q", spec.ClientID)
+	default:
+		return "all tokens of everybody"
 	}
 }
 
-// revoke adds a kid to the list, with the resource version that was read: a list that changed meanwhile is not lost.
-func revoke(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, kid string) error {
-	if slices.Contains(key.Spec.RevokedKeyIDs, kid) {
-		return nil
+// explained says what the revocation means, a line each.
+func (r *revocation) explained(key *keywrightv1alpha1.SigningKey) []string {
+	if r.spec.KeyID != "" {
+		return []string{explainedKey(key, r.spec.KeyID)}
 	}
-	before := key.DeepCopy()
-	key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid)
-	return k.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	lines := []string{strings.ToUpper(named(&r.spec)[:1]) + named(&r.spec)[1:] + " will be refused by every service of SigningKey " + key.Name + "."}
+	skew := key.Spec.Token.ClockSkew.Duration
+	switch {
+	case r.spec.Everything:
+		lines = append(lines, fmt.Sprintf("Everybody has to log in again, and logins pause for the clockSkew of %v.", skew))
+	case r.spec.SessionID != "":
+		lines = append(lines, "Its refresh token ends with it: that browser has to log in again, others go on.")
+	case r.spec.Subject != "":
+		lines = append(lines, fmt.Sprintf("They can log in again after the clockSkew of %v: to keep a user out, disable the user at the issuer first.", skew))
+	case r.spec.ClientID != "":
+		lines = append(lines, fmt.Sprintf("It can get new ones after the clockSkew of %v: to keep a client out, remove it from the issuer first.", skew))
+	}
+	if !r.spec.Nudge {
+		lines = append(lines, "Pods learn it within 90 s, or within seconds with --nudge.")
+	}
+	return lines
+}
+
+func (r *revocation) asks() string {
+	if r.spec.KeyID != "" {
+		return "Revoke it for ever? [y/N]"
+	}
+	return "End this? It cannot be taken back. [y/N]"
 }

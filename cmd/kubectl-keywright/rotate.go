@@ -63,15 +63,15 @@ func (c *cli) awaitRotation(ctx context.Context, k client.Client, key *keywright
 			return false, err
 		}
 		if handled := now.Status.HandledRotateRequest; handled != nil && !handled.Time.Before(asked) {
-			say(c.Out, "Key %s signs.\n", now.Status.ActiveKeyID)
+			waited.done("Key " + now.Status.ActiveKeyID + " signs.")
 			return true, nil
 		}
 		// Until the controller has seen the request, the time is that of the schedule.
 		if at := now.Status.NextRotationTime; at != nil && !at.Equal(key.Status.NextRotationTime) {
-			waited.say("The next key signs at " + at.UTC().Format(time.RFC3339) + ".")
+			waited.awaits("The next key signs at " + at.UTC().Format(time.RFC3339) + ".")
 			return false, nil
 		}
-		waited.say("Waiting for the controller.")
+		waited.awaits("Waiting for the controller.")
 		waited.forRotation(ctx, k)
 		return false, nil
 	})

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func (c *cli) tokenCommand() *cobra.Command {
@@ -33,7 +32,7 @@ func (c *cli) tokenCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			password, err := c.readPassword()
+			password, err := c.readPassword(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -67,18 +66,6 @@ func trusted(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s has no certificate", file)
 	}
 	return pool, nil
-}
-
-// readPassword asks on the terminal without an echo, or reads a line of what is piped in.
-func (c *cli) readPassword() (string, error) {
-	if f, ok := c.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		say(c.ErrOut, "Password: ")
-		b, err := term.ReadPassword(int(f.Fd()))
-		say(c.ErrOut, "\n")
-		return string(b), err
-	}
-	b, err := io.ReadAll(io.LimitReader(c.In, 4096))
-	return strings.TrimRight(string(b), "\r\n"), err
 }
 
 // logIn posts to the token endpoint. Its errors do not repeat what was sent.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"os"
 	"strings"
 	"time"
 
+	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,38 +22,68 @@ const (
 	lookEvery    = 2 * time.Second
 )
 
-// said are the lines that were printed.
-type said map[string]bool
+// sayEvery is how often a wait shows that it goes on.
+const sayEvery = 2 * time.Second
 
-// once prints a line that was not printed before.
-func (s said) once(w io.Writer, line string) {
-	if line != "" && !s[line] {
-		s[line] = true
-		say(w, "%s\n", line)
-	}
-}
-
-// wait tells a person what is awaited, whenever that changes.
+// wait tells a person what was done and what is awaited.
 type wait struct {
 	*cli
 	since, looked time.Time
-	// last is what was said to be awaited, and reason why no controller took it up.
+	// said are the lines about what was done.
+	said map[string]bool
+	// last is what was said to be awaited, and lastAt when. reason is why no controller took it up.
 	last, reason string
+	lastAt       time.Time
+	// overwrites tells that the user looks at a terminal, where what is awaited stays one line; open that this line has no end yet.
+	overwrites, open bool
 }
 
-func newWait(c *cli) *wait { return &wait{cli: c, since: time.Now()} }
+func newWait(c *cli) *wait {
+	f, ok := c.ErrOut.(*os.File)
+	return &wait{cli: c, since: time.Now(), said: map[string]bool{}, overwrites: ok && term.IsTerminal(int(f.Fd()))}
+}
 
-// say prints what is awaited, unless it was printed last.
-func (w *wait) say(text string) {
-	if text != "" && text != w.last {
-		w.last = text
-		say(w.ErrOut, "%s\n", text)
+// done says what was done, unless that was said before.
+func (w *wait) done(line string) {
+	if line != "" && !w.said[line] {
+		w.said[line] = true
+		w.end()
+		say(w.Out, "%s\n", line)
+	}
+}
+
+// awaits says what is awaited, when that changes, and every two seconds for how long.
+func (w *wait) awaits(text string) {
+	now := time.Now()
+	if text == "" || (text == w.last && now.Sub(w.lastAt) < sayEvery) {
+		return
+	}
+	line := text
+	if text == w.last {
+		line = fmt.Sprintf("Still waiting after %v. %s", now.Sub(w.since).Round(time.Second), text)
+	}
+	w.last, w.lastAt = text, now
+	w.end()
+	if w.overwrites {
+		w.open = true
+		say(w.ErrOut, "%s", line)
+		return
+	}
+	say(w.ErrOut, "%s\n", line)
+}
+
+// end makes place for another line where the last one stands.
+func (w *wait) end() {
+	if w.open {
+		w.open = false
+		say(w.ErrOut, "\r\x1b[K")
 	}
 }
 
 // forRecord says why a revocation is not recorded yet, once that is strange.
 func (w *wait) forRecord(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey) {
 	if !w.strange() {
+		w.awaits("Waiting for the controller to take it up.")
 		return
 	}
 	if key.Status.ObservedGeneration < key.Generation {
@@ -64,7 +96,7 @@ func (w *wait) forRecord(ctx context.Context, k client.Client, key *keywrightv1a
 	if ready := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionReady); ready != nil {
 		text += fmt.Sprintf(" Ready is %s, %s: %s", ready.Status, ready.Reason, ready.Message)
 	}
-	w.say(text)
+	w.awaits(text)
 }
 
 // strange reports whether it is time to look why nothing happens.
@@ -100,6 +132,7 @@ func (w *wait) whoWorks(ctx context.Context, k client.Client) (l leader, why str
 func (w *wait) nobody(ctx context.Context, l leader, why, until string) {
 	if reason, _, _ := strings.Cut(why, " ("); reason != w.reason && ctx.Err() == nil {
 		w.reason = reason
+		w.end()
 		say(w.ErrOut, "No controller has taken it up for %v: %s; %s\n%s.\nStill waiting. The request stands without this command, too.\n",
 			takeUpWithin, why, until, l.whereToLook())
 	}
@@ -107,12 +140,17 @@ func (w *wait) nobody(ctx context.Context, l leader, why, until string) {
 
 // stands adds to an error that ended a wait that the request is not withdrawn.
 func stands(ctx context.Context, name string, err error) error {
-	if err == nil {
+	return standsAs(ctx, "`kubectl keywright status "+name+"` shows how far it is", err)
+}
+
+// standsAs is stands, with another place to look at.
+func standsAs(ctx context.Context, look string, err error) error {
+	switch {
+	case err == nil:
 		return nil
+	case ctx.Err() != nil:
+		return errors.New("stopped waiting: the request stands, and " + look)
+	default:
+		return fmt.Errorf("%w: the request stands, and %s", err, look)
 	}
-	const request = "the request stands, and `kubectl keywright status %s` shows how far it is"
-	if ctx.Err() != nil {
-		return fmt.Errorf("stopped waiting: "+request, name)
-	}
-	return fmt.Errorf("%w: "+request, err, name)
 }

@@ -23,7 +23,7 @@ func TestRequestsThatNobodyTakesUp(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "stopped waiting: the request stands, and `kubectl keywright status nobody` shows how far it is") {
 			t.Errorf("%v: %v", args, err)
 		}
-		if !strings.Contains(out, "Asked for ") || strings.Contains(out+errOut, "are rejected") || strings.Contains(out, "recorded") {
+		if !strings.Contains(out, "Asked for ") || strings.Contains(out+errOut, "are rejected") || strings.Contains(out, "Recorded") {
 			t.Errorf("%v claims what nobody has seen:\n%s%s", args, out, errOut)
 		}
 		for _, says := range []string{
@@ -44,7 +44,7 @@ func TestQuestionEndsWithTheContext(t *testing.T) {
 	key := signingKey(t, "question")
 	in, typed := io.Pipe() // nobody types
 	t.Cleanup(func() { _ = typed.Close() })
-	if _, _, err := tryUntil(t, in, "[y/N]", "revoke", "question", key.Status.ActiveKeyID); err == nil || err.Error() != "not revoked" {
+	if _, _, err := tryUntil(t, in, "[y/N]", "revoke", "question", key.Status.ActiveKeyID); err == nil || err.Error() != "interrupted: nothing was revoked" {
 		t.Errorf("%v", err)
 	}
 }

@@ -40,6 +40,7 @@ func TestChartEqualsConfig(t *testing.T) {
 			// Helm installs crds/ by itself, and makes the namespace with --create-namespace.
 			delete(want, "Namespace "+keyNamespace)
 			delete(want, "CustomResourceDefinition signingkeys.keywright.dev")
+			delete(want, "CustomResourceDefinition revocations.keywright.dev")
 			// config/ leaves the certificate of the issuer to whoever applies it.
 			for _, certificate := range []string{"Secret keywright-system/keywright-issuer-ca", "ConfigMap keywright-system/keywright-issuer-ca", "Secret keywright-system/keywright-issuer-tls"} {
 				if got[certificate] == nil {

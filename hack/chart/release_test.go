@@ -159,11 +159,12 @@ func outlive() []*unstructured.Unstructured {
 	}
 	all := []*unstructured.Unstructured{
 		of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "signingkeys.keywright.dev"),
+		of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "revocations.keywright.dev"),
 		of("keywright.dev/v1alpha1", "SigningKey", "", "main"),
 		of("v1", "Secret", keys, "main-keyring"), of("v1", "Secret", keys, "main-signing-key"), of("v1", "Secret", keys, "keywright-issuer-ca"),
 		of("v1", "ConfigMap", "default", "keywright-jwks"),
 	}
-	for _, name := range []string{"jwks", "key-mounts", "key-namespace", "controller-token", "controller-touches-pods"} {
+	for _, name := range []string{"jwks", "key-mounts", "key-namespace", "controller-token", "controller-touches-pods", "revocations"} {
 		for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
 			all = append(all, of("admissionregistration.k8s.io/v1", kind, "", "keywright-"+name))
 		}

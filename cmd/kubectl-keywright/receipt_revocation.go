@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// awaitReceipt shows the receipt of a Revocation as it fills, and what is awaited, until it is full or the controller refuses.
+func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) error {
+	waited := newWait(c)
+	return again(ctx, 250*time.Millisecond, func() (bool, error) {
+		var r keywrightv1alpha1.Revocation
+		err := k.Get(ctx, client.ObjectKey{Name: name}, &r)
+		if apierrors.IsNotFound(err) {
+			return false, fmt.Errorf("somebody deleted Revocation %s", name)
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, line := range receiptOf(&r) {
+			waited.done(line)
+		}
+		if why := refusal(&r); why != "" {
+			waited.end()
+			return false, fmt.Errorf("the controller refuses Revocation %s: %s", name, why)
+		}
+		if isFull(&r) {
+			waited.end()
+			return true, nil
+		}
+		waited.forReceipt(ctx, k, &r)
+		return false, nil
+	})
+}
+
+// receiptOf says what has been done so far.
+func receiptOf(r *keywrightv1alpha1.Revocation) []string {
+	s := &r.Status
+	var lines []string
+	if s.RevokedAt != nil {
+		lines = append(lines, clock(s.RevokedAt)+"  Recorded: it is never taken back")
+	}
+	in, done := "Refused by the files of %s namespaces", "refuses"
+	if r.Spec.KeyID != "" {
+		in, done = "Gone from the files of %s namespaces", "has dropped"
+	}
+	if s.RemovedAt != nil {
+		lines = append(lines, clock(s.RemovedAt)+"  "+fmt.Sprintf(in, strings.Replace(s.Targets, "/", " of ", 1)))
+	}
+	if s.NudgedAt != nil {
+		lines = append(lines, clock(s.NudgedAt)+"  All pods refreshed")
+	}
+	if isFull(r) && s.ExpectedEverywhereBy != nil {
+		lines = append(lines, everywhere(done, s.ExpectedEverywhereBy))
+	}
+	return lines
+}
+
+// isFull reports whether nothing will be added to a receipt before it expires.
+func isFull(r *keywrightv1alpha1.Revocation) bool {
+	nudges := (r.Spec.KeyID != "" && reasonOf(r) != keywrightv1alpha1.ReasonUnknownKey) || r.Spec.Nudge
+	return r.Status.RemovedAt != nil && (r.Status.NudgedAt != nil || !nudges)
+}
+
+// refusal says why the controller does not carry out a Revocation, nothing while it may.
+func refusal(r *keywrightv1alpha1.Revocation) string {
+	ready := readyOf(r)
+	switch ready.Reason {
+	case keywrightv1alpha1.ReasonFull, keywrightv1alpha1.ReasonInFuture, keywrightv1alpha1.ReasonNoSigningKey:
+		return ready.Message
+	}
+	return ""
+}
+
+// readyOf returns the condition Ready, an empty one if there is none.
+func readyOf(r *keywrightv1alpha1.Revocation) metav1.Condition {
+	if ready := meta.FindStatusCondition(r.Status.Conditions, keywrightv1alpha1.ConditionReady); ready != nil {
+		return *ready
+	}
+	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonPending}
+}
+
+func reasonOf(r *keywrightv1alpha1.Revocation) string { return readyOf(r).Reason }
+
+// forReceipt says what a receipt waits for, and why, once that is strange.
+func (w *wait) forReceipt(ctx context.Context, k client.Client, r *keywrightv1alpha1.Revocation) {
+	ready := readyOf(r)
+	switch {
+	case r.Status.RevokedAt == nil && w.strange():
+		l, why := w.whoWorks(ctx, k)
+		if l.works() && ready.Reason != keywrightv1alpha1.ReasonPending {
+			w.awaits("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message)
+			return
+		}
+		w.nobody(ctx, l, why, "Until one takes it up, pods go on accepting "+named(&r.Spec)+".")
+	case r.Status.RevokedAt == nil:
+		w.awaits("Waiting for the controller to take it up.")
+	case r.Status.RemovedAt == nil:
+		w.awaits(fmt.Sprintf("Waiting for files: %s namespaces have it. %s", orDash(r.Status.Targets), ready.Message))
+	default:
+		w.awaits("Waiting for pods to renew their files.")
+	}
+}

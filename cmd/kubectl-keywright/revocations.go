@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+func (c *cli) revocationsCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "revocations [NAME]",
+		Short: "List Revocations and what is left of them, or write them as rules for others who verify",
+		Long: `List the Revocations of one SigningKey or of all, and for how long each still refuses tokens.
+
+With -o cel, istio or envoy-gateway they are written as rules for those who cannot read <name>.revoked: they have the plain
+identifiers. What has expired is left out, and so are keys, which are in no key set any more. Write them again after each change.`,
+		Example: `  # What is ended, and for how much longer
+  kubectl keywright revocations main
+
+  # For the claimValidationRules of a kube-apiserver's AuthenticationConfiguration
+  kubectl keywright revocations main -o cel
+
+  # For the sidecars of a namespace
+  kubectl keywright revocations main -o istio | kubectl apply -n orders -f -`,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains([]string{"", "json", "yaml", "cel", "istio", "envoy-gateway"}, output) {
+				return usage("--output is json, yaml, cel, istio or envoy-gateway, not %q", output)
+			}
+			if len(args) == 0 && output != "" && output != "json" && output != "yaml" {
+				return usage("-o %s needs the NAME of a SigningKey: its rules are for the tokens of one issuer", output)
+			}
+			k, err := c.client()
+			if err != nil {
+				return err
+			}
+			return c.listRevocations(cmd.Context(), k, strings.Join(args, ""), output)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json, yaml, cel, istio or envoy-gateway")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml", "cel", "istio", "envoy-gateway"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// listRevocations shows those of one SigningKey, or all.
+func (c *cli) listRevocations(ctx context.Context, k client.Client, name, output string) error {
+	var key *keywrightv1alpha1.SigningKey
+	if name != "" {
+		var err error
+		if key, err = get(ctx, k, name); err != nil {
+			return err
+		}
+	}
+	list := keywrightv1alpha1.RevocationList{}
+	if err := k.List(ctx, &list); err != nil {
+		return err
+	}
+	list.Items = slices.DeleteFunc(list.Items, func(r keywrightv1alpha1.Revocation) bool { return name != "" && r.Spec.SigningKey != name })
+	slices.SortStableFunc(list.Items, func(a, b keywrightv1alpha1.Revocation) int {
+		return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
+	})
+	switch output {
+	case "":
+		c.showRevocations(list.Items)
+		return nil
+	case "json", "yaml":
+		return c.printList(&list, output)
+	}
+	return c.printRules(key, list.Items, output)
+}
+
+func (c *cli) printList(list *keywrightv1alpha1.RevocationList, output string) error {
+	list.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("RevocationList"))
+	for i := range list.Items {
+		list.Items[i].ManagedFields = nil
+		list.Items[i].SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("Revocation"))
+	}
+	b, err := json.MarshalIndent(list, "", "  ")
+	if err == nil && output == "yaml" {
+		b, err = yaml.JSONToYAML(b)
+	}
+	say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
+	return err
+}
+
+func (c *cli) showRevocations(list []keywrightv1alpha1.Revocation) {
+	if len(list) == 0 {
+		say(c.ErrOut, "There is no Revocation. Keys in spec.revokedKeyIDs are shown by `kubectl keywright status`.\n")
+		return
+	}
+	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	say(table, "NAME\tSIGNING KEY\tENDS\tSTATE\tLEFT\tAGE\n")
+	for i := range list {
+		r := &list[i]
+		say(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Spec.SigningKey, named(&r.Spec), reasonOf(r), c.left(r), duration.HumanDuration(c.serverNow().Sub(r.CreationTimestamp.Time)))
+	}
+	_ = table.Flush()
+}
+
+// left says for how long a Revocation still refuses tokens.
+func (c *cli) left(r *keywrightv1alpha1.Revocation) string {
+	switch now := c.serverNow(); {
+	case r.Spec.KeyID != "":
+		return "for ever"
+	case r.Status.ExpiresAt == nil:
+		return "-"
+	case expired(r, now):
+		return "expired"
+	default:
+		return duration.HumanDuration(r.Status.ExpiresAt.Sub(now))
+	}
+}
+
+// expired reports whether nothing that a Revocation names can be valid any more.
+func expired(r *keywrightv1alpha1.Revocation, now time.Time) bool {
+	return reasonOf(r) == keywrightv1alpha1.ReasonExpired || (r.Status.ExpiresAt != nil && !now.Before(r.Status.ExpiresAt.Time))
+}
+
+// quoted is a list of values for a comment. Quoting keeps each on its line.
+func quoted(values []string) string {
+	var q []string
+	for _, v := range values {
+		q = append(q, fmt.Sprintf("%q", v))
+	}
+	return strings.Join(q, ", ")
+}

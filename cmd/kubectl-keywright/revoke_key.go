@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// checkKey refuses a key ID that the SigningKey does not have and never had: it is a mistake, and the key that leaked signs on.
+func (r *revocation) checkKey(key *keywrightv1alpha1.SigningKey) error {
+	if r.spec.KeyID == "" || r.unknown || keyOf(key, r.spec.KeyID) != nil {
+		return nil
+	}
+	if slices.ContainsFunc(key.Status.Revocations, func(v keywrightv1alpha1.KeyRevocationStatus) bool { return v.Known && v.KeyID == r.spec.KeyID }) {
+		return nil // it was revoked before: the receipt is shown again
+	}
+	return fmt.Errorf("SigningKey %s has no key %s, so nothing was revoked. %s. --unknown revokes it all the same", key.Name, r.spec.KeyID, keysOf(key))
+}
+
+// keysOf names the keys that there are.
+func keysOf(key *keywrightv1alpha1.SigningKey) string {
+	if len(key.Status.Keys) == 0 {
+		return "Its status names no key: `kubectl keywright status " + key.Name + "` says why"
+	}
+	var keys []string
+	for i := range key.Status.Keys {
+		keys = append(keys, key.Status.Keys[i].KeyID+" ("+key.Status.Keys[i].State+")")
+	}
+	return "Its keys are " + strings.Join(keys, ", ")
+}
+
+// keyOf returns a key of the status, nil if there is none.
+func keyOf(key *keywrightv1alpha1.SigningKey, kid string) *keywrightv1alpha1.KeyStatus {
+	i := slices.IndexFunc(key.Status.Keys, func(k keywrightv1alpha1.KeyStatus) bool { return k.KeyID == kid })
+	if i < 0 {
+		return nil
+	}
+	return &key.Status.Keys[i]
+}
+
+// explainedKey says what the revocation of a key means.
+func explainedKey(key *keywrightv1alpha1.SigningKey, kid string) string {
+	k := keyOf(key, kid)
+	switch {
+	case k == nil:
+		return fmt.Sprintf("%s has no key %s now. It is remembered as revoked, and never comes back.", key.Name, kid)
+	case kid == key.Status.ActiveKeyID:
+		return fmt.Sprintf("Key %s signs now. The Standby signs in its place at once, and pods reject all tokens of this key once it has left their files.", kid)
+	case k.State == string(rotation.Standby):
+		return fmt.Sprintf("Key %s is Standby. It never signed, so no token is rejected; another Standby is prepared.", kid)
+	case k.RemovalTime != nil:
+		return fmt.Sprintf("Key %s is %s. Pods reject its tokens once it has left their files; its last one would expire by %s.",
+			kid, k.State, k.RemovalTime.UTC().Format(time.RFC3339))
+	default:
+		return fmt.Sprintf("Key %s is %s. Pods reject its tokens once it has left their files.", kid, k.State)
+	}
+}
+
+// revokeInSpec names a key in the SigningKey, with the resource version that was read: a list that changed meanwhile is not lost.
+func (c *cli) revokeInSpec(ctx context.Context, k client.WithWatch, key *keywrightv1alpha1.SigningKey, r *revocation) error {
+	kid := r.spec.KeyID
+	if !slices.Contains(key.Spec.RevokedKeyIDs, kid) {
+		before := key.DeepCopy()
+		key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid)
+		switch err := k.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); {
+		case ctx.Err() != nil:
+			return fmt.Errorf("interrupted: whether the key was named in spec.revokedKeyIDs is not known, `kubectl get signingkey %s -o yaml` shows it", key.Name)
+		case apierrors.IsForbidden(err):
+			return fmt.Errorf("%w: whoever may create Revocations can do the same by `kubectl keywright revoke %s --key %s`", err, key.Name, kid)
+		case err != nil:
+			return err
+		}
+	}
+	say(c.Out, "Asked for the revocation of key %s of %s.\n", kid, key.Name)
+	if r.noWait {
+		return nil
+	}
+	return stands(ctx, key.Name, c.awaitRevocation(ctx, k, key.Name, kid))
+}
+
+// completeKeyIDs offers the names of the SigningKeys, and behind a name the IDs of its keys.
+func (c *cli) completeKeyIDs(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return c.completeNames(cmd, args, toComplete)
+	}
+	k, err := c.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	key, err := get(cmd.Context(), k, args[0])
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var ids []string
+	for i := range key.Status.Keys {
+		ids = append(ids, key.Status.Keys[i].KeyID+"\t"+key.Status.Keys[i].State)
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}

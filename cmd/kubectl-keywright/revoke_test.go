@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// carryOut carries out the Revocations of a SigningKey, as the controller does, until the test ends: it writes their status.
+func carryOut(t *testing.T, signingKey string) {
+	t.Helper()
+	go func() {
+		_ = again(t.Context(), 50*time.Millisecond, func() (bool, error) {
+			for _, r := range revocationsOf(t, signingKey) {
+				if r.Status.RevokedAt != nil {
+					continue
+				}
+				now := metav1.NewTime(time.Now().UTC().Truncate(time.Second))
+				r.Status.RevokedAt, r.Status.RemovedAt, r.Status.Targets = &now, &now, "2/2"
+				r.Status.ExpectedEverywhereBy = &metav1.Time{Time: now.Add(5 * time.Second)}
+				if r.Spec.KeyID != "" || r.Spec.Nudge {
+					r.Status.NudgedAt = &now
+				}
+				if r.Spec.KeyID == "" {
+					r.Status.ExpiresAt = &metav1.Time{Time: now.Add(10 * time.Minute)}
+				}
+				meta.SetStatusCondition(&r.Status.Conditions, metav1.Condition{
+					Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: keywrightv1alpha1.ReasonRemoved, Message: "all files have it",
+				})
+				_ = cluster.admin.Status().Update(t.Context(), &r) // it is tried again
+			}
+			return false, nil
+		})
+	}()
+}
+
+// revocationsOf are the Revocations of a SigningKey.
+func revocationsOf(t *testing.T, signingKey string) (of []keywrightv1alpha1.Revocation) {
+	t.Helper()
+	var list keywrightv1alpha1.RevocationList
+	if err := cluster.admin.List(t.Context(), &list); err != nil && t.Context().Err() == nil {
+		t.Error(err)
+	}
+	for _, r := range list.Items {
+		if r.Spec.SigningKey == signingKey {
+			of = append(of, r)
+		}
+	}
+	return of
+}
+
+// The old form names a key in the SigningKey, and shows its receipt.
+func TestRevoke(t *testing.T) {
+	key := signingKey(t, "revoke")
+	kid := key.Status.ActiveKeyID
+	if _, asked, err := try(t, "n\n", "revoke", "revoke", kid); err == nil || !strings.Contains(asked, "[y/N]") || err.Error() != "not revoked" {
+		t.Errorf("%v %s", err, asked)
+	}
+	if _, _, err := try(t, "", "revoke", "revoke", kid); err == nil || !strings.Contains(err.Error(), "--yes") {
+		t.Errorf("nobody answers: %v", err)
+	}
+	out, asked, err := try(t, "y\n", "revoke", "revoke", kid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{
+		"Asked for the revocation of key " + kid + " of revoke.", "Recorded: key " + kid, "Another key signs", "Gone from the files of 2 of 2 namespaces",
+		"Every running pod has dropped it by ", "(Kubernetes cannot confirm this)",
+	} {
+		if !strings.Contains(out, says) {
+			t.Errorf("it does not say %q:\n%s", says, out)
+		}
+	}
+	if !strings.Contains(asked, "signs now") {
+		t.Error(asked)
+	}
+	var cm corev1.ConfigMap
+	if err := cluster.admin.Get(t.Context(), client.ObjectKey{Namespace: "revoke", Name: "keywright-jwks"}, &cm); err != nil || strings.Contains(cm.Data["revoke.json"], kid) {
+		t.Errorf("%v %v", err, cm.Data)
+	}
+	for _, form := range [][]string{{kid}, {"--key", kid, "--no-wait"}} {
+		if out, _, err := try(t, "", append([]string{"revoke", "revoke", "--yes"}, form...)...); err != nil {
+			t.Errorf("a key that was revoked before, %v: %v %s", form, err, out)
+		}
+	}
+}
+
+// A mistyped key ID is refused, and the keys that there are named.
+func TestRevokeUnknownKey(t *testing.T) {
+	key := signingKey(t, "mistyped")
+	carryOut(t, "mistyped")
+	unknown := strings.Repeat("x", 43)
+	for _, form := range [][]string{{unknown}, {"--key", unknown}} {
+		_, _, err := try(t, "", append([]string{"revoke", "mistyped", "--yes"}, form...)...)
+		var usage *usageError
+		if err == nil || errors.As(err, &usage) {
+			t.Fatalf("%v: %v", form, err)
+		}
+		for _, says := range []string{"has no key " + unknown, "nothing was revoked", key.Status.Keys[0].KeyID + " (Active)", key.Status.Keys[1].KeyID + " (Standby)", "--unknown"} {
+			if !strings.Contains(err.Error(), says) {
+				t.Errorf("%v does not say %q: %v", form, says, err)
+			}
+		}
+	}
+	if left := revocationsOf(t, "mistyped"); len(left) != 0 {
+		t.Errorf("%+v", left)
+	}
+	out, asked, err := try(t, "", "revoke", "mistyped", unknown, "--yes", "--unknown")
+	if err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "never here") {
+		t.Errorf("%v %s %s", err, asked, out)
+	}
+	if _, _, err := try(t, "", "revoke", "mistyped", "--key", unknown, "--yes", "--unknown"); err != nil || len(revocationsOf(t, "mistyped")) != 1 {
+		t.Errorf("%v", err)
+	}
+	if _, _, err := try(t, "", "revoke", "mistyped", "too-short", "--yes", "--unknown"); err == nil || !strings.Contains(err.Error(), "should match") {
+		t.Errorf("a kid that cannot be one: %v", err)
+	}
+}
+
+// Whoever revokes a Standby is not warned of live tokens: it has signed none.
+func TestRevokeStandby(t *testing.T) {
+	key := signingKey(t, "standby")
+	_, asked, err := try(t, "n\n", "revoke", "standby", key.Status.Keys[1].KeyID)
+	if err == nil || !strings.Contains(asked, "It never signed, so no token is rejected") || strings.Contains(asked, "Pods reject") {
+		t.Errorf("%v %s", err, asked)
+	}
+}
+
+// Each flag creates a Revocation that says the same.
+func TestRevokeCreates(t *testing.T) {
+	key := signingKey(t, "creates")
+	carryOut(t, "creates")
+	for _, c := range []struct {
+		args      string
+		is        func(*keywrightv1alpha1.RevocationSpec) bool
+		says      string
+		has, told string
+	}{
+		{"--jti j1 --ttl 24h", func(s *keywrightv1alpha1.RevocationSpec) bool {
+			return s.TokenID == "j1" && s.TTLAfterExpiry.Duration == 24*time.Hour && s.IssuedBefore == nil
+		}, "within 90 s", `it ends the token with jti "j1"`, "refuses it by"},
+		{"--session s1 --nudge", func(s *keywrightv1alpha1.RevocationSpec) bool { return s.SessionID == "s1" && s.Nudge }, "Its refresh token ends", "All pods refreshed", ""},
+		{"--subject alice --issued-before 2026-01-02T03:04:05.6+01:00", func(s *keywrightv1alpha1.RevocationSpec) bool {
+			return s.Subject == "alice" && s.IssuedBefore.UTC().Format(time.RFC3339Nano) == "2026-01-02T02:04:05Z"
+		}, "log in again after the clockSkew of 1s", "issued until 2026-01-02T02:04:05Z", "Refused by the files of 2 of 2 namespaces"},
+		{"--client web --reason INC-1", func(s *keywrightv1alpha1.RevocationSpec) bool {
+			return s.ClientID == "web" && s.Reason == "INC-1" && time.Since(s.IssuedBefore.Time) < time.Minute
+		}, "remove it from the issuer", "", ""},
+		{"--everything", func(s *keywrightv1alpha1.RevocationSpec) bool {
+			return s.Everything && time.Since(s.IssuedBefore.Time) < time.Minute
+		}, "logins pause for the clockSkew of 1s", "all tokens of everybody", ""},
+		{"--key " + key.Status.ActiveKeyID + " --keep-sessions", func(s *keywrightv1alpha1.RevocationSpec) bool {
+			return s.KeyID == key.Status.ActiveKeyID && s.KeepSessions && s.IssuedBefore == nil
+		}, "signs now", "Gone from the files of 2 of 2 namespaces", "has dropped it by"},
+	} {
+		before := len(revocationsOf(t, "creates"))
+		out, asked, err := try(t, "y\n", append([]string{"revoke", "creates", "-w"}, strings.Fields(c.args)...)...)
+		if err != nil {
+			t.Errorf("%s: %v", c.args, err)
+			continue
+		}
+		found := false
+		all := revocationsOf(t, "creates")
+		for i := range all {
+			found = found || c.is(&all[i].Spec)
+		}
+		if len(all) != before+1 || !found || !strings.Contains(asked, c.says) || !strings.Contains(out, c.has) || !strings.Contains(out, c.told) {
+			t.Errorf("%s: %v of %d\n%s\n%s", c.args, found, len(all), asked, out)
+		}
+	}
+	if out, asked, err := try(t, "", "revoke", "creates", "--jti", "j2", "--yes"); err != nil || !strings.Contains(asked, "`kubectl keywright revocations creates`") || strings.Contains(out, "Recorded") {
+		t.Errorf("without -w: %v %s %s", err, asked, out)
+	}
+}
+
+func TestRevokeMistakes(t *testing.T) {
+	signingKey(t, "mistakes")
+	for args, says := range map[string]string{
+		"":                                      "name exactly one of",
+		"--jti a --subject b":                   "name exactly one of",
+		"--everything --client b":               "name exactly one of",
+		"KID --key KID":                         "name one key",
+		"KID --keep-sessions":                   "name the key with --key",
+		"--jti a --keep-sessions":               "for keys only",
+		"--subject a --unknown":                 "for keys only",
+		"--key a --ttl 1h":                      "never deleted",
+		"--jti a --issued-before now":           "--issued-before is for",
+		"--subject a --issued-before yesterday": "a time like 20",
+		"--subject a --issued-before 2126-01-01T00:00:00Z": "in the future",
+		"--subject a -w --no-wait":                         "contradict",
+	} {
+		_, asked, err := try(t, "", append([]string{"revoke", "mistakes"}, strings.Fields(args)...)...)
+		var usage *usageError
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), says) || asked != "" {
+			t.Errorf("%s: %v %s", args, err, asked)
+		}
+	}
+	for what, args := range map[string][]string{
+		"a subject of 10 KB":  {"--subject", strings.Repeat("x", 10<<10)},
+		"a control character": {"--jti", "a\x07b"},
+	} {
+		if _, _, err := try(t, "", append([]string{"revoke", "mistakes", "--yes"}, args...)...); err == nil {
+			t.Errorf("%s is accepted", what)
+		} else {
+			t.Logf("%s: %.200s", what, err)
+		}
+	}
+	if left := revocationsOf(t, "mistakes"); len(left) != 0 {
+		t.Errorf("%+v", left)
+	}
+}
+
+func jwt(kid, payload string) string {
+	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	return encode(fmt.Sprintf(`{"alg":"ES256","kid":%q}`, kid)) + "." + encode(payload) + ".c2ln"
+}
+
+// Of a token, revoke takes what it can be ended by, and asks which.
+func TestRevokeToken(t *testing.T) {
+	key := signingKey(t, "pasted")
+	kid := key.Status.ActiveKeyID
+	full := jwt(kid, `{"jti":"j1","sid":"s1","sub":"alice","client_id":"web","iss":"https://issuer.example.com","exp":4102444800}`)
+	ends := func(in string, args ...string) (string, string, error) {
+		before := len(revocationsOf(t, "pasted"))
+		out, asked, err := try(t, in, append([]string{"revoke", "pasted"}, args...)...)
+		if made := len(revocationsOf(t, "pasted")) - before; (made == 1) != (err == nil) {
+			t.Errorf("%v: %d Revocations and %v", args, made, err)
+		}
+		return out, asked, err
+	}
+	for n, says := range map[string]string{"1": `the token with jti "j1"`, "2": `the session with sid "s1"`, "3": `all tokens of subject "alice"`, "4": `all tokens of client "web"`} {
+		out, asked, err := ends(full+"\n"+n+"\ny\n", "--token", "-")
+		if err != nil || !strings.Contains(out, says) || !strings.Contains(asked, "nobody has verified it") || strings.Contains(asked, "Warning") || strings.Contains(asked+out, full) {
+			t.Errorf("%s: %v\n%s\n%s", n, err, asked, out)
+		}
+	}
+	if out, _, err := ends("3\ny\n", "--token", full); err != nil || !strings.Contains(out, "alice") {
+		t.Errorf("as an argument: %v %s", err, out)
+	}
+	if out, _, err := ends(full, "--token", "-", "--yes"); err != nil || !strings.Contains(out, "j1") {
+		t.Errorf("--yes: %v %s", err, out)
+	}
+	if _, asked, err := ends(jwt(strings.Repeat("y", 43), `{"jti":"a\u0007","exp":1}`)+"\n1\nn\n", "--token", "-"); err == nil ||
+		!strings.Contains(asked, "Warning: SigningKey pasted has no key") || !strings.Contains(asked, "expired at 1970") || strings.Contains(asked, "\x07") {
+		t.Errorf("a token of somebody else: %v %q", err, asked)
+	}
+	signingKey(t, "stranger")
+	if _, asked, err := tryAs(t, cluster.kubeconfig, full+"\n9\n", "revoke", "stranger", "--token", "-"); err == nil || !strings.Contains(asked, "it is one of SigningKey pasted") {
+		t.Errorf("a token of another SigningKey: %v %s", err, asked)
+	}
+	for token, says := range map[string]string{
+		"":                           "no token on standard input",
+		"hello":                      "no JWT: it has 1 parts",
+		"a.b.c.d.e":                  "encrypted",
+		"a.b.c":                      "no JWT",
+		jwt(kid, `[]`):               "no JWT with claims",
+		jwt(kid, `{"sub":1}`):        "no JWT with claims",
+		jwt(kid, `{"scope":"read"}`): "revoke pasted --key " + kid,
+	} {
+		if _, _, err := ends(token+"\n1\ny\n", "--token", "-"); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+	if _, _, err := ends(jwt(kid, `{"sub":"alice"}`), "--token", "-", "--yes"); err == nil || !strings.Contains(err.Error(), "no jti") {
+		t.Errorf("--yes without a jti: %v", err)
+	}
+}
+
+// A wait tells what it waits for at least every two seconds or so, and says what the controller refuses.
+func TestWaitForReceipt(t *testing.T) {
+	signingKey(t, "awaited")
+	_, errOut, err := tryUntil(t, nil, "Still waiting after 4s", "revoke", "awaited", "--jti", "j1", "--yes", "-w")
+	if err == nil || !strings.HasPrefix(err.Error(), "stopped waiting: the request stands, and `kubectl get revocation awaited-") {
+		t.Errorf("%v", err)
+	}
+	if !strings.Contains(errOut, "Waiting for the controller to take it up.\nStill waiting after 2s.") {
+		t.Error(errOut)
+	}
+	go func() {
+		_ = again(t.Context(), 50*time.Millisecond, func() (bool, error) {
+			for _, r := range revocationsOf(t, "awaited") {
+				if r.Spec.TokenID == "j2" {
+					meta.SetStatusCondition(&r.Status.Conditions, metav1.Condition{
+						Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: keywrightv1alpha1.ReasonFull, Message: "the list is full: end the subject",
+					})
+					return true, cluster.admin.Status().Update(t.Context(), &r)
+				}
+			}
+			return false, nil
+		})
+	}()
+	if _, _, err := try(t, "", "revoke", "awaited", "--jti", "j2", "--yes", "-w"); err == nil || !strings.Contains(err.Error(), "the controller refuses Revocation awaited-") ||
+		!strings.Contains(err.Error(), "the list is full: end the subject") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The receipt says which pods were refreshed, and that nobody has seen the files of any.
+func TestKeyReceipt(t *testing.T) {
+	at := func(seconds int) *metav1.Time {
+		return &metav1.Time{Time: time.Date(2026, 11, 26, 14, 24, seconds, 0, time.UTC)}
+	}
+	var key keywrightv1alpha1.SigningKey
+	key.Status.Targets.Selected, key.Status.Targets.Kept = 11, 1
+	key.Spec.Distribution.PropagationDelay.Duration = 15 * time.Minute
+	r := keywrightv1alpha1.KeyRevocationStatus{KeyID: "k1", Known: true, RevokedAt: *at(26), RemovedAt: at(26), NudgedAt: at(28), ExpectedEverywhereBy: at(33)}
+	text := strings.Join(keyReceipt(&key, &r), "\n")
+	const want = `14:24:26Z  Recorded: key k1 never comes back
+14:24:26Z  Gone from the files of 12 of 12 namespaces
+14:24:28Z  All pods refreshed
+           Every running pod has dropped it by 14:24:33Z (Kubernetes cannot confirm this)`
+	if text != want {
+		t.Errorf("%s", text)
+	}
+	r.ExpectedEverywhereBy = &metav1.Time{Time: r.RemovedAt.Add(15 * time.Minute)}
+	if text := strings.Join(keyReceipt(&key, &r), "\n"); !strings.Contains(text, "The pods of the issuer refreshed") {
+		t.Errorf("%s", text)
+	}
+	if _, err := within(cancelled(), func() (int, error) { select {} }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func cancelled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
