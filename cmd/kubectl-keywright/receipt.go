@@ -50,16 +50,15 @@ func keyReceipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevoc
 	if r.SigningMovedAt != nil {
 		lines = append(lines, clock(r.SigningMovedAt)+"  Another key signs")
 	}
-	total := key.Status.Targets.Selected + key.Status.Targets.Kept
 	if r.RemovedAt != nil {
-		lines = append(lines, fmt.Sprintf("%s  Gone from the files of %d of %d namespaces", clock(r.RemovedAt), total, total))
+		lines = append(lines, fmt.Sprintf("%s  Gone from the files of %s namespaces", clock(r.RemovedAt), allTargets(key)))
 	}
 	by := r.ExpectedEverywhereBy
 	if r.NudgedAt != nil {
 		lines = append(lines, refreshed(r.RemovedAt, r.NudgedAt, by, key.Spec.Distribution.PropagationDelay.Duration))
 	}
 	if full(r) && by != nil && r.Known {
-		lines = append(lines, everywhere("dropped", by))
+		lines = append(lines, everywhere("has dropped", by))
 	}
 	return lines
 }
@@ -73,9 +72,15 @@ func refreshed(removedAt, nudgedAt, by *metav1.Time, delay time.Duration) string
 	return clock(nudgedAt) + "  The pods of the issuer refreshed; other pods renew their files by themselves"
 }
 
-// everywhere says until when every pod has done what.
-func everywhere(done string, by *metav1.Time) string {
-	return fmt.Sprintf("           Every running pod has %s it by %s (Kubernetes cannot confirm this)", done, clock(by))
+// allTargets counts all namespaces with a file: what was removed is out of every one.
+func allTargets(key *keywrightv1alpha1.SigningKey) string {
+	total := key.Status.Targets.Selected + key.Status.Targets.Kept
+	return fmt.Sprintf("%d of %d", total, total)
+}
+
+// everywhere says until when every pod does what.
+func everywhere(does string, by *metav1.Time) string {
+	return fmt.Sprintf("           Every running pod %s it by %s (Kubernetes cannot confirm this)", does, clock(by))
 }
 
 // awaited says for whom a receipt waits, nothing if it is full.

@@ -26,7 +26,11 @@ func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) er
 		if err != nil {
 			return false, err
 		}
-		for _, line := range receiptOf(&r) {
+		key, err := get(ctx, k, r.Spec.SigningKey)
+		if err != nil {
+			return false, err
+		}
+		for _, line := range receiptOf(key, &r) {
 			waited.done(line)
 		}
 		if why := refusal(&r); why != "" {
@@ -43,24 +47,28 @@ func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) er
 }
 
 // receiptOf says what has been done so far.
-func receiptOf(r *keywrightv1alpha1.Revocation) []string {
+func receiptOf(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocation) []string {
 	s := &r.Status
 	var lines []string
 	if s.RevokedAt != nil {
 		lines = append(lines, clock(s.RevokedAt)+"  Recorded: it is never taken back")
 	}
-	in, done := "Refused by the files of %s namespaces", "refuses"
+	in, does := "Refused by the files of %s namespaces", "refuses"
 	if r.Spec.KeyID != "" {
-		in, done = "Gone from the files of %s namespaces", "has dropped"
+		in, does = "Gone from the files of %s namespaces", "has dropped"
 	}
 	if s.RemovedAt != nil {
-		lines = append(lines, clock(s.RemovedAt)+"  "+fmt.Sprintf(in, strings.Replace(s.Targets, "/", " of ", 1)))
+		targets := strings.Replace(s.Targets, "/", " of ", 1)
+		if targets == "" {
+			targets = allTargets(key)
+		}
+		lines = append(lines, clock(s.RemovedAt)+"  "+fmt.Sprintf(in, targets))
 	}
 	if s.NudgedAt != nil {
-		lines = append(lines, clock(s.NudgedAt)+"  All pods refreshed")
+		lines = append(lines, refreshed(s.RemovedAt, s.NudgedAt, s.ExpectedEverywhereBy, key.Spec.Distribution.PropagationDelay.Duration))
 	}
-	if isFull(r) && s.ExpectedEverywhereBy != nil {
-		lines = append(lines, everywhere(done, s.ExpectedEverywhereBy))
+	if isFull(r) && s.ExpectedEverywhereBy != nil && reasonOf(r) != keywrightv1alpha1.ReasonUnknownKey {
+		lines = append(lines, everywhere(does, s.ExpectedEverywhereBy))
 	}
 	return lines
 }
@@ -98,14 +106,14 @@ func (w *wait) forReceipt(ctx context.Context, k client.Client, r *keywrightv1al
 	case r.Status.RevokedAt == nil && w.strange():
 		l, why := w.whoWorks(ctx, k)
 		if l.works() && ready.Reason != keywrightv1alpha1.ReasonPending {
-			w.awaits("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message)
+			w.awaits("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message + ".")
 			return
 		}
 		w.nobody(ctx, l, why, "Until one takes it up, pods go on accepting "+named(&r.Spec)+".")
-	case r.Status.RevokedAt == nil:
+	case ready.Reason == keywrightv1alpha1.ReasonPending:
 		w.awaits("Waiting for the controller to take it up.")
 	case r.Status.RemovedAt == nil:
-		w.awaits(fmt.Sprintf("Waiting for files: %s namespaces have it. %s", orDash(r.Status.Targets), ready.Message))
+		w.awaits("Waiting for files: " + ready.Message + ".")
 	default:
 		w.awaits("Waiting for pods to renew their files.")
 	}

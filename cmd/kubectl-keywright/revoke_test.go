@@ -10,40 +10,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
-
-// carryOut carries out the Revocations of a SigningKey, as the controller does, until the test ends: it writes their status.
-func carryOut(t *testing.T, signingKey string) {
-	t.Helper()
-	go func() {
-		_ = again(t.Context(), 50*time.Millisecond, func() (bool, error) {
-			for _, r := range revocationsOf(t, signingKey) {
-				if r.Status.RevokedAt != nil {
-					continue
-				}
-				now := metav1.NewTime(time.Now().UTC().Truncate(time.Second))
-				r.Status.RevokedAt, r.Status.RemovedAt, r.Status.Targets = &now, &now, "2/2"
-				r.Status.ExpectedEverywhereBy = &metav1.Time{Time: now.Add(5 * time.Second)}
-				if r.Spec.KeyID != "" || r.Spec.Nudge {
-					r.Status.NudgedAt = &now
-				}
-				if r.Spec.KeyID == "" {
-					r.Status.ExpiresAt = &metav1.Time{Time: now.Add(10 * time.Minute)}
-				}
-				meta.SetStatusCondition(&r.Status.Conditions, metav1.Condition{
-					Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: keywrightv1alpha1.ReasonRemoved, Message: "all files have it",
-				})
-				_ = cluster.admin.Status().Update(t.Context(), &r) // it is tried again
-			}
-			return false, nil
-		})
-	}()
-}
 
 // revocationsOf are the Revocations of a SigningKey.
 func revocationsOf(t *testing.T, signingKey string) (of []keywrightv1alpha1.Revocation) {
@@ -99,7 +71,6 @@ func TestRevoke(t *testing.T) {
 // A mistyped key ID is refused, and the keys that there are named.
 func TestRevokeUnknownKey(t *testing.T) {
 	key := signingKey(t, "mistyped")
-	carryOut(t, "mistyped")
 	unknown := strings.Repeat("x", 43)
 	for _, form := range [][]string{{unknown}, {"--key", unknown}} {
 		_, _, err := try(t, "", append([]string{"revoke", "mistyped", "--yes"}, form...)...)
@@ -140,7 +111,6 @@ func TestRevokeStandby(t *testing.T) {
 // Each flag creates a Revocation that says the same.
 func TestRevokeCreates(t *testing.T) {
 	key := signingKey(t, "creates")
-	carryOut(t, "creates")
 	for _, c := range []struct {
 		args      string
 		is        func(*keywrightv1alpha1.RevocationSpec) bool
@@ -150,7 +120,7 @@ func TestRevokeCreates(t *testing.T) {
 		{"--jti j1 --ttl 24h", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.TokenID == "j1" && s.TTLAfterExpiry.Duration == 24*time.Hour && s.IssuedBefore == nil
 		}, "within 90 s", `it ends the token with jti "j1"`, "refuses it by"},
-		{"--session s1 --nudge", func(s *keywrightv1alpha1.RevocationSpec) bool { return s.SessionID == "s1" && s.Nudge }, "Its refresh token ends", "All pods refreshed", ""},
+		{"--session s1 --nudge", func(s *keywrightv1alpha1.RevocationSpec) bool { return s.SessionID == "s1" && s.Nudge }, "Its refresh token ends", "The pods of the issuer refreshed", "Refused by the files of 2 of 2 namespaces"},
 		{"--subject alice --issued-before 2026-01-02T03:04:05.6+01:00", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.Subject == "alice" && s.IssuedBefore.UTC().Format(time.RFC3339Nano) == "2026-01-02T02:04:05Z"
 		}, "log in again after the clockSkew of 1s", "issued until 2026-01-02T02:04:05Z", "Refused by the files of 2 of 2 namespaces"},
@@ -280,6 +250,23 @@ func TestRevokeToken(t *testing.T) {
 // A wait tells what it waits for at least every two seconds or so, and says what the controller refuses.
 func TestWaitForReceipt(t *testing.T) {
 	signingKey(t, "awaited")
+	future := "2126-01-01T00:00:00Z"
+	at, err := time.Parse(time.RFC3339, future)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := &keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{SigningKey: "awaited", Subject: "a", IssuedBefore: &metav1.Time{Time: at}}}
+	made.Name = "awaited-future"
+	if err := cluster.admin.Create(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	c := &cli{IOStreams: genericiooptions.NewTestIOStreamsDiscard(), now: time.Now}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := c.awaitReceipt(ctx, cluster.admin, "awaited-future"); err == nil || !strings.Contains(err.Error(), "the controller refuses Revocation awaited-future: spec.issuedBefore is after") {
+		t.Errorf("%v", err)
+	}
+	withoutController(t)
 	_, errOut, err := tryUntil(t, nil, "Still waiting after 4s", "revoke", "awaited", "--jti", "j1", "--yes", "-w")
 	if err == nil || !strings.HasPrefix(err.Error(), "stopped waiting: the request stands, and `kubectl get revocation awaited-") {
 		t.Errorf("%v", err)
@@ -287,22 +274,9 @@ func TestWaitForReceipt(t *testing.T) {
 	if !strings.Contains(errOut, "Waiting for the controller to take it up.\nStill waiting after 2s.") {
 		t.Error(errOut)
 	}
-	go func() {
-		_ = again(t.Context(), 50*time.Millisecond, func() (bool, error) {
-			for _, r := range revocationsOf(t, "awaited") {
-				if r.Spec.TokenID == "j2" {
-					meta.SetStatusCondition(&r.Status.Conditions, metav1.Condition{
-						Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: keywrightv1alpha1.ReasonFull, Message: "the list is full: end the subject",
-					})
-					return true, cluster.admin.Status().Update(t.Context(), &r)
-				}
-			}
-			return false, nil
-		})
-	}()
-	if _, _, err := try(t, "", "revoke", "awaited", "--jti", "j2", "--yes", "-w"); err == nil || !strings.Contains(err.Error(), "the controller refuses Revocation awaited-") ||
-		!strings.Contains(err.Error(), "the list is full: end the subject") {
-		t.Errorf("%v", err)
+	_, errOut, err = tryUntil(t, nil, "No controller has taken it up", "revoke", "awaited", "--subject", "a", "--yes", "-w")
+	if err == nil || !strings.Contains(errOut, `pods go on accepting all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. The request stands without this command, too.") {
+		t.Errorf("%v %s", err, errOut)
 	}
 }
 
@@ -329,6 +303,36 @@ func TestKeyReceipt(t *testing.T) {
 	}
 	if _, err := within(cancelled(), func() (int, error) { select {} }); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// The receipt of a Revocation says the same, of a key that it is gone, of anything else that it is refused.
+func TestReceiptOf(t *testing.T) {
+	at := func(seconds int) *metav1.Time {
+		return &metav1.Time{Time: time.Date(2026, 11, 26, 14, 24, seconds, 0, time.UTC)}
+	}
+	var key keywrightv1alpha1.SigningKey
+	key.Status.Targets.Selected = 12
+	key.Spec.Distribution.PropagationDelay.Duration = 15 * time.Minute
+	var r keywrightv1alpha1.Revocation
+	r.Spec.KeyID = "k1"
+	r.Status = keywrightv1alpha1.RevocationStatus{RevokedAt: at(26), RemovedAt: at(27), NudgedAt: at(28), ExpectedEverywhereBy: at(33)}
+	if text := strings.Join(receiptOf(&key, &r), "\n"); text != `14:24:26Z  Recorded: it is never taken back
+14:24:27Z  Gone from the files of 12 of 12 namespaces
+14:24:28Z  All pods refreshed
+           Every running pod has dropped it by 14:24:33Z (Kubernetes cannot confirm this)` {
+		t.Error(text)
+	}
+	r.Spec = keywrightv1alpha1.RevocationSpec{Subject: "a"}
+	r.Status.NudgedAt, r.Status.Targets = nil, "11/12"
+	if text := strings.Join(receiptOf(&key, &r), "\n"); text != `14:24:26Z  Recorded: it is never taken back
+14:24:27Z  Refused by the files of 11 of 12 namespaces
+           Every running pod refuses it by 14:24:33Z (Kubernetes cannot confirm this)` {
+		t.Error(text)
+	}
+	r.Spec.Nudge = true
+	if text := strings.Join(receiptOf(&key, &r), "\n"); strings.Contains(text, "Every running pod") || isFull(&r) {
+		t.Errorf("before the pods were nudged: %s", text)
 	}
 }
 

@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -29,9 +26,9 @@ func (c *cli) verifyCommand() *cobra.Command {
 		Short: "Verify a token as a service would, and print its claims",
 		Long: `Verify a token as a service would, and print its claims as JSON.
 
-The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in the namespace (-n), and so does the list of
-what was ended early, unless --revoked FILE names another. With - the token is read from standard input, which keeps it out
-of the shell's history. Exit code 1 and the reason if the token is not valid.`,
+The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in the namespace (-n). The list of what was ended
+early stands beside them, as <name>.revoked beside <name>.json, unless --revoked FILE names another. With - the token is read
+from standard input, which keeps it out of the shell's history. Exit code 1 and the reason if the token is not valid.`,
 		Args: exactly("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if issuer == "" || config.Audience == "" || (file == "") == (name == "") {
@@ -41,27 +38,22 @@ of the shell's history. Exit code 1 and the reason if the token is not valid.`,
 			if err != nil {
 				return err
 			}
-			if file == "" {
+			if name != "" || revoked != "" {
 				temporary, err := os.MkdirTemp("", "keywright-")
 				if err != nil {
 					return err
 				}
 				defer func() { _ = os.RemoveAll(temporary) }()
-				file = filepath.Join(temporary, name+contract.JWKSSuffix)
-				listed, err := c.fetchKeys(cmd.Context(), name, temporary)
-				if err != nil {
+				if file, err = c.mount(cmd.Context(), temporary, file, name, revoked); err != nil {
 					return err
-				}
-				if revoked == "" && listed {
-					revoked = filepath.Join(temporary, name+contract.RevokedSuffix)
 				}
 			}
 			config.Issuers, config.Now = map[string]verifier.Source{issuer: verifier.File(file)}, c.now
-			return c.verify(cmd.Context(), config, token, revoked)
+			return c.verify(cmd.Context(), config, token)
 		},
 	}
 	cmd.Flags().StringVar(&file, "jwks", "", "key set `FILE`")
-	cmd.Flags().StringVar(&revoked, "revoked", "", "revocation list `FILE`, which stands beside the key set as <name>.revoked")
+	cmd.Flags().StringVar(&revoked, "revoked", "", "revocation list `FILE` (default: the one beside the key set)")
 	cmd.Flags().StringVar(&name, "signing-key", "", "`NAME` of the SigningKey whose file in the cluster is used")
 	cmd.Flags().StringVar(&issuer, "issuer", "", "iss that the token must have")
 	cmd.Flags().StringVar(&config.Audience, "audience", "", "audience that the token must have")
@@ -78,35 +70,61 @@ func (c *cli) readToken(ctx context.Context, argument string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
-// fetchKeys writes what the pods of the namespace mount into a directory, and tells whether a revocation list is there.
-func (c *cli) fetchKeys(ctx context.Context, name, directory string) (listed bool, err error) {
+// mount writes a key set and the revocation list beside it into a directory, as pods mount them, and returns the path of the key set.
+func (c *cli) mount(ctx context.Context, directory, file, name, revoked string) (string, error) {
+	var keys, list []byte
+	var err error
+	if name != "" {
+		keys, list, err = c.fetchFiles(ctx, name)
+	} else {
+		keys, err = os.ReadFile(file) //nolint:gosec // the user names the file
+	}
+	if err != nil {
+		return "", err
+	}
+	if revoked != "" {
+		if list, err = os.ReadFile(revoked); err != nil { //nolint:gosec // the user names the file
+			return "", err
+		}
+	}
+	if list != nil {
+		if _, err := issuerfiles.DecodeRevoked(list); err != nil {
+			return "", fmt.Errorf("the revocation list %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(directory, "keys"+contract.RevokedSuffix), list, 0o600); err != nil {
+			return "", err
+		}
+	}
+	path := filepath.Join(directory, "keys"+contract.JWKSSuffix)
+	return path, os.WriteFile(path, keys, 0o600)
+}
+
+// fetchFiles returns what the pods of the namespace mount: the key set, and the revocation list, nil if there is none.
+func (c *cli) fetchFiles(ctx context.Context, name string) (keys, list []byte, err error) {
 	k, err := c.client()
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	namespace, _, err := c.flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	var cm corev1.ConfigMap
 	if err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm); err != nil {
-		return false, err
+		return nil, nil, err
 	}
-	keys, ok := cm.Data[name+contract.JWKSSuffix]
+	set, ok := cm.Data[name+contract.JWKSSuffix]
 	if !ok {
-		return false, fmt.Errorf("namespace %s has no keys of SigningKey %s: is it selected?", namespace, name)
+		return nil, nil, fmt.Errorf("namespace %s has no keys of SigningKey %s: is it selected?", namespace, name)
 	}
-	if list, ok := cm.Data[name+contract.RevokedSuffix]; ok {
-		listed = true
-		if err := os.WriteFile(filepath.Join(directory, name+contract.RevokedSuffix), []byte(list), 0o600); err != nil {
-			return false, err
-		}
+	if revoked, ok := cm.Data[name+contract.RevokedSuffix]; ok {
+		list = []byte(revoked)
 	}
-	return listed, os.WriteFile(filepath.Join(directory, name+contract.JWKSSuffix), []byte(keys), 0o600)
+	return []byte(set), list, nil
 }
 
-// verify prints the claims of a token that is valid, and that the list, if there is one, does not end.
-func (c *cli) verify(ctx context.Context, config verifier.Config, token, revoked string) error {
+// verify prints the claims of a token that is valid.
+func (c *cli) verify(ctx context.Context, config verifier.Config, token string) error {
 	config.Logger = slog.New(slog.DiscardHandler)
 	v, err := verifier.New(config)
 	if err != nil {
@@ -117,11 +135,6 @@ func (c *cli) verify(ctx context.Context, config verifier.Config, token, revoked
 	if err != nil {
 		return err
 	}
-	if revoked != "" {
-		if err := notRevoked(verified, revoked); err != nil {
-			return err
-		}
-	}
 	var claims map[string]any
 	if err := verified.Claims(&claims); err != nil {
 		return err
@@ -130,38 +143,4 @@ func (c *cli) verify(ctx context.Context, config verifier.Config, token, revoked
 	say(c.Out, "%s\n", b)
 	say(c.ErrOut, "valid: signed by key %s\n", verified.KeyID())
 	return err
-}
-
-// notRevoked refuses a token that a revocation list ends.
-func notRevoked(token *verifier.Token, file string) error {
-	b, err := os.ReadFile(file) //nolint:gosec // the user names the file
-	if err != nil {
-		return err
-	}
-	list, err := issuerfiles.DecodeRevoked(b)
-	if err != nil {
-		return fmt.Errorf("%s %w", file, err)
-	}
-	if slices.Contains(list.KeyIDs, token.KeyID()) {
-		return fmt.Errorf("revoked: the list names key %s, which signed the token", token.KeyID())
-	}
-	var claims struct {
-		SessionID string `json:"sid"`
-		AuthTime  int64  `json:"auth_time"`
-	}
-	if err := token.Claims(&claims); err != nil {
-		return err
-	}
-	at := token.IssuedAt()
-	if claims.AuthTime != 0 {
-		at = time.Unix(claims.AuthTime, 0)
-	}
-	values := map[string]string{
-		issuerfiles.ClaimTokenID: token.ID(), issuerfiles.ClaimSessionID: claims.SessionID,
-		issuerfiles.ClaimSubject: token.Subject(), issuerfiles.ClaimClientID: token.ClientID(),
-	}
-	if list.Ends(at, values) {
-		return errors.New("revoked: the list ends this token, its session, or the tokens of its user or client from before a time")
-	}
-	return nil
 }
