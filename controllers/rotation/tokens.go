@@ -70,6 +70,7 @@ func (p *planner) revokeTokens() {
 		p.ring.ClockSkew = p.policy.ClockSkew // the files say so
 		p.out.ListChanged = true
 	}
+	defer p.wakeForTokens()
 	asked := p.newTokenRequests()
 	if next := p.nextTokensChange(); p.at.Before(next) {
 		if len(asked) > 0 || p.anyTokenDue() {
@@ -95,8 +96,17 @@ func (p *planner) revokeTokens() {
 		p.ring.TokensChangedAt, p.out.ListChanged = p.now, true
 	}
 	p.forgetTokens()
+}
+
+// wakeForTokens looks again when something is to be dropped.
+func (p *planner) wakeForTokens() {
 	for i := range p.ring.Tokens {
-		p.ring.Tokens[i].wake(p.wakeAt)
+		switch t := &p.ring.Tokens[i]; {
+		case !t.LeftPods:
+			p.wakeAt(t.Until)
+		case !t.Expired:
+			p.wakeAt(t.IssuersUntil)
+		}
 	}
 }
 
@@ -155,15 +165,6 @@ func (p *planner) anyTokenDue() bool {
 // due reports whether something is to be dropped.
 func (t *TokenRevocation) due(at time.Time) bool {
 	return !t.LeftPods && !at.Before(t.Until) || !t.Expired && !at.Before(t.IssuersUntil)
-}
-
-func (t *TokenRevocation) wake(at func(time.Time)) {
-	switch {
-	case !t.LeftPods:
-		at(t.Until)
-	case !t.Expired:
-		at(t.IssuersUntil)
-	}
 }
 
 // dropTokens drops what no valid token can be named by.

@@ -97,3 +97,14 @@ func TestLowerLifetimeDropsNothingEarly(t *testing.T) {
 		t.Errorf("it ends at %v instead of %v", later.Next.Tokens[0].Until, d.Next.Tokens[0].Until)
 	}
 }
+
+// A plan that comes too early for a change still looks again when something is to be dropped: nothing else would wake it.
+func TestEveryPlanWakesForWhatExpires(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	first := planTokens(now, rotation.Keyring{}, rotation.Observed{}, requestsOf(1, false)...)
+	again := planTokens(now.Add(100*time.Millisecond), first.Next, rotation.Observed{}, requestsOf(1, false)...)
+	until := first.Next.Tokens[0].Until
+	if first.Wake.After(until) || again.Wake.IsZero() || again.Wake.After(until) {
+		t.Errorf("looked at again at %v and %v, and an entry is to be dropped at %v", first.Wake, again.Wake, until)
+	}
+}

@@ -5,9 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
 )
 
 func subjects() []string { return []string{"alice", "client:c"} }
@@ -105,6 +109,36 @@ func (f *facts) mustRefuse(p *pod, t *signed) {
 		}
 		if err := f.w.pods.verify(p, t); err == nil {
 			f.w.violate("invariant 10: %s accepts token %s of %s, signed at %s, which %s names", p, t.id, t.subject, t.at.Sub(f.w.now), e.ref)
+		}
+	}
+}
+
+// checkEndings asserts that at rest every Revocation is carried out or has expired, that the files list what the keyring says, and that nothing
+// stays in it for ever.
+func (w *world) checkEndings() {
+	if w.wrong != "" {
+		return
+	}
+	r := &w.facts.ring
+	list, issuers := string(desired.RevokedOf(r, issuerfiles.Revoked{}).Encode()), string(desired.RevokedForIssuers(r, issuerfiles.Revoked{}).Encode())
+	for _, ns := range w.targets() {
+		if got := w.listIn(ns.GetName()); got != list && ns.GetDeletionTimestamp() == nil {
+			w.violate("at rest %s has the list %s, the keyring %s", ns.GetName(), got, list)
+		}
+	}
+	if got := string(w.secret(secretRef).Data[contract.RevokedFile]); got != issuers {
+		w.violate("at rest the Secret has the list %s, the keyring %s", got, issuers)
+	}
+	for i := range r.Tokens {
+		const late = 10 * time.Minute
+		if t := &r.Tokens[i]; !t.LeftPods && w.now.After(t.Until.Add(late)) || !t.Expired && w.now.After(t.IssuersUntil.Add(late)) {
+			w.violate("at rest the keyring has %+v, which has expired", t)
+		}
+	}
+	for _, o := range w.store.list(kindRevocation, "") {
+		v := o.(*keywrightv1alpha1.Revocation)
+		if w.now.Sub(v.CreationTimestamp.Time) > time.Minute && !meta.IsStatusConditionTrue(v.Status.Conditions, keywrightv1alpha1.ConditionReady) {
+			w.violate("at rest %s is %+v", refOf(v), v.Status.Conditions)
 		}
 	}
 }

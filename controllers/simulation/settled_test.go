@@ -41,6 +41,7 @@ func (w *world) checkSettled() {
 		w.checkConditions(key)
 		w.checkRequest(key)
 		w.checkKeys(key)
+		w.checkEndings()
 	}
 }
 

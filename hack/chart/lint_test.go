@@ -62,7 +62,7 @@ func TestArtifactHubAnnotations(t *testing.T) {
 			t.Errorf("the example is not the SigningKey of the chart:\n%v\n%v", examples, o)
 		}
 	}
-	if len(images) != 2 || len(crds) != 1 || crds[0].Name != "signingkeys.keywright.dev" {
+	if len(images) != 2 || len(crds) != 2 || crds[0].Name != "signingkeys.keywright.dev" || crds[1].Name != "revocations.keywright.dev" {
 		t.Errorf("%v\n%v", images, crds)
 	}
 }

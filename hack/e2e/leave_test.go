@@ -19,10 +19,7 @@ func (s *story) upgrade(t *testing.T) {
 // uninstall takes the release away, and finds that tokens are still verified.
 func (s *story) uninstall(t *testing.T) {
 	_, s.removal = notes(t, s.shell)
-	// Nobody can log in from now on.
-	s.run(t, "kubectl delete deployment load -n clients --wait")
-	token := strings.TrimSpace(s.feed(t, forward("keywright-system", "deployment/keywright-issuer", 8443)+
-		"kubectl keywright token --ca issuer-ca.crt --url https://localhost:8443 --client-id web --username alice", s.password))
+	token := s.logIn(t) // nobody can log in from now on
 	t.Logf("%s", s.run(t, "helm uninstall keywright -n keywright-system --wait"))
 	for _, kept := range []string{
 		"secret/main-keyring secret/main-signing-key -n keywright-system", "configmap/keywright-jwks -n shop", "configmap/keywright-jwks -n orders",
@@ -37,9 +34,7 @@ func (s *story) uninstall(t *testing.T) {
 		t.Errorf("without a controller, kubectl keywright status says: %v\n%s", err, out)
 	}
 	for _, service := range []string{"shop", "orders"} {
-		out := s.feed(t, forward(service, "deployment/"+service, 9443)+fmt.Sprintf(
-			`curl -sS --cacert services-ca.crt --connect-to %[1]s.%[1]s.svc:443:localhost:9443 https://%[1]s.%[1]s.svc/ -H "Authorization: Bearer $(cat)"`, service), token)
-		if !strings.Contains(out, "hello ") {
+		if out := s.call(t, service, token); !strings.Contains(out, "hello ") {
 			t.Errorf("%s does not accept a token that an issuer gave before it was uninstalled: %s", service, out)
 		}
 	}
@@ -63,7 +58,7 @@ func (s *story) remove(t *testing.T) {
 	}
 	t.Logf("%s", s.run(t, s.removal))
 	for _, gone := range []string{
-		"namespace keywright-system", "crd signingkeys.keywright.dev", "clusterroles,clusterrolebindings -l app.kubernetes.io/name=keywright",
+		"namespace keywright-system", "crd signingkeys.keywright.dev revocations.keywright.dev", "clusterroles,clusterrolebindings -l app.kubernetes.io/name=keywright",
 		"validatingadmissionpolicies,mutatingadmissionpolicies -l app.kubernetes.io/name=keywright", "configmaps -A --field-selector metadata.name=keywright-jwks",
 	} {
 		s.eventually(t, "kubectl get --no-headers --ignore-not-found "+gone+" 2>/dev/null", func(out string) bool { return strings.TrimSpace(out) == "" })

@@ -50,6 +50,7 @@ func TestEndToEnd(t *testing.T) {
 	s.step(t, "the chart is upgraded", s.upgrade)
 	s.step(t, "a revocation, kubelets that look once a minute", s.revoke)
 	s.step(t, "Prometheus has all that the dashboard shows", s.watched)
+	s.step(t, "tokens end early", s.endTokens)
 	s.step(t, "the release is uninstalled", s.uninstall)
 	s.step(t, "all is removed", s.remove)
 }

@@ -14,8 +14,9 @@ import (
 const nodeDriver = `
 import { createInterface } from 'node:readline'
 import { verify } from './example.mjs'
+import { checkEnded } from './ended.mjs'
 for await (const token of createInterface({ input: process.stdin })) {
-  try { console.log('ok ' + (await verify(token)).sub) } catch (error) { console.log('no ' + String(error).split('\n')[0]) }
+  try { const claims = await verify(token); checkEnded(claims); console.log('ok ' + claims.sub) } catch (error) { console.log('no ' + String(error).split('\n')[0]) }
 }
 `
 
@@ -30,12 +31,12 @@ func TestNode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := rotated.New(t, "ES256")
-			directory := write(t, map[string]string{"example.mjs": example(t, name, mounted, w.Volume.File()), "main.mjs": nodeDriver})
+			directory := write(t, map[string]string{"example.mjs": example(t, name, mounted, w.Volume.File()), "main.mjs": nodeDriver, "ended.mjs": ended(t, w, "node-ended")})
 			check(t, os.Symlink(modules, filepath.Join(directory, "node_modules")))
 			out, err := exec.Command(node, "--version").Output()
 			check(t, err)
 			t.Logf("Node %s", out)
-			w.Tell(t, start(t, directory, node, "main.mjs"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+			w.Tell(t, start(t, directory, node, "main.mjs"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, EndsEarly: true, Reload: time.Second})
 		})
 	}
 }

@@ -9,10 +9,12 @@ import (
 
 const phpDriver = `<?php
 require 'example.php';
+require 'ended.php';
 while (($token = fgets(STDIN)) !== false) {
     try {
-        $subject = verify(rtrim($token, "\n"))['sub'];
-        echo 'ok ', $subject, "\n";
+        $claims = verify(rtrim($token, "\n"));
+        checkEnded($claims);
+        echo 'ok ', $claims['sub'], "\n";
     } catch (Throwable $error) {
         echo 'no ', strtok($error->getMessage(), "\n"), "\n";
     }
@@ -22,6 +24,6 @@ while (($token = fgets(STDIN)) !== false) {
 func TestPHP(t *testing.T) {
 	php := runtime(t, "php", "php-cli")
 	w := rotated.New(t, "ES256")
-	directory := write(t, map[string]string{"example.php": example(t, "php", mounted, w.Volume.File()), "main.php": phpDriver})
-	w.Tell(t, start(t, directory, php, "main.php"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+	directory := write(t, map[string]string{"example.php": example(t, "php", mounted, w.Volume.File()), "main.php": phpDriver, "ended.php": ended(t, w, "php-ended")})
+	w.Tell(t, start(t, directory, php, "main.php"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, EndsEarly: true, Reload: time.Second})
 }

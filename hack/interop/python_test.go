@@ -11,9 +11,12 @@ import (
 const pythonDriver = `
 import sys
 from example import verify
+from ended import check_ended
 for token in sys.stdin:
     try:
-        print("ok", verify(token.rstrip("\n"))["sub"], flush=True)
+        claims = verify(token.rstrip("\n"))
+        check_ended(claims)
+        print("ok", claims["sub"], flush=True)
     except Exception as error:
         print("no", repr(error), flush=True)
 `
@@ -29,8 +32,8 @@ func TestPython(t *testing.T) {
 				missing(t, "Python's module "+module, "python3-jwt, python3-authlib, python3-jwcrypto and python3-cryptography")
 			}
 			w := rotated.New(t, "ES256")
-			directory := write(t, map[string]string{"example.py": example(t, name, mounted, w.Volume.File()), "main.py": pythonDriver})
-			w.Tell(t, start(t, directory, debianPython, "main.py"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+			directory := write(t, map[string]string{"example.py": example(t, name, mounted, w.Volume.File()), "main.py": pythonDriver, "ended.py": ended(t, w, "python-ended")})
+			w.Tell(t, start(t, directory, debianPython, "main.py"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, EndsEarly: true, Reload: time.Second})
 		})
 	}
 }

@@ -10,10 +10,13 @@ import (
 
 const rubyDriver = `
 require_relative "example"
+require_relative "ended"
 $stdout.sync = true
 while (token = $stdin.gets)
   begin
-    puts "ok #{verify(token.chomp)["sub"]}"
+    claims = verify(token.chomp)
+    check_ended(claims)
+    puts "ok #{claims["sub"]}"
   rescue StandardError => e
     puts "no #{e.message}"
   end
@@ -26,6 +29,6 @@ func TestRuby(t *testing.T) {
 		missing(t, "Ruby's jwt", "ruby-jwt")
 	}
 	w := rotated.New(t, "ES256")
-	directory := write(t, map[string]string{"example.rb": example(t, "ruby-jwt", mounted, w.Volume.File()), "main.rb": rubyDriver})
-	w.Tell(t, start(t, directory, ruby, "main.rb"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+	directory := write(t, map[string]string{"example.rb": example(t, "ruby-jwt", mounted, w.Volume.File()), "main.rb": rubyDriver, "ended.rb": ended(t, w, "ruby-ended")})
+	w.Tell(t, start(t, directory, ruby, "main.rb"), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, EndsEarly: true, Reload: time.Second})
 }

@@ -87,5 +87,5 @@ func TestGoVerifier(t *testing.T) {
 	port := freePort(t)
 	program := build(t, map[string]string{"main.go": example(t, "go-verifier", mounted, w.Volume.File(), ":8080", "127.0.0.1:"+port)})
 	s := serve(t, "http://127.0.0.1:"+port+"/orders", filepath.Clean(program))
-	w.Tell(t, s, rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+	w.Tell(t, s, rotated.Promises{ChecksType: true, KeepsTheLastSet: true, EndsEarly: true, Reload: time.Second})
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/keywright/keywright/hack/interop/rotated"
 )
 
 // pages is where the examples stand.
@@ -55,6 +57,12 @@ func example(t *testing.T, name string, files ...string) string {
 
 // mounted is the file that the examples name.
 const mounted = "/var/run/keywright/jwks/main.json"
+
+// ended is the example that refuses what the revocation list of a world names.
+func ended(t *testing.T, w *rotated.World, name string) string {
+	t.Helper()
+	return example(t, name, "/var/run/keywright/jwks/main.revoked", w.Volume.Revoked())
+}
 
 // Every example that a page marks as run has a test: each is named in a call of example or of a helper.
 func TestEveryMarkedExampleIsRun(t *testing.T) {

@@ -42,6 +42,7 @@ type World struct {
 	issuer *keys.Snapshot
 	Volume *Volume
 	issued int
+	ended  issuerfiles.Revoked
 }
 
 // New returns a world whose first key signs and whose next one is published.
@@ -91,6 +92,15 @@ func (w *World) Revoke(kid string) {
 	if contains(w.ring.PublishedIDs(), kid) {
 		w.t.Fatalf("key %s is revoked and published", kid)
 	}
+}
+
+// End ends the tokens with a value that were issued up to a time, as a Revocation does.
+func (w *World) End(claim, value string, before time.Time) {
+	w.t.Helper()
+	w.ended = w.ended.With(issuerfiles.Digest(claim, value), before)
+	w.ended.ClockSkew = w.policy.ClockSkew
+	w.Volume.list = w.ended.Encode()
+	w.Volume.Write(w.JWKS())
 }
 
 // KeyID is the kid that signs.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -16,6 +17,7 @@ type Verifier interface {
 type Promises struct {
 	ChecksType      bool // refuses a token that is signed for something else: an ID token, for example
 	KeepsTheLastSet bool // goes on with the last good set when the file is broken
+	EndsEarly       bool // refuses what the revocation list names
 	// Reload is how long a change of the file may take until it is followed.
 	Reload time.Duration
 }
@@ -33,6 +35,10 @@ func (w *World) Tell(t *testing.T, v Verifier, promises Promises) {
 	second := w.Token()
 	s.accepts("the next key, at once: it was published before it signed", second)
 	s.accepts("the retired key's token", first)
+
+	if promises.EndsEarly {
+		w.endings(s, promises)
+	}
 
 	w.Forget(retired)
 	s.refuses("the token of a key that is gone", first)
@@ -56,6 +62,44 @@ func (w *World) Tell(t *testing.T, v Verifier, promises Promises) {
 
 	w.Delete()
 	s.refuses("every token, once all trust is taken away by a tombstone", last)
+}
+
+// endings are tokens that end early, and such that do not.
+func (w *World) endings(s *story, promises Promises) {
+	s.t.Helper()
+	now := time.Now()
+	aged := func(change func(*token.Claims)) string {
+		return w.Token(func(c *token.Claims) {
+			c.IssuedAt = now.Add(-3 * time.Minute)
+			change(c)
+		})
+	}
+	one, other := w.Token(func(c *token.Claims) { c.ID = "one" }), w.Token(func(c *token.Claims) { c.ID = "other" })
+	byOther := aged(func(c *token.Claims) { c.ClientID = "other" })
+	byWeb := aged(func(*token.Claims) {})
+	oldLogin := w.Token(func(c *token.Claims) { c.AuthenticatedAt = now.Add(-3 * time.Minute) })
+	for name, good := range map[string]string{"one": one, "other": other, "byOther": byOther, "byWeb": byWeb, "oldLogin": oldLogin} {
+		s.accepts(name, good)
+	}
+	w.End(issuerfiles.ClaimTokenID, "one", now.Add(24*time.Hour))
+	s.refuses("a token that ended", one)
+	s.accepts("another token", other)
+	w.End(issuerfiles.ClaimClientID, "other", now.Add(-2*time.Minute))
+	s.refuses("a token of a client whose tokens ended", byOther)
+	s.accepts("a token of another client", byWeb)
+	w.End(issuerfiles.ClaimSubject, Subject, now.Add(-2*time.Minute))
+	s.refuses("a token of a subject whose tokens ended", byWeb)
+	s.refuses("a new token of an old login", oldLogin)
+	s.accepts("a token that was issued later", other)
+	if promises.KeepsTheLastSet {
+		good := w.Volume.list
+		w.Volume.list = good[:len(good)/2]
+		w.Volume.Write(w.JWKS())
+		s.stays("with half a list", other, promises.Reload)
+		s.refuses("with half a list", one)
+		w.Volume.list = good
+		w.Volume.Write(w.JWKS())
+	}
 }
 
 // refusals are tokens that nobody may accept.
