@@ -42,7 +42,8 @@ func states() map[string]issuerfiles.Files {
 				issuerfiles.Digest("sid", "01J"):       time.Unix(1_795_700_000, 0).UTC(),
 				issuerfiles.Digest("sub", "alice"):     time.Unix(1_795_650_000, 0).UTC(),
 				issuerfiles.Digest("client_id", "web"): time.Unix(1_795_640_000, 0).UTC(),
-			}}},
+			},
+		}},
 		"restored": {Active: []byte(private), KeySet: keys, Policy: signing, Revoked: issuerfiles.Revoked{KeyIDs: []string{otherKid}}},
 	}
 }

@@ -46,8 +46,10 @@ func TokenRequestsOf(all []keywrightv1alpha1.Revocation, signingKey string, p ro
 // digestOf names the value that a Revocation names, empty for everything.
 func digestOf(spec *keywrightv1alpha1.RevocationSpec) string {
 	for _, c := range []struct{ claim, value string }{
-		{issuerfiles.ClaimTokenID, spec.TokenID}, {issuerfiles.ClaimSessionID, spec.SessionID},
-		{issuerfiles.ClaimSubject, spec.Subject}, {issuerfiles.ClaimClientID, spec.ClientID},
+		{issuerfiles.ClaimTokenID, spec.TokenID},
+		{issuerfiles.ClaimSessionID, spec.SessionID},
+		{issuerfiles.ClaimSubject, spec.Subject},
+		{issuerfiles.ClaimClientID, spec.ClientID},
 	} {
 		if c.value != "" {
 			return issuerfiles.Digest(c.claim, c.value)

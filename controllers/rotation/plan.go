@@ -23,7 +23,7 @@ type Decision struct {
 	ListChanged bool
 	// TokensRecorded counts the requests that were taken up.
 	TokensRecorded int
-	TokensFull  map[string]TokensFull
+	TokensFull     map[string]TokensFull
 	// Ended is set when the SigningKey is being deleted and nobody trusts its keys any more: every projection has been seen
 	// without one for the propagation delay.
 	Ended bool

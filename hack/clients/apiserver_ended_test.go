@@ -55,7 +55,7 @@ func (k *keyring) sign(t *testing.T, issuer string, claims map[string]any) strin
 	return token
 }
 
-// A kube-apiserver with the rules that the plugin writes refuses what was ended, to the second, and nothing else.
+// A kube-apiserver takes over the rules that the plugin writes while it runs, and refuses what was ended, to the second, and nothing else.
 func TestAPIServerRefusesEndedTokens(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	at := &metav1.Time{Time: now.Add(-30 * time.Minute)}
@@ -75,7 +75,7 @@ func TestAPIServerRefusesEndedTokens(t *testing.T) {
 	if !strings.Contains(configuration, place) {
 		t.Fatal("the example of docs/apiserver.md has no claimValidationRules")
 	}
-	s := newAPIServer(t, strings.Replace(configuration, place, place+"  "+strings.ReplaceAll(strings.TrimSpace(rules), "\n", "\n  ")+"\n", 1))
+	s := newAPIServer(t, configuration)
 	accepted := func(claims map[string]any) bool {
 		_, err := s.whoAmI(k.sign(t, r.url, claims))
 		if err != nil && !apierrors.IsUnauthorized(err) {
@@ -85,6 +85,11 @@ func TestAPIServerRefusesEndedTokens(t *testing.T) {
 	}
 	iat := now.Unix()
 	until(t, "a token accepted", time.Minute, func() bool { return accepted(map[string]any{"iat": iat}) })
+	if !accepted(map[string]any{"iat": iat, "jti": "j1"}) {
+		t.Error("a token is refused before there are rules")
+	}
+	must(t, os.WriteFile(s.authentication, []byte(strings.Replace(configuration, place, place+"  "+strings.ReplaceAll(strings.TrimSpace(rules), "\n", "\n  ")+"\n", 1)), 0o600))
+	until(t, "the rules in force", 2*time.Minute, func() bool { return !accepted(map[string]any{"iat": iat, "jti": "j1"}) })
 	last := at.Add(time.Minute).Unix() // the clockSkew counts, too
 	for _, c := range []struct {
 		what     string

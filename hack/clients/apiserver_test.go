@@ -29,6 +29,8 @@ type apiServer struct {
 	environment *envtest.Environment
 	config      *rest.Config
 	admin       *kubernetes.Clientset
+	// authentication is the file of its AuthenticationConfiguration, if it has one.
+	authentication string
 }
 
 func newAPIServer(t *testing.T, authentication string) *apiServer {
@@ -37,9 +39,9 @@ func newAPIServer(t *testing.T, authentication string) *apiServer {
 		BinaryAssetsDirectory: controlplanetest.Directory(t), AttachControlPlaneOutput: os.Getenv("DEBUG_CONTROL_PLANE") != "",
 	}}
 	if authentication != "" {
-		file := filepath.Join(t.TempDir(), "authentication.yaml")
-		must(t, os.WriteFile(file, []byte(authentication), 0o600))
-		s.environment.ControlPlane.GetAPIServer().Configure().Set("authentication-config", file)
+		s.authentication = filepath.Join(t.TempDir(), "authentication.yaml")
+		must(t, os.WriteFile(s.authentication, []byte(authentication), 0o600))
+		s.environment.ControlPlane.GetAPIServer().Configure().Set("authentication-config", s.authentication)
 	}
 	config, err := s.environment.Start()
 	must(t, err)

@@ -25,6 +25,7 @@ import (
 
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/verifier/verifiertest"
 )
 
 // withKeywright installs what config/default has, without a controller, and returns a client of the admin.
@@ -112,6 +113,13 @@ func TestLogoutEverywhere(t *testing.T) {
 	a, k := newAuthority(t), newKeyring(t)
 	r := startIssuer(t, a, k, options{})
 	token := r.alice(a.client())
+	files := verifiertest.Volume{Directory: t.TempDir()} // what a pod mounts
+	mount := func(list issuerfiles.Revoked) {
+		keys, err := os.ReadFile(k.Path("jwks.json"))
+		must(t, err)
+		must(t, files.Write(map[string][]byte{"main.json": keys, "main.revoked": list.Encode()}))
+	}
+	mount(issuerfiles.Revoked{ClockSkew: time.Minute})
 	api, err := url.Parse(s.config.Host)
 	must(t, err)
 	host, port, err := net.SplitHostPort(api.Host)
@@ -121,7 +129,7 @@ func TestLogoutEverywhere(t *testing.T) {
 	for name, command := range backends(t) {
 		address := freeAddress(t)
 		cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
-		cmd.Env = append(os.Environ(), "ISSUER="+r.url, "AUDIENCE="+audience, "JWKS="+filepath.Join(k.Directory, "jwks.json"), "ADDRESS="+address,
+		cmd.Env = append(os.Environ(), "ISSUER="+r.url, "AUDIENCE="+audience, "JWKS="+files.Path("main.json"), "ADDRESS="+address,
 			"SERVICE_ACCOUNT="+account, "KUBERNETES_SERVICE_HOST="+host, "KUBERNETES_SERVICE_PORT="+port)
 		cmd.Stderr = os.Stderr
 		must(t, cmd.Start())
@@ -169,6 +177,15 @@ func TestLogoutEverywhere(t *testing.T) {
 		if status := press("Bearer " + token); status != http.StatusServiceUnavailable {
 			t.Errorf("%s, without the right: %d", name, status)
 		}
+	}
+	// A token that was ended presses no button, and others do.
+	mount(issuerfiles.Revoked{ClockSkew: time.Minute, Ended: map[string]time.Time{issuerfiles.Digest("sub", "1"): time.Now()}})
+	for name, press := range buttons {
+		until(t, name+" refusing", 20*time.Second, func() bool { return press("Bearer "+token) == http.StatusUnauthorized })
+	}
+	mount(issuerfiles.Revoked{ClockSkew: time.Minute, Ended: map[string]time.Time{issuerfiles.Digest("sub", "1"): time.Now().Add(-time.Hour)}})
+	for name, press := range buttons {
+		until(t, name+" accepting", 20*time.Second, func() bool { return press("Bearer "+token) == http.StatusServiceUnavailable })
 	}
 }
 

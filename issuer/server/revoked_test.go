@@ -33,15 +33,15 @@ func TestNoTokenIsRevokedAtBirth(t *testing.T) {
 		list          issuerfiles.Revoked
 		login, client int
 	}{
-		"nothing":                       {issuerfiles.Revoked{}, 200, 200},
-		"the subject":                   {ended("sub", "8a2f", now), 503, 200},
+		"nothing":                         {issuerfiles.Revoked{}, 200, 200},
+		"the subject":                     {ended("sub", "8a2f", now), 503, 200},
 		"the name instead of the subject": {ended("sub", "alice", now), 200, 200},
-		"another subject":               {ended("sub", "9b3e", now), 200, 200},
-		"the subject long ago":      {ended("sub", "8a2f", now.Add(-2*time.Minute)), 200, 200},
-		"the client of the login":       {ended("client_id", "web", now), 503, 200},
-		"the other client":              {ended("client_id", "batch", now), 200, 503},
-		"the subject of a client":       {ended("sub", "client:batch", now), 200, 503},
-		"everything":                    {issuerfiles.Revoked{AllBefore: now}, 503, 503},
+		"another subject":                 {ended("sub", "9b3e", now), 200, 200},
+		"the subject long ago":            {ended("sub", "8a2f", now.Add(-2*time.Minute)), 200, 200},
+		"the client of the login":         {ended("client_id", "web", now), 503, 200},
+		"the other client":                {ended("client_id", "batch", now), 200, 503},
+		"the subject of a client":         {ended("sub", "client:batch", now), 200, 503},
+		"everything":                      {issuerfiles.Revoked{AllBefore: now}, 503, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,5 +1,6 @@
 // A backend with a button "log out everywhere": it ends all tokens that its caller got until now, in every service of the cluster, by a
 // Revocation that it creates with the rights of its ServiceAccount.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { request } from 'node:https'
@@ -7,16 +8,19 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 
 const { ISSUER, AUDIENCE, JWKS, SERVICE_ACCOUNT, ADDRESS, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } = process.env
 
-let text, keys
+let text, keys, list
 function load() {
   try {
-    const read = readFileSync(JWKS, 'utf8')
-    if (read === text) return
-    keys = createLocalJWKSet(JSON.parse(read))
-    text = read
+    const read = [JWKS, JWKS.replace(/json$/, 'revoked')].map((file) => readFileSync(file, 'utf8'))
+    if (read.join() === text) return
+    const ends = JSON.parse(read[1])
+    if (ends.version !== 1) throw new Error(`revocation list of version ${ends.version}`)
+    keys = createLocalJWKSet(JSON.parse(read[0]))
+    list = ends
+    text = read.join()
   } catch (error) {
-    if (!keys) throw error // at start there must be a key set
-    console.error(`key set not reloaded, the last good one stays in use: ${error.message}`)
+    if (!keys) throw error // at start there must be both
+    console.error(`files not reloaded, the last good ones stay in use: ${error.message}`)
   }
 }
 load()
@@ -26,7 +30,15 @@ async function verify(authorization = '') {
   const { payload } = await jwtVerify(authorization.replace(/^Bearer /, ''), keys, {
     issuer: ISSUER, audience: AUDIENCE, typ: 'at+jwt', algorithms: ['ES256'], requiredClaims: ['sub', 'exp'], clockTolerance: 60,
   })
+  if (isEnded(payload)) throw new Error('a revocation ended the token')
   return payload
+}
+
+// isEnded reports whether the revocation list ends a token: docs/revocation.md has its format.
+function isEnded(token) {
+  const digest = (claim) => createHash('sha256').update(`${claim}:${token[claim]}`).digest('base64url').slice(0, 22)
+  const until = [list.allBefore, ...['jti', 'sid', 'sub', 'client_id'].map((claim) => list.ended[digest(claim)])]
+  return until.some((before) => before && !((token.auth_time ?? token.iat) > before + list.clockSkewSeconds))
 }
 
 // endTokensOf creates a Revocation, which the controller carries out and deletes a day after it has expired.
