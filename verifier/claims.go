@@ -95,8 +95,10 @@ func (t *Token) read(claims object) error {
 			t.id, ok = nameOf(claim.value)
 		case "sid": // of another form it names no session that a list could
 			t.sessionID, _ = textOf(claim.value)
-		case "auth_time":
-			t.authenticatedAt, _ = dateOf(claim.value)
+		case "auth_time": // some issuers write a text; it matters to a revocation list alone
+			var readable bool
+			t.authenticatedAt, readable = dateOf(claim.value)
+			t.unreadableTime = !readable
 		case "client_id":
 			t.clientID, ok = nameOf(claim.value)
 		case "aud":
