@@ -51,7 +51,11 @@ func receiptOf(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocatio
 	s := &r.Status
 	var lines []string
 	if s.RevokedAt != nil {
-		lines = append(lines, clock(s.RevokedAt)+"  Recorded: it is never taken back")
+		recorded := clock(s.RevokedAt) + "  Recorded: it is never taken back"
+		if reasonOf(r) == keywrightv1alpha1.ReasonUnknownKey {
+			recorded += ". The SigningKey never had this key"
+		}
+		lines = append(lines, recorded)
 	}
 	in, does := "Refused by the files of %s namespaces", "refuses"
 	if r.Spec.KeyID != "" {

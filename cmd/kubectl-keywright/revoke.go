@@ -86,7 +86,7 @@ func (r *revocation) addFlags(cmd *cobra.Command) {
 	f.BoolVar(&r.spec.Everything, "everything", false, "end all tokens until now; logins pause for the clockSkew")
 	f.StringVar(&r.issuedBefore, "issued-before", "", "end tokens until this `TIME`, like 2026-11-26T12:00:00Z (default: now, by the clock of the API server)")
 	f.BoolVar(&r.spec.KeepSessions, "keep-sessions", false, "with a key that signs: leave sessions alive, although their keys may have leaked with it")
-	f.BoolVar(&r.spec.Nudge, "nudge", false, "have all pods renew their files at once, which takes seconds and not a minute; keys always do")
+	f.BoolVar(&r.spec.Nudge, "nudge", false, "have pods renew their files at once, which takes seconds and not a minute; keys always do. Those of services need a controller with --nudge-pods (controller.nudgeAllPods of the chart)")
 	f.StringVar(&r.spec.Reason, "reason", "", "`TEXT` for people, at most 256 characters; it is in no event, log or file")
 	f.DurationVar(&r.ttl, "ttl", 0, "delete the Revocation this long after all that it names has expired (default: never)")
 	f.BoolVar(&r.unknown, "unknown", false, "revoke a key that the SigningKey does not have now")
@@ -260,7 +260,7 @@ func (r *revocation) explained(key *keywrightv1alpha1.SigningKey) []string {
 		lines = append(lines, fmt.Sprintf("It can get new ones after the clockSkew of %v: to keep a client out, remove it from the issuer first.", skew))
 	}
 	if !r.spec.Nudge {
-		lines = append(lines, "Pods learn it within 90 s, or within seconds with --nudge.")
+		lines = append(lines, "Pods learn it within 90 s, or within seconds with --nudge if the controller may nudge all pods.")
 	}
 	return lines
 }
