@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -238,12 +239,30 @@ func FuzzParseRevoked(f *testing.F) {
 	})
 }
 
-func BenchmarkCheckOfAFullList(b *testing.B) {
+// fullList is one of 2,000 entries, as many as a controller writes.
+func fullList() []byte {
 	ended := map[[2]string]int64{}
 	for i := range 2000 {
 		ended[[2]string{"sub", fmt.Sprint(i)}] = testNow.Unix()
 	}
-	r := must(parseRevoked(revocationList(0, ended)))
+	return revocationList(0, ended)
+}
+
+func TestFullListTakesLittleMemory(t *testing.T) {
+	data := fullList()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	r := must(parseRevoked(data))
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if taken := int64(after.HeapAlloc) - int64(before.HeapAlloc); taken > 200<<10 {
+		t.Errorf("%d entries take %d bytes", len(r.ended), taken)
+	}
+}
+
+func BenchmarkCheckOfAFullList(b *testing.B) {
+	r := must(parseRevoked(fullList()))
 	token := &Token{id: "01JD9ZQ0V4X8T6Q2M7N3K5H1RA", subject: "8a2f9b3e", clientID: "web", issuedAt: testNow}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -47,7 +47,7 @@ func (s *stage) describe(bin string) error {
 		if err := os.WriteFile(in(pod, "issuer.yaml"), []byte(config), 0o600); err != nil {
 			return err
 		}
-		if err := os.WriteFile(in(pod, "users.yaml"), fmt.Appendf(nil, usersFile, alice().Name, hash), 0o600); err != nil {
+		if err := os.WriteFile(in(pod, "users.yaml"), fmt.Appendf(nil, usersFile, alice().Name, hash, bob().Name, hash), 0o600); err != nil {
 			return err
 		}
 		add(pod, filepath.Join(bin, "issuer"), "serve", "--config", in(pod, "issuer.yaml"))
@@ -55,8 +55,9 @@ func (s *stage) describe(bin string) error {
 	return nil
 }
 
-// alice is the one user there is.
+// alice is who the load logs in as, and bob whose tokens end early.
 func alice() traffic.User { return traffic.User{Name: "alice", Password: "wonderland"} }
+func bob() traffic.User   { return traffic.User{Name: "bob", Password: alice().Password} }
 
 // hashOf hashes the password as an operator would.
 func hashOf(issuer string) (string, error) {
@@ -91,4 +92,7 @@ users:
   subject: alice-7f3a
   passwordHash: %q
   claims: {email: alice@example.com}
+- name: %s
+  subject: bob-1c9d
+  passwordHash: %q
 `

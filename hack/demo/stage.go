@@ -171,6 +171,9 @@ func (s *stage) play(ctx context.Context) error {
 	}
 	all.Go(func() { traffic.Every(ctx, period, func(context.Context, int) { s.view.show() }) })
 	story := &story{chronicle: s.chronicle, ledger: s.ledger, controller: s.processes["controller"], issuer: s.processes["issuer-1"]}
+	story.bob = &person{
+		user: bob(), http: s.http, issuer: s.addresses["issuer-2"], services: []string{s.addresses["shop"], s.addresses["warehouse"]}, lag: s.options.lag,
+	}
 	err := s.tell(ctx, story)
 	cancel()
 	all.Wait()
@@ -215,7 +218,7 @@ func (s *stage) hints() []string {
 	kubectl := fmt.Sprintf("%s --kubeconfig %s", s.relative(filepath.Join(s.cluster.assets, "kubectl")), s.relative(filepath.Join(s.directory, "kubeconfig")))
 	ca := s.relative(filepath.Join(s.directory, "ca.crt"))
 	return []string{
-		kubectl + " get signingkeys",
+		kubectl + " get signingkeys,revocations",
 		"bin/demo/kubectl-keywright --kubeconfig .demo/kubeconfig status --watch",
 		kubectl + " get configmap -n shop keywright-jwks -o yaml",
 		fmt.Sprintf("TOKEN=$(curl -s --cacert %s %s/token -d grant_type=password -d client_id=web -d username=%s -d password=%s | cut -d'\"' -f4)",

@@ -44,11 +44,12 @@ type story struct {
 	ledger     *traffic.Ledger
 	controller *process
 	issuer     *process
+	bob        *person
 }
 
 // act runs the story once: each act after the next rotation.
 func (s *story) act(ctx context.Context) error {
-	for _, next := range []func(context.Context) error{s.killController, s.killIssuer, s.revoke, s.request} {
+	for _, next := range []func(context.Context) error{s.killController, s.killIssuer, s.revoke, s.request, s.endTokens} {
 		if err := s.nextRotation(ctx); err != nil {
 			return err
 		}
