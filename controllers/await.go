@@ -3,13 +3,18 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
 // awaitAPIServer returns when the API server answers, whatever it says, or with an error when the context ends. A controller that ended
@@ -32,5 +37,34 @@ func awaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) e
 			said = true
 		}
 		return false, nil
+	})
+}
+
+// awaitResources returns when the API server knows all resources of this version, or with an error when the context ends. Helm never changes
+// CRDs, so they may be those of an older version: a controller that worked without one would rotate nothing and say nothing.
+func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) error {
+	config = rest.CopyConfig(config)
+	config.Timeout = 5 * time.Second
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return err
+	}
+	said := ""
+	return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+		missing := []string{"signingkeys", "revocations"}
+		known, err := client.ServerResourcesForGroupVersion(keywrightv1alpha1.GroupVersion().String())
+		if err != nil && !apierrors.IsNotFound(err) {
+			return false, nil // it answers again, or its absence was reported
+		}
+		if known != nil {
+			missing = slices.DeleteFunc(missing, func(name string) bool {
+				return slices.ContainsFunc(known.APIResources, func(r metav1.APIResource) bool { return r.Name == name })
+			})
+		}
+		if text := strings.Join(missing, ", "); text != said && text != "" {
+			log.Error(nil, "The API server does not know these resources: waiting. Apply the CRDs of this version", "missing", text)
+			said = text
+		}
+		return len(missing) == 0, nil
 	})
 }

@@ -60,9 +60,12 @@ type Options struct {
 // leaseName is the name of the Lease that the leader holds.
 const leaseName = "keywright-controller"
 
-// Run waits for the API server and runs both controllers until the context ends.
+// Run waits for the API server and its CRDs, and runs both controllers until the context ends.
 func Run(ctx context.Context, config *rest.Config, opts Options) error {
 	if err := awaitAPIServer(ctx, config, ctrl.Log); err != nil {
+		return err
+	}
+	if err := awaitResources(ctx, config, ctrl.Log); err != nil {
 		return err
 	}
 	mgr, err := NewManager(config, opts)

@@ -13,13 +13,18 @@ func TestKeyIDsThatLookLikeFlags(t *testing.T) {
 		"revoke main " + kid + " --yes":           "revoke main --yes -- " + kid,
 		"revoke main -- " + kid:                   "revoke main -- " + kid,
 		"revoke main " + kid[1:] + " -y":          "revoke main " + kid[1:] + " -y",
+		"revoke main --key " + kid + " -y":        "revoke main --key " + kid + " -y",
+		"revoke main --jti " + kid:                "revoke main --jti " + kid,
+		"revoke main --yes " + kid:                "revoke main --yes -- " + kid,
 		"revoke main --kubeconfig=" + kid + " -y": "revoke main --kubeconfig=" + kid + " -y",
 	} {
 		if got := kidsLast(strings.Fields(line)); !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%s: %v", line, got)
 		}
 	}
-	if _, _, err := try(t, "", "revoke", "missing", kid, "--yes"); err == nil || !strings.Contains(err.Error(), `no SigningKey "missing"`) {
-		t.Errorf("%v", err)
+	for _, args := range [][]string{{"revoke", "missing", kid, "--yes"}, {"revoke", "missing", "--key", kid, "--yes"}} {
+		if _, _, err := try(t, "", args...); err == nil || !strings.Contains(err.Error(), `no SigningKey "missing"`) {
+			t.Errorf("%v: %v", args, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -22,11 +23,11 @@ func (c *cli) planCommand() *cobra.Command {
 		Use:   "plan -f FILE",
 		Short: "Print the calendar of a SigningKey's next keys, without a cluster",
 		Args:  exactly(),
-		RunE: func(_ *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || rotations < 1 || rotations > 1000 {
 				return usage("plan needs -f FILE, and 1 to 1000 --rotations")
 			}
-			key, err := c.readSigningKey(file)
+			key, err := c.readSigningKey(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
@@ -43,7 +44,7 @@ func (c *cli) planCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) readSigningKey(file string) (*keywrightv1alpha1.SigningKey, error) {
+func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alpha1.SigningKey, error) {
 	in := c.In
 	if file != "-" {
 		f, err := os.Open(file) //nolint:gosec // the user names the file
@@ -53,7 +54,7 @@ func (c *cli) readSigningKey(file string) (*keywrightv1alpha1.SigningKey, error)
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	b, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	b, err := within(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxInput)) })
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 // awaitRevocation shows the receipt of a key in spec.revokedKeyIDs as it fills, and what is awaited, until it is full.
 func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid string) error {
 	waited := newWait(c)
+	defer waited.end()
 	return again(ctx, 250*time.Millisecond, func() (bool, error) {
 		key, err := get(ctx, k, name)
 		if err != nil {

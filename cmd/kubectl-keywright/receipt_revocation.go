@@ -17,6 +17,7 @@ import (
 // awaitReceipt shows the receipt of a Revocation as it fills, and what is awaited, until it is full or the controller refuses.
 func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) error {
 	waited := newWait(c)
+	defer waited.end()
 	return again(ctx, 250*time.Millisecond, func() (bool, error) {
 		var r keywrightv1alpha1.Revocation
 		err := k.Get(ctx, client.ObjectKey{Name: name}, &r)
@@ -34,11 +35,9 @@ func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) er
 			waited.done(line)
 		}
 		if why := refusal(&r); why != "" {
-			waited.end()
 			return false, fmt.Errorf("the controller refuses Revocation %s: %s", name, why)
 		}
 		if isFull(&r) {
-			waited.end()
 			return true, nil
 		}
 		waited.forReceipt(ctx, k, &r)
@@ -51,7 +50,11 @@ func receiptOf(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocatio
 	s := &r.Status
 	var lines []string
 	if s.RevokedAt != nil {
-		lines = append(lines, clock(s.RevokedAt)+"  Recorded: it is never taken back")
+		recorded := clock(s.RevokedAt) + "  Recorded: it is never taken back"
+		if reasonOf(r) == keywrightv1alpha1.ReasonUnknownKey {
+			recorded += ". The SigningKey never had this key"
+		}
+		lines = append(lines, recorded)
 	}
 	in, does := "Refused by the files of %s namespaces", "refuses"
 	if r.Spec.KeyID != "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,9 +46,11 @@ func (c *cli) revokeCommand() *cobra.Command {
 		Short: "End trust early: in a key, a token, a session, a user, a client, or everything",
 		Long: `End trust early: in a key, in one token, in a session, or in the tokens that a user or a client got until now.
 
-A Revocation is created, which says when each pod is bound to know. A key that is named without --key is written into
-spec.revokedKeyIDs of the SigningKey instead: that needs the right to change it, and a manifest in git can keep it for a
-cluster that is restored. Either way the key never comes back. Keys are waited for, unless with --no-wait; others with -w.`,
+Creates a Revocation, whose status is the receipt. A key that is named without --key is written into spec.revokedKeyIDs of
+the SigningKey instead. That needs the right to change the SigningKey, and a copy of it in git outlives a restored cluster.
+Either way the key never comes back.
+
+Waits for the receipt of a key unless --no-wait is given, and for any other receipt if -w is given.`,
 		Example: revokeExamples,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 && len(args) != 2 {
@@ -86,7 +87,7 @@ func (r *revocation) addFlags(cmd *cobra.Command) {
 	f.BoolVar(&r.spec.Everything, "everything", false, "end all tokens until now; logins pause for the clockSkew")
 	f.StringVar(&r.issuedBefore, "issued-before", "", "end tokens until this `TIME`, like 2026-11-26T12:00:00Z (default: now, by the clock of the API server)")
 	f.BoolVar(&r.spec.KeepSessions, "keep-sessions", false, "with a key that signs: leave sessions alive, although their keys may have leaked with it")
-	f.BoolVar(&r.spec.Nudge, "nudge", false, "have all pods renew their files at once, which takes seconds and not a minute; keys always do")
+	f.BoolVar(&r.spec.Nudge, "nudge", false, "have pods renew their files at once, which takes seconds and not a minute; keys always do. Those of services need a controller with --nudge-pods (controller.nudgeAllPods of the chart)")
 	f.StringVar(&r.spec.Reason, "reason", "", "`TEXT` for people, at most 256 characters; it is in no event, log or file")
 	f.DurationVar(&r.ttl, "ttl", 0, "delete the Revocation this long after all that it names has expired (default: never)")
 	f.BoolVar(&r.unknown, "unknown", false, "revoke a key that the SigningKey does not have now")
@@ -216,58 +217,4 @@ func (c *cli) createRevocation(ctx context.Context, k client.WithWatch, r *revoc
 		return nil
 	}
 	return standsAs(ctx, "`kubectl get revocation "+made.Name+" -o yaml` shows how far it is", c.awaitReceipt(ctx, k, made.Name))
-}
-
-// named says what a Revocation ends. Values are quoted: they may come from a token that nobody has verified.
-func named(spec *keywrightv1alpha1.RevocationSpec) string {
-	switch {
-	case spec.KeyID != "":
-		return "key " + spec.KeyID
-	case spec.TokenID != "":
-		return fmt.Sprintf("the token with jti %q", spec.TokenID)
-	case spec.SessionID != "":
-		return fmt.Sprintf("the session with sid %q", spec.SessionID)
-	}
-	return allTokens(spec) + " issued until " + spec.IssuedBefore.UTC().Format(time.RFC3339)
-}
-
-func allTokens(spec *keywrightv1alpha1.RevocationSpec) string {
-	switch {
-	case spec.Subject != "":
-		return fmt.Sprintf("all tokens of subject %q", spec.Subject)
-	case spec.ClientID != "":
-		return fmt.Sprintf("all tokens of client %q", spec.ClientID)
-	default:
-		return "all tokens of everybody"
-	}
-}
-
-// explained says what the revocation means, a line each.
-func (r *revocation) explained(key *keywrightv1alpha1.SigningKey) []string {
-	if r.spec.KeyID != "" {
-		return []string{explainedKey(key, r.spec.KeyID)}
-	}
-	lines := []string{strings.ToUpper(named(&r.spec)[:1]) + named(&r.spec)[1:] + " will be refused by every service of SigningKey " + key.Name + "."}
-	skew := key.Spec.Token.ClockSkew.Duration
-	switch {
-	case r.spec.Everything:
-		lines = append(lines, fmt.Sprintf("Everybody has to log in again, and logins pause for the clockSkew of %v.", skew))
-	case r.spec.SessionID != "":
-		lines = append(lines, "Its refresh token ends with it: that browser has to log in again, others go on.")
-	case r.spec.Subject != "":
-		lines = append(lines, fmt.Sprintf("They can log in again after the clockSkew of %v: to keep a user out, disable the user at the issuer first.", skew))
-	case r.spec.ClientID != "":
-		lines = append(lines, fmt.Sprintf("It can get new ones after the clockSkew of %v: to keep a client out, remove it from the issuer first.", skew))
-	}
-	if !r.spec.Nudge {
-		lines = append(lines, "Pods learn it within 90 s, or within seconds with --nudge.")
-	}
-	return lines
-}
-
-func (r *revocation) asks() string {
-	if r.spec.KeyID != "" {
-		return "Revoke it for ever? [y/N]"
-	}
-	return "End this? It cannot be taken back. [y/N]"
 }

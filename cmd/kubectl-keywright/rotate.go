@@ -57,6 +57,7 @@ func newerThanHandled(now time.Time, key *keywrightv1alpha1.SigningKey) time.Tim
 // awaitRotation waits until the request was handled. It says what is awaited whenever that changes.
 func (c *cli) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, asked time.Time) error {
 	waited := newWait(c)
+	defer waited.end()
 	return again(ctx, 500*time.Millisecond, func() (bool, error) {
 		now, err := get(ctx, k, key.Name)
 		if err != nil {

@@ -87,16 +87,21 @@ func (c *cli) mount(ctx context.Context, directory, file, name, revoked string) 
 			return "", err
 		}
 	}
+	mounted, err := os.OpenRoot(directory)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = mounted.Close() }()
 	if list != nil {
 		if _, err := issuerfiles.DecodeRevoked(list); err != nil {
 			return "", fmt.Errorf("the revocation list %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(directory, "keys"+contract.RevokedSuffix), list, 0o600); err != nil {
+		if err := mounted.WriteFile("keys"+contract.RevokedSuffix, list, 0o600); err != nil {
 			return "", err
 		}
 	}
-	path := filepath.Join(directory, "keys"+contract.JWKSSuffix)
-	return path, os.WriteFile(path, keys, 0o600)
+	const keySet = "keys" + contract.JWKSSuffix
+	return filepath.Join(directory, keySet), mounted.WriteFile(keySet, keys, 0o600)
 }
 
 // fetchFiles returns what the pods of the namespace mount: the key set, and the revocation list, nil if there is none.

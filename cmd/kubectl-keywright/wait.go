@@ -34,13 +34,19 @@ type wait struct {
 	// last is what was said to be awaited, and lastAt when. reason is why no controller took it up.
 	last, reason string
 	lastAt       time.Time
-	// overwrites tells that the user looks at a terminal, where what is awaited stays one line; open that this line has no end yet.
-	overwrites, open bool
+	// width is that of the terminal that the user looks at, where what is awaited stays one line, 0 if it is none. open tells that
+	// this line has no end yet.
+	width int
+	open  bool
 }
 
+// newWait begins a wait. The caller defers end.
 func newWait(c *cli) *wait {
-	f, ok := c.ErrOut.(*os.File)
-	return &wait{cli: c, since: time.Now(), said: map[string]bool{}, overwrites: ok && term.IsTerminal(int(f.Fd()))}
+	w := &wait{cli: c, since: time.Now(), said: map[string]bool{}}
+	if f, ok := c.ErrOut.(*os.File); ok {
+		w.width, _, _ = term.GetSize(int(f.Fd())) // 0 if it is no terminal
+	}
+	return w
 }
 
 // done says what was done, unless that was said before.
@@ -64,15 +70,18 @@ func (w *wait) awaits(text string) {
 	}
 	w.last, w.lastAt = text, now
 	w.end()
-	if w.overwrites {
-		w.open = true
-		say(w.ErrOut, "%s", line)
+	if w.width == 0 {
+		say(w.ErrOut, "%s\n", line)
 		return
 	}
-	say(w.ErrOut, "%s\n", line)
+	w.open = true
+	if shown := []rune(line); len(shown) >= w.width { // a line that wraps could not be overwritten
+		line = string(shown[:w.width-1])
+	}
+	say(w.ErrOut, "%s", line)
 }
 
-// end makes place for another line where the last one stands.
+// end makes place for another line where the one about what is awaited stands.
 func (w *wait) end() {
 	if w.open {
 		w.open = false

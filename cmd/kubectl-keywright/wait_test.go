@@ -86,3 +86,23 @@ func (w *trigger) Write(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// On a terminal, what is awaited stays one line that is overwritten, and is gone at the end.
+func TestWaitOnATerminal(t *testing.T) {
+	var out, errOut bytes.Buffer
+	w := newWait(&cli{IOStreams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}})
+	if w.width != 0 {
+		t.Error("a buffer is taken for a terminal")
+	}
+	w.width = 10
+	w.awaits("first")
+	w.awaits("first") // at once: not again
+	w.done("done")
+	w.done("done")
+	w.awaits("one that is longer")
+	w.end()
+	w.end()
+	if got := errOut.String(); got != "first\r\x1b[Kone that \r\x1b[K" || out.String() != "done\n" {
+		t.Errorf("%q %q", got, out.String())
+	}
+}

@@ -47,15 +47,15 @@ func TestRelease(t *testing.T) {
 			c := start(t)
 			c.kubernetes(t, controller, keys)
 			c.mustHelm(t, version, "install", previous(t), "-n", keys, "--create-namespace")
-			stop := c.runController(t, controller, keys)
+			stop := c.runController(t, controller, keys) // it waits for its CRDs
 			c.label(t, "default", "keywright.dev/verify", "true")
-			c.wantTrust(t)
 			ca := c.wantCertificate(t)
 			served := c.secret(t, "keywright-issuer-tls")["tls.crt"]
 
 			c.kubectl(t, "apply", "--server-side", "--force-conflicts", "-f", filepath.Join(chart, "crds"))
 			c.mustHelm(t, version, "upgrade", chart, "-n", keys, "--set", "issuer.url=https://issuer.example.com:8443", "--set", "issuer.replicas=4",
 				"--set", "injection.enabled=true")
+			c.wantTrust(t)
 			if c.wantCertificate(t, "issuer.example.com") != ca {
 				t.Error("an upgrade makes another CA: every client would have to trust it")
 			}

@@ -24,12 +24,15 @@ type fleet struct {
 	load      *load
 }
 
-func newFleet(t *testing.T) *fleet {
+// newFleet starts them. users says where the users of each replica are, "" for a list.
+func newFleet(t *testing.T, users [3]string) *fleet {
 	t.Helper()
 	f := &fleet{T: t, authority: newAuthority(t), keys: newKeyring(t)}
 	customers := newCustomers(t)
-	for range 3 {
-		f.replicas = append(f.replicas, startIssuer(t, f.authority, f.keys, customers.options()))
+	for i := range users {
+		o := customers.options()
+		o.users = users[i]
+		f.replicas = append(f.replicas, startIssuer(t, f.authority, f.keys, o))
 	}
 	f.load = newLoad(t, f.authority, "https://"+newBalancer(t, f.replicas).address, filepath.Join(f.keys.Directory, "jwks.json"), customers)
 	return f
@@ -90,7 +93,7 @@ func (f *fleet) pause(d time.Duration) {
 
 // Three replicas share nothing. A rolling restart, a reload of every file and a rotation under load lose no request.
 func TestNoRequestIsLost(t *testing.T) {
-	f := newFleet(t)
+	f := newFleet(t, [3]string{})
 	ctx, cancel := context.WithCancel(t.Context())
 	wait := f.load.start(ctx)
 	f.rotate()
@@ -106,14 +109,15 @@ func TestNoRequestIsLost(t *testing.T) {
 	f.load.checkMix(t)
 }
 
-// TestSoak is `make soak MINUTES=30`: the same for long, with a replica that is killed, flat memory, and no goroutine left
+// TestSoak is `make soak MINUTES=30`: the same for long, with users in LDAP for two of the three, a replica that is killed, flat memory, and no goroutine left
 // over.
 func TestSoak(t *testing.T) {
 	minutes, err := strconv.Atoi(os.Getenv("SOAK_MINUTES"))
 	if err != nil {
 		t.Skip("for long runs: make soak MINUTES=30")
 	}
-	f := newFleet(t)
+	directory := newDirectory(t)
+	f := newFleet(t, [3]string{"", directory, directory}) // the first one hashes passwords, and the others ask LDAP
 	var idle []float64
 	for _, r := range f.replicas {
 		idle = append(idle, r.metric("go_goroutines"))

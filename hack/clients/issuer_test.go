@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -186,6 +187,8 @@ type options struct {
 	issuer string
 	// lifetime is that of tokens, by default 5m.
 	lifetime string
+	// users is where users are, by default a list with alice.
+	users string
 	// server, clients and rest are more YAML.
 	server, clients, rest string
 }
@@ -211,14 +214,14 @@ server:
   tls: {certFile: %s, keyFile: %s}
 %s
 signingKey: {directory: %s}
-users: {file: %s/users.yaml}
+users: %s
 token: {lifetime: %s, audiences: [%s], scopes: [read, write]}
 clients:
 - {id: web, public: true, grantTypes: [password]}
 - {id: batch, secretSHA256: %x, grantTypes: [client_credentials]}
 %s
 %s
-`, o.issuer, address, probes, a.crt(), a.key(), o.server, k.Directory, r.directory, o.lifetime, audience, digest, o.clients, o.rest), 0o600))
+`, o.issuer, address, probes, a.crt(), a.key(), o.server, k.Directory, cmp.Or(o.users, "{file: "+r.directory+"/users.yaml}"), o.lifetime, audience, digest, o.clients, o.rest), 0o600))
 	must(t, os.WriteFile(filepath.Join(r.directory, "users.yaml"), fmt.Appendf(nil, `apiVersion: issuer.keywright.dev/v1alpha1
 kind: UserList
 users:

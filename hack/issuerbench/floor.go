@@ -52,8 +52,9 @@ func static() http.HandlerFunc {
 	}
 }
 
-// header is the first part of each token.
-var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","kid":"IAxPT-UiN0pXS8cZHxuw_OhbMI2UJG_Szn0JW1g1-iQ","typ":"at+jwt"}`)) + "."
+// header is the first part of each token:
+// {"alg":"ES256","kid":"IAxPT-UiN0pXS8cZHxuw_OhbMI2UJG_Szn0JW1g1-iQ","typ":"at+jwt"}.
+const header = "eyJhbGciOiJFUzI1NiIsImtpZCI6IklBeFBULVVpTjBwWFM4Y1pIeHV3X09oYk1JMlVKR19Tem4wSlcxZzEtaVEiLCJ0eXAiOiJhdCtqd3QifQ."
 
 type claims struct {
 	Issuer   string   `json:"iss"`

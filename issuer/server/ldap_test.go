@@ -2,22 +2,17 @@ package server_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/keywright/keywright/issuer/login/ldap/slapdtest"
 )
 
-const (
-	searcherPassword = "canary-searcher-password"
-	ldapPassword     = "canary-user-password"
-)
+const ldapPassword = "canary-user-password"
 
 // slapd is a running OpenLDAP server with the users alice, carol, and mallory, whose number looks like a subject of the trusted
-// issuer other. It has a searching account.
+// issuer other.
 type slapd struct {
 	url  string
 	stop func()
@@ -25,87 +20,18 @@ type slapd struct {
 
 func newSlapd(w *world) *slapd {
 	w.Helper()
-	if _, err := exec.LookPath("/usr/sbin/slapd"); err != nil {
-		if os.Getenv("REQUIRE_SLAPD") != "" {
-			w.Fatal("slapd is needed: apt-get install slapd")
-		}
-		w.Skip("slapd is missing: apt-get install slapd")
+	person := func(uid, more string) string {
+		return fmt.Sprintf("dn: uid=%[1]s,dc=example,dc=com\nobjectClass: inetOrgPerson\nuid: %[1]s\ncn: %[1]s\nsn: %[1]s\nuserPassword: %[2]s\n%[3]s\n", uid, ldapPassword, more)
 	}
-	directory := w.TempDir()
-	in := func(name string) string { return filepath.Join(directory, name) }
-	w.must(os.Mkdir(in("data"), 0o700))
-	w.must(os.WriteFile(in("slapd.conf"), fmt.Appendf(nil, `include /etc/ldap/schema/core.schema
-include /etc/ldap/schema/cosine.schema
-include /etc/ldap/schema/inetorgperson.schema
-modulepath /usr/lib/ldap
-moduleload back_mdb
-TLSCertificateFile %[1]s/tls.crt
-TLSCertificateKeyFile %[1]s/tls.key
-security simple_bind=128
-database mdb
-suffix "dc=example,dc=com"
-directory %[2]s
-access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="cn=searcher,dc=example,dc=com" read by * none
-`, w.cert.Directory, in("data")), 0o600))
-	w.must(os.WriteFile(in("data.ldif"), fmt.Appendf(nil, `dn: dc=example,dc=com
-objectClass: domain
-dc: example
-
-dn: cn=searcher,dc=example,dc=com
-objectClass: person
-cn: searcher
-sn: searcher
-userPassword: %s
-
-dn: uid=alice,dc=example,dc=com
-objectClass: inetOrgPerson
-uid: alice
-cn: Alice
-sn: A
-userPassword: %[2]s
-
-dn: uid=mallory,dc=example,dc=com
-objectClass: inetOrgPerson
-uid: mallory
-cn: Mallory
-sn: M
-employeeNumber: other:system:serviceaccount:prod:deployer
-userPassword: %[2]s
-
-dn: uid=carol,dc=example,dc=com
-objectClass: inetOrgPerson
-uid: carol
-cn: Carol
-sn: C
-employeeNumber: 4711
-userPassword: %[2]s
-`, searcherPassword, ldapPassword), 0o600))
-	if out, err := exec.Command("/usr/sbin/slapadd", "-f", in("slapd.conf"), "-l", in("data.ldif")).CombinedOutput(); err != nil {
-		w.Fatalf("slapadd: %v\n%s", err, out)
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	w.must(err)
-	address := free.Addr().String()
-	w.must(free.Close())
-	cmd := exec.Command("/usr/sbin/slapd", "-d", "0", "-f", in("slapd.conf"), "-h", "ldaps://"+address)
-	w.must(cmd.Start())
-	s := &slapd{url: "ldaps://" + address, stop: func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }}
-	w.Cleanup(s.stop)
-	w.until("listening at "+address, func() bool {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil
-	})
-	return s
+	url, stop := slapdtest.Start(w, w.cert.Directory, person("alice", "")+
+		person("mallory", "employeeNumber: other:system:serviceaccount:prod:deployer\n")+person("carol", "employeeNumber: 4711\n"))
+	return &slapd{url: url, stop: stop}
 }
 
 // use starts an issuer whose users are those of the directory, with an attribute as their subject.
 func (s *slapd) use(w *world, config, subject string) {
 	w.Helper()
-	w.users.write(map[string]string{"password": searcherPassword})
+	w.users.write(map[string]string{"password": slapdtest.SearcherPassword})
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(config, "{file: "+w.users.Directory+"/users.yaml}", fmt.Sprintf(`
   ldap:
     url: %s

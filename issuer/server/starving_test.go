@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/keywright/keywright/issuer/login/ldap/slapdtest"
 )
 
 // stalledDirectory is an LDAP server that shakes hands and then says nothing.
@@ -50,7 +52,7 @@ func (w *world) wantOthersAnswered() {
 func TestStalledDirectoryTakesNobodyAlong(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
-	w.users.write(map[string]string{"password": searcherPassword})
+	w.users.write(map[string]string{"password": slapdtest.SearcherPassword})
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "{file: "+w.users.Directory+"/users.yaml}", fmt.Sprintf(`
   ldap:
     url: %s

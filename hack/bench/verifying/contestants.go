@@ -88,7 +88,10 @@ func contestants(i *issuer) (*field, error) {
 }
 
 // ours is a Verifier over a file with the issuer's set.
-func ours(i *issuer) (*verifier.Verifier, func(), error) {
+func ours(i *issuer) (*verifier.Verifier, func(), error) { return oursBeside(i, nil) }
+
+// oursBeside is one that has a revocation list beside the set, if it is not nil.
+func oursBeside(i *issuer, list []byte) (*verifier.Verifier, func(), error) {
 	directory, err := os.MkdirTemp("", "keywright-bench-")
 	if err != nil {
 		return nil, nil, err
@@ -96,6 +99,11 @@ func ours(i *issuer) (*verifier.Verifier, func(), error) {
 	file := filepath.Join(directory, "main.json")
 	if err := os.WriteFile(file, i.jwks, 0o600); err != nil {
 		return nil, nil, err
+	}
+	if list != nil {
+		if err := os.WriteFile(filepath.Join(directory, "main.revoked"), list, 0o600); err != nil {
+			return nil, nil, err
+		}
 	}
 	v, err := verifier.New(verifier.Config{
 		Issuers: map[string]verifier.Source{issuerName: verifier.File(file)}, Audience: audience,

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -28,7 +31,12 @@ func more(i *issuer, rounds int) error {
 		return err
 	}
 	defer remove()
-	rows, err := rowsOf(i, v)
+	listed, removeListed, err := oursBeside(i, fullList())
+	if err != nil {
+		return err
+	}
+	defer removeListed()
+	rows, err := rowsOf(i, v, listed)
 	if err != nil {
 		return err
 	}
@@ -49,7 +57,7 @@ func more(i *issuer, rounds int) error {
 	return full(i)
 }
 
-func rowsOf(i *issuer, v *verifier.Verifier) ([]row, error) {
+func rowsOf(i *issuer, v, listed *verifier.Verifier) ([]row, error) {
 	known, err := i.tokens(1)
 	if err != nil {
 		return nil, err
@@ -67,6 +75,22 @@ func rowsOf(i *issuer, v *verifier.Verifier) ([]row, error) {
 				return 0, err
 			}
 			return measure(batch, c, func(n int) error { return verify(tokens[n], nil) })
+		}},
+		{"accepted, first time, beside 2,000 revocations", func(c *cost) (float64, error) {
+			tokens, err := i.tokens(batch)
+			if err != nil {
+				return 0, err
+			}
+			return measure(batch, c, func(n int) error {
+				_, err := listed.Verify(context.Background(), tokens[n])
+				return err
+			})
+		}},
+		{"the same token again, beside 2,000 revocations", func(c *cost) (float64, error) {
+			return measure(again, c, func(int) error {
+				_, err := listed.Verify(context.Background(), known[0])
+				return err
+			})
 		}},
 		{"refused: forged", func(c *cost) (float64, error) {
 			tokens, err := i.tokens(batch)
@@ -92,6 +116,16 @@ func rowsOf(i *issuer, v *verifier.Verifier) ([]row, error) {
 			return together(2, func(int) error { return verify(known[0], nil) })
 		}},
 	}, nil
+}
+
+// fullList is a revocation list with as many entries as a controller writes.
+func fullList() []byte {
+	var entries []string
+	for n := range 2000 {
+		sum := sha256.Sum256(fmt.Appendf(nil, "sub:%d", n))
+		entries = append(entries, fmt.Sprintf("%q:%d", base64.RawURLEncoding.EncodeToString(sum[:])[:22], 1))
+	}
+	return []byte(`{"version":1,"keyIDs":[],"clockSkewSeconds":60,"ended":{` + strings.Join(entries, ",") + `}}`)
 }
 
 func flip(c byte) string {

@@ -23,7 +23,7 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("usage: reference CRD.yaml...")
+		return errors.New("usage: reference CRD [CRD ...]")
 	}
 	text := preface
 	for _, file := range args {
