@@ -21,8 +21,8 @@ const (
 	digestLength = 22
 	// recentVerdicts is how many values of a claim are remembered with what the list says of them, and recentBytes how long
 	// they may be.
-	recentVerdicts = 128
-	recentBytes    = 128
+	recentVerdicts = 256
+	recentBytes    = 64
 )
 
 // revoked is a revocation list, the file <name>.revoked beside a key set: docs/revocation.md has its format. The zero value
