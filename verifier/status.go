@@ -15,14 +15,15 @@ type KeySetStatus struct {
 	// Digest is that of the key set in use: the first 64 bits of the SHA-256 of its bytes in hexadecimal, as the
 	// controller's metric keywright_keyset_info has it.
 	Digest string
-	// Revoked is how many values the revocation list names.
+	// Revoked is how many values the revocation list in use names, 0 also if there is none.
 	Revoked int
 	// Loaded is when the key set in use was read for the first time.
 	Loaded time.Time
 	// Checked is when the source was last seen to hold the key set in use. now - Checked is its age: it grows while the
 	// source cannot be read, and Config.MaxStaleness bounds it.
 	Checked time.Time
-	// Failure is why the source could not be read at the last look, "" if it could.
+	// Failure is why the key set or the revocation list could not be read at the last look, "" if both could. The last good
+	// ones are in use.
 	Failure string
 }
 
