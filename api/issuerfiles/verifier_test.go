@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,15 +24,7 @@ import (
 
 // The verifier, which cannot import this package, refuses what a list says and nothing else.
 func TestVerifierReadsWhatIsEncoded(t *testing.T) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}},
-		(&jose.SignerOptions{}).WithType("at+jwt"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, signer := newSigner(t)
 	now := time.Unix(1_795_650_000, 0)
 	values := []map[string]string{
 		{"jti": "01J", "sub": "alice", "client_id": "web", "sid": "s1"},
@@ -55,21 +49,79 @@ func TestVerifierReadsWhatIsEncoded(t *testing.T) {
 	}
 }
 
+// The golden vector is the format: the verifier reads it as it is written there, and ends what its test says.
+func TestVerifierReadsTheVector(t *testing.T) {
+	vector, err := os.ReadFile(filepath.Join("testdata", "ended-early.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(vector), "\nrevoked\n")
+	list, err := issuerfiles.DecodeRevoked([]byte(text))
+	if !found || err != nil {
+		t.Fatalf("the vector has no list: %v", err)
+	}
+	key, signer := newSigner(t)
+	others := map[string]string{"jti": "x", "sid": "x", "sub": "x", "client_id": "x"}
+	for _, c := range []struct {
+		claim, value string
+		before       int64
+	}{{"jti", "01J", 1_795_700_000}, {"sid", "01J", 1_795_700_000}, {"sub", "alice", 1_795_650_000}, {"client_id", "web", 1_795_640_000}, {"sub", "bob", 1_795_600_000}} {
+		claims := maps.Clone(others)
+		claims[c.claim] = c.value
+		for _, at := range []time.Time{time.Unix(c.before+60, 0), time.Unix(c.before+61, 0)} {
+			directory := write(t, key.Public(), []byte(strings.TrimSuffix(text, "\n")))
+			v := verifyingIn(t, directory, at)
+			_, err := v.Verify(context.Background(), signed(t, signer, claims, at))
+			v.Close()
+			want := at.Unix() == c.before+60
+			if errors.Is(err, verifier.ErrRevoked) != want || err != nil && !want || list.Ends(at, claims) != want {
+				t.Errorf("%s %s at %d: %v, ended should be %v", c.claim, c.value, at.Unix(), err, want)
+			}
+		}
+	}
+}
+
+// newSigner makes the key of an issuer.
+func newSigner(t *testing.T) (*ecdsa.PrivateKey, jose.Signer) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}},
+		(&jose.SignerOptions{}).WithType("at+jwt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, signer
+}
+
 func verifying(t *testing.T, public any, list issuerfiles.Revoked, now time.Time) *verifier.Verifier {
+	t.Helper()
+	return verifyingIn(t, write(t, public, list.Encode()), now)
+}
+
+// write writes a key set and a revocation list into a new directory.
+func write(t *testing.T, public any, list []byte) string {
 	t.Helper()
 	directory := t.TempDir()
 	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public, KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string][]byte{"main.json": keys, "main.revoked": list.Encode()} {
+	for name, content := range map[string][]byte{"main.json": keys, "main.revoked": list} {
 		if err := os.WriteFile(filepath.Join(directory, name), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return directory
+}
+
+func verifyingIn(t *testing.T, directory string, now time.Time) *verifier.Verifier {
+	t.Helper()
 	v, err := verifier.New(verifier.Config{
 		Issuers: map[string]verifier.Source{"https://issuer": verifier.File(filepath.Join(directory, "main.json"))}, Audience: "a",
-		Now: func() time.Time { return now },
+		Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
