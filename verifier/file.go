@@ -131,8 +131,8 @@ func (f *file) readVersion(found located, now time.Time) (version, error) {
 // been removed one by one while they were read, and what was missing says nothing. A kubelet mounts the next version before
 // it removes the last.
 func (f *file) stands(found located) bool {
-	now, err := filepath.EvalSymlinks(f.path)
-	return err == nil && now == found.keys.path
+	now, _ := filepath.EvalSymlinks(f.path) // what is gone has no path
+	return now == found.keys.path
 }
 
 // due reports whether the file must be read whatever it looks like. A clock that was set back makes it so.

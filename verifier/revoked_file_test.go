@@ -28,6 +28,16 @@ func TestListIsFollowed(t *testing.T) {
 	mounted.updateBoth(setOf(es.jwk()), revocationList(0, nil))
 	f.poll()
 	f.verify("when the entry has expired", remembered, nil)
+
+	// What is read again and has not changed makes nothing forgotten, nor does a list that stays broken.
+	before := f.current()
+	f.feed().look(t.Context(), true)
+	mounted.updateBoth(setOf(es.jwk()), []byte("{"))
+	f.poll()
+	f.poll()
+	if f.current() != before {
+		t.Error("the same keys and the same list are a new generation")
+	}
 }
 
 // A verifier never goes from a list to none, and what is broken keeps nothing else from being read.
