@@ -23,6 +23,9 @@ import (
 func main() {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		subject, err := verify(context.Background(), lines.Text())
+		if err == nil {
+			err = checkEnded(lines.Text())
+		}
 		if err != nil {
 			fmt.Printf("no %q\n", err)
 			continue
@@ -58,8 +61,10 @@ func TestGo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := rotated.New(t, "ES256")
-			program := build(t, map[string]string{"example.go": example(t, name, mounted, w.Volume.File()), "main.go": goDriver})
-			w.Tell(t, start(t, filepath.Dir(program), program), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: time.Second})
+			program := build(t, map[string]string{
+				"example.go": example(t, name, mounted, w.Volume.File()), "main.go": goDriver, "ended.go": ended(t, w, "go-ended"),
+			})
+			w.Tell(t, start(t, filepath.Dir(program), program), rotated.Promises{ChecksType: true, KeepsTheLastSet: true, EndsEarly: true, Reload: time.Second})
 		})
 	}
 }
