@@ -31,10 +31,10 @@ func TestHAProxy(t *testing.T) {
 	port := freePort(t)
 	output := t.TempDir()
 	directory := write(t, map[string]string{
-		"haproxy.cfg.in": example(t, "haproxy-config", "bind :8080", "bind 127.0.0.1:"+port, "127.0.0.1:9000", backend(t)),
+		"haproxy.cfg.in": example(t, "haproxy-config", "bind :8080", "bind 127.0.0.1:"+port, "127.0.0.1:9000", backend(t), "/run/haproxy", output),
 	})
-	program := write(t, map[string]string{"keys.py": example(t, "haproxy-keys", mounted, w.Volume.File(),
+	program := write(t, map[string]string{"keys.py": example(t, "haproxy-keys", mounted, w.Volume.File(), "/var/run/keywright/jwks/main.revoked", w.Volume.Revoked(),
 		"/etc/haproxy/haproxy.cfg.in", filepath.Join(directory, "haproxy.cfg.in"), "/run/haproxy", output)})
 	s := serve(t, "http://127.0.0.1:"+port+"/", debianPython, filepath.Join(program, "keys.py"))
-	w.Tell(t, s, rotated.Promises{ChecksType: true, KeepsTheLastSet: true, Reload: 2 * time.Second})
+	w.Tell(t, s, rotated.Promises{ChecksType: true, KeepsTheLastSet: true, EndsEarly: true, Reload: 2 * time.Second})
 }
