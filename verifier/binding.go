@@ -17,16 +17,16 @@ type binding struct {
 
 func newBinding(issuers []string, keys *feed, config Config) binding {
 	return binding{issuers: issuers, feed: keys, policy: policy{
-		audience: config.Audience, mediaType: mediaType(config.Type), skew: config.ClockSkew,
+		audience: config.Audience, mediaType: mediaType(config.Type), skew: config.ClockSkew, expSkew: config.ClockSkew,
 	}}
 }
 
 // policyWith is the policy under a generation. An entry leaves the list when no token that it names can be valid any more by the
-// clock skew of the SigningKey: while there are entries, a longer one is not allowed for.
+// clock skew of the SigningKey. So a token lives no longer past its exp than that, also when the list is empty again.
 func (b *binding) policyWith(keys *generation) policy {
 	p := b.policy
-	if r := keys.revoked; !r.empty() && r.skew > 0 {
-		p.skew = min(p.skew, r.skew)
+	if skew := keys.revoked.skew; skew > 0 {
+		p.expSkew = min(p.expSkew, skew)
 	}
 	return p
 }
@@ -83,7 +83,7 @@ func (b *binding) retry(
 			return accepted, nil
 		}
 	}
-	if !readable && errors.Is(refusal, ErrUnknownKey) && b.awaits(token, now) {
+	if !readable && errors.Is(refusal, ErrUnknownKey) && b.awaits(keys, token, now) {
 		return nil, errUnreadable
 	}
 	return nil, refusal
@@ -91,7 +91,7 @@ func (b *binding) retry(
 
 // awaits reports whether a token whose kid is unknown would be accepted if a key of this source had signed it. The
 // signature is not looked at.
-func (b *binding) awaits(token string, now time.Time) bool {
+func (b *binding) awaits(keys *generation, token string, now time.Time) bool {
 	segments := splitToken(token)
 	head, _ := parseHeader(segments[0])         // without a header there is no typ
 	payload, _ := decodeSegment(1, segments[1]) // without bytes there are no claims
@@ -99,8 +99,8 @@ func (b *binding) awaits(token string, now time.Time) bool {
 	if err != nil {
 		return false
 	}
-	_, err = b.policy.accept(signed{payload: string(payload), kid: head.kid, typ: head.typ}, b.issuers, now)
-	return err == nil
+	accepted, err := b.policyWith(keys).accept(signed{payload: string(payload), kid: head.kid, typ: head.typ}, b.issuers, now)
+	return err == nil && keys.revoked.check(accepted) == nil
 }
 
 // checkAge refuses to go on with keys that were not seen at their source for longer than Config.MaxStaleness.

@@ -16,8 +16,9 @@ const latestDate = 253402300799
 // policy is what a Verifier asks of every token: a Config that was checked.
 type policy struct {
 	audience  string
-	mediaType string // in lower case, without application/
-	skew      time.Duration
+	mediaType string        // in lower case, without application/
+	skew      time.Duration // of nbf and iat
+	expSkew   time.Duration // of exp
 }
 
 // accept makes a Token of what a key of these issuers has signed, if its type and claims are what the policy asks at the
@@ -46,7 +47,7 @@ func (p policy) accept(verified signed, issuers []string, now time.Time) (*Token
 // checkTimes applies exp, nbf and iat (RFC 7519 section 4.1), each with the clock skew in favour of the token. The zero
 // time of a claim that is not there is never in the future.
 func (p policy) checkTimes(token *Token, now time.Time) error {
-	if !now.Before(token.expiry.Add(p.skew)) {
+	if !now.Before(token.expiry.Add(p.expSkew)) {
 		return fmt.Errorf("%w: its exp has passed", ErrExpired)
 	}
 	latest := now.Add(p.skew)
@@ -95,8 +96,10 @@ func (t *Token) read(claims object) error {
 			t.id, ok = nameOf(claim.value)
 		case "sid": // of another form it names no session that a list could
 			t.sessionID, _ = textOf(claim.value)
-		case "auth_time":
-			t.authenticatedAt, _ = dateOf(claim.value)
+		case "auth_time": // some issuers write a text; it matters to a revocation list alone
+			var readable bool
+			t.authenticatedAt, readable = dateOf(claim.value)
+			t.unreadableTime = !readable
 		case "client_id":
 			t.clientID, ok = nameOf(claim.value)
 		case "aud":

@@ -11,7 +11,7 @@ import (
 
 // testPolicy is the policy of a Verifier for goodClaims.
 func testPolicy() policy {
-	return policy{audience: testAudience, mediaType: "at+jwt", skew: time.Minute}
+	return policy{audience: testAudience, mediaType: "at+jwt", skew: time.Minute, expSkew: time.Minute}
 }
 
 // accept gives claims to testPolicy at testNow.

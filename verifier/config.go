@@ -36,8 +36,8 @@ type Config struct {
 	// Type is the typ that tokens must have, at+jwt (RFC 9068 section 2.1) if empty. Case does not count, and
 	// application/ may stand before it, here and there.
 	Type string
-	// ClockSkew is by how much exp, nbf and iat may be off in favour of a token, 1m if zero, at most 1h. While a revocation
-	// list ends any token, it is at most the clockSkew of the SigningKey.
+	// ClockSkew is by how much exp, nbf and iat may be off in favour of a token, 1m if zero, at most 1h. Beside a revocation
+	// list, exp may be off by the clockSkew of the SigningKey at most: the list forgets a token once that has passed.
 	ClockSkew time.Duration
 	// MaxTokenBytes is the longest token that is looked at, 8192 bytes if zero, at most 65536.
 	MaxTokenBytes int

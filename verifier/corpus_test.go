@@ -15,6 +15,8 @@ type attackCorpus struct {
 	JWKS             json.RawMessage
 	Tokens           []struct{ Class, Name, Token, Want string }
 	KeySets          []struct{ Class, Name, Text string }
+	Ended            []struct{ Class, Name, List, Token, Want string }
+	RevocationLists  []struct{ Class, Name, Text string }
 }
 
 func readCorpus(t testing.TB) attackCorpus {
@@ -52,5 +54,32 @@ func TestCorpus(t *testing.T) {
 	}
 	if len(corpus.Tokens) < 250 || len(corpus.KeySets) < 25 {
 		t.Errorf("the corpus has %d tokens and %d key sets only", len(corpus.Tokens), len(corpus.KeySets))
+	}
+}
+
+// Every token that comes while a revocation list is in force gets what the corpus says, however often it comes; and no list
+// that is broken is read.
+func TestCorpusOfEndedTokens(t *testing.T) {
+	corpus := readCorpus(t)
+	for _, c := range corpus.Ended {
+		mounted := newVolume(t, nil)
+		mounted.updateBoth(corpus.JWKS, []byte(c.List))
+		v := newVerifier(t, Config{
+			Issuers: map[string]Source{corpus.Issuer: File(mounted.path())}, Audience: corpus.Audience,
+			Now: func() time.Time { return time.Unix(corpus.Now, 0) }, Logger: (&log{}).logger(),
+		})
+		for range 2 {
+			if _, err := v.Verify(t.Context(), c.Token); reasonOf(err) != c.Want {
+				t.Errorf("%s: %s: got %s (%v), want %s", c.Class, c.Name, reasonOf(err), err, c.Want)
+			}
+		}
+	}
+	for _, c := range corpus.RevocationLists {
+		if _, err := parseRevoked([]byte(c.Text)); err == nil {
+			t.Errorf("%s: %s: read", c.Class, c.Name)
+		}
+	}
+	if len(corpus.Ended) < 25 || len(corpus.RevocationLists) < 20 {
+		t.Errorf("the corpus has %d ended tokens and %d lists only", len(corpus.Ended), len(corpus.RevocationLists))
 	}
 }

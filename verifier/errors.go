@@ -33,7 +33,7 @@ var (
 	// ErrExpired: exp lies in the past, by Config.ClockSkew or more.
 	ErrExpired = errors.New("expired token")
 	// ErrRevoked: the revocation list beside the key set ends the token, its session, or all tokens that its subject or
-	// client got before a time; or it ends any, and the token has no jti, or neither auth_time nor iat.
+	// client got before a time; or it ends any, and the token has no jti, or no readable auth_time or iat.
 	ErrRevoked = errors.New("revoked token")
 	// ErrNotYetValid: nbf or iat lies in the future, by more than Config.ClockSkew.
 	ErrNotYetValid = errors.New("token not yet valid")
@@ -52,11 +52,16 @@ var ErrKeysUnavailable = errors.New("keys unavailable")
 // token: Middleware answers it with 503.
 var ErrClosed = errors.New("verifier is closed, or was not made by New")
 
+// What tokens get while the revocation list of their issuer ends any, made once.
+var (
+	errAllEnded = fmt.Errorf("%w: all tokens of its issuer that are as old ended", ErrRevoked)
+	errUnnamed  = fmt.Errorf("%w: some tokens of its issuer ended, and this one cannot be told from them: "+
+		"it has no jti, no auth_time or iat, or an auth_time that is no integer", ErrRevoked)
+)
+
 // What a flood of forged tokens gets, made once.
 var (
 	errUnknownKid = fmt.Errorf("%w: no key of the set has its kid", ErrUnknownKey)
 	errUnreadable = fmt.Errorf("%w: no key of the set has its kid, and the source of the set cannot be read", ErrKeysUnavailable)
-	errEnded      = fmt.Errorf("%w: a revocation ended it", ErrRevoked)
-	errUnnamed    = fmt.Errorf("%w: it has no jti, or neither auth_time nor iat, and some tokens of its issuer are revoked", ErrRevoked)
 	errForged     = fmt.Errorf("%w: not made by the key that its kid names", ErrBadSignature)
 )

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,9 +25,11 @@ type feed struct {
 
 	current atomic.Pointer[generation]
 	status  atomic.Pointer[KeySetStatus] // without the issuer
-	done    <-chan struct{}              // closed when nobody follows any more
-	asked   chan chan struct{}           // who misses a key sends what is closed after the next look
-	askedAt atomic.Int64                 // when an unknown kid last caused a look, in nanoseconds since 1970
+	// keysFailed is that the last look found no keys to read, whatever became of the revocation list.
+	keysFailed atomic.Bool
+	done       <-chan struct{}    // closed when nobody follows any more
+	asked      chan chan struct{} // who misses a key sends what is closed after the next look
+	askedAt    atomic.Int64       // when an unknown kid last caused a look, in nanoseconds since 1970
 }
 
 func newFeed(issuers []string, source Source, config Config, done <-chan struct{}) *feed {
@@ -49,7 +52,7 @@ func openFeed(ctx context.Context, issuers []string, source Source, config Confi
 	f.content = opened
 	read, err := opened.read(ctx, config.Now(), true)
 	if err == nil {
-		err = f.take(read)
+		err = f.take(read).err()
 	}
 	if err != nil {
 		opened.close()
@@ -60,7 +63,7 @@ func openFeed(ctx context.Context, issuers []string, source Source, config Confi
 		f.logger().Error("the key set will never change: "+reason, "consequence",
 			"valid tokens will be refused after the next rotation, and revoked keys trusted")
 	}
-	f.report(nil)
+	f.report(failures{})
 	return f, nil
 }
 
@@ -106,14 +109,15 @@ func (f *feed) look(ctx context.Context, again bool) {
 	if ctx.Err() != nil {
 		return
 	}
-	if err == nil {
-		err = f.take(read)
-	}
 	if errors.Is(err, errUnchanged) {
 		f.confirm("")
 		return
 	}
-	f.report(err)
+	failed := failures{keys: err}
+	if err == nil {
+		failed = f.take(read)
+	}
+	f.report(failed)
 }
 
 // ask returns the keys to try again with after a kid was not among those tried. It has the source read, whatever its
@@ -128,7 +132,7 @@ func (f *feed) ask(ctx context.Context, tried *generation) (keys *generation, re
 	}
 	// In this order: if a look succeeds between the two, its keys are returned. And not the keys of above: what forbids a
 	// look may have been one that found the key.
-	readable = f.status.Load().Failure == ""
+	readable = !f.keysFailed.Load()
 	return f.current.Load(), readable, nil
 }
 
@@ -158,83 +162,97 @@ func (f *feed) mayAsk(now time.Time) bool {
 	return since < 0 || since >= int64(f.floor)
 }
 
-// take puts a new generation in the place of the current one if the bytes are others than those it was made of. Of keys and
-// list each is kept as it was where the new one cannot be read: a list that is broken must keep no revoked key, and the
-// other way round.
-func (f *feed) take(read version) error {
+// take puts a new generation in the place of the current one if what was read differs from what it was made of. Of keys and
+// list each stays as it was where the new one cannot be read: a list that is broken must keep no revoked key, and a set that is
+// broken no ended token.
+func (f *feed) take(read version) failures {
+	next := contents{revoked: &revoked{}}
 	current := f.current.Load()
-	next, err := f.takeKeys(current, read.keys)
-	if next == nil {
-		return err // there were none before
+	if current != nil {
+		next = current.contents
 	}
-	next, listErr := f.takeList(next, read.list)
-	if listErr != nil && current == nil {
-		return listErr
+	failed := failures{keys: f.takeKeys(&next, read.keys), list: read.listFailure}
+	if failed.list == nil {
+		failed.list = f.takeList(&next, read.list)
 	}
-	if next != current {
-		f.current.Store(next)
+	if next.keys == nil || current != nil && next == current.contents {
+		return failed
 	}
-	return errors.Join(err, listErr)
+	f.current.Store(newGeneration(next, f.config))
+	return failed
 }
 
-// takeKeys returns the generation with these keys, or the current one with an error.
-func (f *feed) takeKeys(current *generation, keys []byte) (*generation, error) {
+// takeKeys reads the keys if their bytes are others.
+func (f *feed) takeKeys(next *contents, keys []byte) error {
 	digest := sha256.Sum256(keys)
-	if current != nil && current.digest == digest {
-		return current, nil
+	if next.keysDigest == digest {
+		return nil
 	}
 	set, err := ParseKeySet(keys)
 	if err != nil {
-		return current, err
+		return err
 	}
-	next := newGeneration(set, digest, f.config)
-	if current != nil {
-		next.revoked, next.list = current.revoked, current.list
-	}
+	next.keys, next.keysDigest = set, digest
 	f.logger().Info("key set loaded", "keyIDs", set.KeyIDs(), "skippedKeys", set.skipped)
 	if len(set.keys) == 0 {
 		f.logger().Warn("the key set has no usable key: every token is refused")
 	}
-	return next, nil
+	return nil
 }
 
-// takeList returns the generation with this revocation list, or as it was with an error. A verifier never goes from a list
-// to none.
-func (f *feed) takeList(g *generation, list []byte) (*generation, error) {
+// takeList reads the revocation list if its bytes are others. A verifier never goes from a list to none.
+func (f *feed) takeList(next *contents, list []byte) error {
 	if list == nil {
-		if g.list != ([sha256.Size]byte{}) {
-			return g, errors.New("the revocation list is missing: the last one stays in use")
+		if next.listDigest != ([sha256.Size]byte{}) {
+			return errors.New("revocation list: it is gone")
 		}
-		return g, nil
+		return nil
 	}
 	digest := sha256.Sum256(list)
-	if g.list == digest {
-		return g, nil
+	if next.listDigest == digest {
+		return nil
 	}
 	r, err := parseRevoked(list)
 	if err != nil {
-		return g, err
+		return err
 	}
 	f.logger().Info("revocation list loaded", "entries", len(r.ended), "all", r.allUntil > 0)
-	return g.with(r, digest, f.config), nil
+	if r.skew > 0 && r.skew < f.config.ClockSkew && r.skew != next.revoked.skew {
+		f.logger().Warn("Config.ClockSkew is longer than the clockSkew of the SigningKey, which counts for exp", "clockSkew", r.skew)
+	}
+	next.revoked, next.listDigest = r, digest
+	return nil
+}
+
+// failures are why the key set and the revocation list could not be read, nil where they could.
+type failures struct{ keys, list error }
+
+func (f failures) err() error {
+	if f.keys != nil && f.list != nil {
+		return fmt.Errorf("%w; %w", f.keys, f.list)
+	}
+	return cmp.Or(f.keys, f.list)
 }
 
 // report logs a failure when it begins or becomes another one, and its end, so that a broken file does not fill the log.
-func (f *feed) report(err error) {
+func (f *feed) report(failed failures) {
 	failure, before := "", ""
-	if err != nil {
+	if err := failed.err(); err != nil {
 		failure = err.Error()
 	}
 	if status := f.status.Load(); status != nil {
 		before = status.Failure
 	}
-	switch failure {
-	case before:
-	case "":
+	switch {
+	case failure == before:
+	case failure == "":
 		f.logger().Info("key set readable again")
+	case failed.keys == nil:
+		f.logger().Error("revocation list cannot be read; the last good one stays in use", "error", failure)
 	default:
 		f.logger().Error("key set cannot be read; the last good one stays in use", "error", failure)
 	}
+	f.keysFailed.Store(failed.keys != nil)
 	f.confirm(failure)
 	for _, issuer := range f.issuers {
 		f.config.Observer.KeySetRead(f.status.Load().of(issuer))
@@ -246,7 +264,7 @@ func (f *feed) confirm(failure string) {
 	now, current := f.config.Now(), f.current.Load()
 	status := KeySetStatus{
 		Source: f.source.String(), Failure: failure, Checked: now, Loaded: now,
-		KeyIDs: current.keyIDs, Revoked: len(current.revoked.ended), Digest: hex.EncodeToString(current.digest[:8]),
+		KeyIDs: current.keyIDs, Revoked: len(current.revoked.ended), Digest: hex.EncodeToString(current.keysDigest[:8]),
 	}
 	if before := f.status.Load(); before != nil {
 		if before.Digest == status.Digest {

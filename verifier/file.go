@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -51,10 +52,16 @@ const (
 // file follows one file, and the revocation list beside it.
 type file struct {
 	path    string
-	last    identity  // of the file that was read last
-	list    identity  // of the list that was read with it, zero if there was none
-	settled bool      // the same identity means the same content
+	last    located   // the files that were read last
+	settled bool      // the same identities mean the same content
 	readAt  time.Time // when it was read
+}
+
+// located is what stands at a path, before it is read.
+type located struct {
+	keys        identity
+	list        identity // zero if there is none
+	listFailure error    // why it cannot be read
 }
 
 // identity tells files, and versions of a file, apart. A kubelet replaces the directory that a symbolic link on the path
@@ -68,60 +75,64 @@ type identity struct {
 }
 
 func (f *file) read(_ context.Context, now time.Time, again bool) (version, error) {
-	for tries := 0; ; tries++ {
-		found, err := identify(f.path)
+	for range maxSwaps {
+		found, err := f.find()
 		if err != nil {
 			return version{}, err
 		}
-		list := f.identifyList(found)
-		if !again && f.settled && found.same(f.last) && list.same(f.list) && !f.due(now) {
+		if !again && f.settled && found.same(f.last) && !f.due(now) {
 			return version{}, errUnchanged
 		}
-		read, err := f.readVersion(found, list, now)
-		if !errors.Is(err, errSwapped) || tries == maxSwaps {
+		read, err := f.readVersion(found, now)
+		if f.stands(found) {
 			return read, err
 		}
 	}
+	return version{}, errors.New("the mount changed each time that it was read")
+}
+
+// maxSwaps is how often a version of a volume is read anew because another took its place meanwhile.
+const maxSwaps = 4
+
+// find looks for the key set, and for the revocation list beside it, in the same version of the mount.
+func (f *file) find() (located, error) {
+	keys, err := identify(f.path)
+	if err != nil {
+		return located{}, err
+	}
+	list, err := identify(strings.TrimSuffix(keys.path, keySetSuffix) + revokedSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return located{keys: keys, listFailure: fmt.Errorf("revocation list: %w", err)}, nil
+	}
+	return located{keys: keys, list: list}, nil
 }
 
 // readVersion reads the files that were found. Their identities are older than the content: should a file be replaced in
 // between, the next look sees another identity and reads again. The other way round, a change could be missed for ever.
-func (f *file) readVersion(found, list identity, now time.Time) (version, error) {
-	f.last, f.list, f.readAt = found, list, now
-	f.settled = found.settled(now) && list.settled(now)
-	keys, err := readFile(found.path, maxKeySetBytes)
+// What is wrong with the list keeps nobody from reading the keys: one of them may have been revoked.
+func (f *file) readVersion(found located, now time.Time) (version, error) {
+	f.last, f.readAt = found, now
+	f.settled = found.keys.settled(now) && found.list.settled(now)
+	keys, err := readFile(found.keys.path, maxKeySetBytes)
 	if err != nil {
 		return version{}, err
 	}
-	if list.path == "" {
-		if _, err := os.Stat(found.path); err != nil { // the list may have been removed with the whole version, and not alone
-			return version{}, errSwapped
-		}
-		return version{keys: keys}, nil
+	read := version{keys: keys, listFailure: found.listFailure}
+	if found.list.path != "" {
+		read.list, err = readFile(found.list.path, maxRevokedBytes)
 	}
-	revoked, err := readFile(list.path, maxRevokedBytes)
-	if errors.Is(err, fs.ErrNotExist) {
-		return version{}, errSwapped
+	if err != nil {
+		return version{keys: keys, listFailure: fmt.Errorf("revocation list: %w", err)}, nil
 	}
-	return version{keys: keys, list: revoked}, err
+	return read, nil
 }
 
-// errSwapped is that another version of the volume was mounted while one was read, and maxSwaps how often that is believed.
-var errSwapped = errors.New("the mount changed while it was read")
-
-const maxSwaps = 3
-
-// identifyList finds the revocation list of the version of the mount that the key set was found in, zero if there is none.
-func (f *file) identifyList(found identity) identity {
-	name, ok := strings.CutSuffix(filepath.Base(f.path), keySetSuffix)
-	if !ok {
-		return identity{}
-	}
-	list, err := identify(filepath.Join(filepath.Dir(found.path), name+revokedSuffix))
-	if err != nil {
-		return identity{}
-	}
-	return list
+// stands reports whether the version of the mount that was read is still the one that is mounted. If not, its files may have
+// been removed one by one while they were read, and what was missing says nothing. A kubelet mounts the next version before
+// it removes the last.
+func (f *file) stands(found located) bool {
+	now, err := filepath.EvalSymlinks(f.path)
+	return err == nil && now == found.keys.path
 }
 
 // due reports whether the file must be read whatever it looks like. A clock that was set back makes it so.
@@ -151,6 +162,11 @@ func identify(path string) (identity, error) {
 // settled reports whether the times tell one content from the next. What is not there has none.
 func (i identity) settled(now time.Time) bool {
 	return now.Sub(i.modified) >= settleTime && now.Sub(i.changed) >= settleTime
+}
+
+// same reports whether both are the same versions of the same files.
+func (l located) same(other located) bool {
+	return l.keys.same(other.keys) && l.list.same(other.list)
 }
 
 // same reports whether both are the same version of the same file.

@@ -182,7 +182,7 @@ func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
 		write(path, setOf(first.jwk()))
 		f := follow(t, path)
 		write(path, setOf(second.jwk()))
-		f.feed().content.(*file).last = must(identify(path))
+		f.feed().content.(*file).last = located{keys: must(identify(path))}
 		f.clock.advance(readAgainAfter - 1)
 		f.poll()
 		f.wants("before it is due", "k1")
@@ -401,7 +401,7 @@ func TestFollowsSwapDuringRead(t *testing.T) {
 	f := follow(t, mounted.path())
 	before := must(identify(mounted.path()))
 	mounted.update(setOf(other.jwk()), testNow)
-	if _, err := f.feed().content.(*file).readVersion(before, identity{}, testNow); err == nil {
+	if _, err := f.feed().content.(*file).readVersion(located{keys: before}, testNow); err == nil {
 		t.Error("the directory of the identity is gone, and could be read")
 	}
 	f.poll()
@@ -429,7 +429,7 @@ func TestFileThatHasNotSettledIsReadAgain(t *testing.T) {
 	for age, reads := range map[time.Duration]bool{settleTime - 1: true, settleTime: false} {
 		f := file{path: path}
 		readAt := found.changed.Add(age)
-		must(f.readVersion(found, identity{}, readAt))
+		must(f.readVersion(located{keys: found}, readAt))
 		if _, err := f.read(t.Context(), readAt, false); errors.Is(err, errUnchanged) == reads {
 			t.Errorf("changed %v before it was read: %v", age, err)
 		}

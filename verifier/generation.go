@@ -6,22 +6,30 @@ import (
 	"strings"
 )
 
-// generation is one version of a key set with all that is worked out from it, so that a token is judged by one version,
-// and what was remembered under one is forgotten with it.
+// contents is what a source said last: the last good key set, and the last good revocation list.
+type contents struct {
+	keys       *KeySet
+	keysDigest [sha256.Size]byte // of the bytes of the set
+	revoked    *revoked          // what ended early
+	listDigest [sha256.Size]byte // of the bytes of the list, zero if there was none
+}
+
+// generation is one version of a key set and a revocation list with all that is worked out from them, so that a token is
+// judged by one version, and what was remembered under one is forgotten with it: a token that is remembered need not be
+// looked up in the list.
 type generation struct {
-	set      *KeySet
-	digest   [sha256.Size]byte // of the bytes of the set
-	revoked  *revoked          // what ended early
-	list     [sha256.Size]byte // of the bytes of the revocation list, zero if there is none
+	contents
+	set      *KeySet // without the keys that the list revokes: the last good set may be older than the list
 	keyIDs   []string
 	headers  map[string]*key // by the encoded header that the issuer writes
 	typ      string          // that these headers have
 	verified *memory
 }
 
-func newGeneration(set *KeySet, digest [sha256.Size]byte, config Config) *generation {
+func newGeneration(of contents, config Config) *generation {
+	set := of.keys.without(of.revoked.keyIDs)
 	g := &generation{
-		set: set, digest: digest, revoked: &revoked{}, keyIDs: set.KeyIDs(), typ: config.Type,
+		contents: of, set: set, keyIDs: set.KeyIDs(), typ: config.Type,
 		headers: make(map[string]*key, len(set.keys)), verified: newMemory(memoryBytes / len(config.bySource())),
 	}
 	for _, key := range set.keys {
@@ -30,14 +38,6 @@ func newGeneration(set *KeySet, digest [sha256.Size]byte, config Config) *genera
 		}
 	}
 	return g
-}
-
-// with returns a generation with another revocation list. What was remembered under the old one is forgotten: a look into
-// the memory then needs none into the list.
-func (g *generation) with(r *revoked, list [sha256.Size]byte, config Config) *generation {
-	next := newGeneration(g.set, g.digest, config)
-	next.revoked, next.list = r, list
-	return next
 }
 
 // usualHeader is the encoded header of every token that a key signs for this issuer: go-jose writes alg, kid and typ in

@@ -2,7 +2,6 @@ package verifier
 
 import (
 	"crypto/elliptic"
-	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -13,7 +12,7 @@ import (
 
 // generationOf has the keys of a set as a Verifier for tokens of this type has them.
 func generationOf(set *KeySet, typ string) *generation {
-	return newGeneration(set, [sha256.Size]byte{}, Config{Type: typ, Issuers: map[string]Source{testIssuer: File("main.json")}})
+	return newGeneration(contents{keys: set, revoked: &revoked{}}, Config{Type: typ, Issuers: map[string]Source{testIssuer: File("main.json")}})
 }
 
 // The header that the issuer writes is recognized for each algorithm and type, and no other is.

@@ -3,6 +3,7 @@ package verifier
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -76,6 +77,15 @@ func (s *KeySet) add(jwk object) error {
 	}
 	s.keys[parsed.id] = parsed
 	return nil
+}
+
+// without returns the set without some keys.
+func (s *KeySet) without(ids []string) *KeySet {
+	left := &KeySet{keys: maps.Clone(s.keys), skipped: s.skipped}
+	for _, id := range ids {
+		delete(left.keys, id)
+	}
+	return left
 }
 
 // KeyIDs returns the kids of the keys that tokens are accepted under, sorted.

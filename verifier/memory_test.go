@@ -154,7 +154,7 @@ func TestFullMemoryTakesTwoMegabytes(t *testing.T) {
 	for _, claims := range []string{goodClaims, replaced(t, goodClaims, `"a","b"`, `"`+strings.Repeat("g", 3000)+`"`)} {
 		keys := map[string]*key{"es": {id: "es", algorithm: jose.ES256}}
 		before := heap()
-		g := newGeneration(&KeySet{keys: keys}, [sha256.Size]byte{}, Config{Issuers: map[string]Source{testIssuer: File("main.json")}})
+		g := newGeneration(contents{keys: &KeySet{keys: keys}, revoked: &revoked{}}, Config{Issuers: map[string]Source{testIssuer: File("main.json")}})
 		for i := range 4 * memorySlots {
 			token, err := testPolicy().accept(signed{payload: strings.Clone(claims), kid: "es", typ: "at+jwt"}, []string{testIssuer}, testNow)
 			must(0, err)

@@ -4,12 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -76,6 +75,12 @@ func TestRevokedTokens(t *testing.T) {
 		"no jti under an empty list":                {revocationList(0, nil), claims(`"x":1`), nil},
 		"no iat under a list":                       {ends("sub", "bob", now), strings.Replace(good, `"iat":1800000000,`, "", 1), ErrRevoked},
 		"no iat under a list, and an auth_time":     {ends("sub", "bob", now), strings.Replace(good, `"iat":1800000000,`, `"auth_time":1800000000,`, 1), nil},
+		"an auth_time that is no date":              {ends("sub", "bob", now), claims(`"jti":"id-1","auth_time":"2026-11-26"`), ErrRevoked},
+		"the same under an empty list":              {revocationList(0, nil), claims(`"jti":"id-1","auth_time":"2026-11-26"`), nil},
+		"issued in 1970, and not named":             {ends("sub", "bob", now), claims(`"jti":"id-1","auth_time":0`), nil},
+		"an auth_time of 0":                         {revocationList(1, nil), claims(`"jti":"id-1","auth_time":0`), ErrRevoked},
+		"everything, but for what says nothing":     {revocationList(1, nil), claims(`"x":1`), ErrRevoked},
+		"a session in a list for nobody":            {ends("sub", "bob", now), claims(`"jti":"id-1","sid":["s-1"]`), nil},
 		"a forged jti, which another key must sign": {ends("jti", "id-1", now), claims(`"jti":"id-1 "`), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,149 +94,84 @@ func TestRevokedTokens(t *testing.T) {
 	}
 }
 
-// A list counts from the moment when it is read, also for tokens that were accepted before.
-func TestListIsFollowed(t *testing.T) {
-	es := esKey()
-	mounted := newVolume(t, setOf(es.jwk()))
-	f := follow(t, mounted.path())
-	f.verify("without a list", es.good(), nil)
-	mounted.updateBoth(setOf(es.jwk()), ends("sub", "alice", testNow.Unix()))
-	f.poll()
-	f.verify("with a list", es.good(), ErrRevoked)
-	if status := f.KeySets()[0]; status.Revoked != 1 || status.Failure != "" {
-		t.Errorf("%+v", status)
-	}
-	mounted.updateBoth(setOf(es.jwk()), revocationList(0, nil))
-	f.poll()
-	f.verify("when the entry has expired", es.good(), nil)
-}
-
-// A verifier never goes from a list to none, and what is broken keeps nothing else from being read.
-func TestBrokenListKeepsTheLastOne(t *testing.T) {
-	es, other := esKey(), otherKey()
-	ended := ends("sub", "alice", testNow.Unix())
-	for name, broken := range map[string][]byte{
-		"missing":         nil,
-		"no JSON":         []byte(`{"version":1`),
-		"another version": []byte(`{"version":2,"ended":{}}`),
-		"too long":        []byte(`{"version":1,"ended":{}` + strings.Repeat(" ", maxRevokedBytes) + `}`),
+func TestParseRevokedRefuses(t *testing.T) {
+	good := string(ends("sub", "alice", 1800000000))
+	_, entry, _ := strings.Cut(good, `"ended":{`)
+	entry, _, _ = strings.Cut(entry, "}")
+	for name, text := range map[string]string{
+		"nothing": "", "no object": "[]", "half": good[:len(good)/2], "text behind": good + "x", "no version": replaced(t, good, `"version":1`, `"v":1`),
+		"another version": replaced(t, good, `"version":1`, `"version":2`), "version a string": replaced(t, good, `"version":1`, `"version":"1"`),
+		"version twice":      replaced(t, good, `"version":1`, `"version":1,"version":1`),
+		"skew negative":      replaced(t, good, `Seconds":60`, `Seconds":-1`),
+		"skew of over 1h":    replaced(t, good, `Seconds":60`, `Seconds":3601`),
+		"skew a fraction":    replaced(t, good, `Seconds":60`, `Seconds":60.5`),
+		"allBefore negative": replaced(t, good, `"allBefore":0`, `"allBefore":-1`),
+		"allBefore too late": replaced(t, good, `"allBefore":0`, `"allBefore":253402300800`),
+		"allBefore null":     replaced(t, good, `"allBefore":0`, `"allBefore":null`),
+		"ended null":         replaced(t, good, "{"+entry+"}", "null"),
+		"ended a list":       replaced(t, good, "{"+entry+"}", "[]"),
+		"an entry twice":     replaced(t, good, entry, entry+","+entry),
+		"an entry of time 0": replaced(t, good, ":1800000000", ":0"),
+		"a time in words":    replaced(t, good, ":1800000000", `:"1800000000"`),
+		"a time too late":    replaced(t, good, ":1800000000", ":253402300800"),
+		"a short hash":       replaced(t, good, entry, `"AAAAAAAAAAAAAAAAAAAAA":1`),
+		"a long hash":        replaced(t, good, entry, `"AAAAAAAAAAAAAAAAAAAAAAA":1`),
+		"no base64url":       replaced(t, good, entry, `"AAAAAAAAAAAAAAAAAAAAA+":1`),
+		"a line break":       replaced(t, good, entry, `"AAAAAAAAAA\nAAAAAAAAAAA":1`),
+		"two line breaks":    replaced(t, good, entry, `"AAAAAAAAAA\n\nAAAAAAAAAA":1`),
+		"line breaks beside": replaced(t, good, entry, `"AAAAAAAAAAA\n\nAAAAAAAAAAA":1`),
+		"keyIDs a string":    replaced(t, good, `"keyIDs":[]`, `"keyIDs":"es"`),
+		"keyIDs of numbers":  replaced(t, good, `"keyIDs":[]`, `"keyIDs":[1]`),
+		"a key set":          string(setOf(esKey().jwk())),
+		"too long":           good + strings.Repeat(" ", maxRevokedBytes),
 	} {
-		t.Run(name, func(t *testing.T) {
-			mounted := newVolume(t, nil)
-			mounted.updateBoth(setOf(es.jwk()), ended)
-			f := follow(t, mounted.path())
-			mounted.updateBoth(setOf(es.jwk(), other.jwk()), broken)
-			f.poll()
-			f.wants("the keys beside a broken list", "es", "other")
-			f.verify("an ended token", es.good(), ErrRevoked)
-			if f.KeySets()[0].Failure == "" {
-				t.Error("nobody is told")
-			}
-			mounted.updateBoth(setOf(other.jwk()), broken)
-			f.poll()
-			f.wants("a key that left beside a broken list", "other")
-		})
-	}
-	t.Run("broken keys", func(t *testing.T) {
-		mounted := newVolume(t, nil)
-		mounted.updateBoth(setOf(es.jwk()), revocationList(0, nil))
-		f := follow(t, mounted.path())
-		mounted.updateBoth([]byte("{"), ended)
-		f.poll()
-		f.verify("an ended token", es.good(), ErrRevoked)
-	})
-	t.Run("at start", func(t *testing.T) {
-		mounted := newVolume(t, nil)
-		mounted.updateBoth(setOf(es.jwk()), []byte("{"))
-		if _, err := New(Config{Issuers: map[string]Source{testIssuer: File(mounted.path())}, Audience: testAudience}); err == nil {
-			t.Error("a verifier starts with a list that it cannot read")
+		if _, err := parseRevoked([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "revocation list: ") || strings.Contains(err.Error(), "AAAA") {
+			t.Errorf("%s: %v", name, err)
 		}
-	})
-}
-
-// Keys and list are of one version of the mount: a version that was removed while it was read has no list that is empty.
-func TestListOfAnotherSwapIsNotTaken(t *testing.T) {
-	es := esKey()
-	mounted := newVolume(t, nil)
-	mounted.updateBoth(setOf(es.jwk()), ends("sub", "alice", testNow.Unix()))
-	f := &file{path: mounted.path()}
-	found := must(identify(mounted.path()))
-	must(0, os.Remove(filepath.Join(filepath.Dir(found.path), "main.revoked"))) // a kubelet that removes it has got this far
-	list := f.identifyList(found)
-	must(0, os.RemoveAll(filepath.Dir(found.path)))
-	if _, err := f.readVersion(found, list, testNow); err == nil {
-		t.Error("a version was read that is being removed")
 	}
-	mounted.updateBoth(setOf(es.jwk(), otherKey().jwk()), ends("sub", "bob", testNow.Unix()))
-	found = must(identify(mounted.path()))
-	must(0, os.Remove(filepath.Join(filepath.Dir(found.path), "main.revoked")))
-	if _, err := f.readVersion(found, identity{path: filepath.Join(filepath.Dir(found.path), "main.revoked")}, testNow); !errors.Is(err, errSwapped) {
-		t.Errorf("the list vanished while it was read: %v", err)
+	// Two names that differ in the last four bits only, which are not compared: the later time counts.
+	for _, text := range []string{`{"version":1,"ended":{"0Duy2fnvwMjO6a6vyjLxLQ":1,"0Duy2fnvwMjO6a6vyjLxLR":2}}`, `{"version":1,"ended":{"0Duy2fnvwMjO6a6vyjLxLQ":2,"0Duy2fnvwMjO6a6vyjLxLR":1}}`} {
+		for _, until := range must(parseRevoked([]byte(text))).ended {
+			if until != 2 {
+				t.Errorf("%s: until %d", text, until)
+			}
+		}
+	}
+	if _, err := parseRevoked([]byte(`{"version":1,"later":{"a":[1]},"ended":{}}`)); err != nil {
+		t.Errorf("a member that is not known: %v", err)
 	}
 }
 
-// A list that is changed in place, beside a key set that is not, is seen.
-func TestListInAPlainDirectory(t *testing.T) {
-	es := esKey()
-	directory := t.TempDir()
-	path, list := filepath.Join(directory, "main.json"), filepath.Join(directory, "main.revoked")
-	old := testNow.Add(-time.Hour)
-	write := func(path string, content []byte) {
-		must(0, os.WriteFile(path, content, 0o644))
-		must(0, os.Chtimes(path, old, old))
-	}
-	write(path, setOf(es.jwk()))
-	f := follow(t, path)
-	f.verify("without a list", es.good(), nil)
-	write(list, ends("sub", "alice", testNow.Unix()))
-	f.poll()
-	f.verify("a new list", es.good(), ErrRevoked)
-	write(list, revocationList(0, nil))
-	f.poll()
-	f.verify("a changed list", es.good(), nil)
-}
-
-// The list of another SigningKey, and files of other names, say nothing.
-func TestListOfAnotherSigningKey(t *testing.T) {
-	es := esKey()
-	mounted := newVolume(t, nil)
-	mounted.Modified = testNow
-	mounted.check(mounted.Write(map[string][]byte{"main.json": setOf(es.jwk()), "other.revoked": ends("sub", "alice", testNow.Unix())}))
-	follow(t, mounted.path()).verify("with the list of another", es.good(), nil)
-}
-
-// While the list ends anything, a token lives no longer than the entry that may name it.
-func TestSkewOfTheListBoundsThatOfTheVerifier(t *testing.T) {
-	es := esKey()
-	for name, c := range map[string]struct {
-		list []byte
-		want error
-	}{"empty": {revocationList(0, nil), nil}, "one entry": {ends("sub", "bob", testNow.Unix()), ErrExpired}} {
-		mounted := newVolume(t, nil)
-		mounted.updateBoth(setOf(es.jwk()), c.list)
-		v := must(New(Config{
-			Issuers: map[string]Source{testIssuer: File(mounted.path())}, Audience: testAudience, ClockSkew: time.Hour,
-			Now: func() time.Time { return testNow.Add(600*time.Second + 61*time.Second) },
-		}))
-		_, err := v.Verify(t.Context(), es.good())
-		wantError(t, name, err, c.want, es.good())
-		v.Close()
-	}
-}
-
+// FuzzParseRevoked compares what is read of a list with what encoding/json reads.
 func FuzzParseRevoked(f *testing.F) {
-	f.Add([]byte(`{"version":1,"keyIDs":[],"clockSkewSeconds":60,"allBefore":1795600000,"ended":{"0Duy2fnvwMjO6a6vyjLxLP":1795650000}}`))
+	f.Add([]byte(`{"version":1,"keyIDs":["a"],"clockSkewSeconds":60,"allBefore":1795600000,"ended":{"0Duy2fnvwMjO6a6vyjLxLP":1795650000}}`))
 	f.Add([]byte(`{"version":1}`))
 	f.Add([]byte(`{"version":1,"ended":{"0Duy2fnvwMjO6a6vyjLxLP":-1}}`))
+	f.Add([]byte(`{"version":1,"ended":{"0Duy2fnvwMjO6a6vyjLxL":1,"0Duy2fnvwMjO6a6vyjLxLQ":1,"0Duy2fnvwMjO6a6vyjLxLR":2}}`))
+	f.Add(ends("sub", "alice", 1800000000))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := parseRevoked(data)
 		if err != nil {
 			return
 		}
-		latest := int64(latestDate + int(maxClockSkew/time.Second))
-		if r.allUntil < 0 || r.allUntil > latest || r.skew < 0 || r.skew > maxClockSkew {
-			t.Errorf("%+v", r)
+		var theirs struct {
+			ClockSkewSeconds, AllBefore int64
+			KeyIDs                      []string
+			Ended                       map[string]int64
 		}
+		if err := json.Unmarshal(data, &theirs); err != nil {
+			t.Fatalf("encoding/json refuses what we read: %v", err)
+		}
+		if r.skew != time.Duration(theirs.ClockSkewSeconds)*time.Second || !slices.Equal(r.keyIDs, theirs.KeyIDs) ||
+			r.allUntil != 0 && r.allUntil != theirs.AllBefore+theirs.ClockSkewSeconds || (r.allUntil == 0) != (theirs.AllBefore == 0) {
+			t.Errorf("ours %+v, encoding/json's %+v", r, theirs)
+		}
+		for text, before := range theirs.Ended {
+			if until := r.ended[[16]byte(must(base64.RawURLEncoding.DecodeString(text)))]; until < before+theirs.ClockSkewSeconds {
+				t.Errorf("%s ends at %d, ours at %d", text, before, until)
+			}
+		}
+		latest := int64(latestDate + int(maxClockSkew/time.Second))
 		token := &Token{id: "id", subject: "alice", issuedAt: time.Unix(latest+1, 0)}
 		if r.check(token) != nil {
 			t.Error("a list ends what comes after all of its times")
@@ -239,35 +179,90 @@ func FuzzParseRevoked(f *testing.F) {
 	})
 }
 
-// fullList is one of 2,000 entries, as many as a controller writes.
+// fullList has as many entries as a controller writes, for subjects that nobody is.
 func fullList() []byte {
 	ended := map[[2]string]int64{}
 	for i := range 2000 {
-		ended[[2]string{"sub", fmt.Sprint(i)}] = testNow.Unix()
+		ended[[2]string{"sub", fmt.Sprint("nobody-", i)}] = testNow.Unix()
 	}
 	return revocationList(0, ended)
 }
 
+// A full list takes little memory, however many values were asked for, and a token that is remembered costs no allocation.
 func TestFullListTakesLittleMemory(t *testing.T) {
-	data := fullList()
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	r := must(parseRevoked(data))
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if taken := int64(after.HeapAlloc) - int64(before.HeapAlloc); taken > 200<<10 {
-		t.Errorf("%d entries take %d bytes", len(r.ended), taken)
+	text := fullList()
+	before := heap()
+	r := must(parseRevoked(text))
+	for i := range 10 * recentVerdicts {
+		claims := replaced(t, goodClaims, "alice", fmt.Sprint("somebody-", i, strings.Repeat("x", i%3*2000)))
+		claims = replaced(t, claims, `"a","b"`, `"`+strings.Repeat("g", 2000)+`"`)
+		must(0, r.check(must(parseClaims(claims))))
 	}
+	if grown := heap() - before; grown > 200<<10 || grown < 10<<10 {
+		t.Errorf("%d bytes of heap", grown)
+	}
+	runtime.KeepAlive(r)
+
+	mounted := newVolume(t, nil)
+	mounted.updateBoth(setOf(esKey().jwk()), text)
+	f := follow(t, mounted.path())
+	token := esKey().good()
+	f.verify("first", token, nil)
+	if allocations := testing.AllocsPerRun(100, func() { _, _ = f.Verify(t.Context(), token) }); allocations != 0 {
+		t.Errorf("a remembered token costs %v allocations", allocations)
+	}
+}
+
+// What was asked for is remembered for one claim alone, and for one text.
+func TestVerdictsAreNotMixed(t *testing.T) {
+	r := must(parseRevoked(ends("sub", "shared", testNow.Unix())))
+	for range 2 {
+		for i, claim := range []string{"sub", "client_id", "sid"} {
+			for j, value := range []string{"shared", "Shared", strings.Repeat("s", recentBytes+1)} {
+				if ended := r.until(&r.recent[i], claim, value) != 0; ended != (i == 0 && j == 0) {
+					t.Errorf("%s %s: ended %v", claim, value, ended)
+				}
+			}
+		}
+		for i := range 5 * recentVerdicts { // which throws out what was remembered
+			if r.until(&r.recent[0], "sub", fmt.Sprint(i)) != 0 {
+				t.Errorf("subject %d is ended", i)
+			}
+		}
+	}
+}
+
+// Many at once, for the race detector.
+func TestVerdictsInParallel(t *testing.T) {
+	r := must(parseRevoked(ends("sub", "7", testNow.Unix())))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for i := range 2000 {
+				token := &Token{id: fmt.Sprint(i), subject: fmt.Sprint(i % 300), clientID: "web", issuedAt: testNow}
+				if ended := r.check(token) != nil; ended != (i%300 == 7) {
+					t.Errorf("subject %d: ended %v", i%300, ended)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func BenchmarkCheckOfAFullList(b *testing.B) {
 	r := must(parseRevoked(fullList()))
-	token := &Token{id: "01JD9ZQ0V4X8T6Q2M7N3K5H1RA", subject: "8a2f9b3e", clientID: "web", issuedAt: testNow}
-	b.ReportAllocs()
-	for b.Loop() {
-		if r.check(token) != nil {
-			b.Fatal("ended")
-		}
+	for name, subjects := range map[string]int{"a subject that comes again": 1, "many subjects": 100000} {
+		b.Run(name, func(b *testing.B) {
+			tokens := make([]*Token, subjects)
+			for i := range tokens {
+				tokens[i] = &Token{id: fmt.Sprintf("01JD9ZQ0V4X8T6Q2M7N3K%06d", i), subject: fmt.Sprint("8a2f9b3e-", i), clientID: "web", issuedAt: testNow}
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if r.check(tokens[i%subjects]) != nil {
+					b.Fatal("ended")
+				}
+			}
+		})
 	}
 }

@@ -35,8 +35,9 @@ type content interface {
 type version struct {
 	// keys is the key set.
 	keys []byte
-	// list is the revocation list, nil if there is none.
-	list []byte
+	// list is the revocation list, nil if there is none, and listFailure why it could not be read.
+	list        []byte
+	listFailure error
 }
 
 // errUnchanged is returned by content.read.

@@ -22,8 +22,9 @@ type Token struct {
 	expiry    time.Time
 	issuedAt  time.Time
 	notBefore time.Time
-	// authenticatedAt is auth_time, zero if there is none.
+	// authenticatedAt is auth_time, zero if there is none, or none that can be read, which unreadableTime then says.
 	authenticatedAt time.Time
+	unreadableTime  bool
 }
 
 // Subject returns sub: whom the token speaks for. It is never empty.

@@ -1,4 +1,4 @@
-// Command attacks writes testdata/attacks.json: tokens and key sets that no verifier of JWTs may accept, a case for each way
+// Command attacks writes testdata/attacks.json: tokens, key sets and revocation lists that no verifier of JWTs may accept, a case for each way
 // in, and some that it must accept, so that refusing everything is no way to pass. docs/attacks.md explains the classes.
 //
 // Keys and signatures follow from constants, so that the same program writes the same file, and a change of either shows.
@@ -21,6 +21,8 @@ type corpus struct {
 	JWKS     any       `json:"jwks"`
 	Tokens   []attack  `json:"tokens"`
 	KeySets  []keySets `json:"keySets"`
+	Ended    []ended   `json:"ended"`
+	Lists    []keySets `json:"revocationLists"`
 }
 
 // attack is one token. Want is ok, or the reason why it is refused, in the words of verifier.Observer.
@@ -31,7 +33,7 @@ type attack struct {
 	Want  string `json:"want"`
 }
 
-// keySets is one key set, as text, that must be refused as a whole.
+// keySets is one key set, or one revocation list, as text, that must be refused as a whole.
 type keySets struct {
 	Class string `json:"class"`
 	Name  string `json:"name"`
@@ -63,6 +65,8 @@ func generate() ([]byte, error) {
 	b.json()
 	b.claims()
 	b.keySets()
+	b.endedEarly()
+	b.brokenLists()
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetIndent("", " ")
@@ -70,6 +74,7 @@ func generate() ([]byte, error) {
 	err = encoder.Encode(corpus{
 		Comment: "Written by verifier/internal/attacks; run `go generate` in verifier. The private keys follow from constants in that program.",
 		Issuer:  issuer, Audience: audience, Now: now, JWKS: keys.set(), Tokens: b.tokens, KeySets: b.sets,
+		Ended: b.ended, Lists: b.lists,
 	})
 	return out.Bytes(), err
 }

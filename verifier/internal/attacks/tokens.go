@@ -30,6 +30,8 @@ type builder struct {
 	keys   keys
 	tokens []attack
 	sets   []keySets
+	ended  []ended
+	lists  []keySets
 }
 
 func (b *builder) token(class, name, token, want string) {
