@@ -92,8 +92,8 @@ type RevocationSpec struct {
 	// in the future. kubectl keywright revoke fills in the current time. Tokens issued up to the clockSkew after it are meant too.
 	// +optional
 	IssuedBefore *metav1.Time `json:"issuedBefore,omitempty"`
-	// nudge makes the kubelets of all running pods renew their files at once, as the revocation of a key does. Without it they take
-	// up to 90 seconds.
+	// nudge makes kubelets renew the files at once, as the revocation of a key does: those of the issuer's pods, and of all pods if the
+	// controller runs with --nudge-pods. Without it they take up to 90 seconds.
 	// +optional
 	Nudge bool `json:"nudge,omitempty"`
 	// reason says why, for people. It is in no event, log or file.
@@ -157,7 +157,4 @@ type RevocationStatus struct {
 	// remembered for ever.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
-	// targets counts the namespaces whose file has it, for people: 12/12.
-	// +optional
-	Targets string `json:"targets,omitempty"`
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -61,11 +60,7 @@ func receiptOf(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocatio
 		in, does = "Gone from the files of %s namespaces", "has dropped"
 	}
 	if s.RemovedAt != nil {
-		targets := strings.Replace(s.Targets, "/", " of ", 1)
-		if targets == "" {
-			targets = allTargets(key)
-		}
-		lines = append(lines, clock(s.RemovedAt)+"  "+fmt.Sprintf(in, targets))
+		lines = append(lines, clock(s.RemovedAt)+"  "+fmt.Sprintf(in, allTargets(key)))
 	}
 	if s.NudgedAt != nil {
 		lines = append(lines, refreshed(s.RemovedAt, s.NudgedAt, s.ExpectedEverywhereBy, key.Spec.Distribution.PropagationDelay.Duration))
