@@ -15,7 +15,9 @@ func (w *world) revoke(key crypto.Signer, list issuerfiles.Revoked) {
 	w.Helper()
 	files := keyFiles(w.T, "ES256", key)
 	w.jwks = files["jwks.json"]
-	list.ClockSkew = time.Minute
+	if list.ClockSkew == 0 {
+		list.ClockSkew = time.Minute
+	}
 	files["revoked"] = string(list.Encode())
 	w.keys.write(files)
 }
@@ -28,6 +30,7 @@ func ended(claim, value string, before time.Time) issuerfiles.Revoked {
 func TestNoTokenIsRevokedAtBirth(t *testing.T) {
 	t.Parallel()
 	const login, client = "login", "client"
+	const skew = time.Hour // longer than any machine takes
 	now := time.Now()
 	for name, c := range map[string]struct {
 		list          issuerfiles.Revoked
@@ -37,7 +40,7 @@ func TestNoTokenIsRevokedAtBirth(t *testing.T) {
 		"the subject":                     {ended("sub", "8a2f", now), 503, 200},
 		"the name instead of the subject": {ended("sub", "alice", now), 200, 200},
 		"another subject":                 {ended("sub", "9b3e", now), 200, 200},
-		"the subject long ago":            {ended("sub", "8a2f", now.Add(-2*time.Minute)), 200, 200},
+		"the subject long ago":            {ended("sub", "8a2f", now.Add(-2*skew)), 200, 200},
 		"the client of the login":         {ended("client_id", "web", now), 503, 200},
 		"the other client":                {ended("client_id", "batch", now), 200, 503},
 		"the subject of a client":         {ended("sub", "client:batch", now), 200, 503},
@@ -46,9 +49,11 @@ func TestNoTokenIsRevokedAtBirth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := prepare(t)
+			c.list.ClockSkew = skew
 			w.revoke(newKey(t), c.list)
 			w.start()
 			for kind, want := range map[string]int{login: c.login, client: c.client} {
+				asked := time.Now()
 				r := w.logInAt("alice", password)
 				if kind == client {
 					r = w.post(form("grant_type", "client_credentials", "client_id", "batch", "client_secret", secret))
@@ -59,7 +64,9 @@ func TestNoTokenIsRevokedAtBirth(t *testing.T) {
 				if want != http.StatusServiceUnavailable {
 					continue
 				}
-				if wait, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || wait < 50 || wait > 61 || r.fields["error"] != "temporarily_unavailable" {
+				wait, err := strconv.Atoi(r.header.Get("Retry-After"))
+				until := time.Duration(wait) * time.Second
+				if end := now.Add(skew); err != nil || until < time.Until(end)-time.Second || until > end.Sub(asked)+2*time.Second || r.fields["error"] != "temporarily_unavailable" {
 					t.Errorf("%s: Retry-After %q, %s", kind, r.header.Get("Retry-After"), r.body)
 				}
 			}
@@ -74,11 +81,8 @@ func TestNoTokenIsRevokedAtBirth(t *testing.T) {
 func TestLoginAfterARevocation(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
-	w.revoke(newKey(t), ended("sub", "8a2f", time.Now().Add(-58*time.Second)))
+	w.revoke(newKey(t), ended("sub", "8a2f", time.Now().Add(-55*time.Second)))
 	w.start()
-	if r := w.logInAt("alice", password); r.status != http.StatusServiceUnavailable {
-		t.Fatalf("%d %s", r.status, r.body)
-	}
 	w.until("a token", func() bool { return w.logInAt("alice", password).status == http.StatusOK })
 }
 
