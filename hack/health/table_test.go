@@ -37,6 +37,8 @@ func table() []row {
 	for reason, is := range map[string]string{
 		v1alpha1.ReasonSigning: "True", v1alpha1.ReasonStarting: "False", v1alpha1.ReasonKeyRevoked: "False", v1alpha1.ReasonDraining: "False",
 		v1alpha1.ReasonDeleting: "False", v1alpha1.ReasonPending: "Unknown", v1alpha1.ReasonControllerStopped: "Unknown",
+		// Of a Revocation, which has the same conditions.
+		v1alpha1.ReasonRemoved: "True", v1alpha1.ReasonExpired: "True", v1alpha1.ReasonUnknownKey: "True", v1alpha1.ReasonRemoving: "False",
 	} {
 		r := row{name: reason, conditions: []string{"Ready=" + is + " " + reason, "Distributed=True InSync"}, generation: 1, observed: 1, kstatus: inProgress, argo: progresses}
 		if is == "True" {
@@ -47,6 +49,7 @@ func table() []row {
 	// Trouble, in which only an admin can help.
 	for _, reason := range []string{
 		v1alpha1.ReasonKeyringRestored, v1alpha1.ReasonKeyringInvalid, v1alpha1.ReasonKeysLost, v1alpha1.ReasonKeyTypeDiffers, v1alpha1.ReasonWriteRefused,
+		v1alpha1.ReasonFull, v1alpha1.ReasonInFuture, v1alpha1.ReasonNoSigningKey, // of a Revocation
 	} {
 		rows = append(rows, row{
 			name: reason, conditions: []string{"Ready=False " + reason, "Distributed=False " + reason, "RotationOnTime=False " + reason, "Stalled=True " + reason},
