@@ -169,10 +169,10 @@ func (l located) same(other located) bool {
 	return l.keys.same(other.keys) && l.list.same(other.list)
 }
 
-// same reports whether both are the same version of the same file.
+// same reports whether both are the same version of the same file, or both nothing.
 func (i identity) same(other identity) bool {
-	if i.path == "" || other.path == "" {
-		return i.path == other.path
+	if i.path == "" {
+		return other.path == ""
 	}
 	return i.path == other.path && os.SameFile(i.file, other.file) &&
 		i.size == other.size && i.modified.Equal(other.modified) && i.changed.Equal(other.changed)

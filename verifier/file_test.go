@@ -452,7 +452,14 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("another %s: taken for the same", name)
 		}
 	}
-	if !found.same(found) {
+	if !found.same(found) || !(identity{}).same(identity{}) {
 		t.Error("not the same as itself")
+	}
+	// Either time tells, where a system has both.
+	now := testNow
+	for name, young := range map[string]identity{"modified": {modified: now.Add(1 - settleTime)}, "changed": {changed: now.Add(1 - settleTime)}} {
+		if young.settled(now) || !young.settled(now.Add(1)) {
+			t.Errorf("%s a moment ago: settled %v, and later %v", name, young.settled(now), young.settled(now.Add(1)))
+		}
 	}
 }
