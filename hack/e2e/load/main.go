@@ -50,7 +50,7 @@ func run(ctx context.Context) error {
 	l := &traffic.Load{
 		HTTP: traffic.NewClient(pool), User: traffic.User{Name: *user, Password: strings.TrimSpace(string(secret))},
 		Issuers: strings.Split(*issuers, ","), Services: strings.Split(*services, ","), Ledger: traffic.NewLedger(*late), Logins: 4, Calls: *calls,
-		Patience: 5 * time.Second,
+		Patience: 15 * time.Second, // three requests that nobody answers
 		Took:     latencies.Add,
 	}
 	http.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) {
