@@ -25,19 +25,19 @@ func (s *story) endTokens(t *testing.T) {
 	s.end(t, second, "--subject "+claims.Sub)
 	t.Logf("%s", s.run(t, "kubectl keywright revocations main && kubectl get revocations"))
 
+	// Until the clockSkew after the Revocation is over, an issuer says when to come again, or gives a token that counts as issued before it
+	// while it has not heard of it.
 	began := time.Now()
-	var third string
-	for deadline := began.Add(time.Minute); third == ""; {
+	for again := ""; !strings.Contains(again, "hello "); {
 		out, err := s.tryLogIn()
-		switch {
-		case err == nil:
-			third = strings.TrimSpace(out)
-		case time.Now().After(deadline):
-			t.Fatalf("nobody can log in again: %s", out)
+		if err == nil {
+			again = s.call(t, "shop", strings.TrimSpace(out))
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatalf("nobody can log in again: %s %s", out, again)
 		}
 	}
-	t.Logf("logged in again after %.1f s", time.Since(began).Seconds())
-	s.wantAccepted(t, third)
+	t.Logf("logged in again, and accepted, after %.1f s", time.Since(began).Seconds())
 }
 
 // end revokes, nudged, and measures how long it takes until a service refuses the token.
