@@ -20,41 +20,33 @@ import (
 // awaitAPIServer returns when the API server answers, whatever it says, or with an error when the context ends. A controller that ended
 // instead would be started again by its kubelet after a back-off of up to five minutes, in which nothing could be revoked.
 func awaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) error {
-	config = rest.CopyConfig(config)
-	config.Timeout = 5 * time.Second
-	client, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return err
-	}
 	said := false
-	return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+	return poll(ctx, config, func(client discovery.DiscoveryInterface) bool {
 		_, err := client.ServerVersion()
 		if status := apierrors.APIStatus(nil); err == nil || errors.As(err, &status) && status.Status().Code < 500 {
-			return true, nil
+			return true
 		}
 		if !said {
 			log.Error(err, "The API server does not answer: waiting for it")
 			said = true
 		}
-		return false, nil
+		return false
 	})
 }
 
 // awaitResources returns when the API server knows all resources of this version, or with an error when the context ends. Helm never changes
 // CRDs, so they may be those of an older version: a controller that worked without one would rotate nothing and say nothing.
 func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) error {
-	config = rest.CopyConfig(config)
-	config.Timeout = 5 * time.Second
-	client, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return err
-	}
 	said := ""
-	return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+	return poll(ctx, config, func(client discovery.DiscoveryInterface) bool {
 		missing := []string{"signingkeys", "revocations"}
 		known, err := client.ServerResourcesForGroupVersion(keywrightv1alpha1.GroupVersion().String())
 		if err != nil && !apierrors.IsNotFound(err) {
-			return false, nil // it answers again, or its absence was reported
+			if said != err.Error() {
+				log.Error(err, "The API server does not say which resources it knows: asking again")
+				said = err.Error()
+			}
+			return false
 		}
 		if known != nil {
 			missing = slices.DeleteFunc(missing, func(name string) bool {
@@ -65,6 +57,17 @@ func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) e
 			log.Error(nil, "The API server does not know these resources: waiting. Apply the CRDs of this version", "missing", text)
 			said = text
 		}
-		return len(missing) == 0, nil
+		return len(missing) == 0
 	})
+}
+
+// poll asks the API server once a second until it gives the answer that is waited for.
+func poll(ctx context.Context, config *rest.Config, answers func(discovery.DiscoveryInterface) bool) error {
+	config = rest.CopyConfig(config)
+	config.Timeout = 5 * time.Second
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return err
+	}
+	return wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) { return answers(client), nil })
 }

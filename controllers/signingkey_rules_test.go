@@ -86,17 +86,22 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			key := parse(t, "rules-"+strings.ToLower(strings.ReplaceAll(c.name, " ", "-")), c.spec)
 			err := admin(t).Create(t.Context(), key)
-			switch {
-			case c.refused == "" && err != nil:
-				t.Fatalf("refused: %v", err)
-			case c.refused == "":
-				return
-			case err == nil:
-				t.Fatal("accepted")
-			case !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), c.refused):
-				t.Fatalf("the message does not say %q: %v", c.refused, err)
-			}
+			wantRefusal(t, err, c.refused)
 		})
+	}
+}
+
+// wantRefusal wants an object to be refused as invalid with a message that says something, or accepted if that is empty.
+func wantRefusal(t *testing.T, err error, says string) {
+	t.Helper()
+	switch {
+	case says == "" && err != nil:
+		t.Fatalf("refused: %v", err)
+	case says == "":
+	case err == nil:
+		t.Fatal("accepted")
+	case !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), says):
+		t.Fatalf("the message does not say %q: %v", says, err)
 	}
 }
 

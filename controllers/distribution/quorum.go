@@ -81,9 +81,7 @@ func (q *QuorumReader) askedFor(ctx context.Context, name string, ring *rotation
 		return issuerfiles.Revoked{}, fmt.Errorf("get ConfigMap %s/%s: %w", q.KeyNamespace, contract.JWKSConfigMap, err)
 	}
 	policy, _ := desired.PolicyOf(&key)
-	unrecorded := slices.DeleteFunc(desired.TokenRequestsOf(revocations.Items, name, policy), func(r rotation.TokenRequest) bool {
-		return slices.ContainsFunc(ring.Tokens, func(t rotation.TokenRevocation) bool { return t.UID == r.UID })
-	})
+	unrecorded := ring.Unrecorded(desired.TokenRequestsOf(revocations.Items, name, policy))
 	stands := desired.RevokedIn(&cm, name)
 	if desired.RecordsOf(&cm)[name].Generation < ring.Generation { // what has expired since then is not brought back
 		stands.Ended, stands.AllBefore = nil, time.Time{}

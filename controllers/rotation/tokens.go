@@ -71,7 +71,7 @@ func (p *planner) revokeTokens() {
 		p.out.ListChanged = true
 	}
 	defer p.wakeForTokens()
-	asked := p.newTokenRequests()
+	asked := p.ring.Unrecorded(p.policy.Tokens)
 	if next := p.nextTokensChange(); p.at.Before(next) {
 		if len(asked) > 0 || p.anyTokenDue() {
 			p.wakeAt(next)
@@ -130,13 +130,13 @@ func (p *planner) noteTokens() {
 	}
 }
 
-// newTokenRequests returns the requests that are not recorded yet.
-func (p *planner) newTokenRequests() []TokenRequest {
-	recorded := make(map[string]bool, len(p.ring.Tokens))
-	for i := range p.ring.Tokens {
-		recorded[p.ring.Tokens[i].UID] = true
+// Unrecorded returns those of some requests that the keyring does not record.
+func (r *Keyring) Unrecorded(requests []TokenRequest) []TokenRequest {
+	recorded := make(map[string]bool, len(r.Tokens))
+	for i := range r.Tokens {
+		recorded[r.Tokens[i].UID] = true
 	}
-	return slices.DeleteFunc(slices.Clone(p.policy.Tokens), func(r TokenRequest) bool { return recorded[r.UID] })
+	return slices.DeleteFunc(slices.Clone(requests), func(request TokenRequest) bool { return recorded[request.UID] })
 }
 
 // The pace of changes of the list. A round of writes takes about a millisecond per target, and may take a tenth of the time; etcd

@@ -52,9 +52,7 @@ func (p *pass) listed() map[string]bool {
 
 // pendingTokens are the requests that the keyring which was read does not record.
 func (p *pass) pendingTokens() []rotation.TokenRequest {
-	return slices.DeleteFunc(slices.Clone(p.policy.Tokens), func(request rotation.TokenRequest) bool {
-		return slices.ContainsFunc(p.keyring.Read.Tokens, func(t rotation.TokenRevocation) bool { return t.UID == request.UID })
-	})
+	return p.keyring.Read.Unrecorded(p.policy.Tokens)
 }
 
 // pendingList is what must be trusted nowhere although no keyring records it.
