@@ -13,6 +13,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
 	"github.com/keywright/keywright/controllers/rotation"
 	"github.com/keywright/keywright/controllers/wiring"
@@ -258,5 +259,78 @@ func TestFullKeyringFits(t *testing.T) {
 	b, err := ring.Encode()
 	if err != nil || len(b) > 900<<10 {
 		t.Errorf("%d bytes %v", len(b), err)
+	}
+}
+
+// The receipt says that every file has it when every file has it, and not before.
+func TestReceiptWaitsForEveryFile(t *testing.T) {
+	w := newRevoking(t)
+	v := w.endSubject("alice", w.clock.now())
+	for range 3 {
+		w.reconcileKey()
+	}
+	w.want("before any file is written", w.state(v), "False Removing")
+	w.reconcileFile(w.keys.KeyNamespace)
+	w.reconcileFile(w.targets[0])
+	w.reconcileKey()
+	w.want("before the last file is written", w.state(v), "False Removing")
+	if v.Status.RemovedAt != nil {
+		t.Errorf("the receipt is %+v", v.Status)
+	}
+	w.reconcileFile(w.targets[1])
+	w.reconcileKey()
+	w.want("when every file is written", w.state(v), "True Removed")
+}
+
+// Where neither Secret can say what ended, the files are left with what they say.
+func TestFilesKeepEndedTokensWithoutSecrets(t *testing.T) {
+	w := newRevoking(t)
+	now := w.clock.now()
+	w.must(w.Delete(t.Context(), func() client.Object {
+		v := w.endSubject("alice", now)
+		w.settle()
+		return v
+	}()))
+	w.must(w.Delete(t.Context(), w.secret(contract.KeyringSuffix)))
+	w.must(w.Delete(t.Context(), w.secret(contract.SigningKeySuffix)))
+	w.restart()
+	w.clock.step(2 * time.Second)
+	w.endSubject("bob", now)
+	w.try()
+	w.want("Ready", w.ready(), "False KeysLost")
+	for _, target := range w.targets {
+		list := desired.RevokedIn(w.configMap(target), w.name)
+		for _, subject := range []string{"alice", "bob"} {
+			if !list.Ends(now, map[string]string{"sub": subject}) {
+				t.Errorf("%s no longer ends %s: %s", target, subject, list.Encode())
+			}
+		}
+	}
+}
+
+// A leader that was paused while another one ended tokens that no keyring records does not bring them back.
+func TestPausedLeaderBringsNoEndedTokenBack(t *testing.T) {
+	for name, end := range map[string]func(*keywrightv1alpha1.RevocationSpec){
+		"a subject":  func(s *keywrightv1alpha1.RevocationSpec) { s.Subject = "alice" },
+		"everything": func(s *keywrightv1alpha1.RevocationSpec) { s.Everything = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newRevoking(t)
+			paused, now := w.files, w.clock.now()
+			w.freezeSecret(contract.KeyringSuffix, true)
+			w.restart()
+			w.end(func(s *keywrightv1alpha1.RevocationSpec) {
+				at := metav1.NewTime(now.Truncate(time.Second))
+				s.IssuedBefore = &at
+				end(s)
+			})
+			w.try()
+			w.wantEnded("sub", "alice", now, true)
+			for _, namespace := range append(slices.Clone(w.targets), w.keys.KeyNamespace) {
+				_, err := paused.Reconcile(t.Context(), wiring.Named(namespace))
+				w.must(err)
+			}
+			w.wantEnded("sub", "alice", now, true)
+		})
 	}
 }
