@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -15,18 +17,28 @@ import (
 // maxInput is how much is read from standard input, in bytes.
 const maxInput = 1 << 20
 
+// outcome is what a read came to.
+type outcome[T any] struct {
+	value T
+	err   error
+}
+
 // within returns what read returns, or the error of the context if that ends first. A read from a terminal cannot be stopped, so it is
 // left behind: the process ends next.
 func within[T any](ctx context.Context, read func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
+	return await(ctx, begin(read))
+}
+
+func begin[T any](read func() (T, error)) <-chan outcome[T] {
+	done := make(chan outcome[T], 1)
 	go func() {
 		value, err := read()
-		done <- result{value, err}
+		done <- outcome[T]{value, err}
 	}()
+	return done
+}
+
+func await[T any](ctx context.Context, done <-chan outcome[T]) (T, error) {
 	select {
 	case <-ctx.Done():
 		var none T
@@ -68,13 +80,26 @@ func (c *cli) readPassword(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	reading := begin(func() ([]byte, error) { return term.ReadPassword(terminal) })
+	awaitChange(terminal, before)
 	say(c.ErrOut, "Password: ")
-	b, err := within(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
+	b, err := await(ctx, reading)
 	say(c.ErrOut, "\n")
 	if ctx.Err() != nil {
 		return "", errors.Join(err, term.Restore(terminal, before))
 	}
 	return string(b), err
+}
+
+// awaitChange waits until a terminal is in another state, which term.ReadPassword brings about: had the signal come before, the echo would
+// be put back first and then taken away. Where the state does not change, there was no echo.
+func awaitChange(terminal int, before *term.State) {
+	for range 1000 {
+		if now, err := term.GetState(terminal); err != nil || !reflect.DeepEqual(before, now) {
+			return
+		}
+		<-time.After(time.Millisecond)
+	}
 }
 
 // answer reads a line of what the user types: at the terminal, if standard input has ended because something was piped in.

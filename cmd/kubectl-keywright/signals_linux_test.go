@@ -141,10 +141,31 @@ func TestSignalAtThePassword(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // until it heeds signals
+	awaitReader(t, r, w)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
 		t.Errorf("a pipe: exit code %d", cmd.ProcessState.ExitCode())
+	}
+}
+
+// awaitReader waits until somebody reads from a pipe: a byte that was written is gone.
+func awaitReader(t *testing.T, r, w *os.File) {
+	t.Helper()
+	if _, err := w.WriteString("x"); err != nil {
+		t.Fatal(err)
+	}
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-ticker.C {
+		left, err := unix.IoctlGetInt(int(r.Fd()), unix.TIOCINQ)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case left == 0:
+			return
+		case time.Now().After(deadline):
+			t.Fatal("nobody reads the pipe")
+		}
 	}
 }
 
