@@ -40,11 +40,12 @@ func (s *story) uninstall(t *testing.T) {
 	}
 }
 
-// forward has a port of a pod at localhost for the rest of the line.
+// forward has a port of a pod at localhost for the rest of the line. What the last one said must not be taken for its own.
 func forward(namespace, target string, port int) string {
-	return fmt.Sprintf(`kubectl port-forward -n %s %s %d >forwarded 2>&1 &
+	return fmt.Sprintf(`rm -f forwarded
+kubectl port-forward -n %s %s %d >forwarded 2>&1 &
 trap 'kill $!' EXIT
-until grep -q Forwarding forwarded; do sleep 0.1; done
+until grep -qs Forwarding forwarded; do sleep 0.1; done
 `, namespace, target, port)
 }
 
