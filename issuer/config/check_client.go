@@ -30,8 +30,11 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 	}
 	checkCredential(client, at, f)
 	client.checkEncryption(at, c.Token.Encryption, f)
-	if len(client.GrantTypes) == 0 {
+	if len(client.GrantTypes) == 0 && !client.RevocationList {
 		f.Add(at+".grantTypes", "must name at least one of %v", Grants())
+	}
+	if client.RevocationList && client.SecretSHA256 == "" {
+		f.Add(at+".revocationList", "needs secretSHA256: the list is read with HTTP Basic authentication")
 	}
 	for _, grant := range client.GrantTypes {
 		switch {

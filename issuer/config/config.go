@@ -141,6 +141,8 @@ type Client struct {
 	Audiences []string `yaml:"audiences"`
 	Scopes    []string `yaml:"scopes"`
 	Claims    Claims   `yaml:"claims"`
+	// RevocationList lets the client read the revocation list from the endpoint /revoked. It needs a secret.
+	RevocationList bool `yaml:"revocationList"`
 
 	digest []byte
 	keys   jose.JSONWebKeySet

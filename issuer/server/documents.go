@@ -25,13 +25,38 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	serveDocument(w, r, "application/jwk-set+json", key.ETag, key.JWKS)
 }
 
-// serveDocument answers with a document that any script may read, or with 304 to whoever has it.
+// revocationList serves the revocation list to clients that may read it, and to no script.
+func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
+	list, refused := s.tokens.RevocationList(r)
+	if refused != nil {
+		refused.Write(w)
+		return
+	}
+	body := list.Encode()
+	w.Header().Set("Cache-Control", "private, no-cache")
+	w.Header().Set("Vary", "Authorization")
+	answer(w, r, "application/json", etagOf(body), body)
+}
+
+// etagOf is a strong validator (RFC 9110 section 8.8.3).
+func etagOf(body []byte) string {
+	digest := sha256.Sum256(body)
+	return fmt.Sprintf(`"%x"`, digest[:16])
+}
+
+// serveDocument answers with a document that any script may read.
 func serveDocument(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
 	h := w.Header()
-	h.Set("ETag", etag)
 	h.Set("Cache-Control", maxAge)
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	answer(w, r, contentType, etag, body)
+}
+
+// answer writes a document, or 304 to a client that has it.
+func answer(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
+	h := w.Header()
+	h.Set("ETag", etag)
 	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -86,6 +111,5 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 		oauth2.ServerError("the metadata could not be made", "").Write(w)
 		return
 	}
-	digest := sha256.Sum256(body)
-	serveDocument(w, r, "application/json", fmt.Sprintf(`"%x"`, digest[:16]), body)
+	serveDocument(w, r, "application/json", etagOf(body), body)
 }

@@ -29,6 +29,7 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 		mux.HandleFunc("GET "+document, serve)
 		mux.Handle("OPTIONS "+document, anybody.Handler(options("GET, HEAD, OPTIONS")))
 	}
+	mux.HandleFunc("GET "+path+"/revoked", s.revocationList)
 	return s.secured(s.recovered(mux)), nil
 }
 
