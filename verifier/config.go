@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
 )
 
 // The defaults and bounds of Config.
@@ -67,7 +68,7 @@ func (c Config) complete() (Config, error) {
 	if c.Type == "" {
 		c.Type = defaultType
 	}
-	if mediaType(c.Type) == "" {
+	if jws.MediaType(c.Type) == "" {
 		return c, errors.New("config field Type is not a media type such as at+jwt")
 	}
 	var err error
@@ -125,19 +126,6 @@ func (c Config) bySource() [][]string {
 		groups[i] = append(groups[i], issuer)
 	}
 	return groups
-}
-
-// mediaType returns a typ in lower case and without its application/ (RFC 7515 section 4.1.9), "" if it is none. The
-// letters are checked before they change: some outside ASCII are ASCII in lower case.
-func mediaType(typ string) string {
-	if strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r > unicode.MaxASCII }) {
-		return ""
-	}
-	short := strings.TrimPrefix(strings.ToLower(typ), "application/")
-	if strings.Contains(short, "/") {
-		return ""
-	}
-	return short
 }
 
 // bounded returns the value of a field, or its default if it is zero.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
 // Token is a token that was verified. It never changes, and may be shared by goroutines: its methods return copies.
@@ -48,8 +50,8 @@ func (t *Token) HasScope(scope string) bool { return slices.Contains(t.scopes, s
 // List returns a claim that is a list of strings, such as groups or permissions, in its order; nil if there is no such
 // claim, or if it is anything else: a string that holds the name of a permission gives none.
 func (t *Token) List(claim string) []string {
-	claims, _ := parseObject(t.payload, nil)
-	texts, _ := textsOf(claims.find(claim))
+	claims, _ := strictjson.Parse(t.payload, nil)
+	texts, _ := textsOf(claims.Find(claim))
 	return texts
 }
 

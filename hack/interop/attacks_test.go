@@ -14,8 +14,10 @@ import (
 func TestAttacksNameTheirTests(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "attacks.md"))
 	check(t, err)
-	tests := sourceOf(t, filepath.Join("..", "..", "verifier", "*_test.go")) + sourceOf(t, filepath.Join("..", "..", "api", "issuerfiles", "*_test.go")) +
-		sourceOf(t, filepath.Join("..", "..", "issuer", "*", "*_test.go"))
+	var tests string
+	for _, tested := range []string{"verifier", "verifier/dpop", "verifier/internal/*", "api/issuerfiles", "issuer/*"} {
+		tests += sourceOf(t, filepath.Join("..", "..", filepath.FromSlash(tested), "*_test.go"))
+	}
 	name := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
 	rows := 0
 	for _, line := range strings.Split(string(page), "\n") {
