@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-jose/go-jose/v4/json"
-
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
@@ -77,11 +75,16 @@ func (t *Token) IssuedAt() time.Time { return t.issuedAt }
 // NotBefore returns nbf, to the second; the zero time if there is none.
 func (t *Token) NotBefore() time.Time { return t.notBefore }
 
-// Claims decodes all claims into v, a pointer, as encoding/json would into a struct with json tags, but that member
-// names match in their exact case only. The claims have been checked: UTF-8, no duplicate members.
+// Claims decodes all claims into v, a pointer, as encoding/json does, but that member names match the fields of a struct in their
+// exact case only. Numbers keep their digits: in an any they are a json.Number. The claims have been checked: UTF-8, no duplicate
+// members.
 func (t *Token) Claims(v any) error {
-	if err := json.Unmarshal([]byte(t.payload), v); err != nil {
+	if err := decodeExactly(t.payload, v); err != nil {
 		return fmt.Errorf("claims do not fit %T: %w", v, err)
 	}
 	return nil
 }
+
+// Payload returns the claims as the issuer has signed them, a JSON object (RFC 7519 section 3): of an encrypted token those of the token
+// inside. It is a copy, since the Token may be remembered and shared.
+func (t *Token) Payload() []byte { return []byte(t.payload) }
