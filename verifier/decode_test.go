@@ -89,11 +89,6 @@ func TestDecodeExactly(t *testing.T) {
 		}{}, &struct {
 			Plain string `json:"-"`
 		}{}},
-		"a field called -": {`{"-":"y"}`, &struct {
-			Plain string `json:"-,"`
-		}{}, &struct {
-			Plain string `json:"-,"`
-		}{"y"}},
 		"an unexported field": {`{"plain":"x"}`, &struct{ plain string }{}, &struct{ plain string }{}},
 		"a number": {`{"n":18446744073709551616}`, &struct {
 			N json.Number `json:"n"`

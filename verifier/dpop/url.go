@@ -100,7 +100,7 @@ func normalizePercents(path string) (string, bool) {
 		if high < 0 || low < 0 {
 			return "", false
 		}
-		if c := byte(high<<4 | low); isUnreserved(c) {
+		if c := byte((high<<4 | low) & 0xff); isUnreserved(c) {
 			out.WriteByte(c)
 		} else {
 			out.WriteString(strings.ToUpper(path[i : i+3]))
