@@ -17,9 +17,10 @@ type binding struct {
 	feed    *feed
 }
 
-func newBinding(issuers []string, keys *feed, config Config) binding {
+func newBinding(issuers []string, keys *feed, config Config, challenges *challenges) binding {
 	return binding{issuers: issuers, feed: keys, policy: policy{
 		audience: config.Audience, mediaType: jws.MediaType(config.Type), skew: config.ClockSkew, expSkew: config.ClockSkew,
+		challenges: challenges,
 	}}
 }
 

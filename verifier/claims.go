@@ -22,6 +22,8 @@ type policy struct {
 	mediaType string        // in lower case, without application/
 	skew      time.Duration // of nbf and iat
 	expSkew   time.Duration // of exp
+	// challenges are for requests whose token does not allow them.
+	challenges *challenges
 }
 
 // accept makes a Token of what a key of these issuers has signed, if its type and claims are what the policy asks at the
@@ -34,7 +36,7 @@ func (p policy) accept(verified signed, issuers []string, now time.Time) (*Token
 	if err != nil {
 		return nil, err
 	}
-	token.keyID = verified.kid
+	token.keyID, token.challenges = verified.kid, p.challenges
 	if !slices.Contains(issuers, token.issuer) {
 		return nil, fmt.Errorf("%w: its iss is not among %q", ErrWrongIssuer, issuers)
 	}
@@ -64,7 +66,7 @@ func (p policy) checkTimes(token *Token, now time.Time) error {
 }
 
 // parseClaims reads the claims set (RFC 7519 section 4) and checks the form of all that Token has a method for: the
-// required iss, sub, aud and exp, and if they are there iat, nbf, jti, client_id and scope.
+// required iss, sub, aud and exp, and if they are there iat, nbf, jti, client_id, scope and cnf.
 func parseClaims(payload string) (*Token, error) {
 	var buffer [24]strictjson.Member
 	claims, err := strictjson.Parse(payload, buffer[:0])
@@ -113,6 +115,8 @@ func (t *Token) read(claims strictjson.Object) error {
 			t.expiry, ok = dateOf(claim.Value)
 		case "iat":
 			t.issuedAt, ok = dateOf(claim.Value)
+		case "cnf":
+			t.bound, ok = confirmationOf(claim.Value)
 		case "nbf":
 			t.notBefore, ok = dateOf(claim.Value)
 		}

@@ -25,6 +25,8 @@ type Token struct {
 	// authenticatedAt is auth_time, zero if there is none, or none that can be read, which unreadableTime then says.
 	authenticatedAt time.Time
 	unreadableTime  bool
+	bound           *confirmation // nil for a bearer token
+	challenges      *challenges   // of the Verifier, for RequireScope
 }
 
 // Subject returns sub: whom the token speaks for. It is never empty.
@@ -62,6 +64,10 @@ func (t *Token) SessionID() string { return t.sessionID }
 // AuthenticatedAt returns auth_time (RFC 9068 section 2.2.1), to the second: when the subject logged in. It is the zero time if
 // there is none: the subject then logged in when the token was issued.
 func (t *Token) AuthenticatedAt() time.Time { return t.authenticatedAt }
+
+// Bound reports whether the token is bound to a key or a certificate of its sender (cnf, RFC 7800), and not a bearer token. That the
+// sender holds it was checked.
+func (t *Token) Bound() bool { return t.bound != nil }
 
 // KeyID returns the kid of the key that signed the token.
 func (t *Token) KeyID() string { return t.keyID }
