@@ -39,12 +39,12 @@ func TestAttacksNameTheirTests(t *testing.T) {
 		t.Errorf("only %d rows were found", rows)
 	}
 	var corpus struct {
-		Tokens, KeySets, Ended, RevocationLists []struct{ Class string }
+		Tokens, KeySets, Ended, RevocationLists, Requests []struct{ Class string }
 	}
 	text, err := os.ReadFile(filepath.Join("..", "..", "verifier", "testdata", "attacks.json"))
 	check(t, err)
 	check(t, json.Unmarshal(text, &corpus))
-	for _, attack := range slices.Concat(corpus.Tokens, corpus.KeySets, corpus.Ended, corpus.RevocationLists) {
+	for _, attack := range slices.Concat(corpus.Tokens, corpus.KeySets, corpus.Ended, corpus.RevocationLists, corpus.Requests) {
 		if !strings.Contains(string(page), "| "+attack.Class+" |") && attack.Class != "valid" {
 			t.Fatalf("the class %q has no row", attack.Class)
 		}
