@@ -14,7 +14,13 @@ const retryAfter = "5"
 // tokenKey is the key of a request's Token in its context.
 type tokenKey struct{}
 
-// FromContext returns the token that Middleware accepted for this request.
+// NewContext returns a context that has a token for FromContext: for protocols that Middleware does not speak, such as gRPC, once
+// Verify has returned the token.
+func NewContext(ctx context.Context, token *Token) context.Context {
+	return context.WithValue(ctx, tokenKey{}, token)
+}
+
+// FromContext returns the token that Middleware accepted for this request, or that NewContext was given.
 func FromContext(ctx context.Context) (*Token, bool) {
 	token, ok := ctx.Value(tokenKey{}).(*Token)
 	return token, ok
@@ -33,7 +39,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 		token, err := v.VerifyRequest(r)
 		switch {
 		case err == nil:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
+			next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), token)))
 		case errors.Is(err, ErrClosed), errors.Is(err, ErrStaleKeySet), errors.Is(err, ErrKeysUnavailable),
 			errors.Is(err, context.Cause(r.Context())):
 			w.Header().Set("Retry-After", retryAfter)
