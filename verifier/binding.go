@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
 )
 
 // binding ties the keys of one source to its issuers: they sign for nobody else, and nobody else for these.
@@ -15,9 +17,10 @@ type binding struct {
 	feed    *feed
 }
 
-func newBinding(issuers []string, keys *feed, config Config) binding {
+func newBinding(issuers []string, keys *feed, config Config, challenges *challenges) binding {
 	return binding{issuers: issuers, feed: keys, policy: policy{
-		audience: config.Audience, mediaType: mediaType(config.Type), skew: config.ClockSkew, expSkew: config.ClockSkew,
+		audience: config.Audience, mediaType: jws.MediaType(config.Type), skew: config.ClockSkew, expSkew: config.ClockSkew,
+		challenges: challenges,
 	}}
 }
 

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
+	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
 // latestDate is the end of the year 9999 in seconds since 1970. No honest token names a later moment, and up to it no
@@ -19,19 +22,21 @@ type policy struct {
 	mediaType string        // in lower case, without application/
 	skew      time.Duration // of nbf and iat
 	expSkew   time.Duration // of exp
+	// challenges are for requests whose token does not allow them.
+	challenges *challenges
 }
 
 // accept makes a Token of what a key of these issuers has signed, if its type and claims are what the policy asks at the
 // moment now.
 func (p policy) accept(verified signed, issuers []string, now time.Time) (*Token, error) {
-	if mediaType(verified.typ) != p.mediaType {
+	if jws.MediaType(verified.typ) != p.mediaType {
 		return nil, fmt.Errorf("%w: its typ is not %s", ErrWrongType, p.mediaType)
 	}
 	token, err := parseClaims(verified.payload)
 	if err != nil {
 		return nil, err
 	}
-	token.keyID = verified.kid
+	token.keyID, token.challenges = verified.kid, p.challenges
 	if !slices.Contains(issuers, token.issuer) {
 		return nil, fmt.Errorf("%w: its iss is not among %q", ErrWrongIssuer, issuers)
 	}
@@ -61,10 +66,10 @@ func (p policy) checkTimes(token *Token, now time.Time) error {
 }
 
 // parseClaims reads the claims set (RFC 7519 section 4) and checks the form of all that Token has a method for: the
-// required iss, sub, aud and exp, and if they are there iat, nbf, jti, client_id and scope.
+// required iss, sub, aud and exp, and if they are there iat, nbf, jti, client_id, scope and cnf.
 func parseClaims(payload string) (*Token, error) {
-	var buffer [24]member
-	claims, err := parseObject(payload, buffer[:0])
+	var buffer [24]strictjson.Member
+	claims, err := strictjson.Parse(payload, buffer[:0])
 	if err != nil {
 		return nil, fmt.Errorf("%w: its claims are not a strict JSON object", ErrMalformed)
 	}
@@ -79,42 +84,44 @@ func parseClaims(payload string) (*Token, error) {
 }
 
 // read takes each claim that it knows, and sees to it that the required ones are there.
-func (t *Token) read(claims object) error {
+func (t *Token) read(claims strictjson.Object) error {
 	for _, name := range [...]string{"iss", "sub", "aud", "exp"} {
-		if !claims.has(name) {
+		if !claims.Has(name) {
 			return fmt.Errorf("%w: its %s is missing", ErrMalformed, name)
 		}
 	}
 	for _, claim := range claims {
 		ok := true
-		switch claim.name {
+		switch claim.Name {
 		case "iss":
-			t.issuer, ok = nameOf(claim.value)
+			t.issuer, ok = nameOf(claim.Value)
 		case "sub":
-			t.subject, ok = nameOf(claim.value)
+			t.subject, ok = nameOf(claim.Value)
 		case "jti":
-			t.id, ok = nameOf(claim.value)
+			t.id, ok = nameOf(claim.Value)
 		case "sid": // of another form it names no session that a list could
-			t.sessionID, _ = textOf(claim.value)
+			t.sessionID, _ = strictjson.Text(claim.Value)
 		case "auth_time": // some issuers write a text; it matters to a revocation list alone
 			var readable bool
-			t.authenticatedAt, readable = dateOf(claim.value)
+			t.authenticatedAt, readable = dateOf(claim.Value)
 			t.unreadableTime = !readable
 		case "client_id":
-			t.clientID, ok = nameOf(claim.value)
+			t.clientID, ok = nameOf(claim.Value)
 		case "aud":
-			t.audience, ok = audienceOf(claim.value)
+			t.audience, ok = audienceOf(claim.Value)
 		case "scope":
-			t.scopes, ok = scopesOf(claim.value)
+			t.scopes, ok = scopesOf(claim.Value)
 		case "exp":
-			t.expiry, ok = dateOf(claim.value)
+			t.expiry, ok = dateOf(claim.Value)
 		case "iat":
-			t.issuedAt, ok = dateOf(claim.value)
+			t.issuedAt, ok = dateOf(claim.Value)
+		case "cnf":
+			t.bound, ok = confirmationOf(claim.Value)
 		case "nbf":
-			t.notBefore, ok = dateOf(claim.value)
+			t.notBefore, ok = dateOf(claim.Value)
 		}
 		if !ok {
-			return fmt.Errorf("%w: its %s is not of the form that it must have", ErrMalformed, claim.name)
+			return fmt.Errorf("%w: its %s is not of the form that it must have", ErrMalformed, claim.Name)
 		}
 	}
 	return nil
@@ -122,13 +129,13 @@ func (t *Token) read(claims object) error {
 
 // nameOf reads a string that is not empty and has no control characters, which would end up in logs.
 func nameOf(value string) (string, bool) {
-	text, _ := textOf(value)
+	text, _ := strictjson.Text(value)
 	return text, text != "" && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // audienceOf reads aud (RFC 7519 section 4.1.3), a string or a list of strings.
 func audienceOf(value string) ([]string, bool) {
-	if text, ok := textOf(value); ok {
+	if text, ok := strictjson.Text(value); ok {
 		return []string{text}, true
 	}
 	return textsOf(value)
@@ -136,9 +143,9 @@ func audienceOf(value string) ([]string, bool) {
 
 // textsOf returns a value that is a list of strings.
 func textsOf(value string) (texts []string, ok bool) {
-	elements, ok := listOf(value)
+	elements, ok := strictjson.List(value)
 	for i, element := range elements {
-		if elements[i], ok = textOf(element); !ok {
+		if elements[i], ok = strictjson.Text(element); !ok {
 			return nil, false
 		}
 	}
@@ -148,7 +155,7 @@ func textsOf(value string) (texts []string, ok bool) {
 // scopesOf reads scope, which must be scope-tokens and spaces (RFC 6749 section 3.3): other white space is refused and
 // not taken for a separator that the issuer did not mean.
 func scopesOf(value string) ([]string, bool) {
-	scope, ok := textOf(value)
+	scope, ok := strictjson.Text(value)
 	if !ok || strings.ContainsFunc(scope, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
 		return nil, false
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4/json"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
 )
 
 // testPolicy is the policy of a Verifier for goodClaims.
@@ -203,7 +205,7 @@ func TestMediaType(t *testing.T) {
 			wantError(t, typ, err, ErrWrongType, "")
 		}
 	}
-	if mediaType("to\u212Aen") == "token" { // the Kelvin sign is k in lower case
+	if jws.MediaType("to\u212Aen") == "token" { // the Kelvin sign is k in lower case
 		t.Error("a letter outside ASCII matches")
 	}
 }

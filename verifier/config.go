@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
 )
 
 // The defaults and bounds of Config.
@@ -44,6 +46,20 @@ type Config struct {
 	// DecryptionKeys opens nested tokens, which the issuer has encrypted for this service; nil refuses them. Signed tokens
 	// that are not encrypted are accepted as ever.
 	DecryptionKeys *DecryptionKeys
+	// Proof says whether tokens must be bound to a key of their sender, Bearer if it is not set. It costs bearer tokens nothing.
+	Proof Proof
+	// BaseURL is the URL of this service as clients see it, such as https://orders.example.com, with the part of the path that a proxy
+	// takes away. The path of a request is put behind it, and must be what the htu of its DPoP proof says. The Host header and those of
+	// proxies are never looked at, since a client may send any.
+	//
+	// With DPoP it is mandatory, unless there is a RequestURL.
+	BaseURL string
+	// RequestURL returns the URL that the client has used for a request, in the place of BaseURL: for a service of several names, or
+	// behind a proxy that changes paths. Its query does not count. An empty text refuses the proof.
+	RequestURL func(*http.Request) string
+	// Metadata is what the challenges of Middleware point to (RFC 9728 section 5.1), so that a client finds the issuer by itself; nil
+	// leaves that out. Its Handler must be served at its Path.
+	Metadata *Metadata
 	// PollInterval is the time between two looks at a source, at most 1m; if zero, 1s for a File and 30s for HTTPS. So long
 	// may a revoked key be trusted after its file was replaced.
 	PollInterval time.Duration
@@ -64,10 +80,16 @@ func (c Config) complete() (Config, error) {
 	if err := c.checkNames(); err != nil {
 		return c, err
 	}
+	if err := c.checkProof(); err != nil {
+		return c, err
+	}
+	if err := c.checkMetadata(); err != nil {
+		return c, err
+	}
 	if c.Type == "" {
 		c.Type = defaultType
 	}
-	if mediaType(c.Type) == "" {
+	if jws.MediaType(c.Type) == "" {
 		return c, errors.New("config field Type is not a media type such as at+jwt")
 	}
 	var err error
@@ -125,19 +147,6 @@ func (c Config) bySource() [][]string {
 		groups[i] = append(groups[i], issuer)
 	}
 	return groups
-}
-
-// mediaType returns a typ in lower case and without its application/ (RFC 7515 section 4.1.9), "" if it is none. The
-// letters are checked before they change: some outside ASCII are ASCII in lower case.
-func mediaType(typ string) string {
-	if strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r > unicode.MaxASCII }) {
-		return ""
-	}
-	short := strings.TrimPrefix(strings.ToLower(typ), "application/")
-	if strings.Contains(short, "/") {
-		return ""
-	}
-	return short
 }
 
 // bounded returns the value of a field, or its default if it is zero.

@@ -2,10 +2,13 @@ package verifier
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/keywright/keywright/verifier/dpop"
 )
 
 // attackCorpus is testdata/attacks.json, which internal/attacks describes and writes.
@@ -17,6 +20,11 @@ type attackCorpus struct {
 	KeySets          []struct{ Class, Name, Text string }
 	Ended            []struct{ Class, Name, List, Token, Want string }
 	RevocationLists  []struct{ Class, Name, Text string }
+	Requests         []struct {
+		Class, Name, Method, URL, Authorization, Want string
+		Proofs                                        []string
+		Sent                                          int
+	}
 }
 
 func readCorpus(t testing.TB) attackCorpus {
@@ -81,5 +89,34 @@ func TestCorpusOfEndedTokens(t *testing.T) {
 	}
 	if len(corpus.Ended) < 25 || len(corpus.RevocationLists) < 20 {
 		t.Errorf("the corpus has %d ended tokens and %d lists only", len(corpus.Ended), len(corpus.RevocationLists))
+	}
+}
+
+// Every request whose token or proof is not its sender's gets what the corpus says, and honest ones pass.
+func TestCorpusOfRequests(t *testing.T) {
+	corpus := readCorpus(t)
+	path := filepath.Join(t.TempDir(), "main.json")
+	must(0, os.WriteFile(path, corpus.JWKS, 0o644))
+	for _, c := range corpus.Requests {
+		v := newVerifier(t, Config{
+			Issuers: map[string]Source{corpus.Issuer: File(path)}, Audience: corpus.Audience, Proof: DPoPOptional, BaseURL: corpus.Audience,
+			Now: func() time.Time { return time.Unix(corpus.Now, 0) }, Logger: (&log{}).logger(),
+		})
+		var err error
+		for range c.Sent {
+			r := httptest.NewRequest(c.Method, c.URL, nil)
+			r.RequestURI = r.URL.Path
+			r.Header.Set("Authorization", c.Authorization)
+			for _, proof := range c.Proofs {
+				r.Header.Add(dpop.Header, proof)
+			}
+			_, err = v.VerifyRequest(r)
+		}
+		if got := reasonOf(err); got != c.Want {
+			t.Errorf("%s: %s: got %s (%v), want %s", c.Class, c.Name, got, err, c.Want)
+		}
+	}
+	if len(corpus.Requests) < 60 {
+		t.Errorf("the corpus has %d requests only", len(corpus.Requests))
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
+	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
 // DecryptionKeys are the private keys of a service whose tokens are encrypted for it: nested JWTs, signed and then
@@ -39,11 +42,11 @@ func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
 	if len(data) > maxKeySetBytes {
 		return nil, fmt.Errorf("decryption keys: longer than %d bytes", maxKeySetBytes)
 	}
-	members, err := parseObject(string(data), nil)
+	members, err := strictjson.Parse(string(data), nil)
 	if err != nil {
 		return nil, fmt.Errorf("decryption keys: %w", err)
 	}
-	list, _ := listOf(members.find("keys"))
+	list, _ := strictjson.List(members.Find("keys"))
 	if len(list) == 0 {
 		return nil, errors.New("decryption keys: keys is missing, empty or not a list")
 	}
@@ -86,8 +89,8 @@ func (d *DecryptionKeys) add(text string) error {
 			return fmt.Errorf("alg is not %s, which an EC key needs", jose.ECDH_ES_A256KW)
 		}
 	case *rsa.PrivateKey:
-		if algorithm != jose.RSA_OAEP_256 || private.N.BitLen() < minRSABits {
-			return fmt.Errorf("alg is not %s, which an RSA key needs, or it has under %d bits", jose.RSA_OAEP_256, minRSABits)
+		if algorithm != jose.RSA_OAEP_256 || private.N.BitLen() < jws.MinRSABits {
+			return fmt.Errorf("alg is not %s, which an RSA key needs, or it has under %d bits", jose.RSA_OAEP_256, jws.MinRSABits)
 		}
 	default:
 		return errors.New("neither an EC nor an RSA private key")
@@ -135,25 +138,25 @@ func (d *DecryptionKeys) open(token string) (string, error) {
 
 // keyOf reads the header of an encrypted token (RFC 7516 section 4) and returns the key that it names.
 func (d *DecryptionKeys) keyOf(header []byte) (decryptionKey, error) {
-	members, err := parseObject(string(header), nil)
+	members, err := strictjson.Parse(string(header), nil)
 	if err != nil {
 		return decryptionKey{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
 	}
 	for _, name := range [...]string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "p2c", "p2s"} {
-		if members.has(name) {
+		if members.Has(name) {
 			return decryptionKey{}, fmt.Errorf("%w: its header has %s", ErrMalformed, name)
 		}
 	}
-	if cty, _ := textOf(members.find("cty")); !strings.EqualFold(cty, "JWT") {
+	if cty, _ := strictjson.Text(members.Find("cty")); !strings.EqualFold(cty, "JWT") {
 		return decryptionKey{}, fmt.Errorf("%w: its cty is not JWT", ErrMalformed)
 	}
-	kid, _ := textOf(members.find("kid"))
+	kid, _ := strictjson.Text(members.Find("kid"))
 	key, found := d.keys[kid]
 	if !found {
 		return decryptionKey{}, fmt.Errorf("%w: it is encrypted for a key that this service does not have", ErrNotDecrypted)
 	}
-	alg, _ := textOf(members.find("alg"))
-	enc, _ := textOf(members.find("enc"))
+	alg, _ := strictjson.Text(members.Find("alg"))
+	enc, _ := strictjson.Text(members.Find("enc"))
 	if alg != string(key.algorithm) || enc != string(contentEncryption) {
 		return decryptionKey{}, fmt.Errorf("%w: alg is not that of the key that its kid names, or enc not %s",
 			ErrWrongAlgorithm, contentEncryption)

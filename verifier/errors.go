@@ -35,6 +35,9 @@ var (
 	// ErrRevoked: the revocation list beside the key set ends the token, its session, or all tokens that its subject or
 	// client got before a time; or it ends any, and the token has no jti, or no readable auth_time or iat.
 	ErrRevoked = errors.New("revoked token")
+	// ErrProof: the token is valid, and its sender has not shown what it is bound to, by a DPoP proof or a TLS client certificate
+	// (cnf); or Config.Proof asks for more than a bearer token. Of a proof that was refused it also wraps the error of package dpop.
+	ErrProof = errors.New("no proof that the sender owns the token")
 	// ErrNotYetValid: nbf or iat lies in the future, by more than Config.ClockSkew.
 	ErrNotYetValid = errors.New("token not yet valid")
 )
@@ -47,6 +50,9 @@ var ErrStaleKeySet = errors.New("stale key set")
 // the key may have been published since the last good look. Only a token that such a key would make valid gets it. It
 // says nothing about the token: Middleware answers it with 503.
 var ErrKeysUnavailable = errors.New("keys unavailable")
+
+// ErrNoToken is returned by VerifyRequest when the Authorization header is missing or has another scheme.
+var ErrNoToken = errors.New("no token in the request")
 
 // ErrClosed is returned by Verify after Close, and by a Verifier that New did not make. It says nothing about the
 // token: Middleware answers it with 503.

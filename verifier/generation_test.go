@@ -2,12 +2,16 @@ package verifier
 
 import (
 	"crypto/elliptic"
+	"encoding/asn1"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
 )
 
 // generationOf has the keys of a set as a Verifier for tokens of this type has them.
@@ -86,14 +90,14 @@ func TestFastPathRefusesWhatTheStrictPathRefuses(t *testing.T) {
 		good := key.good()
 		head, rest, _ := strings.Cut(good, ".")
 		claims, signature, _ := strings.Cut(rest, ".")
-		size := len(must(decodeBase64(signature)))
+		size := len(must(jws.DecodeBase64(signature)))
 		variants := []string{
 			good, head, head + ".", head + "..", head + "." + claims, head + "." + claims + ".", head + ".." + signature, "." + rest,
 			good + ".", good + "." + signature, good + "=", good + "\n", good + "A", head + ".\n" + rest, head + "." + claims + "\r." + signature,
 			head + "." + claims + "A." + signature, otherKey().good(),
 			head + "." + encode(strings.Repeat(" ", largestToken)) + "." + signature,
 		}
-		made := string(must(decodeBase64(signature)))
+		made := string(must(jws.DecodeBase64(signature)))
 		for _, made := range []string{
 			"\x00" + made[:size/2] + "\x00" + made[size/2:],
 			strings.Repeat("\x00", size), strings.Repeat("\xff", size), strings.Repeat("\x00", size-1) + "\x01", "\x01",
@@ -124,7 +128,9 @@ func TestEveryShapeOfAnECDSASignature(t *testing.T) {
 			if _, err := g.verify(token); err != nil {
 				t.Fatalf("%s: %v: %s", key.id, err, token)
 			}
-			shapes[len(appendSignature(nil, must(decodeBase64(token[strings.LastIndex(token, ".")+1:]))))] = true
+			signature := must(jws.DecodeBase64(token[strings.LastIndex(token, ".")+1:]))
+			r, s := new(big.Int).SetBytes(signature[:len(signature)/2]), new(big.Int).SetBytes(signature[len(signature)/2:])
+			shapes[len(must(asn1.Marshal([]*big.Int{r, s})))] = true
 		}
 		if len(shapes) < 2 {
 			t.Errorf("%s: only the lengths %v were tried", key.id, shapes)

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
+	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
 // The bounds of a key set. A ConfigMap holds at most 1 MiB, and a SigningKey a handful of keys.
@@ -34,11 +37,11 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 	if len(data) > maxKeySetBytes {
 		return nil, fmt.Errorf("key set is longer than %d bytes", maxKeySetBytes)
 	}
-	members, err := parseObject(string(data), nil)
+	members, err := strictjson.Parse(string(data), nil)
 	if err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
-	keys, ok := listOf(members.find("keys"))
+	keys, ok := strictjson.List(members.Find("keys"))
 	if !ok {
 		return nil, errors.New("key set: keys is missing or not a list")
 	}
@@ -48,11 +51,11 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 	set := &KeySet{keys: make(map[string]*key, len(keys))}
 	seen := make(map[string]bool, len(keys)) // also the kids of skipped keys: which one is meant must be certain
 	for i, key := range keys {
-		jwk, err := parseObject(key, nil)
+		jwk, err := strictjson.Parse(key, nil)
 		if err != nil {
 			return nil, fmt.Errorf("key set: key %d: %w", i, err)
 		}
-		if kid, ok := textOf(jwk.find("kid")); ok {
+		if kid, ok := strictjson.Text(jwk.Find("kid")); ok {
 			if seen[kid] {
 				return nil, fmt.Errorf("key set: key %d has the kid of another key", i)
 			}
@@ -66,9 +69,9 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 }
 
 // add puts the key into the set, or counts it as skipped.
-func (s *KeySet) add(jwk object) error {
+func (s *KeySet) add(jwk strictjson.Object) error {
 	parsed, err := parseKey(jwk)
-	if errors.Is(err, errUnsupported) {
+	if errors.Is(err, jws.ErrUnsupported) {
 		s.skipped++
 		return nil
 	}

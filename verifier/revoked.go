@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
 const (
@@ -52,15 +54,15 @@ func parseRevoked(data []byte) (*revoked, error) {
 	if len(data) > maxRevokedBytes {
 		return nil, fmt.Errorf("revocation list: longer than %d bytes", maxRevokedBytes)
 	}
-	list, err := parseObject(string(data), nil)
+	list, err := strictjson.Parse(string(data), nil)
 	if err != nil {
 		return nil, fmt.Errorf("revocation list: %w", err)
 	}
-	if version, _ := secondsOf(list.find("version"), latestDate); version != revokedVersion {
+	if version, _ := secondsOf(list.Find("version"), latestDate); version != revokedVersion {
 		return nil, fmt.Errorf("revocation list: it has no version, or another than %d", revokedVersion)
 	}
-	skew, skewOK := secondsOf(list.find("clockSkewSeconds"), int64(maxClockSkew/time.Second))
-	before, beforeOK := secondsOf(list.find("allBefore"), latestDate)
+	skew, skewOK := secondsOf(list.Find("clockSkewSeconds"), int64(maxClockSkew/time.Second))
+	before, beforeOK := secondsOf(list.Find("allBefore"), latestDate)
 	if !skewOK || !beforeOK {
 		return nil, errors.New("revocation list: clockSkewSeconds or allBefore is out of bounds")
 	}
@@ -68,8 +70,8 @@ func parseRevoked(data []byte) (*revoked, error) {
 	if before > 0 {
 		r.allUntil = before + skew
 	}
-	if list.has("keyIDs") {
-		ids, ok := textsOf(list.find("keyIDs"))
+	if list.Has("keyIDs") {
+		ids, ok := textsOf(list.Find("keyIDs"))
 		if !ok {
 			return nil, errors.New("revocation list: keyIDs is not a list of strings")
 		}
@@ -77,7 +79,7 @@ func parseRevoked(data []byte) (*revoked, error) {
 			r.keyIDs = append(r.keyIDs, strings.Clone(id)) // and not a part of the whole text
 		}
 	}
-	return r, r.readEnded(list.find("ended"), skew)
+	return r, r.readEnded(list.Find("ended"), skew)
 }
 
 // readEnded reads the member ended, "" if there is none.
@@ -85,15 +87,15 @@ func (r *revoked) readEnded(value string, skew int64) error {
 	if value == "" {
 		return nil
 	}
-	entries, err := parseObject(value, nil)
+	entries, err := strictjson.Parse(value, nil)
 	if err != nil {
 		return errors.New("revocation list: ended is not an object")
 	}
 	r.ended = make(map[[16]byte]int64, len(entries))
 	for _, entry := range entries {
-		raw, err := base64.RawURLEncoding.DecodeString(entry.name)
-		before, ok := secondsOf(entry.value, latestDate)
-		if err != nil || len(entry.name) != digestLength || len(raw) != len([16]byte{}) || !ok || before == 0 {
+		raw, err := base64.RawURLEncoding.DecodeString(entry.Name)
+		before, ok := secondsOf(entry.Value, latestDate)
+		if err != nil || len(entry.Name) != digestLength || len(raw) != len([16]byte{}) || !ok || before == 0 {
 			return errors.New("revocation list: an entry is not 22 characters of a hash and a time")
 		}
 		name := [16]byte(raw)

@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/verifier/internal/jws"
+	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
 // The bounds, in bytes, of MaxTokenBytes and of what VerifySignature reads, and of an encoded header, which has about 150:
@@ -63,12 +66,12 @@ func (s *KeySet) verify(compact string) (signed, error) {
 			return signed{}, err
 		}
 	}
-	jws, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{signer.algorithm})
+	message, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{signer.algorithm})
 	if err != nil {
 		// The cause is left out, here and below: it may quote the token.
 		return signed{}, fmt.Errorf("%w: not a JWS", ErrMalformed)
 	}
-	payload, err := jws.Verify(signer.public)
+	payload, err := message.Verify(signer.public)
 	if err != nil {
 		return signed{}, errForged
 	}
@@ -92,7 +95,7 @@ func decodeSegment(index int, segment string) ([]byte, error) {
 
 // appendSegment is decodeSegment into a buffer.
 func appendSegment(into []byte, index int, segment []byte) ([]byte, error) {
-	data, err := appendBase64(into, segment)
+	data, err := jws.AppendBase64(into, segment)
 	if err != nil || len(segment) == 0 {
 		return nil, fmt.Errorf("%w: segment %d is empty or not canonical base64url", ErrMalformed, index+1)
 	}
@@ -110,26 +113,26 @@ func parseHeader(segment string) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	var few [8]member
-	members, err := parseObject(string(data), few[:0])
+	var few [8]strictjson.Member
+	members, err := strictjson.Parse(string(data), few[:0])
 	if err != nil {
 		return header{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
 	}
 	for _, name := range []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "epk", "p2c"} {
-		if members.has(name) {
+		if members.Has(name) {
 			return header{}, fmt.Errorf("%w: its header has %s", ErrMalformed, name)
 		}
 	}
-	alg, _ := textOf(members.find("alg"))
-	if kty, _ := keyTypeOf(jose.SignatureAlgorithm(alg)); kty == "" {
+	alg, _ := strictjson.Text(members.Find("alg"))
+	if kty, _ := jws.KeyTypeOf(jose.SignatureAlgorithm(alg)); kty == "" {
 		return header{}, fmt.Errorf("%w: none, symmetric, unknown or missing", ErrWrongAlgorithm)
 	}
-	kid, _ := textOf(members.find("kid"))
+	kid, _ := strictjson.Text(members.Find("kid"))
 	if kid == "" || len(kid) > maxKeyIDBytes {
 		return header{}, fmt.Errorf("%w: its kid is missing, not a string or too long", ErrMalformed)
 	}
-	typ, ok := textOf(members.find("typ"))
-	if members.has("typ") && !ok {
+	typ, ok := strictjson.Text(members.Find("typ"))
+	if members.Has("typ") && !ok {
 		return header{}, fmt.Errorf("%w: its typ is not a string", ErrMalformed)
 	}
 	return header{alg: jose.SignatureAlgorithm(alg), kid: kid, typ: typ}, nil

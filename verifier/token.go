@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-jose/go-jose/v4/json"
+	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
 // Token is a token that was verified. It never changes, and may be shared by goroutines: its methods return copies.
@@ -25,6 +25,8 @@ type Token struct {
 	// authenticatedAt is auth_time, zero if there is none, or none that can be read, which unreadableTime then says.
 	authenticatedAt time.Time
 	unreadableTime  bool
+	bound           *confirmation // nil for a bearer token
+	challenges      *challenges   // of the Verifier, for RequireScope
 }
 
 // Subject returns sub: whom the token speaks for. It is never empty.
@@ -48,8 +50,8 @@ func (t *Token) HasScope(scope string) bool { return slices.Contains(t.scopes, s
 // List returns a claim that is a list of strings, such as groups or permissions, in its order; nil if there is no such
 // claim, or if it is anything else: a string that holds the name of a permission gives none.
 func (t *Token) List(claim string) []string {
-	claims, _ := parseObject(t.payload, nil)
-	texts, _ := textsOf(claims.find(claim))
+	claims, _ := strictjson.Parse(t.payload, nil)
+	texts, _ := textsOf(claims.Find(claim))
 	return texts
 }
 
@@ -63,6 +65,10 @@ func (t *Token) SessionID() string { return t.sessionID }
 // there is none: the subject then logged in when the token was issued.
 func (t *Token) AuthenticatedAt() time.Time { return t.authenticatedAt }
 
+// Bound reports whether the token is bound to a key or a certificate of its sender (cnf, RFC 7800), and not a bearer token. That the
+// sender holds it was checked.
+func (t *Token) Bound() bool { return t.bound != nil }
+
 // KeyID returns the kid of the key that signed the token.
 func (t *Token) KeyID() string { return t.keyID }
 
@@ -75,11 +81,16 @@ func (t *Token) IssuedAt() time.Time { return t.issuedAt }
 // NotBefore returns nbf, to the second; the zero time if there is none.
 func (t *Token) NotBefore() time.Time { return t.notBefore }
 
-// Claims decodes all claims into v, a pointer, as encoding/json would into a struct with json tags, but that member
-// names match in their exact case only. The claims have been checked: UTF-8, no duplicate members.
+// Claims decodes all claims into v, a pointer, as encoding/json does, but that member names match the fields of a struct in their
+// exact case only. Numbers keep their digits: in an any they are a json.Number. The claims have been checked: UTF-8, no duplicate
+// members.
 func (t *Token) Claims(v any) error {
-	if err := json.Unmarshal([]byte(t.payload), v); err != nil {
+	if err := decodeExactly(t.payload, v); err != nil {
 		return fmt.Errorf("claims do not fit %T: %w", v, err)
 	}
 	return nil
 }
+
+// Payload returns the claims as the issuer has signed them, a JSON object (RFC 7519 section 3): of an encrypted token those of the token
+// inside. It is a copy, since the Token may be remembered and shared.
+func (t *Token) Payload() []byte { return []byte(t.payload) }

@@ -19,6 +19,9 @@ type Verifier struct {
 	logger   *slog.Logger
 	observer Observer
 
+	sender     *sender
+	challenges *challenges
+
 	done    <-chan struct{} // closed by cancel
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -39,9 +42,11 @@ func New(config Config) (*Verifier, error) {
 		now:      config.Now,
 		logger:   config.Logger,
 		observer: config.Observer,
+		sender:   newSender(config),
 		done:     ctx.Done(),
 		cancel:   cancel,
 	}
+	v.challenges = newChallenges(config)
 	for _, issuers := range config.bySource() {
 		keys, err := openFeed(ctx, issuers, config.Issuers[issuers[0]], config)
 		if err != nil {
@@ -49,29 +54,18 @@ func New(config Config) (*Verifier, error) {
 			return nil, fmt.Errorf("verifier: %w", err)
 		}
 		v.running.Go(func() { keys.follow(ctx) })
-		v.bindings = append(v.bindings, newBinding(issuers, keys, config))
+		v.bindings = append(v.bindings, newBinding(issuers, keys, config, v.challenges))
 	}
 	return v, nil
 }
 
-// Verify returns the token if it is valid now. Otherwise the error is one of those in this package, for errors.Is, or
-// that of ctx, which bounds the wait for a look at the source when the token's kid is unknown.
-func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
-	if v.closed() {
-		return nil, ErrClosed
-	}
-	verified, err := v.verify(ctx, token)
-	v.observer.TokenVerified(reasonOf(err))
-	return verified, err
-}
-
-func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
+// verify checks a token, whoever sent it.
+func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*Token, error) {
 	if len(token) > v.maxBytes {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, v.maxBytes)
 	}
 	var buffer [2 << 10]byte // spares most tokens a copy on the heap
 	digest := sha256.Sum256(append(buffer[:0], token...))
-	now := v.now()
 	for i := range v.bindings {
 		if known, err := v.bindings[i].recall(&digest, now); known != nil || err != nil {
 			return known, err

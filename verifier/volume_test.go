@@ -4,18 +4,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keywright/keywright/verifier/verifiertest"
+	"github.com/keywright/keywright/verifier/internal/mounted"
 )
 
 // volume is a mounted ConfigMap with one key set.
 type volume struct {
-	verifiertest.Volume
+	mounted.Volume
 	t *testing.T
 }
 
 func newVolume(t *testing.T, content []byte) *volume {
 	t.Helper()
-	v := &volume{t: t, Volume: verifiertest.Volume{Directory: t.TempDir()}}
+	v := &volume{t: t, Volume: mounted.Volume{Directory: t.TempDir()}}
 	v.update(content, testNow)
 	return v
 }

@@ -14,8 +14,10 @@ import (
 func TestAttacksNameTheirTests(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "attacks.md"))
 	check(t, err)
-	tests := sourceOf(t, filepath.Join("..", "..", "verifier", "*_test.go")) + sourceOf(t, filepath.Join("..", "..", "api", "issuerfiles", "*_test.go")) +
-		sourceOf(t, filepath.Join("..", "..", "issuer", "*", "*_test.go"))
+	var tests string
+	for _, tested := range []string{"verifier", "verifier/dpop", "verifier/internal/*", "api/issuerfiles", "issuer/*"} {
+		tests += sourceOf(t, filepath.Join("..", "..", filepath.FromSlash(tested), "*_test.go"))
+	}
 	name := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
 	rows := 0
 	for _, line := range strings.Split(string(page), "\n") {
@@ -37,12 +39,12 @@ func TestAttacksNameTheirTests(t *testing.T) {
 		t.Errorf("only %d rows were found", rows)
 	}
 	var corpus struct {
-		Tokens, KeySets, Ended, RevocationLists []struct{ Class string }
+		Tokens, KeySets, Ended, RevocationLists, Requests []struct{ Class string }
 	}
 	text, err := os.ReadFile(filepath.Join("..", "..", "verifier", "testdata", "attacks.json"))
 	check(t, err)
 	check(t, json.Unmarshal(text, &corpus))
-	for _, attack := range slices.Concat(corpus.Tokens, corpus.KeySets, corpus.Ended, corpus.RevocationLists) {
+	for _, attack := range slices.Concat(corpus.Tokens, corpus.KeySets, corpus.Ended, corpus.RevocationLists, corpus.Requests) {
 		if !strings.Contains(string(page), "| "+attack.Class+" |") && attack.Class != "valid" {
 			t.Fatalf("the class %q has no row", attack.Class)
 		}

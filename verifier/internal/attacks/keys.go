@@ -22,9 +22,9 @@ type key struct {
 	private   crypto.Signer
 }
 
-// keys are those of the issuer, one it has revoked, and one of the attacker.
+// keys are those of the issuer, one it has revoked, one of the attacker, and one that tokens are bound to.
 type keys struct {
-	ec, ed, rs, revoked, attacker key
+	ec, ed, rs, revoked, attacker, client key
 }
 
 func newKeys() (keys, error) {
@@ -40,6 +40,10 @@ func newKeys() (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
+	client, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(strings.Repeat("c", 32)))
+	if err != nil {
+		return keys{}, err
+	}
 	rs, err := rsaKey()
 	return keys{
 		ec:       key{"ec-1", "ES256", ec},
@@ -47,6 +51,7 @@ func newKeys() (keys, error) {
 		rs:       key{"rs-1", "RS256", rs},
 		revoked:  key{"ec-0", "ES256", revoked},
 		attacker: key{"ec-1", "ES256", attacker},
+		client:   key{"client", "ES256", client},
 	}, err
 }
 

@@ -1,4 +1,4 @@
-// Command attacks writes testdata/attacks.json: tokens, key sets and revocation lists that no verifier of JWTs may accept, a case for each way
+// Command attacks writes testdata/attacks.json: tokens, requests, key sets and revocation lists that no verifier of JWTs may accept, a case for each way
 // in, and some that it must accept, so that refusing everything is no way to pass. docs/attacks.md explains the classes.
 //
 // Keys and signatures follow from constants, so that the same program writes the same file, and a change of either shows.
@@ -23,6 +23,7 @@ type corpus struct {
 	KeySets  []keySets `json:"keySets"`
 	Ended    []ended   `json:"ended"`
 	Lists    []keySets `json:"revocationLists"`
+	Requests []request `json:"requests"`
 }
 
 // attack is one token. Want is ok, or the reason why it is refused, in the words of verifier.Observer.
@@ -67,6 +68,8 @@ func generate() ([]byte, error) {
 	b.keySets()
 	b.endedEarly()
 	b.brokenLists()
+	b.boundTokens()
+	b.proofs()
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetIndent("", " ")
@@ -74,7 +77,7 @@ func generate() ([]byte, error) {
 	err = encoder.Encode(corpus{
 		Comment: "Written by verifier/internal/attacks; run `go generate` in verifier. The private keys follow from constants in that program.",
 		Issuer:  issuer, Audience: audience, Now: now, JWKS: keys.set(), Tokens: b.tokens, KeySets: b.sets,
-		Ended: b.ended, Lists: b.lists,
+		Ended: b.ended, Lists: b.lists, Requests: b.requests,
 	})
 	return out.Bytes(), err
 }

@@ -32,6 +32,8 @@ type builder struct {
 	sets   []keySets
 	ended  []ended
 	lists  []keySets
+
+	requests []request
 }
 
 func (b *builder) token(class, name, token, want string) {

@@ -1,4 +1,4 @@
-package verifier
+package strictjson
 
 import (
 	"errors"
@@ -78,7 +78,7 @@ func (r *reader) value() error {
 const fewMembers = 16
 
 // object steps over an object and appends its members to into.
-func (r *reader) object(into object) (object, error) {
+func (r *reader) object(into Object) (Object, error) {
 	if err := r.enter(); err != nil {
 		return nil, err
 	}
@@ -94,9 +94,9 @@ func (r *reader) object(into object) (object, error) {
 		}
 		known := false
 		if seen == nil {
-			known = into[before:].has(m.name)
+			known = into[before:].Has(m.Name)
 		} else {
-			known, seen[m.name] = seen[m.name], true
+			known, seen[m.Name] = seen[m.Name], true
 		}
 		if known {
 			return nil, errors.New("a member is there twice")
@@ -108,32 +108,32 @@ func (r *reader) object(into object) (object, error) {
 }
 
 // names returns the set of the names.
-func (o object) names() map[string]bool {
+func (o Object) names() map[string]bool {
 	set := make(map[string]bool, 2*len(o))
 	for _, m := range o {
-		set[m.name] = true
+		set[m.Name] = true
 	}
 	return set
 }
 
 // member steps over a name, a colon and a value.
-func (r *reader) member() (member, error) {
+func (r *reader) member() (Member, error) {
 	start := r.at
 	if r.peek() != '"' {
-		return member{}, errSyntax
+		return Member{}, errSyntax
 	}
 	if err := r.string(); err != nil {
-		return member{}, err
+		return Member{}, err
 	}
-	name, _ := textOf(r.text[start:r.at])
+	name, _ := Text(r.text[start:r.at])
 	r.space()
 	if !r.skip(':') {
-		return member{}, errSyntax
+		return Member{}, errSyntax
 	}
 	r.space()
 	start = r.at
 	err := r.value()
-	return member{name, r.text[start:r.at]}, err
+	return Member{name, r.text[start:r.at]}, err
 }
 
 // list steps over a list and appends its elements to into.

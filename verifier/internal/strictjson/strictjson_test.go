@@ -1,4 +1,4 @@
-package verifier
+package strictjson
 
 import (
 	"bytes"
@@ -12,19 +12,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// plain turns what parseObject returned into what go-jose's reader makes of the same text.
+// plain turns what Parse returned into what go-jose's reader makes of the same text.
 func plain(t *testing.T, value string) any {
 	t.Helper()
 	switch value[0] {
 	case '{':
-		members, err := parseObject(value, nil)
+		members, err := Parse(value, nil)
 		object := make(map[string]any, len(members))
 		for _, member := range members {
-			object[member.name] = plain(t, member.value)
+			object[member.Name] = plain(t, member.Value)
 		}
-		return must(object, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object
 	case '[':
-		elements, ok := listOf(value)
+		elements, ok := List(value)
 		if !ok {
 			t.Fatalf("no list: %s", value)
 		}
@@ -34,7 +37,7 @@ func plain(t *testing.T, value string) any {
 		}
 		return list
 	case '"':
-		text, ok := textOf(value)
+		text, ok := Text(value)
 		if !ok {
 			t.Fatalf("no string: %s", value)
 		}
@@ -50,7 +53,7 @@ func plain(t *testing.T, value string) any {
 
 func TestParseObject(t *testing.T) {
 	text := " {\"a\":{\"n\":18446744073709551616,\"s\":\"\\\\ud800 \\ud83d\\ude00 \\\" { [ \"}} \n"
-	if _, err := parseObject(text, nil); err != nil {
+	if _, err := Parse(text, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{"a": map[string]any{"n": json.Number("18446744073709551616"), "s": "\\ud800 \U0001F600 \" { [ "}}
@@ -66,7 +69,7 @@ func TestParseObject(t *testing.T) {
 		"white space":               "\t\r\n {\t\r\n \"a\" \t\r\n:\t\r\n [ ] , \"b\" : { } }",
 		"a member that was escaped": `{"\u0061":1,"b":2}`,
 	} {
-		if _, err := parseObject(text, nil); err != nil {
+		if _, err := Parse(text, nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -79,12 +82,12 @@ func TestParseObjectOfManyMembers(t *testing.T) {
 		for i := range count + 1 {
 			text.WriteString(`"` + strings.Repeat("a", i+1) + `":1,`)
 		}
-		members, err := parseObject("{"+strings.TrimSuffix(text.String(), ",")+"}", nil)
+		members, err := Parse("{"+strings.TrimSuffix(text.String(), ",")+"}", nil)
 		if err != nil || len(members) != count+1 {
 			t.Errorf("%d members: %d, %v", count+1, len(members), err)
 		}
 		for i := range count + 1 {
-			if _, err := parseObject("{"+text.String()+`"`+strings.Repeat("a", i+1)+`":1}`, nil); err == nil {
+			if _, err := Parse("{"+text.String()+`"`+strings.Repeat("a", i+1)+`":1}`, nil); err == nil {
 				t.Errorf("%d members, number %d twice: accepted", count+1, i)
 			}
 		}
@@ -141,13 +144,13 @@ func TestParseObjectRefuses(t *testing.T) {
 		"too deep":                     `{"a":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + "}",
 		"too deep, never closed":       strings.Repeat(`{"a":`, 5000),
 	} {
-		if got, err := parseObject(text, nil); err == nil {
+		if got, err := Parse(text, nil); err == nil {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}
 }
 
-// reference reads like parseObject, with go-jose's reader and a look at the text before it.
+// reference reads like Parse, with go-jose's reader and a look at the text before it.
 func reference(data []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.SetNumberType(json.UnmarshalJSONNumber)
@@ -166,7 +169,8 @@ func reference(data []byte) (map[string]any, error) {
 // accepts must be one of the things that we refuse on purpose.
 func FuzzParseObject(f *testing.F) {
 	for _, text := range []string{
-		goodHeader, goodClaims, string(setOf(esKey().jwk(), rsaTestKey().jwk())), "{}", "null", "[]", `{"a":1,"a":2}`, `{"a":"\ud800"}`,
+		`{"alg":"ES256","kid":"es","typ":"at+jwt"}`, `{"iss":"https://issuer.example.com","aud":["a","b"],"exp":1800000600,"x":{"y":null}}`,
+		`{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},{"kty":"RSA","n":"AA","e":"AQAB"}]}`, "{}", "null", "[]", `{"a":1,"a":2}`, `{"a":"\ud800"}`,
 		`{"a":[1.5e-7,-0,true,false,null,"\u00e9\ud83d\ude00"]}`, "{\"a\":\"\xff\"}", `{"":{"":[{}]}}`,
 		strings.Repeat(`{"a":`, 31) + "{}" + strings.Repeat("}", 31), `{"\u0061":1,"a":2}`, "\ufeff{}",
 	} {
@@ -174,7 +178,7 @@ func FuzzParseObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		theirs, theirError := reference([]byte(text))
-		_, ourError := parseObject(text, nil)
+		_, ourError := Parse(text, nil)
 		if ourError != nil {
 			if theirError == nil && !strictOnPurpose(text, ourError) {
 				t.Fatalf("we refuse %q: %v", text, ourError)

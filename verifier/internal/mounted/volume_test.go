@@ -1,4 +1,4 @@
-package verifiertest_test
+package mounted_test
 
 import (
 	"errors"
@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/keywright/keywright/verifier/verifiertest"
+	"github.com/keywright/keywright/verifier/internal/mounted"
 )
 
 func TestVolumeChangesAsAKubeletChangesIt(t *testing.T) {
-	v := verifiertest.Volume{Directory: t.TempDir()}
+	v := mounted.Volume{Directory: t.TempDir()}
 	write := func(files map[string][]byte) {
 		t.Helper()
 		if err := v.Write(files); err != nil {

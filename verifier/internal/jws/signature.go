@@ -1,4 +1,4 @@
-package verifier
+package jws
 
 import (
 	"bytes"
@@ -12,10 +12,10 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// signed reports whether signature is one of the key over input, under the key's algorithm (RFC 7518 sections 3.3 and
-// 3.4, RFC 8037 section 3.1).
-func (k *key) signed(input, signature []byte) bool {
-	switch public := k.public.(type) {
+// Signed reports whether signature is one of a public key, as PublicKey makes it, over input under an algorithm that fits it (RFC 7518
+// sections 3.3 and 3.4, RFC 8037 section 3.1).
+func Signed(algorithm jose.SignatureAlgorithm, key crypto.PublicKey, input, signature []byte) bool {
+	switch public := key.(type) {
 	case ed25519.PublicKey:
 		return ed25519.Verify(public, input, signature)
 	case *ecdsa.PublicKey:
@@ -23,20 +23,20 @@ func (k *key) signed(input, signature []byte) bool {
 		if len(signature) != 2*size {
 			return false
 		}
-		hash, digest := k.digest(input)
+		hash, digest := digestOf(algorithm, input)
 		var buffer [150]byte
 		return ecdsa.VerifyASN1(public, digest[:hash.Size()], appendSignature(buffer[:0], signature))
 	case *rsa.PublicKey:
-		hash, digest := k.digest(input)
+		hash, digest := digestOf(algorithm, input)
 		return rsa.VerifyPKCS1v15(public, hash, digest[:hash.Size()], signature) == nil
 	default:
 		return false
 	}
 }
 
-// digest hashes input as the key's algorithm says, into as many bytes as the hash has.
-func (k *key) digest(input []byte) (hash crypto.Hash, digest [sha512.Size]byte) {
-	switch k.algorithm {
+// digestOf hashes input as the algorithm says, into as many bytes as the hash has.
+func digestOf(algorithm jose.SignatureAlgorithm, input []byte) (hash crypto.Hash, digest [sha512.Size]byte) {
+	switch algorithm {
 	case jose.ES384, jose.RS384:
 		sum := sha512.Sum384(input)
 		copy(digest[:], sum[:])

@@ -1,0 +1,151 @@
+package dpop
+
+import "strings"
+
+// names reports whether htu names one of the URLs (RFC 9449 section 4.3, check 9): without query and fragment, and normalized. Most
+// clients write the URL as it is, so equal texts come first.
+func names(htu string, urls []string) bool {
+	claimed := withoutQuery(htu)
+	if !strings.HasPrefix(claimed, "https://") && !strings.HasPrefix(claimed, "http://") {
+		return namesNormalized(claimed, urls)
+	}
+	for _, url := range urls {
+		if claimed == withoutQuery(url) {
+			return true
+		}
+	}
+	return namesNormalized(claimed, urls)
+}
+
+func namesNormalized(claimed string, urls []string) bool {
+	normal, ok := normalize(claimed)
+	if !ok {
+		return false
+	}
+	for _, url := range urls {
+		if other, ok := normalize(withoutQuery(url)); ok && other == normal {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutQuery cuts a URL before its query and its fragment.
+func withoutQuery(url string) string {
+	if end := strings.IndexAny(url, "?#"); end >= 0 {
+		return url[:end]
+	}
+	return url
+}
+
+// normalize returns the one text of an absolute http or https URL without query and fragment, by its syntax (RFC 3986 section 6.2.2:
+// letter case, percent-encoding, dot segments) and its scheme (section 6.2.3: default port, empty path). Another text is not ok:
+// neither are user information, and a host that is percent-encoded or has other letters than ASCII.
+func normalize(url string) (normal string, ok bool) {
+	scheme, rest, found := strings.Cut(url, "://")
+	if !found || strings.ContainsFunc(url, isNoURLCharacter) {
+		return "", false
+	}
+	scheme = strings.ToLower(scheme)
+	authority, path := rest, "/"
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		authority, path = rest[:slash], rest[slash:]
+	}
+	authority, ok = normalizeAuthority(scheme, authority)
+	if !ok {
+		return "", false
+	}
+	path, ok = normalizePercents(path)
+	return scheme + "://" + authority + withoutDots(path), ok
+}
+
+// isNoURLCharacter reports whether a character is in no URL (RFC 3986 section 2).
+func isNoURLCharacter(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r)
+}
+
+// normalizeAuthority writes a host in lower case, and leaves out the port if it is the scheme's own, or empty.
+func normalizeAuthority(scheme, authority string) (string, bool) {
+	usual, known := map[string]string{"http": "80", "https": "443"}[scheme]
+	host, port := strings.ToLower(authority), ""
+	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
+		host, port = host[:colon], host[colon+1:]
+	}
+	bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
+	if !known || host == "" || strings.ContainsAny(host, "@%") || strings.Trim(port, "0123456789") != "" ||
+		(!bracketed && strings.ContainsAny(host, ":[]")) {
+		return "", false
+	}
+	if port == "" || port == usual {
+		return host, true
+	}
+	return host + ":" + port, true
+}
+
+// normalizePercents decodes what need not be encoded, and writes the rest in upper case (RFC 3986 sections 6.2.2.1 and 6.2.2.2).
+func normalizePercents(path string) (string, bool) {
+	if !strings.Contains(path, "%") {
+		return path, true
+	}
+	var out strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] != '%' {
+			out.WriteByte(path[i])
+			continue
+		}
+		if i+2 >= len(path) {
+			return "", false
+		}
+		high, low := hexDigit(path[i+1]), hexDigit(path[i+2])
+		if high < 0 || low < 0 {
+			return "", false
+		}
+		if c := byte((high<<4 | low) & 0xff); isUnreserved(c) {
+			out.WriteByte(c)
+		} else {
+			out.WriteString(strings.ToUpper(path[i : i+3]))
+		}
+		i += 2
+	}
+	return out.String(), true
+}
+
+// hexDigit returns the value of a hexadecimal digit, -1 if it is none.
+func hexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", lower(c)) }
+
+// lower returns an ASCII letter in lower case.
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// isUnreserved reports whether a character means the same encoded and not (RFC 3986 section 2.3).
+func isUnreserved(c byte) bool {
+	return 'a' <= lower(c) && lower(c) <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+// withoutDots removes the segments . and .. of an absolute path (RFC 3986 section 5.2.4).
+func withoutDots(path string) string {
+	if !strings.Contains(path, "/.") {
+		return path
+	}
+	var kept []string
+	segments := strings.Split(path[1:], "/")
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		switch segment {
+		case ".":
+		case "..":
+			kept = kept[:max(len(kept)-1, 0)]
+		default:
+			kept = append(kept, segment)
+			continue
+		}
+		if last {
+			kept = append(kept, "") // what is left is a directory
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
