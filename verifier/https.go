@@ -89,7 +89,7 @@ func (e endpoint) open() (content, error) {
 	}
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	f := &fetched{client: client, keys: document{address: e.address, accept: "application/jwk-set+json, application/json", most: maxKeySetBytes}}
+	f := &fetched{client: client, keys: download{address: e.address, accept: "application/jwk-set+json, application/json", most: maxKeySetBytes}}
 	if e.list != (credentials{}) {
 		if err := checkAddress(e.list.address); err != nil {
 			return nil, fmt.Errorf("revocation list: %w", err)
@@ -97,7 +97,7 @@ func (e endpoint) open() (content, error) {
 		if e.list.clientID == "" || e.list.secretFile == "" {
 			return nil, errors.New("revocation list: the ID or the file with the secret of the client is empty")
 		}
-		f.list = &document{address: e.list.address, accept: "application/json", most: maxRevokedBytes, authorize: e.list.authorize}
+		f.list = &download{address: e.list.address, accept: "application/json", most: maxRevokedBytes, authorize: e.list.authorize}
 	}
 	return f, nil
 }
@@ -154,12 +154,12 @@ func pinging(given http.RoundTripper) http.RoundTripper {
 // fetched follows one endpoint, and the revocation list if there is one.
 type fetched struct {
 	client http.Client
-	keys   document
-	list   *document // nil if no list is read
+	keys   download
+	list   *download // nil if no list is read
 }
 
-// document is one document of an issuer, and what was read of it last.
-type document struct {
+// download is one document of an issuer, and what was read of it last.
+type download struct {
 	address, accept string
 	most            int64 // bytes
 	authorize       func(*http.Request) error
@@ -187,7 +187,7 @@ func (f *fetched) read(ctx context.Context, _ time.Time, again bool) (version, e
 }
 
 // fetch reads the document, and reports whether it is another one than before.
-func (d *document) fetch(ctx context.Context, client *http.Client, again bool) (changed bool, err error) {
+func (d *download) fetch(ctx context.Context, client *http.Client, again bool) (changed bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.address, nil)
 	if err != nil {
 		return false, err
