@@ -41,6 +41,11 @@ func TestSealingKeysNeedSessions(t *testing.T) {
 	if p := s.ring.IssuingPolicy(s.policy); p.MaxRefreshLifetime != time.Hour || p.MaxSessionLifetime != time.Hour {
 		t.Errorf("%+v", p)
 	}
+	s.policy.MaxRefreshLifetime = 2 * time.Hour
+	s.settle()
+	if p := s.ring.IssuingPolicy(s.policy); p.MaxRefreshLifetime != 2*time.Hour {
+		t.Errorf("a longer lifetime: %+v", p)
+	}
 	for name, end := range map[string]func(*rotation.Policy){
 		"sessions are taken away": func(p *rotation.Policy) { p.MaxRefreshLifetime, p.MaxSessionLifetime = 0, 0 },
 		"drained":                 func(p *rotation.Policy) { p.Draining = true },
@@ -164,7 +169,15 @@ func TestSealingKeysAreFew(t *testing.T) {
 		s.pass(time.Hour)
 		most = max(most, len(s.ring.Sealing))
 	}
-	if most > rotation.MaxSealingKeys || most < 10 {
+	if most > 20 || most < 10 {
+		t.Errorf("%d sealing keys", most)
+	}
+	s.policy.MaxRefreshLifetime = time.Hour // the next ones come faster than the last ones go
+	for range 100 {
+		s.pass(time.Hour)
+		most = max(most, len(s.ring.Sealing))
+	}
+	if most != rotation.MaxSealingKeys {
 		t.Errorf("%d sealing keys", most)
 	}
 }
