@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/keywright/keywright/api/jws"
+	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/oauth2"
+	"github.com/keywright/keywright/verifier/dpop"
 )
 
 // maxAge is how long a reader of the documents may go on with what it has. A key is published for longer before it signs.
@@ -77,14 +79,16 @@ func matches(header, etag string) bool {
 
 // metadata is the authorization server metadata (RFC 8414 section 2). What is empty is left out (section 3.2).
 type metadata struct {
-	Issuer            string   `json:"issuer"`
-	TokenEndpoint     string   `json:"token_endpoint"`
-	JWKS              string   `json:"jwks_uri"`
-	Scopes            []string `json:"scopes_supported,omitempty"`
-	ResponseTypes     []string `json:"response_types_supported"`
-	GrantTypes        []string `json:"grant_types_supported,omitempty"`
-	AuthMethods       []string `json:"token_endpoint_auth_methods_supported,omitempty"`
-	AuthAlgorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	Issuer         string   `json:"issuer"`
+	TokenEndpoint  string   `json:"token_endpoint"`
+	JWKS           string   `json:"jwks_uri"`
+	Scopes         []string `json:"scopes_supported,omitempty"`
+	ResponseTypes  []string `json:"response_types_supported"`
+	GrantTypes     []string `json:"grant_types_supported,omitempty"`
+	AuthMethods    []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	AuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	// ProofAlgorithms are those of proofs (RFC 9449 section 5.1).
+	ProofAlgorithms   []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	SubjectTypes      []string `json:"subject_types_supported"`
 	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported"`
 }
@@ -105,6 +109,9 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	}
 	if slices.Contains(m.AuthMethods, "private_key_jwt") {
 		m.AuthAlgorithms = jws.Names()
+	}
+	if slices.ContainsFunc(settings.Clients, func(c config.Client) bool { return c.DPoPBoundAccessTokens || c.Refresh != nil }) {
+		m.ProofAlgorithms = dpop.Algorithms()
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
