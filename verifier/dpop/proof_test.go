@@ -112,7 +112,7 @@ func TestMaliciousProofs(t *testing.T) {
 	claim := func(old, updated string) string { return ec.sign(ec.header(), replaced(t, claims, old, updated)) }
 	good := ec.good()
 	segments := strings.Split(good, ".")
-	secret := []byte("secret")
+	secret := []byte(strings.Repeat("secret", 6))
 	for _, row := range []struct {
 		name, proof string
 		want        error
