@@ -84,6 +84,7 @@ func TestURLsThatDiffer(t *testing.T) {
 		"https://a:b:443/x":                 "https://a:b/x",
 		// What would be the same, were it a URL.
 		"https:///x/../b":              "https:///b",
+		"https://:8443/x/../b":         "https://:8443/b",
 		"https://u@a.example/x/../b":   "https://u@a.example/b",
 		"https://a.exam%70le/x/../b":   "https://a.exam%70le/b",
 		"https://a.example:8x/x/../b":  "https://a.example:8x/b",

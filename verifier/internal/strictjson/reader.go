@@ -79,9 +79,7 @@ const fewMembers = 16
 
 // object steps over the outermost object and appends its members to into.
 func (r *reader) object(into Object) (Object, error) {
-	if err := r.enter(); err != nil {
-		return nil, err
-	}
+	_ = r.enter() // the first level is never too deep
 	var seen map[string]bool
 	for before := len(into); ; {
 		more, err := r.next('}', len(into) == before)
