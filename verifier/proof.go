@@ -44,14 +44,15 @@ type sender struct {
 	proof      Proof
 	baseURL    string
 	requestURL func(*http.Request) string
-	replays    *dpop.Replays // nil for Bearer
+	keys       *dpop.Keys // nil for Bearer, as is replays
+	replays    *dpop.Replays
 	warned     atomic.Int64
 }
 
 func newSender(config Config) *sender {
 	s := &sender{proof: config.Proof, baseURL: strings.TrimRight(config.BaseURL, "/"), requestURL: config.RequestURL}
 	if s.proof != Bearer {
-		s.replays = dpop.NewReplays(replayCapacity)
+		s.keys, s.replays = dpop.NewKeys(), dpop.NewReplays(replayCapacity)
 	}
 	return s
 }
@@ -141,7 +142,7 @@ func names(text string, digest *[sha256.Size]byte) bool {
 
 // confirmKey checks the proof of a request (RFC 9449 section 4.3). A proof is remembered last: what is refused takes no place.
 func (v *Verifier) confirmKey(ctx context.Context, key string, as presented, now time.Time) error {
-	proof, err := dpop.Check(as.request.Header.Values(dpop.Header), as.request.Method, v.sender.urlOf(as.request))
+	proof, err := v.sender.keys.Check(as.request.Header.Values(dpop.Header), as.request.Method, v.sender.urlOf(as.request))
 	if err != nil {
 		return &invalidProof{err}
 	}

@@ -49,6 +49,10 @@ type Proof struct {
 //
 // Freshness, nonce, ath and replays are the caller's. The error wraps one of those of this package, and quotes no part of a proof.
 func Check(headerValues []string, method string, urls ...string) (*Proof, error) {
+	return check(nil, headerValues, method, urls)
+}
+
+func check(keys *Keys, headerValues []string, method string, urls []string) (*Proof, error) {
 	switch {
 	case len(headerValues) == 0:
 		return nil, ErrMissing
@@ -61,7 +65,7 @@ func Check(headerValues []string, method string, urls ...string) (*Proof, error)
 	if err != nil {
 		return nil, err
 	}
-	head, err := parseHeader(s.header)
+	head, err := parseHeader(s.header, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +76,7 @@ func Check(headerValues []string, method string, urls ...string) (*Proof, error)
 	if !head.signed(headerValues[0], s.signature()) {
 		return nil, fmt.Errorf("%w: not made by the key in its jwk", ErrSignature)
 	}
+	keys.keep(head)
 	proof.Thumbprint = head.thumbprint
 	return proof, nil
 }
