@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -31,16 +32,41 @@ const (
 // configured, is used as it is, and must find dead connections itself (ReadIdleTimeout): else it goes on with one for
 // many minutes, in which no new key and no revocation is heard.
 //
+// The endpoint has no revocation list: WithRevocations reads the one of the issuer.
+//
 // A service that has the file should not ask the endpoint: it would then depend on the network, and what has dropped a
 // revoked key first is the file.
-func HTTPS(address string, client *http.Client) Source {
-	return endpoint{address: address, client: client}
+func HTTPS(address string, client *http.Client, options ...HTTPSOption) Source {
+	e := endpoint{address: address, client: client}
+	for _, option := range options {
+		option(&e)
+	}
+	return e
+}
+
+// HTTPSOption changes what HTTPS reads.
+type HTTPSOption func(*endpoint)
+
+// WithRevocations reads the revocation list of the issuer along with its keys, from address, such as
+// https://issuer.example.com/revoked. The issuer gives it to clients that are configured with revocationList: true. The
+// service authenticates as the client clientID, by HTTP Basic (RFC 6749 section 2.3.1). Its secret is the content of
+// secretFile, which is read for each request, without the white space at its end.
+//
+// New fails while the list cannot be read. Later the last good list stays in use, and KeySetStatus has the failure.
+func WithRevocations(address, clientID, secretFile string) HTTPSOption {
+	return func(e *endpoint) { e.list = credentials{address: address, clientID: clientID, secretFile: secretFile} }
 }
 
 // endpoint is the Source that HTTPS makes.
 type endpoint struct {
 	address string
 	client  *http.Client
+	list    credentials // zero if no revocation list is read
+}
+
+// credentials are where a revocation list is, and whom the issuer gives it to.
+type credentials struct {
+	address, clientID, secretFile string
 }
 
 func (e endpoint) String() string { return e.address }
@@ -50,9 +76,8 @@ func (e endpoint) key() any { return e }
 func (e endpoint) pace() (look, unknown time.Duration) { return 30 * time.Second, 5 * time.Second }
 
 func (e endpoint) open() (content, error) {
-	parsed, err := url.Parse(e.address)
-	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || parsed.Fragment != "" {
-		return nil, errors.New("not a URL of the form https://host/path: what changes it on the way signs for the issuer")
+	if err := checkAddress(e.address); err != nil {
+		return nil, err
 	}
 	client := http.Client{Transport: pinging(&http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true})}
 	if e.client != nil {
@@ -64,7 +89,43 @@ func (e endpoint) open() (content, error) {
 	}
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &fetched{address: e.address, client: client}, nil
+	f := &fetched{client: client, keys: download{address: e.address, accept: "application/jwk-set+json, application/json", most: maxKeySetBytes}}
+	if e.list != (credentials{}) {
+		if err := checkAddress(e.list.address); err != nil {
+			return nil, fmt.Errorf("revocation list: %w", err)
+		}
+		if e.list.clientID == "" || e.list.secretFile == "" {
+			return nil, errors.New("revocation list: the ID or the file with the secret of the client is empty")
+		}
+		f.list = &download{address: e.list.address, accept: "application/json", most: maxRevokedBytes, authorize: e.list.authorize}
+	}
+	return f, nil
+}
+
+// checkAddress refuses what is no URL to read keys from.
+func checkAddress(address string) error {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || parsed.Fragment != "" {
+		return errors.New("not a URL of the form https://host/path: what changes it on the way signs for the issuer")
+	}
+	return nil
+}
+
+// maxSecretBytes bounds the secret of a client.
+const maxSecretBytes = 1 << 10
+
+// authorize authenticates a request as the client. ID and secret are form-encoded first (RFC 6749 section 2.3.1).
+func (c credentials) authorize(request *http.Request) error {
+	secret, err := readFile(c.secretFile, maxSecretBytes)
+	if err != nil {
+		return err
+	}
+	text := strings.TrimRight(string(secret), " \t\r\n")
+	if text == "" || len(secret) > maxSecretBytes {
+		return fmt.Errorf("the secret of the client is empty, or longer than %d bytes", maxSecretBytes)
+	}
+	request.SetBasicAuth(url.QueryEscape(c.clientID), url.QueryEscape(text))
+	return nil
 }
 
 // pinging returns a copy of a Transport that finds dead connections of HTTP/2, or the Transport itself where a copy might
@@ -90,39 +151,73 @@ func pinging(given http.RoundTripper) http.RoundTripper {
 	return transport
 }
 
-// fetched follows one endpoint.
+// fetched follows one endpoint, and the revocation list if there is one.
 type fetched struct {
-	address string
-	client  http.Client
-	etag    string // of what was read last, "" if it had none
+	client http.Client
+	keys   download
+	list   *download // nil if no list is read
+}
+
+// download is one document of an issuer, and what was read of it last.
+type download struct {
+	address, accept string
+	most            int64 // bytes
+	authorize       func(*http.Request) error
+	etag            string // "" if it had none
+	body            []byte
 }
 
 func (f *fetched) read(ctx context.Context, _ time.Time, again bool) (version, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.address, nil)
+	changed, err := f.keys.fetch(ctx, &f.client, again)
 	if err != nil {
 		return version{}, err
 	}
-	request.Header.Set("Accept", "application/jwk-set+json, application/json")
-	if f.etag != "" && !again {
-		request.Header.Set("If-None-Match", f.etag)
+	read := version{keys: f.keys.body}
+	if f.list != nil {
+		listChanged, err := f.list.fetch(ctx, &f.client, again)
+		if err != nil {
+			read.listFailure = fmt.Errorf("revocation list: %w", err)
+		}
+		read.list, changed = f.list.body, changed || listChanged || err != nil
 	}
-	response, err := f.client.Do(request)
+	if !changed {
+		return version{}, errUnchanged
+	}
+	return read, nil
+}
+
+// fetch reads the document, and reports whether it is another one than before.
+func (d *download) fetch(ctx context.Context, client *http.Client, again bool) (changed bool, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.address, nil)
 	if err != nil {
-		return version{}, err
+		return false, err
 	}
-	// One byte more than a key set may have, so that ParseKeySet refuses what is longer.
-	data, err := io.ReadAll(io.LimitReader(response.Body, maxKeySetBytes+1))
+	request.Header.Set("Accept", d.accept)
+	if d.etag != "" && !again {
+		request.Header.Set("If-None-Match", d.etag)
+	}
+	if d.authorize != nil {
+		if err := d.authorize(request); err != nil {
+			return false, err
+		}
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return false, err
+	}
+	// One byte more than the document may have, so that its parser refuses what is longer.
+	data, err := io.ReadAll(io.LimitReader(response.Body, d.most+1))
 	_ = response.Body.Close()
 	switch {
 	case err != nil:
-		return version{}, err
+		return false, err
 	case response.StatusCode == http.StatusNotModified && request.Header.Get("If-None-Match") != "":
-		return version{}, errUnchanged
+		return false, nil
 	case response.StatusCode != http.StatusOK:
-		return version{}, fmt.Errorf("the answer is %s", response.Status)
+		return false, fmt.Errorf("the answer is %s", response.Status)
 	}
-	f.etag = response.Header.Get("ETag")
-	return version{keys: data}, nil
+	d.etag, d.body = response.Header.Get("ETag"), data
+	return true, nil
 }
 
 func (f *fetched) frozen() string { return "" }

@@ -26,6 +26,8 @@ const (
 	PolicyFile = "policy.json"
 	// RevokedFile holds the IDs of the keys that must not sign: package issuerfiles has its format.
 	RevokedFile = "revoked"
+	// SealingFile holds the symmetric keys of refresh tokens: package issuerfiles has its format. There is none without sessions.
+	SealingFile = "sealing.json"
 )
 
 // The keyring Secret.

@@ -17,6 +17,8 @@ type Files struct {
 	Policy Policy
 	// Revoked are the keys that must not sign, whatever Active says.
 	Revoked Revoked
+	// Sealing are the keys of refresh tokens, none without sessions.
+	Sealing SealingKeys
 }
 
 // PrivateJWK is a private key as a JWK (RFC 7517 section 4). It never prints itself.
@@ -37,6 +39,9 @@ func (f Files) Encode() (map[string][]byte, error) {
 	if len(f.Active) > 0 {
 		data[contract.ActiveFile] = f.Active
 	}
+	if len(f.Sealing) > 0 {
+		data[contract.SealingFile] = f.Sealing.Encode()
+	}
 	return data, nil
 }
 
@@ -51,6 +56,11 @@ func Decode(data map[string][]byte) (Files, error) {
 	if list, ok := data[contract.RevokedFile]; ok {
 		if f.Revoked, err = DecodeRevoked(list); err != nil {
 			return Files{}, fmt.Errorf("%s: %w", contract.RevokedFile, err)
+		}
+	}
+	if keys, ok := data[contract.SealingFile]; ok {
+		if f.Sealing, err = DecodeSealing(keys); err != nil {
+			return Files{}, fmt.Errorf("%s: %w", contract.SealingFile, err)
 		}
 	}
 	return f, nil

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// LongestLifetime is the largest maxLifetime that the API accepts.
-const LongestLifetime = 24 * time.Hour
+// The largest maxLifetime, maxRefreshLifetime and maxSessionLifetime that the API accepts.
+const (
+	LongestLifetime        = 24 * time.Hour
+	LongestRefreshLifetime = 720 * time.Hour
+	LongestSessionLifetime = 8760 * time.Hour
+)
 
 // Policy is what an issuer keeps to: the entry policy.json of the signing-key Secret. It is complete in every state of a
 // SigningKey, also while nothing is signed.
@@ -23,6 +27,9 @@ type Policy struct {
 	ClockSkew time.Duration
 	// NextRotation is when the next scheduled rotation is due, zero if none is scheduled.
 	NextRotation time.Time
+	// MaxRefreshLifetime is the longest lifetime of a refresh token, and MaxSessionLifetime the longest time between two logins, both in whole
+	// seconds, zero while no refresh token may be given.
+	MaxRefreshLifetime, MaxSessionLifetime time.Duration
 }
 
 // policyJSON is policy.json.
@@ -32,6 +39,9 @@ type policyJSON struct {
 	MaxLifetime  int64      `json:"maxLifetimeSeconds"`
 	ClockSkew    int64      `json:"clockSkewSeconds"`
 	NextRotation *time.Time `json:"nextRotationTime,omitempty"`
+
+	MaxRefreshLifetime int64 `json:"maxRefreshLifetimeSeconds,omitempty"`
+	MaxSessionLifetime int64 `json:"maxSessionLifetimeSeconds,omitempty"`
 }
 
 // Encode returns policy.json. Equal policies are equal bytes.
@@ -39,6 +49,7 @@ func (p Policy) Encode() ([]byte, error) {
 	out := policyJSON{
 		SigningKey: p.SigningKey, Algorithm: p.Algorithm,
 		MaxLifetime: int64(p.MaxLifetime / time.Second), ClockSkew: int64(p.ClockSkew / time.Second),
+		MaxRefreshLifetime: int64(p.MaxRefreshLifetime / time.Second), MaxSessionLifetime: int64(p.MaxSessionLifetime / time.Second),
 	}
 	if !p.NextRotation.IsZero() {
 		at := p.NextRotation.UTC().Truncate(time.Second)
@@ -64,10 +75,16 @@ func DecodePolicy(b []byte) (Policy, error) {
 		return Policy{}, errors.New("maxLifetimeSeconds must be between 1 and 86400")
 	case in.ClockSkew < 0 || in.ClockSkew > 3600:
 		return Policy{}, errors.New("clockSkewSeconds must be between 0 and 3600")
+	case in.MaxRefreshLifetime < 0 || in.MaxRefreshLifetime > int64(LongestRefreshLifetime/time.Second):
+		return Policy{}, errors.New("maxRefreshLifetimeSeconds must be between 0 and 2592000")
+	case in.MaxSessionLifetime < 0 || in.MaxSessionLifetime > int64(LongestSessionLifetime/time.Second):
+		return Policy{}, errors.New("maxSessionLifetimeSeconds must be between 0 and 31536000")
 	}
 	p := Policy{
 		SigningKey: in.SigningKey, Algorithm: in.Algorithm,
 		MaxLifetime: time.Duration(in.MaxLifetime) * time.Second, ClockSkew: time.Duration(in.ClockSkew) * time.Second,
+		MaxRefreshLifetime: time.Duration(in.MaxRefreshLifetime) * time.Second,
+		MaxSessionLifetime: time.Duration(in.MaxSessionLifetime) * time.Second,
 	}
 	if in.NextRotation != nil {
 		p.NextRotation = *in.NextRotation

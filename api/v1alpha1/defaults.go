@@ -16,6 +16,10 @@ func (s *SigningKeySpec) Default() {
 	orElse(&s.Token.MaxLifetime, metav1.Duration{Duration: time.Hour})
 	orElse(&s.Token.ClockSkew, metav1.Duration{Duration: time.Minute})
 	orElse(&s.Distribution.PropagationDelay, metav1.Duration{Duration: 15 * time.Minute})
+	if s.Sessions != nil {
+		orElse(&s.Sessions.MaxRefreshLifetime, metav1.Duration{Duration: 12 * time.Hour})
+		orElse(&s.Sessions.MaxSessionLifetime, metav1.Duration{Duration: 720 * time.Hour})
+	}
 }
 
 func orElse[T comparable](field *T, value T) {

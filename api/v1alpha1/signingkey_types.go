@@ -79,6 +79,10 @@ type SigningKeySpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Token Token `json:"token,omitzero"`
+	// sessions allows issuers to give refresh tokens, which are sealed with keys that only issuers have. Without it there are
+	// none. Taking it away ends all sessions.
+	// +optional
+	Sessions *Sessions `json:"sessions,omitempty"`
 	// distribution says which namespaces trust the key.
 	// +required
 	Distribution Distribution `json:"distribution"`
@@ -164,6 +168,29 @@ type Token struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="must be between 1s and 1h: 1m would do",reason=FieldValueInvalid
 	// +optional
 	ClockSkew metav1.Duration `json:"clockSkew,omitzero"`
+}
+
+// Sessions bounds the refresh tokens (RFC 6749 section 6) that issuers give. An issuer can be configured with shorter lifetimes.
+//
+// +kubebuilder:validation:XValidation:rule="duration(self.maxSessionLifetime) >= duration(self.maxRefreshLifetime)",messageExpression="'maxSessionLifetime must be at least maxRefreshLifetime: ' + self.maxRefreshLifetime + ' would do'",message="maxSessionLifetime must be at least maxRefreshLifetime",reason=FieldValueInvalid,fieldPath=".maxSessionLifetime"
+type Sessions struct {
+	// maxRefreshLifetime is the longest lifetime of a refresh token, like 12h: how long a client can be away and stay logged in.
+	// At most 720h.
+	// +kubebuilder:default="12h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="must be between 1s and 720h: 12h would do",reason=FieldValueInvalid
+	// +optional
+	MaxRefreshLifetime metav1.Duration `json:"maxRefreshLifetime,omitzero"`
+	// maxSessionLifetime is the longest time between two logins, like 720h, however often the client refreshes. At most 8760h.
+	// +kubebuilder:default="720h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="must be between 1s and 8760h: 720h would do",reason=FieldValueInvalid
+	// +optional
+	MaxSessionLifetime metav1.Duration `json:"maxSessionLifetime,omitzero"`
 }
 
 // Distribution says which namespaces trust the key, and how fast its files travel.

@@ -82,6 +82,9 @@ func (c *cli) printCalendar(policy rotation.Policy, rotations int) {
 			keys++
 			d.Prepare(now, rotation.Material{ID: fmt.Sprintf("key %d", keys), Public: []byte("{}"), Private: []byte("{}")})
 		}
+		if d.WantedSealing {
+			d.PrepareSealing(now, make(rotation.SealingSecret, rotation.SealingSecretBytes), policy)
+		}
 		for _, move := range d.Moves {
 			say(table, "%s\t%s\t%s\t%s\n", now.Format(time.RFC3339), move.Kind, move.KeyID, move.Reason)
 			if move.Kind == rotation.Activate {
@@ -91,6 +94,12 @@ func (c *cli) printCalendar(policy rotation.Policy, rotations int) {
 		same := d.Next.Equal(ring)
 		ring = d.Next
 		secret = rotation.Secret{Present: true, Generation: ring.Generation, Published: ring.PublishedIDs()}
+		for i := range ring.Sealing {
+			secret.Sealing = append(secret.Sealing, ring.Sealing[i].Number)
+		}
+		if s := ring.SealingInUse(); s != nil {
+			secret.SealingInUse = s.Number
+		}
 		if a := ring.Active(); a != nil {
 			secret.ActiveID = a.ID
 		}

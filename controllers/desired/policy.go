@@ -27,6 +27,9 @@ func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 		Draining:         key.DeletionTimestamp != nil && spec.DeletionPolicy == keywrightv1alpha1.Drain,
 		Deleting:         key.DeletionTimestamp != nil && spec.DeletionPolicy == keywrightv1alpha1.Delete,
 	}
+	if sessions := spec.Sessions; sessions != nil {
+		p.MaxRefreshLifetime, p.MaxSessionLifetime = sessions.MaxRefreshLifetime.Duration, sessions.MaxSessionLifetime.Duration
+	}
 	if p.WaitForTargets == 0 {
 		p.WaitForTargets = defaultWaitForTargets
 	}

@@ -21,6 +21,21 @@ func KeyIDsOf(all []keywrightv1alpha1.Revocation, signingKey string) []string {
 	return ids
 }
 
+// KeepSessionsOf returns the keys whose revocation leaves the sessions alive: those that no other Revocation names without saying so.
+func KeepSessionsOf(all []keywrightv1alpha1.Revocation, signingKey string) []string {
+	var keep, end []string
+	for i := range all {
+		switch spec := &all[i].Spec; {
+		case spec.SigningKey != signingKey || spec.KeyID == "":
+		case spec.KeepSessions:
+			keep = append(keep, spec.KeyID)
+		default:
+			end = append(end, spec.KeyID)
+		}
+	}
+	return slices.DeleteFunc(keep, func(id string) bool { return slices.Contains(end, id) })
+}
+
 // TokenRequestsOf returns what Revocations of one SigningKey name but keys, in the order in which they were made. It leaves out those that
 // InFuture reports.
 func TokenRequestsOf(all []keywrightv1alpha1.Revocation, signingKey string, p rotation.Policy) []rotation.TokenRequest {

@@ -47,13 +47,34 @@ func Observe(s *corev1.Secret) rotation.Secret {
 	if s == nil {
 		return rotation.Secret{}
 	}
-	return rotation.Secret{
+	observed := rotation.Secret{
 		Present:    true,
 		ID:         string(s.UID),
 		Generation: Generation(s),
 		ActiveID:   issuerfiles.KeyID(s.Data[contract.ActiveFile]),
 		Published:  issuerfiles.KeyIDs(s.Data[contract.JWKSFile]),
 	}
+	keys := sealingIn(s)
+	for i := range keys {
+		observed.Sealing = append(observed.Sealing, keys[i].Number)
+	}
+	if used, ok := keys.InUse(); ok {
+		observed.SealingInUse = used.Number
+	}
+	return observed
+}
+
+// sealingIn returns the sealing keys of a signing-key Secret, none if they cannot be read.
+func sealingIn(s *corev1.Secret) issuerfiles.SealingKeys {
+	content, ok := s.Data[contract.SealingFile]
+	if !ok {
+		return nil
+	}
+	keys, err := issuerfiles.DecodeSealing(content)
+	if err != nil {
+		return nil
+	}
+	return keys
 }
 
 // Project makes the signing-key Secret from the keyring.
@@ -65,8 +86,14 @@ func Project(namespace, name string, ring *rotation.Keyring, p rotation.Policy, 
 		KeySet: []byte(desired.FilesOf(ring, p, issuerfiles.Revoked{}).KeySet), Revoked: desired.RevokedForIssuers(ring, issuerfiles.Revoked{}),
 		Policy: issuerfiles.Policy{
 			SigningKey: name, Algorithm: issuing.Algorithm, MaxLifetime: issuing.MaxLifetime, ClockSkew: issuing.ClockSkew,
-			NextRotation: issuing.NextRotation,
+			NextRotation: issuing.NextRotation, MaxRefreshLifetime: issuing.MaxRefreshLifetime, MaxSessionLifetime: issuing.MaxSessionLifetime,
 		},
+	}
+	for i := range ring.Sealing {
+		k := &ring.Sealing[i]
+		files.Sealing = append(files.Sealing, issuerfiles.SealingKey{
+			Number: k.Number, Secret: issuerfiles.SealingSecret(k.Secret), PreparedAt: k.PreparedAt, UsedAt: k.UsedAt, MaxRefreshLifetime: k.MaxRefreshLifetime,
+		})
 	}
 	if a := ring.Active(); a != nil {
 		files.Active = issuerfiles.PrivateJWK(a.Private)
@@ -122,6 +149,11 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 	list := RevokedIn(s)
 	ring := rotation.Rebuild(now, Generation(s), active, others, list.KeyIDs, desired.TokensOf(list))
 	ring.ClockSkew = list.ClockSkew
+	for _, k := range sealingIn(s) {
+		ring.Sealing = append(ring.Sealing, rotation.SealingKey{
+			Number: k.Number, Secret: rotation.SealingSecret(k.Secret), PreparedAt: k.PreparedAt, UsedAt: k.UsedAt, MaxRefreshLifetime: k.MaxRefreshLifetime,
+		})
+	}
 	if policy, err := issuerfiles.DecodePolicy(s.Data[contract.PolicyFile]); err == nil && len(ring.Keys) == 0 {
 		ring.Spec.Algorithm = policy.Algorithm // what a tombstone is made of
 	}

@@ -19,6 +19,8 @@ type Keyring struct {
 	Generation int64 `json:"generation"`
 	// Keys are in the order of their preparation.
 	Keys []Key `json:"keys"`
+	// Sealing are the keys that refresh tokens are sealed with, in the order of their preparation.
+	Sealing []SealingKey `json:"sealing,omitempty"`
 	// Revoked is never shortened: a kid that is taken out of the spec stays revoked.
 	Revoked []Revocation `json:"revoked,omitempty"`
 	// Tokens are what ended tokens are named by, and what was, while its Revocation exists.
@@ -97,6 +99,9 @@ func withoutInput(err error) error {
 func (r Keyring) check() error {
 	seen := map[string]bool{}
 	states := map[State]int{}
+	if err := checkSealing(r.Sealing); err != nil {
+		return err
+	}
 	for i := range r.Keys {
 		k := &r.Keys[i]
 		switch {
@@ -127,6 +132,7 @@ func (r Keyring) Clone() Keyring {
 	r.Keys = slices.Clone(r.Keys)
 	r.Revoked = slices.Clone(r.Revoked)
 	r.Tokens = slices.Clone(r.Tokens)
+	r.Sealing = slices.Clone(r.Sealing)
 	return r
 }
 
@@ -161,6 +167,7 @@ func (r Keyring) Equal(o Keyring) bool {
 	return r.Version == o.Version && r.Generation == o.Generation && r.Spec == o.Spec && r.Stopped == o.Stopped &&
 		r.EndingAt.Equal(o.EndingAt) && r.EndedAt.Equal(o.EndedAt) && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
 		r.TokensChangedAt.Equal(o.TokensChangedAt) && r.ClockSkew == o.ClockSkew && slices.EqualFunc(r.Tokens, o.Tokens, equalTokens) &&
+		slices.EqualFunc(r.Sealing, o.Sealing, equalSealing) &&
 		slices.EqualFunc(r.Revoked, o.Revoked, equalRevocations) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
 }
 

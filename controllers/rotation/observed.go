@@ -47,4 +47,7 @@ type Secret struct {
 	ActiveID string
 	// Published are the kids in its jwks.json.
 	Published []string
+	// Sealing are the numbers of the keys in its sealing.json, and SealingInUse that of the one in use, 0 if there is none.
+	Sealing      []int64
+	SealingInUse int64
 }

@@ -15,10 +15,15 @@ type Decision struct {
 	Wanted *KeySpec
 	// Why is the reason of the Prepare that Wanted leads to.
 	Why Reason
+	// WantedSealing asks the caller for the secret of a sealing key, to be added with Decision.PrepareSealing before Next is written.
+	WantedSealing bool
 	// Wake is when to plan again if nothing changes before, zero for never.
 	Wake time.Time
 	// Rotation says when the next rotation is, and what it waits for.
 	Rotation Rotation
+	// SealingChanged is set when the sealing keys changed. sealAtOnce is set when the wanted one is used at once.
+	SealingChanged bool
+	sealAtOnce     bool
 	// ListChanged is set when the list of ended tokens changed, and TokensFull says which requests were not taken up.
 	ListChanged bool
 	// TokensRecorded counts the requests that were taken up.
@@ -66,8 +71,9 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	p.forget()
 	p.noteEnded()
 	p.prepare()
+	p.seal()
 	p.schedule()
-	if len(p.out.Moves) > 0 || p.out.Wanted != nil || p.out.ListChanged {
+	if len(p.out.Moves) > 0 || p.out.Wanted != nil || p.out.ListChanged || p.out.SealingChanged {
 		p.ring.Generation++
 	}
 	p.out.Next = p.ring

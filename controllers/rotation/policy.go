@@ -19,8 +19,12 @@ type Policy struct {
 	Revoked []string
 	// Tokens are the requests to end tokens early, in the order in which they were made.
 	Tokens []TokenRequest
+	// MaxRefreshLifetime is the longest lifetime of a refresh token, zero if there are none.
+	MaxRefreshLifetime time.Duration
 	// MaxSessionLifetime is how long after a login tokens can still be got for it.
 	MaxSessionLifetime time.Duration
+	// KeepSessions are the key IDs whose revocation leaves the sealing keys in use.
+	KeepSessions []string
 	// RotateRequested is the time of the newest rotation request, zero if there is none.
 	RotateRequested time.Time
 	// WaitForTargets bounds how long targets that refuse a key, or lose it again and again, delay a rotation.

@@ -24,12 +24,17 @@ type IssuingPolicy struct {
 	MaxLifetime  time.Duration
 	ClockSkew    time.Duration
 	NextRotation time.Time
+	// MaxRefreshLifetime and MaxSessionLifetime are zero while no refresh token may be given.
+	MaxRefreshLifetime, MaxSessionLifetime time.Duration
 }
 
 // IssuingPolicy returns what issuers keep to, also while no key is Active. Its lifetime never passes the longest one that the
 // keyring has recorded for the Active key: retirement counts from that record.
 func (r *Keyring) IssuingPolicy(p Policy) IssuingPolicy {
 	out := IssuingPolicy{Algorithm: p.Algorithm, MaxLifetime: p.MaxLifetime, ClockSkew: p.ClockSkew}
+	if s := r.SealingInUse(); s != nil {
+		out.MaxRefreshLifetime, out.MaxSessionLifetime = min(p.MaxRefreshLifetime, s.MaxRefreshLifetime), p.MaxSessionLifetime
+	}
 	a := r.Active()
 	if a == nil {
 		return out

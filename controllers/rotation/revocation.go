@@ -60,6 +60,9 @@ func (p *planner) revoke() {
 		if known && p.ring.Keys[i].State == Active {
 			p.ring.Stopped = ""
 		}
+		if known && !slices.Contains(p.policy.KeepSessions, id) {
+			p.unseal(&p.ring.Keys[i])
+		}
 		p.ring.Revoked = append(p.ring.Revoked, Revocation{
 			ID: id, At: p.now, Known: known, Signed: known && p.ring.Keys[i].State == Active,
 		})

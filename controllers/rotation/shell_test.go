@@ -20,6 +20,16 @@ type shell struct {
 	seen   rotation.Observed
 	keys   int
 	trace  []string
+	// secrets are all versions of the signing-key Secret.
+	secrets []secretAt
+}
+
+// secretAt is what issuers seal and open with from a time on.
+type secretAt struct {
+	at       time.Duration
+	sealing  []int64
+	inUse    int64
+	lifetime time.Duration
 }
 
 func newShell(t testing.TB) *shell {
@@ -51,6 +61,9 @@ func (s *shell) settle() {
 			id := fmt.Sprintf("k%d", s.keys)
 			d.Prepare(s.time(), rotation.Material{ID: id, Public: []byte(`{}`), Private: []byte(`{"d":"` + id + `"}`)})
 		}
+		if d.WantedSealing {
+			d.PrepareSealing(s.time(), make(rotation.SealingSecret, rotation.SealingSecretBytes), s.policy)
+		}
 		for _, m := range d.Moves {
 			line := fmt.Sprintf("%8s %-8s %s  %s", s.now, m.Kind, m.KeyID, m.Reason)
 			if m.Early {
@@ -74,6 +87,13 @@ func (s *shell) write() {
 	if a := s.ring.Active(); a != nil {
 		s.seen.Secret.ActiveID = a.ID
 	}
+	for i := range s.ring.Sealing {
+		s.seen.Secret.Sealing = append(s.seen.Secret.Sealing, s.ring.Sealing[i].Number)
+	}
+	if k := s.ring.SealingInUse(); k != nil {
+		s.seen.Secret.SealingInUse = k.Number
+	}
+	s.secrets = append(s.secrets, secretAt{at: s.now, sealing: s.seen.Secret.Sealing, inUse: s.seen.Secret.SealingInUse, lifetime: s.ring.IssuingPolicy(s.policy).MaxRefreshLifetime})
 }
 
 // pass lets time pass, planning whenever the last decision asked for it.

@@ -2,6 +2,7 @@ package signingkey
 
 import (
 	"context"
+	"crypto/rand"
 	"maps"
 	"slices"
 
@@ -75,6 +76,11 @@ func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 			return err
 		}
 		p.decision.Prepare(p.now, material)
+	}
+	if p.decision.WantedSealing {
+		secret := make(rotation.SealingSecret, rotation.SealingSecretBytes)
+		_, _ = rand.Read(secret) // never fails
+		p.decision.PrepareSealing(p.now, secret, p.policy)
 	}
 	if p.keyring.Object != nil && p.unreadable == nil && p.decision.Next.Equal(p.keyring.Read) {
 		return nil
@@ -174,8 +180,13 @@ func stripped(s *corev1.Secret, also issuerfiles.Revoked, policy rotation.Policy
 	if clean, changed := issuerfiles.Without(s.Data[contract.JWKSFile], also.KeyIDs); changed {
 		want.Data[contract.JWKSFile] = clean
 	}
-	if policy.Ending() || slices.Contains(also.KeyIDs, issuerfiles.KeyID(s.Data[contract.ActiveFile])) {
+	active := issuerfiles.KeyID(s.Data[contract.ActiveFile])
+	revoked := slices.Contains(also.KeyIDs, active)
+	if policy.Ending() || revoked {
 		delete(want.Data, contract.ActiveFile)
+	}
+	if policy.Ending() || revoked && !slices.Contains(policy.KeepSessions, active) { // who has the one has the others
+		delete(want.Data, contract.SealingFile)
 	}
 	want.Data[contract.RevokedFile] = keystore.RevokedIn(s).Union(also).Encode()
 	return want, !maps.EqualFunc(s.Data, want.Data, func(a, b []byte) bool { return string(a) == string(b) })

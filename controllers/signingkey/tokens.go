@@ -22,6 +22,7 @@ func (r *Reconciler) observeRevocations(ctx context.Context, p *pass) error {
 	}
 	p.revocations = slices.DeleteFunc(slices.Clone(list.Items), func(v keywrightv1alpha1.Revocation) bool { return v.Spec.SigningKey != p.name })
 	p.policy.Revoked = union(p.policy.Revoked, desired.KeyIDsOf(p.revocations, p.name))
+	p.policy.KeepSessions = desired.KeepSessionsOf(p.revocations, p.name)
 	p.policy.Tokens = desired.TokenRequestsOf(p.revocations, p.name, p.policy)
 	return nil
 }

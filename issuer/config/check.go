@@ -17,6 +17,8 @@ const (
 	Password          = "password"
 	ClientCredentials = "client_credentials"
 	Exchange          = "urn:ietf:params:oauth:grant-type:token-exchange"
+	// RefreshToken (RFC 6749 section 6) is not in GrantTypes: a client with Refresh may use it.
+	RefreshToken = "refresh_token"
 )
 
 // Grants are the grant types that there are.

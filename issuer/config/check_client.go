@@ -5,14 +5,22 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
+	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/api/jws"
 	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/token"
 )
 
-func (c *Client) may(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
+// May reports whether the client may use a grant type.
+func (c *Client) May(grant string) bool {
+	if grant == RefreshToken {
+		return c.Refresh != nil
+	}
+	return slices.Contains(c.GrantTypes, grant)
+}
 
 // clientID has visible ASCII (RFC 6749 appendix A.1), and no space. A colon is form-encoded in HTTP Basic authentication (section 2.3.1).
 var clientID = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
@@ -30,8 +38,12 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 	}
 	checkCredential(client, at, f)
 	client.checkEncryption(at, c.Token.Encryption, f)
-	if len(client.GrantTypes) == 0 {
+	client.checkRefresh(at, f)
+	if len(client.GrantTypes) == 0 && !client.RevocationList {
 		f.Add(at+".grantTypes", "must name at least one of %v", Grants())
+	}
+	if client.RevocationList && client.SecretSHA256 == "" {
+		f.Add(at+".revocationList", "needs secretSHA256: the list is read with HTTP Basic authentication")
 	}
 	for _, grant := range client.GrantTypes {
 		switch {
@@ -53,6 +65,29 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 	checkAudiences(f, at+".audiences", client.Audiences)
 	checkScopes(f, at+".scopes", client.Scopes)
 	checkClaims(f, at+".claims", client.Claims)
+}
+
+// checkRefresh wants a refresh token to be bound to something that a thief of it does not have.
+func (c *Client) checkRefresh(at string, f *document.Findings) {
+	if c.DPoPRequireNonce && c.Refresh == nil {
+		f.Add(at+".dpopRequireNonce", "needs refresh: nonces are made with a key of the sessions")
+	}
+	if c.Refresh == nil {
+		return
+	}
+	at += ".refresh"
+	if !slices.Contains(c.GrantTypes, Password) {
+		f.Add(at, "needs the grant password: no other one begins a session")
+	}
+	if c.Public && !c.Refresh.DPoP {
+		f.Add(at+".dpop", "must be true: the refresh tokens of a public client must be bound to a key of its own (RFC 9449 section 5)")
+	}
+	if lifetime := time.Duration(c.Refresh.Lifetime); lifetime < time.Second || lifetime > issuerfiles.LongestRefreshLifetime {
+		f.Add(at+".lifetime", "must be 1s to %s", issuerfiles.LongestRefreshLifetime)
+	}
+	if session := c.Refresh.SessionLifetime; session < c.Refresh.Lifetime || time.Duration(session) > issuerfiles.LongestSessionLifetime {
+		f.Add(at+".sessionLifetime", "must be at least lifetime, and at most %s", issuerfiles.LongestSessionLifetime)
+	}
 }
 
 // checkCredential wants exactly one way of telling who the client is.

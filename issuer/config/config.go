@@ -50,6 +50,9 @@ type Server struct {
 	// ForwardedHeader is the one header of the trusted proxies that is believed: X-Forwarded-For, the default, or Forwarded (RFC 7239). The
 	// proxies must remove or append to what a client sent under this name.
 	ForwardedHeader string `yaml:"forwardedHeader"`
+	// TokenEndpointAliases are URLs by which clients reach the token endpoint, beside the one below the issuer: their proofs name them
+	// (htu, RFC 9449 section 4.2).
+	TokenEndpointAliases []string `yaml:"tokenEndpointAliases"`
 	// AllowedOrigins are the origins (RFC 6454) whose scripts may ask for tokens.
 	AllowedOrigins []string `yaml:"allowedOrigins"`
 	// DrainFor is how long a stopping issuer says that it is not ready and still answers, so that nobody sends requests
@@ -141,9 +144,28 @@ type Client struct {
 	Audiences []string `yaml:"audiences"`
 	Scopes    []string `yaml:"scopes"`
 	Claims    Claims   `yaml:"claims"`
+	// Refresh lets a client with the grant password stay logged in, with refresh tokens (RFC 6749 section 6).
+	Refresh *Refresh `yaml:"refresh"`
+	// DPoPBoundAccessTokens binds all tokens of the client to a key of its own, for which each request must show a proof (RFC 9449 section 5).
+	DPoPBoundAccessTokens bool `yaml:"dpopBoundAccessTokens"`
+	// DPoPRequireNonce accepts only proofs with a nonce of this issuer (RFC 9449 section 8).
+	DPoPRequireNonce bool `yaml:"dpopRequireNonce"`
+	// RevocationList lets the client read the revocation list from the endpoint /revoked. It needs a secret.
+	RevocationList bool `yaml:"revocationList"`
 
 	digest []byte
 	keys   jose.JSONWebKeySet
+}
+
+// Refresh bounds the sessions of a client. The sessions of the SigningKey bound them, too.
+type Refresh struct {
+	// Lifetime is how long a refresh token is good, by default 12 h: how long a client can be away.
+	Lifetime Duration `yaml:"lifetime"`
+	// SessionLifetime is how long after the login tokens can be got for it, by default 720 h.
+	SessionLifetime Duration `yaml:"sessionLifetime"`
+	// DPoP binds refresh tokens to a key of the client, for which each refresh must show a proof (RFC 9449 section 5): without a proof, a
+	// login gets no refresh token. Public clients need it. Otherwise the authentication of the client binds them.
+	DPoP bool `yaml:"dpop"`
 }
 
 // The values of AssertionAudience.
@@ -178,12 +200,9 @@ func (c *Config) Client(id string) (*Client, bool) {
 // GrantTypes are those that at least one client may use, in the order of Grants.
 func (c *Config) GrantTypes() []string {
 	var used []string
-	for _, grant := range Grants() {
-		for i := range c.Clients {
-			if c.Clients[i].may(grant) {
-				used = append(used, grant)
-				break
-			}
+	for _, grant := range append(Grants(), RefreshToken) {
+		if slices.ContainsFunc(c.Clients, func(client Client) bool { return client.May(grant) }) {
+			used = append(used, grant)
 		}
 	}
 	return used

@@ -144,6 +144,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"client twice":          {"- {id", "- {id: web, public: true, grantTypes: [password]}\n- {id", "is also the id of clients[0]"},
 		"client neither":        {"public: true, ", "", "needs exactly one of public: true, secretSHA256 and publicKeys"},
 		"client both":           {"public: true", "public: true, secretSHA256: '" + digest + "'", "needs exactly one of public: true, secretSHA256 and publicKeys"},
+		"reader in public":      {"public: true", "public: true, revocationList: true", "clients[0].revocationList: needs secretSHA256"},
 		"secret too short":      {"public: true", "secretSHA256: abcd", "must be 64 hex digits"},
 		"secret no hex":         {"public: true", "secretSHA256: " + strings.Repeat("g", 64), "must be 64 hex digits"},
 		"no grant":              {"[password]", "[]", "must name at least one of"},

@@ -36,6 +36,8 @@ type LDAPUsers struct {
 	Filter string `yaml:"filter"`
 	// Subject is the attribute that becomes sub: one that never changes, like entryUUID or objectGUID.
 	Subject string `yaml:"subject"`
+	// PasswordChanged is an attribute that changes when the password does, like pwdChangedTime or pwdLastSet: sessions end then.
+	PasswordChanged string `yaml:"passwordChanged"`
 	// Attributes map an attribute of the user, as claims refer to it, to one of the directory.
 	Attributes map[string]LDAPAttribute `yaml:"attributes"`
 }

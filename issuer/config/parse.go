@@ -64,6 +64,18 @@ func (c *Config) inherit() {
 		if client.Claims == nil {
 			client.Claims = c.Token.Claims
 		}
+		if client.Refresh != nil {
+			client.Refresh.inherit()
+		}
+	}
+}
+
+func (r *Refresh) inherit() {
+	if r.Lifetime == 0 {
+		r.Lifetime = Duration(12 * time.Hour)
+	}
+	if r.SessionLifetime == 0 {
+		r.SessionLifetime = max(r.Lifetime, Duration(720*time.Hour))
 	}
 }
 

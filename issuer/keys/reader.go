@@ -43,7 +43,7 @@ func (r *Reader) Paths() []string {
 }
 
 func entries() []string {
-	return []string{contract.ActiveFile, contract.JWKSFile, contract.PolicyFile, contract.RevokedFile}
+	return []string{contract.ActiveFile, contract.JWKSFile, contract.PolicyFile, contract.RevokedFile, contract.SealingFile}
 }
 
 // Load reads and checks what is mounted. With an error that wraps mount.ErrTaken comes a snapshot that takes the place of the last
@@ -100,7 +100,7 @@ func (r *Reader) read() (map[string][]byte, error) {
 	var wrong []error
 	for _, file := range entries() {
 		content, err := mount.Read(filepath.Join(version, file), maxBytes)
-		optional := file == contract.ActiveFile || file == contract.RevokedFile
+		optional := file == contract.ActiveFile || file == contract.RevokedFile || file == contract.SealingFile
 		switch {
 		case err == nil:
 			data[file] = content

@@ -33,6 +33,11 @@ type Snapshot struct {
 	ETag string
 	// Revoked is the revocation list: which keys must not sign, and whose tokens ended early.
 	Revoked issuerfiles.Revoked
+	// Sealing are the keys of refresh tokens, and the two lifetimes bound a refresh token and a session. All are zero without sessions.
+	Sealing                                issuerfiles.SealingKeys
+	MaxRefreshLifetime, MaxSessionLifetime time.Duration
+	// ClockSkew is by how much the clocks of issuers and verifiers may differ.
+	ClockSkew time.Duration
 	// Stopped is why no key signs, empty while one does.
 	Stopped string
 
@@ -89,7 +94,10 @@ func Parse(files issuerfiles.Files, also issuerfiles.Revoked) (*Snapshot, error)
 	}
 	s := &Snapshot{
 		SigningKey: files.Policy.SigningKey, Algorithm: files.Policy.Algorithm, MaxLifetime: files.Policy.MaxLifetime,
-		NextRotation: files.Policy.NextRotation, Revoked: list,
+		NextRotation: files.Policy.NextRotation, Revoked: list, ClockSkew: files.Policy.ClockSkew,
+	}
+	if _, ok := files.Sealing.InUse(); ok {
+		s.Sealing, s.MaxRefreshLifetime, s.MaxSessionLifetime = files.Sealing, files.Policy.MaxRefreshLifetime, files.Policy.MaxSessionLifetime
 	}
 	if s.JWKS, err = json.Marshal(public); err != nil {
 		return nil, fmt.Errorf("%s: encode it again: %w", contract.JWKSFile, err)

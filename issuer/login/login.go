@@ -2,6 +2,8 @@ package login
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"time"
 )
@@ -45,6 +47,17 @@ type User struct {
 	Scopes []string
 	// Attributes are what claims are made of, as encoding/json reads them. They must not be changed.
 	Attributes map[string]any
+	// Credential changes when the password does: a digest of what the directory says of it, empty if it says nothing.
+	Credential string
+}
+
+// CredentialOf returns the digest of what a directory says of a password: its hash, or when it was changed.
+func CredentialOf(text string) string {
+	if text == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("credential:" + text))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // Directory knows users and their passwords.
@@ -52,6 +65,9 @@ type Directory interface {
 	// Authenticate returns the user of a name that is not empty, whose password is not empty. The errors are ErrDenied,
 	// ErrBusy and ErrDown. A name that nobody has takes as long as a wrong password.
 	Authenticate(ctx context.Context, name, password string) (*User, error)
+	// Lookup returns the enabled user of a name, without a password: a session goes on only while there is one. The errors are
+	// ErrDenied and ErrDown.
+	Lookup(ctx context.Context, name string) (*User, error)
 }
 
 // The bounds of what a person types, in bytes.
@@ -101,7 +117,28 @@ func (l *List) Authenticate(ctx context.Context, name, password string) (*User, 
 	case entry.Disabled:
 		return nil, &Denied{Subject: entry.Subject, Reason: DisabledUser}
 	}
-	return &User{Subject: entry.Subject, Scopes: entry.Scopes, Attributes: entry.Claims}, nil
+	return entry.user(), nil
+}
+
+// Lookup finds a user in the list.
+func (l *List) Lookup(_ context.Context, name string) (*User, error) {
+	users, there := l.users()
+	if !there {
+		return nil, ErrDown
+	}
+	name, err := PrepareName(name)
+	entry, known := users.byName[name]
+	switch {
+	case err != nil || !known:
+		return nil, &Denied{Reason: UnknownUser}
+	case entry.Disabled:
+		return nil, &Denied{Subject: entry.Subject, Reason: DisabledUser}
+	}
+	return entry.user(), nil
+}
+
+func (e *entry) user() *User {
+	return &User{Subject: e.Subject, Scopes: e.Scopes, Attributes: e.Claims, Credential: e.credential}
 }
 
 // waitForSlot is how long a login waits until it may hash.

@@ -36,7 +36,8 @@ type entry struct {
 	// Claims are the user's attributes.
 	Claims claims `yaml:"claims"`
 
-	hash Hash
+	hash       Hash
+	credential string
 }
 
 // Users is a checked list of users.
@@ -127,5 +128,6 @@ func (u *entry) check(at string, f *document.Findings) {
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {
 		f.Add(at+".scopes", "not all are scopes (RFC 6749 section 3.3)")
 	}
+	u.credential = CredentialOf(u.PasswordHash)
 	u.PasswordHash = ""
 }

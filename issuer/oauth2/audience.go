@@ -3,11 +3,16 @@ package oauth2
 import (
 	"net/url"
 	"slices"
+
+	"github.com/keywright/keywright/issuer/session"
 )
 
 // narrowAudience leaves the audiences that are asked for (RFC 8707 section 2). Each must be one of the client's.
 func (c *call) narrowAudience() *Refusal {
-	c.audiences = c.client.Audiences
+	c.audiences = c.within(c.client.Audiences, func(s *session.Session) []string { return s.Audiences })
+	if len(c.audiences) == 0 && c.session != nil {
+		return invalidSession("the client has none of the audiences of the session any more")
+	}
 	wanted := slices.Concat(c.request.resources, c.request.audiences)
 	if len(wanted) == 0 {
 		return nil
@@ -18,7 +23,7 @@ func (c *call) narrowAudience() *Refusal {
 		}
 	}
 	for _, audience := range wanted {
-		if !slices.Contains(c.client.Audiences, audience) {
+		if !slices.Contains(c.audiences, audience) {
 			return badRequest("invalid_target", "a requested resource or audience is not allowed for this client")
 		}
 	}

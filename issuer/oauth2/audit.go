@@ -30,7 +30,9 @@ type record struct {
 	Subject string     `json:"subject,omitempty"`
 	ID      string     `json:"jti,omitempty"`
 	KeyID   string     `json:"kid,omitempty"`
-	Trace   string     `json:"trace,omitempty"`
+	// Session is the sid, by which a Revocation ends it.
+	Session string `json:"sid,omitempty"`
+	Trace   string `json:"trace,omitempty"`
 }
 
 // IssuedResult is the result of a call that got a token.
@@ -42,6 +44,9 @@ func (c *call) record(began time.Time, got *issued, refused *Refusal) *record {
 	r := &record{Time: began, Level: "INFO", Message: "Token request", Grant: c.grantType, Remote: c.remote}
 	if c.named != nil {
 		r.Client = c.named.ID
+	}
+	if c.session != nil {
+		r.Session = c.session.ID
 	}
 	switch {
 	case refused == nil:

@@ -2,12 +2,14 @@ package oauth2
 
 import (
 	"net/netip"
-	"slices"
+	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/issuer/session"
+	"github.com/keywright/keywright/verifier/dpop"
 )
 
 // OtherGrant stands for what is no grant type, in metrics and the audit log.
@@ -28,11 +30,16 @@ type call struct {
 	reader   *jose.JSONWebKey
 	identity identity
 	scopes   []string
+	// proof is that of the client's key, nil if it sent none, and proofUntil when it can be used no longer.
+	proof      *dpop.Proof
+	proofUntil time.Time
+	// session is the one that goes on, or begins, nil if there is none.
+	session *session.Session
 }
 
 // checkGrantType refuses a client that may not use the grant type (RFC 6749 section 5.2).
 func (c *call) checkGrantType() *Refusal {
-	if !slices.Contains(c.client.GrantTypes, c.grantType) {
+	if !c.client.May(c.grantType) {
 		return badRequest("unauthorized_client", "this client may not use this grant type")
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/verifier/dpop"
 )
 
 // Options are what an endpoint needs.
@@ -47,6 +48,7 @@ type Endpoint struct {
 	answered func(grant, result string, took time.Duration)
 	audit    audit
 	clients  clients
+	proofs   *dpop.Replays
 	// grants has the grant types (RFC 6749 section 1.3), by their names.
 	grants map[string]grant
 }
@@ -59,10 +61,12 @@ func New(o Options, limits config.Login) *Endpoint {
 		now: o.Now, log: o.Log, config: o.Config, keys: o.Keys, places: o.Places, remote: o.Remote, answered: o.Answered,
 		audit:   audit{out: o.Audit, log: o.Log},
 		clients: clients{now: o.Now, failures: limit.NewFailures(each, all), replays: jwtverify.NewReplays()},
+		proofs:  newProofs(),
 		grants: map[string]grant{
 			config.Password:          &passwordGrant{now: o.Now, log: o.Log, directory: o.Directory, failures: limit.NewFailures(each, all)},
 			config.ClientCredentials: clientCredentialsGrant{},
 			config.Exchange:          &tokenExchangeGrant{now: o.Now, trusted: o.Trusted},
+			config.RefreshToken:      &refreshGrant{log: o.Log, directory: o.Directory},
 		},
 	}
 }
@@ -76,6 +80,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	record := c.record(began, issued, refused)
 	e.answered(record.Grant, record.Result, e.now().Sub(began))
 	e.audit.write(r.Context(), record)
+	e.offerNonce(w, r)
 	if refused != nil {
 		refused.Write(w)
 		return
@@ -118,7 +123,15 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request, c *call) (*iss
 		return nil, Unavailable("there is no key to sign with", 30)
 	}
 
-	// 5. Choose the audiences (RFC 8707), and the key that the token is encrypted for.
+	// 5. Check the proof of the client's key (RFC 9449), and open the session that goes on.
+	if refused = e.checkProof(c, r.Header); refused != nil {
+		return nil, refused
+	}
+	if refused = e.openSession(c); refused != nil {
+		return nil, refused
+	}
+
+	// 6. Choose the audiences (RFC 8707), and the key that the token is encrypted for.
 	if refused = c.narrowAudience(); refused != nil {
 		return nil, refused
 	}
@@ -126,21 +139,27 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request, c *call) (*iss
 		return nil, refused
 	}
 
-	// 6. Ask the grant who the token is about.
+	// 7. Ask the grant who the token is about.
 	if c.identity, refused = grant.identify(r.Context(), c); refused != nil {
 		return nil, refused
 	}
 
-	// 7. Refuse what a Revocation ended, and a token that one would end as soon as it is there.
+	// 8. Refuse what a Revocation ended, and a token that one would end as soon as it is there.
 	if refused = c.checkRevoked(e.now()); refused != nil {
 		return nil, refused
 	}
 
-	// 8. Choose the scopes (RFC 6749 section 3.3), which may depend on the user.
+	// 9. Choose the scopes (RFC 6749 section 3.3), which may depend on the user.
 	if refused = c.narrowScope(); refused != nil {
 		return nil, refused
 	}
 
-	// 9. Sign the token, and encrypt it where a reader was chosen.
+	// 10. Remember the proof, after all that can be wrong, and begin the session of a login.
+	if refused = e.remember(c); refused != nil {
+		return nil, refused
+	}
+	e.beginSession(c)
+
+	// 11. Sign the token, encrypt it where a reader was chosen, and seal the session.
 	return e.issue(c)
 }

@@ -16,11 +16,13 @@ type identity struct {
 	// subject is the sub of the token.
 	subject string
 	claims  map[string]any
+	// username is what a user is looked up by, and credential changes when the password does. Both are empty for other subjects.
+	username, credential string
 	// scopes, if not nil, are the only ones of the client's that the user can have.
 	scopes []string
-	// exchanged is set for an identity that comes from another token, and authenticated is then when its subject logged in, zero if that
-	// token does not say.
-	exchanged     bool
+	// exchanged is set for an identity that comes from another token.
+	exchanged bool
+	// authenticated is when its subject logged in, zero if that is now, or if the other token does not say.
 	authenticated time.Time
 	// notAfter is when the token must have expired, zero if nothing but the policy says so.
 	notAfter time.Time

@@ -14,6 +14,8 @@ type issued struct {
 	claims     token.Claims
 	compact    string
 	issuedType string
+	// refreshToken is empty where there is none.
+	refreshToken string
 }
 
 // response is a successful answer (RFC 6749 section 5.1).
@@ -25,11 +27,17 @@ type response struct {
 	// ExpiresIn is in seconds.
 	ExpiresIn int64  `json:"expires_in"`
 	Scope     string `json:"scope,omitempty"`
+	// RefreshToken is there with a session (RFC 6749 section 5.1).
+	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
 func (i *issued) response() *response {
+	kind := "Bearer"
+	if i.claims.Thumbprint != "" {
+		kind = "DPoP" // RFC 9449 section 5
+	}
 	return &response{
-		AccessToken: i.compact, IssuedType: i.issuedType, TokenType: "Bearer", ExpiresIn: int64(i.claims.Lifetime / time.Second),
+		RefreshToken: i.refreshToken, AccessToken: i.compact, IssuedType: i.issuedType, TokenType: kind, ExpiresIn: int64(i.claims.Lifetime / time.Second),
 		Scope: strings.Join(i.claims.Scopes, " "),
 	}
 }
@@ -40,7 +48,10 @@ func (e *Endpoint) issue(c *call) (*issued, *Refusal) {
 		Issuer: c.settings.Issuer, Subject: c.identity.subject, Audience: c.audiences,
 		ClientID: c.client.ID, Scopes: c.scopes, ID: rand.Text(), IssuedAt: e.now(),
 		Lifetime: min(time.Duration(c.settings.Token.Lifetime), c.key.MaxLifetime), Extra: c.identity.claims,
-		AuthenticatedAt: c.identity.authenticated,
+		AuthenticatedAt: c.identity.authenticated, Thumbprint: c.boundTo(),
+	}
+	if c.session != nil {
+		claims.SessionID = c.session.ID
 	}
 	if notAfter := c.identity.notAfter; !notAfter.IsZero() {
 		claims.Lifetime = min(claims.Lifetime, notAfter.Sub(claims.IssuedAt))
@@ -58,7 +69,7 @@ func (e *Endpoint) issue(c *call) (*issued, *Refusal) {
 		e.log.Error("A token request is answered with 500: its token cannot be made", "client", claims.ClientID, "subject", claims.Subject, "error", err.Error())
 		return nil, ServerError("the token could not be made", "")
 	}
-	return &issued{claims: claims, compact: compact, issuedType: c.identity.issuedType}, nil
+	return &issued{claims: claims, compact: compact, issuedType: c.identity.issuedType, refreshToken: e.refreshToken(c)}, nil
 }
 
 // sign returns the token in compact form, encrypted if there is a reader. It must fit the headers of servers either way.

@@ -30,7 +30,9 @@ func (g *passwordGrant) identify(ctx context.Context, c *call) (identity, *Refus
 		g.log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
 		return identity{}, wrongPassword("its subject is one of tokenExchange "+name, "")
 	}
-	return identity{subject: user.Subject, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes}, nil
+	return identity{
+		subject: user.Subject, username: c.request.username, credential: user.Credential, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes,
+	}, nil
 }
 
 // logIn asks the directory. A login that the client breaks off counts as failed: it has taken our time all the same.

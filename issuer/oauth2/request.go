@@ -35,6 +35,8 @@ type tokenRequest struct {
 	// resources and audiences are what the token is for (RFC 8707 section 2, RFC 8693 section 2.1).
 	resources, audiences []string
 	subject              subjectToken
+	// refreshToken is that of a session (RFC 6749 section 6).
+	refreshToken string
 }
 
 // readRequest reads the parameters of a token request from its body alone (RFC 6749 section 3.2): parameters of the URL
@@ -74,7 +76,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal)
 	req := &tokenRequest{
 		grantType: form.Get("grant_type"), clientID: form.Get("client_id"), secret: form.Get("client_secret"),
 		username: form.Get("username"), password: form.Get("password"), scopes: strings.Fields(form.Get("scope")),
-		resources: form["resource"], audiences: form["audience"],
+		refreshToken: form.Get("refresh_token"), resources: form["resource"], audiences: form["audience"],
 		subject: subjectToken{
 			token: form.Get("subject_token"), kind: form.Get("subject_token_type"),
 			requested: form.Get("requested_token_type"), actor: form.Get("actor_token"), actorType: form.Get("actor_token_type"),

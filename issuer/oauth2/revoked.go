@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/issuer/config"
 )
 
 // checkRevoked refuses to exchange a token of somebody whose tokens were ended, and asks whoever gets a new one to come again when it would
@@ -12,6 +13,9 @@ func (c *call) checkRevoked(now time.Time) *Refusal {
 	list := c.key.Revoked
 	if len(list.Ended) == 0 && list.AllBefore.IsZero() {
 		return nil
+	}
+	if c.grantType == config.RefreshToken {
+		return c.endedSession()
 	}
 	claims := map[string]string{issuerfiles.ClaimSubject: c.identity.subject, issuerfiles.ClaimClientID: c.client.ID}
 	if c.identity.exchanged {

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/keywright/keywright/api/jws"
+	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/oauth2"
+	"github.com/keywright/keywright/verifier/dpop"
 )
 
 // maxAge is how long a reader of the documents may go on with what it has. A key is published for longer before it signs.
@@ -25,13 +27,38 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	serveDocument(w, r, "application/jwk-set+json", key.ETag, key.JWKS)
 }
 
-// serveDocument answers with a document that any script may read, or with 304 to whoever has it.
+// revocationList serves the revocation list to clients that may read it, and to no script.
+func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
+	list, refused := s.tokens.RevocationList(r)
+	if refused != nil {
+		refused.Write(w)
+		return
+	}
+	body := list.Encode()
+	w.Header().Set("Cache-Control", "private, no-cache")
+	w.Header().Set("Vary", "Authorization")
+	answer(w, r, "application/json", etagOf(body), body)
+}
+
+// etagOf is a strong validator (RFC 9110 section 8.8.3).
+func etagOf(body []byte) string {
+	digest := sha256.Sum256(body)
+	return fmt.Sprintf(`"%x"`, digest[:16])
+}
+
+// serveDocument answers with a document that any script may read.
 func serveDocument(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
 	h := w.Header()
-	h.Set("ETag", etag)
 	h.Set("Cache-Control", maxAge)
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	answer(w, r, contentType, etag, body)
+}
+
+// answer writes a document, or 304 to a client that has it.
+func answer(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
+	h := w.Header()
+	h.Set("ETag", etag)
 	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -52,14 +79,16 @@ func matches(header, etag string) bool {
 
 // metadata is the authorization server metadata (RFC 8414 section 2). What is empty is left out (section 3.2).
 type metadata struct {
-	Issuer            string   `json:"issuer"`
-	TokenEndpoint     string   `json:"token_endpoint"`
-	JWKS              string   `json:"jwks_uri"`
-	Scopes            []string `json:"scopes_supported,omitempty"`
-	ResponseTypes     []string `json:"response_types_supported"`
-	GrantTypes        []string `json:"grant_types_supported,omitempty"`
-	AuthMethods       []string `json:"token_endpoint_auth_methods_supported,omitempty"`
-	AuthAlgorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	Issuer         string   `json:"issuer"`
+	TokenEndpoint  string   `json:"token_endpoint"`
+	JWKS           string   `json:"jwks_uri"`
+	Scopes         []string `json:"scopes_supported,omitempty"`
+	ResponseTypes  []string `json:"response_types_supported"`
+	GrantTypes     []string `json:"grant_types_supported,omitempty"`
+	AuthMethods    []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	AuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	// ProofAlgorithms are those of proofs (RFC 9449 section 5.1).
+	ProofAlgorithms   []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	SubjectTypes      []string `json:"subject_types_supported"`
 	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported"`
 }
@@ -81,11 +110,13 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	if slices.Contains(m.AuthMethods, "private_key_jwt") {
 		m.AuthAlgorithms = jws.Names()
 	}
+	if slices.ContainsFunc(settings.Clients, func(c config.Client) bool { return c.DPoPBoundAccessTokens || c.Refresh != nil }) {
+		m.ProofAlgorithms = dpop.Algorithms()
+	}
 	body, err := json.Marshal(m)
 	if err != nil {
 		oauth2.ServerError("the metadata could not be made", "").Write(w)
 		return
 	}
-	digest := sha256.Sum256(body)
-	serveDocument(w, r, "application/json", fmt.Sprintf(`"%x"`, digest[:16]), body)
+	serveDocument(w, r, "application/json", etagOf(body), body)
 }

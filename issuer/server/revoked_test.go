@@ -2,12 +2,20 @@ package server_test
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/verifier"
 )
 
 // revoke writes the files of a key with a revocation list, as the controller does.
@@ -156,5 +164,113 @@ func TestRevocationsAreHeardThoughOtherFilesAreBroken(t *testing.T) {
 				t.Errorf("another user: %d %s", r.status, r.body)
 			}
 		})
+	}
+}
+
+// getRevoked asks for the revocation list.
+func (w *world) getRevoked(edit ...func(*http.Request)) reply {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, w.base+"/revoked", nil)
+	w.must(err)
+	for _, f := range edit {
+		f(req)
+	}
+	return w.send(req)
+}
+
+// reader is the configuration of a client that may read the list.
+func reader() string {
+	return fmt.Sprintf("- {id: edge, secretSHA256: %x, revocationList: true}\n", sha256.Sum256([]byte(secret)))
+}
+
+func as(client, secret string) func(*http.Request) {
+	return func(r *http.Request) { r.SetBasicAuth(client, secret) }
+}
+
+// A service outside the cluster reads the list with the keys, as a client that may.
+func TestRevocationListEndpoint(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	w.settings.write(map[string]string{"issuer.yaml": w.config() + reader()})
+	key := newKey(t)
+	w.revoke(key, issuerfiles.Revoked{})
+	w.start()
+	secretFile := filepath.Join(t.TempDir(), "secret")
+	w.must(os.WriteFile(secretFile, []byte(secret+"\n"), 0o600))
+	v, err := verifier.New(verifier.Config{
+		Issuers: map[string]verifier.Source{
+			issuerURL: verifier.HTTPS(w.base+"/jwks", w.client, verifier.WithRevocations(w.base+"/revoked", "edge", secretFile)),
+		},
+		Audience: audience, PollInterval: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+	})
+	w.must(err)
+	t.Cleanup(v.Close)
+	token, _ := w.logInAt("alice", password).fields["access_token"].(string)
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	w.revoke(key, ended("sub", "8a2f", time.Now()))
+	w.until("the token to end", func() bool {
+		_, err := v.Verify(t.Context(), token)
+		return errors.Is(err, verifier.ErrRevoked)
+	})
+
+	got := w.getRevoked(as("edge", secret))
+	if got.status != http.StatusOK || got.body != w.keys.files["revoked"] || got.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	again := w.getRevoked(as("edge", secret), func(r *http.Request) { r.Header.Set("If-None-Match", got.header.Get("ETag")) })
+	if again.status != http.StatusNotModified || again.body != "" {
+		t.Errorf("what has not changed is answered with %d", again.status)
+	}
+}
+
+// Who is thrown out is nobody else's business.
+func TestRevocationListIsForItsReadersOnly(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	w.settings.write(map[string]string{"issuer.yaml": w.config() + reader()})
+	w.revoke(newKey(t), ended("sub", "8a2f", time.Now()))
+	w.start()
+	for name, c := range map[string]struct {
+		edit   func(*http.Request)
+		status int
+		code   string
+	}{
+		"nobody":                {func(*http.Request) {}, 401, "invalid_client"},
+		"a wrong secret":        {as("edge", "wrong"), 401, "invalid_client"},
+		"an unknown client":     {as("nobody", secret), 401, "invalid_client"},
+		"a public client":       {as("web", ""), 403, "unauthorized_client"},
+		"a client that may not": {as("batch", secret), 403, "unauthorized_client"},
+		"a token":               {func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401, "invalid_client"},
+		"two at once":           {func(r *http.Request) { r.Header["Authorization"] = []string{"Basic x", "Basic x"} }, 401, "invalid_client"},
+	} {
+		r := w.getRevoked(c.edit)
+		if r.status != c.status || r.fields["error"] != c.code || strings.Contains(r.body, "ended") {
+			t.Errorf("%s: %d %s", name, r.status, r.body)
+		}
+	}
+	if audit := w.audit.String(); strings.Count(audit, `"msg":"Revocation list request"`) != 7 || strings.Contains(audit, secret) {
+		t.Errorf("the audit log has\n%s", audit)
+	}
+	if r := w.post(form("grant_type", "client_credentials", "client_id", "edge", "client_secret", secret)); r.fields["error"] != "unauthorized_client" {
+		t.Errorf("a reader gets a token: %s", r.body)
+	}
+	for range 10 { // as at the token endpoint, five at once
+		w.getRevoked(as("edge", "wrong"))
+	}
+	if r := w.getRevoked(as("edge", secret)); r.status != http.StatusTooManyRequests || r.header.Get("Retry-After") == "" {
+		t.Errorf("after many wrong secrets: %d %s", r.status, r.body)
+	}
+}
+
+// Before a key set is mounted there is no list either: an empty one would say that nothing ended.
+func TestNoRevocationListBeforeThereIsOne(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	w.settings.write(map[string]string{"issuer.yaml": w.config() + reader()})
+	w.start()
+	if r := w.getRevoked(as("edge", secret)); r.status != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", r.status, r.body)
 	}
 }

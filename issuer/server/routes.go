@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/rs/cors"
+
+	"github.com/keywright/keywright/verifier/dpop"
 )
 
 // routes lays out the endpoints below the path of the issuer URL. RFC 8414 section 3.1 puts its document before that path,
@@ -29,6 +31,7 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 		mux.HandleFunc("GET "+document, serve)
 		mux.Handle("OPTIONS "+document, anybody.Handler(options("GET, HEAD, OPTIONS")))
 	}
+	mux.HandleFunc("GET "+path+"/revoked", s.revocationList)
 	return s.secured(s.recovered(mux)), nil
 }
 
@@ -41,8 +44,8 @@ func (s *Server) crossOrigin() *cors.Cors {
 			return slices.Contains(settings.Server.AllowedOrigins, origin)
 		},
 		AllowedMethods: []string{http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Traceparent", "Tracestate", "Baggage"}, // the last three are of tracing
-		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate"},
+		AllowedHeaders: []string{"Authorization", "Content-Type", dpop.Header, "Traceparent", "Tracestate", "Baggage"}, // the last three are of tracing
+		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate", dpop.NonceHeader},
 		MaxAge:         600,
 	})
 }

@@ -31,6 +31,10 @@ type Claims struct {
 	// AuthenticatedAt is auth_time (RFC 9068 section 2.2.1), zero if it is IssuedAt or not known. A token counts as of this time when its
 	// subject's tokens are ended.
 	AuthenticatedAt time.Time
+	// SessionID is sid, empty without a session (OpenID Connect Front-Channel Logout 1.0 section 3).
+	SessionID string
+	// Thumbprint is that of the key that the token is bound to, cnf.jkt (RFC 9449 section 6.1), empty for a bearer token.
+	Thumbprint string
 	// Extra are the claims of the user. Reserved ones are left out.
 	Extra map[string]any
 }
@@ -46,6 +50,14 @@ type registered struct {
 	ID       string   `json:"jti"`
 	AuthTime int64    `json:"auth_time,omitempty"`
 	Scope    string   `json:"scope,omitempty"`
+
+	SessionID    string        `json:"sid,omitempty"`
+	Confirmation *confirmation `json:"cnf,omitempty"`
+}
+
+// confirmation names the key of whoever may use a token (RFC 7800 section 3).
+type confirmation struct {
+	Thumbprint string `json:"jkt,omitempty"`
 }
 
 // Marshal returns the claims as JSON. A claim that must never leave is an error.
@@ -55,9 +67,14 @@ func (c *Claims) Marshal() ([]byte, error) {
 	if !c.AuthenticatedAt.IsZero() {
 		authenticated = c.AuthenticatedAt.Unix()
 	}
+	var bound *confirmation
+	if c.Thumbprint != "" {
+		bound = &confirmation{Thumbprint: c.Thumbprint}
+	}
 	own, err := json.Marshal(registered{
 		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: strings.Join(c.Scopes, " "),
 		IssuedAt: issued, AuthTime: authenticated, Expiry: issued + int64(c.Lifetime/time.Second),
+		SessionID: c.SessionID, Confirmation: bound,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the claims: %w", err)

@@ -58,6 +58,36 @@ func (d *Directory) Authenticate(ctx context.Context, name, password string) (*l
 		return nil, err
 	}
 	user, err := d.logIn(c, name, password)
+	return d.done(c, user, err)
+}
+
+// Lookup finds the user of a name, and reads attributes and groups. No result of a bind says that an account is locked: the filter of the
+// users must.
+func (d *Directory) Lookup(ctx context.Context, name string) (*login.User, error) {
+	name, err := login.PrepareName(name)
+	if err != nil {
+		return nil, &login.Denied{Reason: login.UnknownUser}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
+	defer cancel()
+	c, err := d.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entry, none, err := d.find(c, name)
+	var user *login.User
+	switch {
+	case err != nil:
+	case entry == nil:
+		err = &login.Denied{Reason: none}
+	default:
+		user, err = d.userOf(c, entry)
+	}
+	return d.done(c, user, err)
+}
+
+// done gives the connection back.
+func (d *Directory) done(c *conn, user *login.User, err error) (*login.User, error) {
 	broken := err != nil && !errors.Is(err, login.ErrDenied)
 	d.pool.put(c, broken)
 	if broken {
@@ -111,15 +141,25 @@ func (d *Directory) logIn(c *conn, name, password string) (*login.User, error) {
 	case err != nil:
 		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused + resultOf(err)}
 	}
+	if d.settings.Groups.BaseDN != "" {
+		if err := d.bindAsSearcher(c); err != nil {
+			return nil, err
+		}
+	}
+	return d.userOf(c, entry)
+}
+
+// userOf reads a user, on a connection that is bound as the searching account if there are groups to search for.
+func (d *Directory) userOf(c *conn, entry *ldap.Entry) (*login.User, error) {
 	user := &login.User{Subject: d.subject(entry), Attributes: d.attributes(entry)}
 	if user.Subject == "" {
 		return nil, &login.Denied{Reason: "the entry has no usable " + d.settings.Users.Subject}
 	}
+	if attribute := d.settings.Users.PasswordChanged; attribute != "" {
+		user.Credential = login.CredentialOf(string(entry.GetEqualFoldRawAttributeValue(attribute)))
+	}
 	if d.settings.Groups.BaseDN == "" {
 		return user, nil
-	}
-	if err := d.bindAsSearcher(c); err != nil {
-		return nil, err
 	}
 	groups, err := d.groups(c, entry.DN)
 	if errors.Is(err, errTooManyGroups) {
@@ -163,6 +203,9 @@ func resultOf(err error) string {
 func (d *Directory) find(c *conn, name string) (entry *ldap.Entry, none string, err error) {
 	users := &d.settings.Users
 	wanted := []string{users.Subject}
+	if users.PasswordChanged != "" {
+		wanted = append(wanted, users.PasswordChanged)
+	}
 	for _, attribute := range users.Attributes {
 		wanted = append(wanted, attribute.Name)
 	}

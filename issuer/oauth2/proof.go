@@ -1,0 +1,109 @@
+package oauth2
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/session"
+	"github.com/keywright/keywright/verifier/dpop"
+)
+
+const (
+	// proofLifetime is by how much the iat of a proof without a nonce may be off, either way.
+	proofLifetime = time.Minute
+	// maxProofs is how many proofs are remembered.
+	maxProofs = 200_000
+)
+
+// checkProof checks the proof of the key that tokens are bound to (RFC 9449 sections 4.3 and 5), if there is one. remember looks for it among those
+// that were seen, as the last of all checks.
+func (e *Endpoint) checkProof(c *call, header http.Header) *Refusal {
+	fields := header.Values(dpop.Header)
+	if len(fields) == 0 {
+		if c.client.DPoPBoundAccessTokens {
+			return invalidProof("this client must send a proof (RFC 9449 section 5)")
+		}
+		return nil
+	}
+	proof, err := dpop.Check(fields, http.MethodPost, append([]string{c.settings.TokenEndpoint()}, c.settings.Server.TokenEndpointAliases...)...)
+	if err != nil {
+		return invalidProof(err.Error())
+	}
+	now := e.now()
+	c.proofUntil = proof.IssuedAt.Add(proofLifetime)
+	if proof.Nonce != "" {
+		until, ok := session.CheckNonce(c.key.Sealing, proof.Nonce, now, c.key.ClockSkew)
+		if !ok {
+			return c.useNonce("the nonce is not one of this issuer, or too old")
+		}
+		c.proof, c.proofUntil = proof, until
+		return nil
+	}
+	off := now.Sub(proof.IssuedAt).Abs()
+	switch _, sealing := c.key.Sealing.InUse(); {
+	case c.client.DPoPRequireNonce:
+		return c.useNonce("this client must use a nonce")
+	case off > proofLifetime && sealing: // the clocks of phones are off by hours
+		return c.useNonce("iat is more than a minute off: use a nonce")
+	case off > proofLifetime:
+		return invalidProof("iat is more than a minute off")
+	}
+	c.proof = proof
+	return nil
+}
+
+// useNonce asks for a proof with the nonce that the answer has (RFC 9449 section 8).
+func (c *call) useNonce(why string) *Refusal {
+	if _, ok := c.key.Sealing.InUse(); !ok {
+		return invalidProof(why + ". There is none: the SigningKey has no sessions")
+	}
+	return badRequest("use_dpop_nonce", why)
+}
+
+// remember refuses a proof that was seen before.
+func (e *Endpoint) remember(c *call) *Refusal {
+	if c.proof == nil {
+		return nil
+	}
+	switch err := e.proofs.Remember(c.proof, c.proofUntil, e.now()); {
+	case errors.Is(err, dpop.ErrFull):
+		return Unavailable("too many proofs at once", 5)
+	case err != nil:
+		return invalidProof(err.Error())
+	}
+	return nil
+}
+
+// offerNonce gives a client that sends proofs the nonce of the next one.
+func (e *Endpoint) offerNonce(w http.ResponseWriter, r *http.Request) {
+	if len(r.Header.Values(dpop.Header)) == 0 {
+		return
+	}
+	key, ok := e.keys()
+	if !ok {
+		return
+	}
+	if used, ok := key.Sealing.InUse(); ok {
+		w.Header().Set(dpop.NonceHeader, session.Nonce(used, e.now()))
+	}
+}
+
+func invalidProof(description string) *Refusal { return badRequest("invalid_dpop_proof", description) }
+
+// boundTo is the key that the access token is bound to, empty for a bearer token.
+func (c *call) boundTo() string {
+	if c.proof == nil || !c.client.DPoPBoundAccessTokens {
+		return ""
+	}
+	return c.proof.Thumbprint
+}
+
+// newProofs remembers proofs. Those without a nonce are good for two minutes, those with one for session.NonceLifetime.
+func newProofs() *dpop.Replays { return dpop.NewReplays(maxProofs) }
+
+// mayRefresh reports whether a login gets a refresh token: one that is bound to something.
+func mayRefresh(client *config.Client, proof *dpop.Proof) bool {
+	return client.Refresh != nil && (proof != nil || !client.Refresh.DPoP && !client.Public)
+}

@@ -1,0 +1,150 @@
+package oauth2
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/issuer/config"
+	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/session"
+)
+
+// openSession opens the refresh token of a request (RFC 6749 section 6), and sees that it is for this client and this key. What the user may is for the
+// grant to say.
+func (e *Endpoint) openSession(c *call) *Refusal {
+	if c.grantType != config.RefreshToken {
+		return nil
+	}
+	if c.request.refreshToken == "" {
+		return invalidRequest("refresh_token is missing")
+	}
+	if c.key.MaxRefreshLifetime == 0 {
+		return invalidSession("the SigningKey has no sessions")
+	}
+	s, err := session.Open(c.key.Sealing, c.request.refreshToken)
+	now := e.now()
+	switch {
+	case errors.Is(err, session.ErrNewerKey):
+		return Unavailable("the key of this session is not here yet", 5)
+	case err != nil:
+		return invalidSession(err.Error())
+	case s.ClientID != c.client.ID:
+		return invalidSession("the refresh token is of another client")
+	case !now.Before(s.Expiry), !now.Before(s.End), !now.Before(s.AuthenticatedAt.Add(c.longestSession())):
+		return invalidSession("the refresh token or its session has expired")
+	}
+	switch bound := s.Thumbprint != ""; {
+	case !bound && (c.client.Public || c.client.Refresh.DPoP):
+		return invalidSession("the refresh token is not bound to a key, and the client now needs that")
+	case bound && c.proof == nil:
+		return invalidProof("the refresh token is bound to a key: send a proof (RFC 9449 section 5)")
+	case bound && c.proof.Thumbprint != s.Thumbprint:
+		return invalidSession("the refresh token is bound to another key")
+	}
+	c.session = &s
+	return nil
+}
+
+// longestSession is what the client and the SigningKey allow now.
+func (c *call) longestSession() time.Duration {
+	return min(time.Duration(c.client.Refresh.SessionLifetime), c.key.MaxSessionLifetime)
+}
+
+// invalidSession is the one answer to everybody whose session does not go on: log in again.
+func invalidSession(reason string) *Refusal {
+	r := badRequest("invalid_grant", "the refresh token is invalid, expired or revoked: log in again")
+	r.reason = reason
+	return r
+}
+
+// refreshGrant looks the user of a session up again: who is gone, disabled or has another password is out, and scopes and groups are those of now.
+type refreshGrant struct {
+	log       *slog.Logger
+	directory login.Directory
+}
+
+func (g *refreshGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
+	user, err := g.directory.Lookup(ctx, c.session.Username)
+	var denied *login.Denied
+	switch {
+	case errors.As(err, &denied):
+		return identity{subject: c.session.Subject}, invalidSession(denied.Reason)
+	case err != nil && ctx.Err() != nil:
+		return identity{}, Unavailable("the client went away before the answer", 1)
+	case err != nil:
+		g.log.Error("A refresh is answered with 503: its user cannot be looked up. The session goes on later", "error", err.Error())
+		return identity{}, Unavailable("users are temporarily unknown", 10)
+	case user.Subject != c.session.Subject:
+		return identity{subject: c.session.Subject}, invalidSession("the name is that of another user now")
+	case user.Credential != c.session.Credential:
+		return identity{subject: c.session.Subject}, invalidSession("the password was changed")
+	}
+	if name := c.settings.Foreign(user.Subject); name != "" {
+		return identity{}, invalidSession("its subject is one of tokenExchange " + name)
+	}
+	return identity{
+		subject: user.Subject, username: c.session.Username, credential: user.Credential, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes,
+		authenticated: c.session.AuthenticatedAt,
+	}, nil
+}
+
+// endedSession refuses a session that a Revocation ended.
+func (c *call) endedSession() *Refusal {
+	if !c.key.Revoked.Ends(c.session.AuthenticatedAt, map[string]string{
+		issuerfiles.ClaimSubject: c.session.Subject, issuerfiles.ClaimClientID: c.session.ClientID, issuerfiles.ClaimSessionID: c.session.ID,
+	}) {
+		return nil
+	}
+	return invalidSession("a Revocation ended the session")
+}
+
+// beginSession begins a session at a login that gets a refresh token.
+func (e *Endpoint) beginSession(c *call) {
+	if c.grantType != config.Password || c.key.MaxRefreshLifetime == 0 || !mayRefresh(c.client, c.proof) {
+		return
+	}
+	now := e.now()
+	c.session = &session.Session{
+		ID: rand.Text(), Subject: c.identity.subject, Username: c.identity.username, ClientID: c.client.ID, Scopes: c.scopes, Audiences: c.audiences,
+		AuthenticatedAt: now, End: now.Add(c.longestSession()), Credential: c.identity.credential,
+	}
+	if c.proof != nil {
+		c.session.Thumbprint = c.proof.Thumbprint
+	}
+	c.identity.authenticated = now
+}
+
+// refreshToken seals the session again: the next token is good for the lifetime from now on, but not beyond the end of the session. Without a
+// session, or where it is too long, there is none.
+func (e *Endpoint) refreshToken(c *call) string {
+	if c.session == nil {
+		return ""
+	}
+	key, ok := c.key.Sealing.InUse()
+	if !ok {
+		return ""
+	}
+	next := *c.session
+	next.Expiry = e.now().Add(min(time.Duration(c.client.Refresh.Lifetime), c.key.MaxRefreshLifetime))
+	if next.Expiry.After(next.End) {
+		next.Expiry = next.End
+	}
+	sealed, err := session.Seal(key, next)
+	if err != nil {
+		e.log.Error("A token is issued without a refresh token", "client", c.client.ID, "subject", c.session.Subject, "error", err.Error())
+	}
+	return sealed
+}
+
+// within leaves what the session was granted.
+func (c *call) within(allowed []string, granted func(*session.Session) []string) []string {
+	if c.session == nil {
+		return allowed
+	}
+	return slices.DeleteFunc(slices.Clone(allowed), func(one string) bool { return !slices.Contains(granted(c.session), one) })
+}

@@ -1,0 +1,127 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+)
+
+// MaxBytes bounds a refresh token.
+const MaxBytes = 2 << 10
+
+// typ is the type of a refresh token (RFC 7516 section 4.1.11), so that a key of another use could not make one.
+const typ = "keywright-refresh+json"
+
+// Session is what a refresh token says of the login that began it.
+type Session struct {
+	// ID is the sid of its access tokens.
+	ID string
+	// Subject is the sub, and Username the name that the user is looked up by.
+	Subject, Username string
+	// ClientID is the client that the token is for, and no other.
+	ClientID string
+	// Scopes and Audiences are what was granted at the login: later tokens have no more.
+	Scopes, Audiences []string
+	// AuthenticatedAt is when the user logged in, and End when tokens can be got no longer.
+	AuthenticatedAt, End time.Time
+	// Expiry is that of this refresh token.
+	Expiry time.Time
+	// Thumbprint is that of the key that a proof must be made with, empty if the authentication of the client binds the token.
+	Thumbprint string
+	// Credential changes when the password of the user does.
+	Credential string
+}
+
+// sealed is a Session in JSON, in the terms of RFC 7519 and RFC 9068 where they have one. Times are in seconds since 1970.
+type sealed struct {
+	ID         string   `json:"sid"`
+	Subject    string   `json:"sub"`
+	Username   string   `json:"username"`
+	ClientID   string   `json:"client_id"`
+	Scope      string   `json:"scope,omitempty"`
+	Audience   []string `json:"aud"`
+	AuthTime   int64    `json:"auth_time"`
+	End        int64    `json:"end"`
+	Expiry     int64    `json:"exp"`
+	Thumbprint string   `json:"jkt,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+}
+
+// The errors of Open.
+var (
+	// ErrInvalid is that the text is no refresh token, or that the key that sealed it is gone.
+	ErrInvalid = errors.New("not a refresh token, or sealed with a key that is gone")
+	// ErrNewerKey is that the token is sealed with a key that has not arrived here yet.
+	ErrNewerKey = errors.New("sealed with a key that is not here yet")
+	// ErrTooLong is that a refresh token would be longer than MaxBytes.
+	ErrTooLong = fmt.Errorf("the refresh token would be longer than %d bytes", MaxBytes)
+)
+
+// Seal returns the refresh token of a session: a JWE in compact form, dir and A256GCM (RFC 7518 sections 4.5 and 5.3), whose kid is the number
+// of the key.
+func Seal(key issuerfiles.SealingKey, s Session) (string, error) {
+	payload, err := json.Marshal(sealed{
+		ID: s.ID, Subject: s.Subject, Username: s.Username, ClientID: s.ClientID, Scope: strings.Join(s.Scopes, " "), Audience: s.Audiences,
+		AuthTime: s.AuthenticatedAt.Unix(), End: s.End.Unix(), Expiry: s.Expiry.Unix(), Thumbprint: s.Thumbprint, Credential: s.Credential,
+	})
+	if err != nil {
+		return "", err
+	}
+	recipient := jose.Recipient{Algorithm: jose.DIRECT, Key: []byte(key.Secret), KeyID: strconv.FormatInt(key.Number, 10)}
+	encrypter, err := jose.NewEncrypter(jose.A256GCM, recipient, (&jose.EncrypterOptions{}).WithType(typ))
+	if err != nil {
+		return "", err
+	}
+	object, err := encrypter.Encrypt(payload)
+	if err != nil {
+		return "", err
+	}
+	compact, err := object.CompactSerialize()
+	if err == nil && len(compact) > MaxBytes {
+		return "", ErrTooLong
+	}
+	return compact, err
+}
+
+// Open returns the session of a refresh token. The caller checks the times, the client, the user, and the proof. The error is ErrInvalid or
+// ErrNewerKey.
+func Open(keys issuerfiles.SealingKeys, compact string) (Session, error) {
+	if len(compact) > MaxBytes {
+		return Session{}, ErrInvalid
+	}
+	object, err := jose.ParseEncryptedCompact(compact, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM})
+	if err != nil || object.Header.ExtraHeaders[jose.HeaderType] != typ {
+		return Session{}, ErrInvalid
+	}
+	number, err := strconv.ParseInt(object.Header.KeyID, 10, 64)
+	if err != nil {
+		return Session{}, ErrInvalid
+	}
+	key, ok := keys.Find(number)
+	switch {
+	case !ok && number > keys.Newest():
+		return Session{}, ErrNewerKey
+	case !ok:
+		return Session{}, ErrInvalid
+	}
+	payload, err := object.Decrypt([]byte(key.Secret))
+	if err != nil {
+		return Session{}, ErrInvalid
+	}
+	var s sealed
+	if err := json.Unmarshal(payload, &s); err != nil {
+		return Session{}, ErrInvalid
+	}
+	return Session{
+		ID: s.ID, Subject: s.Subject, Username: s.Username, ClientID: s.ClientID, Scopes: strings.Fields(s.Scope), Audiences: s.Audience,
+		AuthenticatedAt: time.Unix(s.AuthTime, 0), End: time.Unix(s.End, 0), Expiry: time.Unix(s.Expiry, 0),
+		Thumbprint: s.Thumbprint, Credential: s.Credential,
+	}, nil
+}
