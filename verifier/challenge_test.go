@@ -123,6 +123,7 @@ func TestNewRefusesProofConfigs(t *testing.T) {
 		"Metadata with a quote":            func(c *Config) { c.Metadata = metadataOf(`https://orders.example.com/"`) },
 		"Metadata with a space":            func(c *Config) { c.Metadata = metadataOf("https://orders.example.com/a b") },
 		"Metadata outside ASCII":           func(c *Config) { c.Metadata = metadataOf("https://orders.example.com/ü") },
+		"Metadata without a host":          func(c *Config) { c.Metadata = metadataOf("https:///orders") },
 		"Metadata of a name":               func(c *Config) { c.Metadata = metadataOf("orders") },
 		"Metadata of a broken URL":         func(c *Config) { c.Metadata = metadataOf("https://orders:x") },
 	} {

@@ -463,3 +463,13 @@ func TestIdentity(t *testing.T) {
 		}
 	}
 }
+
+// A file that appears is another version than none, and none is another one than a file.
+func TestFileThatAppearsIsAChange(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "main.revoked")
+	must(0, os.WriteFile(path, nil, 0o644))
+	there := must(identify(path))
+	if none := (identity{}); none.same(there) || there.same(none) || !none.same(none) || !there.same(there) {
+		t.Error("a file is taken for none, or none for a file")
+	}
+}

@@ -44,14 +44,15 @@ type sender struct {
 	proof      Proof
 	baseURL    string
 	requestURL func(*http.Request) string
-	replays    *dpop.Replays // nil for Bearer
+	keys       *dpop.Keys // nil for Bearer, as is replays
+	replays    *dpop.Replays
 	warned     atomic.Int64
 }
 
 func newSender(config Config) *sender {
 	s := &sender{proof: config.Proof, baseURL: strings.TrimRight(config.BaseURL, "/"), requestURL: config.RequestURL}
 	if s.proof != Bearer {
-		s.replays = dpop.NewReplays(replayCapacity)
+		s.keys, s.replays = dpop.NewKeys(), dpop.NewReplays(replayCapacity)
 	}
 	return s
 }
@@ -129,21 +130,27 @@ func hasCertificate(r *http.Request, digest string) bool {
 		return false
 	}
 	sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
+	return names(digest, &sum)
+}
+
+// names reports whether a text is the base64url of a digest.
+func names(text string, digest *[sha256.Size]byte) bool {
 	var encoded [43]byte
-	base64.RawURLEncoding.Encode(encoded[:], sum[:])
-	return string(encoded[:]) == digest
+	base64.RawURLEncoding.Encode(encoded[:], digest[:])
+	return string(encoded[:]) == text
 }
 
 // confirmKey checks the proof of a request (RFC 9449 section 4.3). A proof is remembered last: what is refused takes no place.
 func (v *Verifier) confirmKey(ctx context.Context, key string, as presented, now time.Time) error {
-	proof, err := dpop.Check(as.request.Header.Values(dpop.Header), as.request.Method, v.sender.urlOf(as.request))
+	proof, err := v.sender.keys.Check(as.request.Header.Values(dpop.Header), as.request.Method, v.sender.urlOf(as.request))
 	if err != nil {
 		return &invalidProof{err}
 	}
 	if age := now.Sub(proof.IssuedAt); age > proofWindow || age < -proofWindow {
 		return errProofDate
 	}
-	if proof.AccessTokenHash != dpop.AccessTokenHash(as.text) {
+	var buffer [2 << 10]byte // spares most tokens a copy on the heap
+	if sum := sha256.Sum256(append(buffer[:0], as.text...)); !names(proof.AccessTokenHash, &sum) {
 		return errOtherToken
 	}
 	if proof.Thumbprint != key {

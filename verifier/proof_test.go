@@ -329,7 +329,7 @@ func TestBearerTokensAreNotCharged(t *testing.T) {
 	v := proving(t, DPoPOptional)
 	r := get("Bearer " + esKey().good())
 	verify := func() {
-		if _, err := v.VerifyRequest(r); err != nil {
+		if token, err := v.VerifyRequest(r); err != nil || token.Bound() {
 			t.Fatal(err)
 		}
 	}

@@ -39,49 +39,55 @@ func mutantText(number int, text string) string {
 }
 `
 
-// compile builds the tests of a package with all mutants in it, each with its switch.
-func compile(directory string, mutants []mutant) (program string, remove func(), err error) {
+// compile builds the tests of packages with all mutants in them, each with its switch.
+func compile(directories []string, mutants []mutant) (programs []program, remove func(), err error) {
 	temporary, err := os.MkdirTemp("", "keywright-mutants-")
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	remove = func() { _ = os.RemoveAll(temporary) }
-	absolute, err := filepath.Abs(directory)
-	if err != nil {
-		return "", remove, err
-	}
 	overlay := map[string]string{}
-	put := func(name, content string) error {
-		overlay[filepath.Join(absolute, name)] = filepath.Join(temporary, name)
-		return os.WriteFile(filepath.Join(temporary, name), []byte(content), 0o600)
+	put := func(directory, name, content string) error {
+		absolute, err := filepath.Abs(filepath.Join(directory, name))
+		if err != nil {
+			return err
+		}
+		written := filepath.Join(temporary, fmt.Sprintf("%d-%s", len(overlay), name))
+		overlay[absolute] = written
+		return os.WriteFile(written, []byte(content), 0o600)
 	}
-	if err := put("mutants.go", fmt.Sprintf(switches, filepath.Base(absolute), variable)); err != nil {
-		return "", remove, err
+	for _, directory := range directories {
+		if err := put(directory, "mutants.go", fmt.Sprintf(switches, filepath.Base(directory), variable)); err != nil {
+			return nil, remove, err
+		}
 	}
 	for file, edits := range editsOf(mutants) {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return "", remove, err
+			return nil, remove, err
 		}
-		if err := put(filepath.Base(file), apply(string(text), edits)); err != nil {
-			return "", remove, err
+		if err := put(filepath.Dir(file), filepath.Base(file), apply(string(text), edits)); err != nil {
+			return nil, remove, err
 		}
 	}
 	description, err := json.Marshal(map[string]any{"Replace": overlay})
 	if err != nil {
-		return "", remove, err
+		return nil, remove, err
 	}
 	list := filepath.Join(temporary, "overlay.json")
 	if err := os.WriteFile(list, description, 0o600); err != nil {
-		return "", remove, err
+		return nil, remove, err
 	}
-	program = filepath.Join(temporary, "mutants.test")
-	command := exec.Command("go", "test", "-c", "-overlay", list, "-vet=off", "-o", program, ".")
-	command.Dir = directory
-	if out, err := command.CombinedOutput(); err != nil {
-		return "", remove, fmt.Errorf("the mutants do not compile: %w\n%s", err, out)
+	for i, directory := range directories {
+		p := program{filepath.Join(temporary, fmt.Sprintf("%d.test", i)), directory}
+		command := exec.Command("go", "test", "-c", "-overlay", list, "-vet=off", "-o", p.path, ".")
+		command.Dir = directory
+		if out, err := command.CombinedOutput(); err != nil {
+			return nil, remove, fmt.Errorf("the mutants do not compile: %w\n%s", err, out)
+		}
+		programs = append(programs, p)
 	}
-	return program, remove, nil
+	return programs, remove, nil
 }
 
 // edit is a text to put into a file. Where several stand at one place, those that close come before those that open, and

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -129,7 +130,7 @@ func (f *finder) each(expression ast.Expr, operator token.Token, before string) 
 	case ok && binary.Op == operator:
 		f.each(binary.X, operator, before)
 		f.each(binary.Y, operator, before)
-	case ok && (binary.Op == token.ADD || binary.Op == token.SUB || binary.Op == token.MUL || binary.Op == token.QUO):
+	case ok && slices.Contains([]token.Token{token.ADD, token.SUB, token.MUL, token.QUO, token.REM, token.AND, token.OR, token.SHL, token.SHR}, binary.Op):
 		// a number or a text
 	default:
 		f.add(expression, before)

@@ -3,5 +3,5 @@
 //
 // Check does what depends on the proof and the request alone. What depends on a clock, on a token or on what was seen before is the
 // caller's: freshness, nonce, ath, the key of the token, and replays, for which there is Replays. A caller remembers a proof last,
-// after all other checks: what is refused then costs nobody a place.
+// after all other checks: what is refused then costs nobody a place. Keys remembers the keys of clients that come again.
 package dpop

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	jose "github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/keywright/keywright/verifier/dpop"
 )
@@ -22,9 +23,19 @@ func FuzzCheck(f *testing.F) {
 	f.Add("..", `{"typ":"dpop+jwt","alg":"none","jwk":{}}`, `{"jti":"","htm":1,"htu":[],"iat":1e400}`)
 	f.Add("a.b.c", `{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"AA"}}`, claims)
 	f.Add("", `{"alg":"EdDSA","jwk":`+edClient().jwk()+`,"crit":["b64"],"b64":false,"typ":"DPOP+jwt"}`, "null")
+	keys := dpop.NewKeys()
+	for _, c := range []client{ecClient(), edClient()} {
+		if _, err := keys.Check([]string{c.good()}, method, target); err != nil {
+			f.Fatal(err)
+		}
+	}
 	f.Fuzz(func(t *testing.T, foreign, header, claims string) {
 		for _, proof := range []string{foreign, ecClient().sign(header, claims), edClient().sign(header, claims)} {
 			checked, err := dpop.Check([]string{proof}, method, target)
+			known, knownError := keys.Check([]string{proof}, method, target)
+			if diff := cmp.Diff(checked, known); diff != "" || (err == nil) != (knownError == nil) {
+				t.Fatalf("with known keys: %v, %v (-without +with):\n%s", err, knownError, diff)
+			}
 			if err != nil {
 				continue
 			}

@@ -34,16 +34,9 @@ func algorithmOf(alg string) jose.SignatureAlgorithm {
 	}
 }
 
-// header is what a JOSE header of a proof says: an algorithm, and a public key of it.
-type header struct {
-	algorithm  jose.SignatureAlgorithm
-	public     crypto.PublicKey
-	thumbprint string
-}
-
 // parseHeader reads the JOSE header (RFC 9449 section 4.2). It refuses every parameter that would bring another key, change what is
 // signed, or demand an extension. Others, such as kid, are ignored.
-func parseHeader(text string) (header, error) {
+func parseHeader(text string, keys *Keys) (header, error) {
 	var few [8]strictjson.Member
 	members, err := strictjson.Parse(text, few[:0])
 	if err != nil {
@@ -62,8 +55,12 @@ func parseHeader(text string) (header, error) {
 	if h.algorithm == "" {
 		return header{}, fmt.Errorf("%w: none, symmetric, unknown or missing", ErrAlgorithm)
 	}
+	h.jwk = members.Find("jwk")
+	if known, found := keys.find(h.algorithm, h.jwk); found {
+		return known, nil
+	}
 	var several [12]strictjson.Member
-	jwk, err := strictjson.Parse(members.Find("jwk"), several[:0])
+	jwk, err := strictjson.Parse(h.jwk, several[:0])
 	if err != nil {
 		return header{}, fmt.Errorf("%w: its jwk is missing or no object", ErrKey)
 	}

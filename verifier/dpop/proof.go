@@ -49,6 +49,10 @@ type Proof struct {
 //
 // Freshness, nonce, ath and replays are the caller's. The error wraps one of those of this package, and quotes no part of a proof.
 func Check(headerValues []string, method string, urls ...string) (*Proof, error) {
+	return check(nil, headerValues, method, urls)
+}
+
+func check(keys *Keys, headerValues []string, method string, urls []string) (*Proof, error) {
 	switch {
 	case len(headerValues) == 0:
 		return nil, ErrMissing
@@ -61,7 +65,7 @@ func Check(headerValues []string, method string, urls ...string) (*Proof, error)
 	if err != nil {
 		return nil, err
 	}
-	head, err := parseHeader(s.header)
+	head, err := parseHeader(s.header, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +76,7 @@ func Check(headerValues []string, method string, urls ...string) (*Proof, error)
 	if !head.signed(headerValues[0], s.signature()) {
 		return nil, fmt.Errorf("%w: not made by the key in its jwk", ErrSignature)
 	}
+	keys.keep(head)
 	proof.Thumbprint = head.thumbprint
 	return proof, nil
 }
@@ -92,22 +97,23 @@ func (s *segments) signature() []byte { return s.signed[:s.length] }
 func decode(compact string) (s segments, err error) {
 	header, rest, _ := strings.Cut(compact, ".")
 	claims, signature, _ := strings.Cut(rest, ".")
-	var text, decoded [2 << 10]byte // spare most proofs the heap
+	var buffer [3 << 10]byte // has room for all segments of most proofs
+	decoded, ends := buffer[:0], [3]int{}
 	for i, segment := range [...]string{header, claims, signature} {
-		data, err := jws.AppendBase64(decoded[:0], append(text[:0], segment...))
-		switch {
-		case err != nil || len(data) == 0:
+		var text [2 << 10]byte
+		before := len(decoded)
+		decoded, err = jws.AppendBase64(decoded, append(text[:0], segment...))
+		if err != nil || len(decoded) == before {
 			return s, fmt.Errorf("%w: segment %d is empty or not canonical base64url", ErrMalformed, i+1)
-		case i == 0:
-			s.header = string(data)
-		case i == 1:
-			s.claims = string(data)
-		case len(data) > maxSignatureBytes:
-			return s, fmt.Errorf("%w: longer than one of an RSA key of %d bits", ErrSignature, maxRSABits)
-		default:
-			s.length = copy(s.signed[:], data)
 		}
+		ends[i] = len(decoded)
 	}
+	if ends[2]-ends[1] > maxSignatureBytes {
+		return s, fmt.Errorf("%w: longer than one of an RSA key of %d bits", ErrSignature, maxRSABits)
+	}
+	text := string(decoded[:ends[1]])
+	s.header, s.claims = text[:ends[0]], text[ends[0]:]
+	s.length = copy(s.signed[:], decoded[ends[1]:])
 	return s, nil
 }
 

@@ -1,6 +1,7 @@
 package dpop_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -111,7 +112,7 @@ func TestMaliciousProofs(t *testing.T) {
 	claim := func(old, updated string) string { return ec.sign(ec.header(), replaced(t, claims, old, updated)) }
 	good := ec.good()
 	segments := strings.Split(good, ".")
-	secret := []byte("secret")
+	secret := []byte(strings.Repeat("secret", 6))
 	for _, row := range []struct {
 		name, proof string
 		want        error
@@ -160,6 +161,7 @@ func TestMaliciousProofs(t *testing.T) {
 		{"secp256k1", key(replaced(t, ec.jwk(), "P-256", "secp256k1")), dpop.ErrKey},
 		{"X25519", ed.sign(replaced(t, ed.header(), "Ed25519", "X25519"), claims), dpop.ErrKey},
 		{"an RSA key with a curve", rs.sign(replaced(t, rs.header(), `"kty":"RSA"`, `"kty":"RSA","crv":"P-256"`), claims), dpop.ErrKey},
+		{"an RSA key with a curve, as ES256", rs.sign(replaced(t, replaced(t, rs.header(), "RS256", "ES256"), `"kty":"RSA"`, `"kty":"RSA","crv":"P-256"`), claims), dpop.ErrKey},
 		{"a point off the curve", key(`{"kty":"EC","crv":"P-256","x":"` + encode(strings.Repeat("x", 32)) + `","y":"` + encode(strings.Repeat("x", 32)) + `"}`), dpop.ErrKey},
 		{"the point at infinity", key(`{"kty":"EC","crv":"P-256","x":"` + encode(strings.Repeat("\x00", 32)) + `","y":"` + encode(strings.Repeat("\x00", 32)) + `"}`), dpop.ErrKey},
 		{"a short coordinate", key(`{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}`), dpop.ErrKey},
@@ -249,9 +251,13 @@ func TestUnusualProofs(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, proof, err)
 		}
 	}
-	if proof, err := dpop.Check([]string{bigRSA(t)}, method, target); err != nil {
+	big := bigRSA(t)
+	if proof, err := dpop.Check([]string{big}, method, target); err != nil {
 		t.Errorf("RSA with 4096 bits: %v, %v", proof, err)
 	}
+	end := strings.LastIndexByte(big, '.') + 1
+	longer := append(must(base64.RawURLEncoding.DecodeString(big[end:])), 0)
+	refused(t, "RSA with 4096 bits, a byte more", dpop.ErrSignature, big[:end]+encode(string(longer)))
 }
 
 // What the caller checks is handed over as it stands: the nonce (check 10), iat, also in the future (11), ath (12).
@@ -267,5 +273,19 @@ func TestCheckHandsOver(t *testing.T) {
 	without, err := dpop.Check([]string{ecClient().sign(ecClient().header(), `{"jti":"1","htm":"POST","htu":"`+target+`","iat":1}`)}, method, target)
 	if err != nil || without.Nonce != "" || without.AccessTokenHash != "" {
 		t.Errorf("%+v, %v", without, err)
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for _, c := range []client{ecClient(), edClient(), rsaClient()} {
+		b.Run(c.alg, func(b *testing.B) {
+			proof := []string{c.good()}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := dpop.Check(proof, method, target); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

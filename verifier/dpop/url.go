@@ -18,12 +18,12 @@ func names(htu string, urls []string) bool {
 }
 
 func namesNormalized(claimed string, urls []string) bool {
-	normal, ok := normalize(claimed)
-	if !ok {
+	normal := normalize(claimed)
+	if normal == "" {
 		return false
 	}
 	for _, url := range urls {
-		if other, ok := normalize(withoutQuery(url)); ok && other == normal {
+		if normalize(withoutQuery(url)) == normal {
 			return true
 		}
 	}
@@ -39,24 +39,24 @@ func withoutQuery(url string) string {
 }
 
 // normalize returns the one text of an absolute http or https URL without query and fragment, by its syntax (RFC 3986 section 6.2.2:
-// letter case, percent-encoding, dot segments) and its scheme (section 6.2.3: default port, empty path). Another text is not ok:
-// neither are user information, and a host that is percent-encoded or has other letters than ASCII.
-func normalize(url string) (normal string, ok bool) {
-	scheme, rest, found := strings.Cut(url, "://")
-	if !found || strings.ContainsFunc(url, isNoURLCharacter) {
-		return "", false
+// letter case, percent-encoding, dot segments) and its scheme (section 6.2.3: default port, empty path). It returns "" for another
+// text, and for a URL with user information or a host that is percent-encoded or has other letters than ASCII.
+func normalize(url string) string {
+	if strings.ContainsFunc(url, isNoURLCharacter) {
+		return ""
 	}
+	scheme, rest, _ := strings.Cut(url, "://")
 	scheme = strings.ToLower(scheme)
 	authority, path := rest, "/"
 	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
 		authority, path = rest[:slash], rest[slash:]
 	}
-	authority, ok = normalizeAuthority(scheme, authority)
-	if !ok {
-		return "", false
+	authority = normalizeAuthority(scheme, authority)
+	path = normalizePercents(path)
+	if authority == "" || path == "" {
+		return ""
 	}
-	path, ok = normalizePercents(path)
-	return scheme + "://" + authority + withoutDots(path), ok
+	return scheme + "://" + authority + withoutDots(path)
 }
 
 // isNoURLCharacter reports whether a character is in no URL (RFC 3986 section 2).
@@ -64,8 +64,9 @@ func isNoURLCharacter(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r)
 }
 
-// normalizeAuthority writes a host in lower case, and leaves out the port if it is the scheme's own, or empty.
-func normalizeAuthority(scheme, authority string) (string, bool) {
+// normalizeAuthority writes a host in lower case, and leaves out the port if it is the scheme's own, or empty. It returns "" for what
+// is none, or of another scheme.
+func normalizeAuthority(scheme, authority string) string {
 	usual, known := map[string]string{"http": "80", "https": "443"}[scheme]
 	host, port := strings.ToLower(authority), ""
 	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
@@ -74,18 +75,19 @@ func normalizeAuthority(scheme, authority string) (string, bool) {
 	bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
 	if !known || host == "" || strings.ContainsAny(host, "@%") || strings.Trim(port, "0123456789") != "" ||
 		(!bracketed && strings.ContainsAny(host, ":[]")) {
-		return "", false
+		return ""
 	}
 	if port == "" || port == usual {
-		return host, true
+		return host
 	}
-	return host + ":" + port, true
+	return host + ":" + port
 }
 
-// normalizePercents decodes what need not be encoded, and writes the rest in upper case (RFC 3986 sections 6.2.2.1 and 6.2.2.2).
-func normalizePercents(path string) (string, bool) {
+// normalizePercents decodes what need not be encoded, and writes the rest in upper case (RFC 3986 sections 6.2.2.1 and 6.2.2.2). It returns "" for
+// a path with a broken escape.
+func normalizePercents(path string) string {
 	if !strings.Contains(path, "%") {
-		return path, true
+		return path
 	}
 	var out strings.Builder
 	for i := 0; i < len(path); i++ {
@@ -94,11 +96,11 @@ func normalizePercents(path string) (string, bool) {
 			continue
 		}
 		if i+2 >= len(path) {
-			return "", false
+			return ""
 		}
 		high, low := hexDigit(path[i+1]), hexDigit(path[i+2])
 		if high < 0 || low < 0 {
-			return "", false
+			return ""
 		}
 		if c := byte((high<<4 | low) & 0xff); isUnreserved(c) {
 			out.WriteByte(c)
@@ -107,7 +109,7 @@ func normalizePercents(path string) (string, bool) {
 		}
 		i += 2
 	}
-	return out.String(), true
+	return out.String()
 }
 
 // hexDigit returns the value of a hexadecimal digit, -1 if it is none.

@@ -82,6 +82,23 @@ func TestURLsThatDiffer(t *testing.T) {
 		"/same":                             "/same",
 		"https://[::1/b":                    "https://[::1/b/..",
 		"https://a:b:443/x":                 "https://a:b/x",
+		// What would be the same, were it a URL.
+		"https:///x/../b":              "https:///b",
+		"https://:8443/x/../b":         "https://:8443/b",
+		"https://u@a.example/x/../b":   "https://u@a.example/b",
+		"https://a.exam%70le/x/../b":   "https://a.exam%70le/b",
+		"https://a.example:8x/x/../b":  "https://a.example:8x/b",
+		"https://a:b/x/../b":           "https://a:b:443/b",
+		"https://a:b:443/x/../b":       "https://a:b:443/b",
+		"https://[::1]x/x/../b":        "https://[::1]x/b",
+		"https://a.example/x/../b%zz":  "https://a.example/b%zz",
+		"https://a.example/x/../b%4z":  "https://a.example/b%4z",
+		"https://a.example/x/../b%z4":  "https://a.example/b%z4",
+		"https://a.example/x/../b%4":   "https://a.example/b%4",
+		"https://a.example/x/../b c":   "https://a.example/b c",
+		"https://a.example/x/../b\x00": "https://a.example/b\x00",
+		"https://a.example/x/../b|":    "https://a.example/b|",
+		"gopher://a.example/x/../b":    "gopher://a.example/b",
 	} {
 		if err := checkURL(htu, asked); !errors.Is(err, dpop.ErrURL) {
 			t.Errorf("%s for %s: %v", htu, asked, err)

@@ -1,9 +1,13 @@
 package verifiertest_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -100,13 +104,56 @@ func TestClientProves(t *testing.T) {
 	}
 }
 
-// A token that is bound to a certificate is good over TLS with it.
+// A token that is bound to a certificate is good over a connection with it, and over no other.
 func TestBoundToCertificate(t *testing.T) {
-	issuer, certificate := verifiertest.NewIssuer(t), &x509.Certificate{Raw: []byte("c")}
-	request := httptest.NewRequest(http.MethodGet, "/", nil)
-	request.Header.Set("Authorization", "Bearer "+issuer.Token("alice", verifiertest.BoundToCertificate(certificate)))
-	request.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{certificate}}
-	if token, err := issuer.Verifier().VerifyRequest(request); err != nil || !token.Bound() {
-		t.Errorf("%v, %v", token, err)
+	issuer := verifiertest.NewIssuer(t)
+	server := httptest.NewUnstartedServer(issuer.Verifier().Middleware(http.HandlerFunc(orders)))
+	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS13}
+	server.StartTLS()
+	defer server.Close()
+	mine, other := certificate(t), certificate(t)
+	token := issuer.Token("alice", verifiertest.BoundToCertificate(mine.Leaf))
+	for name, c := range map[string]struct {
+		certificates []tls.Certificate
+		want         int
+	}{
+		"its owner": {[]tls.Certificate{mine}, 200}, "a thief": {[]tls.Certificate{other}, 401}, "without one": {nil, 401},
+	} {
+		transport := server.Client().Transport.(*http.Transport).Clone()
+		transport.TLSClientConfig.Certificates = c.certificates
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		answer, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != c.want {
+			t.Errorf("%s: %s", name, answer.Status)
+		}
+		if err := answer.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		transport.CloseIdleConnections()
 	}
+}
+
+// certificate is one that its owner has signed, with the key.
+func certificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{}, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}
 }

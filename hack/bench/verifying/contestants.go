@@ -2,21 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/asn1"
-	"encoding/base64"
-	"errors"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/MicahParks/keyfunc/v3"
@@ -44,10 +34,11 @@ type contestant struct {
 	verify  func(prepared) error
 }
 
-// prepared is a token, and for the bare check its parts.
+// prepared is a token, for a bare check what is signed, and for a token that is bound its request.
 type prepared struct {
-	token            string
-	input, signature []byte
+	token   string
+	bare    []parts
+	request *http.Request
 }
 
 func asToken(token string) (prepared, error) { return prepared{token: token}, nil }
@@ -71,7 +62,7 @@ func contestants(i *issuer) (*field, error) {
 	}
 	f := &field{closers: []func(){remove}}
 	f.list = []contestant{
-		{"the bare signature check", takeApart(i), bare(i)},
+		{"the bare signature check", takeApart(i), bare},
 		{"this module", asToken, func(p prepared) error {
 			_, err := v.Verify(context.Background(), p.token)
 			return err
@@ -92,6 +83,15 @@ func ours(i *issuer) (*verifier.Verifier, func(), error) { return oursBeside(i, 
 
 // oursBeside is one that has a revocation list beside the set, if it is not nil.
 func oursBeside(i *issuer, list []byte) (*verifier.Verifier, func(), error) {
+	return oursConfigured(i, list, func(*verifier.Config) {})
+}
+
+// oursWith is one with a changed Config.
+func oursWith(i *issuer, change func(*verifier.Config)) (*verifier.Verifier, func(), error) {
+	return oursConfigured(i, nil, change)
+}
+
+func oursConfigured(i *issuer, list []byte, change func(*verifier.Config)) (*verifier.Verifier, func(), error) {
 	directory, err := os.MkdirTemp("", "keywright-bench-")
 	if err != nil {
 		return nil, nil, err
@@ -105,49 +105,34 @@ func oursBeside(i *issuer, list []byte) (*verifier.Verifier, func(), error) {
 			return nil, nil, err
 		}
 	}
-	v, err := verifier.New(verifier.Config{
+	config := verifier.Config{
 		Issuers: map[string]verifier.Source{issuerName: verifier.File(file)}, Audience: audience,
 		Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	change(&config)
+	v, err := verifier.New(config)
 	if err != nil {
 		return nil, nil, err
 	}
 	return v, func() { v.Close(); _ = os.RemoveAll(directory) }, nil
 }
 
-// takeApart decodes the signature into the form that the standard library takes.
+// takeApart prepares a token for the bare check.
 func takeApart(i *issuer) func(string) (prepared, error) {
 	return func(token string) (prepared, error) {
-		cut := strings.LastIndexByte(token, '.')
-		signature, err := base64.RawURLEncoding.DecodeString(token[cut+1:])
-		if err == nil && i.algorithm == jose.ES256 {
-			r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
-			signature, err = asn1.Marshal([]*big.Int{r, s})
-		}
-		return prepared{token: token, input: []byte(token[:cut]), signature: signature}, err
+		one, err := split(i.active.Public().Key, token)
+		return prepared{token: token, bare: []parts{one}}, err
 	}
 }
 
-// bare hashes and checks a signature, and does nothing else.
-func bare(i *issuer) func(prepared) error {
-	public := i.active.Public().Key
-	return func(p prepared) error {
-		ok := false
-		switch key := public.(type) {
-		case ed25519.PublicKey:
-			ok = ed25519.Verify(key, p.input, p.signature)
-		case *ecdsa.PublicKey:
-			digest := sha256.Sum256(p.input)
-			ok = ecdsa.VerifyASN1(key, digest[:], p.signature)
-		case *rsa.PublicKey:
-			digest := sha256.Sum256(p.input)
-			ok = rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], p.signature) == nil
+// bare checks signatures, and does nothing else.
+func bare(p prepared) error {
+	for _, one := range p.bare {
+		if err := one.check(); err != nil {
+			return err
 		}
-		if !ok {
-			return errors.New("bad signature")
-		}
-		return nil
 	}
+	return nil
 }
 
 func golangJWT(i *issuer, _ *field) (contestant, error) {

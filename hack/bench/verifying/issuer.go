@@ -26,6 +26,8 @@ type issuer struct {
 	jwks      []byte
 	signer    jose.Signer
 	issued    int
+	// thumbprint is that of the key that tokens are bound to, "" for bearer tokens.
+	thumbprint string
 }
 
 func newIssuer(algorithm string) (*issuer, error) {
@@ -75,15 +77,19 @@ func (i *issuer) tokensWith(signer jose.Signer, count int) ([]string, error) {
 	now := time.Now().Unix()
 	for n := range tokens {
 		i.issued++
-		claims, err := json.Marshal(map[string]any{
+		claims := map[string]any{
 			"iss": issuerName, "sub": "9f1c6a52-3c44-4b0c-9d59-1f2f2a0f6b11", "aud": []string{audience}, "client_id": "web",
 			"iat": now, "nbf": now, "exp": now + 3600, "jti": fmt.Sprintf("k3Jx2Lk1Q0yA%08d", i.issued),
 			"scope": "orders:read orders:write", "groups": []string{"staff", "oncall"}, "email": "alice@example.com",
-		})
+		}
+		if i.thumbprint != "" {
+			claims["cnf"] = map[string]string{"jkt": i.thumbprint}
+		}
+		payload, err := json.Marshal(claims)
 		if err != nil {
 			return nil, err
 		}
-		signed, err := signer.Sign(claims)
+		signed, err := signer.Sign(payload)
 		if err != nil {
 			return nil, err
 		}

@@ -40,6 +40,9 @@ func run(rounds int) error {
 		if err := more(issuer, rounds); err != nil {
 			return fmt.Errorf("%s: %w", algorithm, err)
 		}
+		if err := bound(issuer, rounds); err != nil {
+			return fmt.Errorf("%s: %w", algorithm, err)
+		}
 	}
 	return nil
 }

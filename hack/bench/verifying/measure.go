@@ -97,7 +97,11 @@ func median(values []float64) float64 {
 }
 
 func printFirst(algorithm string, f *field, costs []cost) {
-	fmt.Printf("\n| %s, first verification | µs | ratio | allocations | bytes |\n|---|---|---|---|---|\n", algorithm)
+	printTable(algorithm+", first verification", f, costs)
+}
+
+func printTable(title string, f *field, costs []cost) {
+	fmt.Printf("\n| %s | µs | ratio | allocations | bytes |\n|---|---|---|---|---|\n", title)
 	for n, c := range costs {
 		fmt.Printf("| %s | %.1f | %.2f | %.0f | %.0f |\n", f.list[n].name, c.nanoseconds/1000, c.ratio, c.allocations, c.bytes)
 	}

@@ -18,11 +18,13 @@ type reader struct {
 	text  string
 	at    int
 	depth int
+	names names // of the objects that it is within, the outermost aside
 }
 
 // Errors say no more than this: they must not quote a token.
 var (
 	errSyntax  = errors.New("not JSON")
+	errTwice   = errors.New("a member is there twice")
 	errTooDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 )
 
@@ -54,11 +56,9 @@ func (r *reader) space() {
 func (r *reader) value() error {
 	switch c := r.peek(); {
 	case c == '{':
-		_, err := r.object(nil)
-		return err
+		return r.nested()
 	case c == '[':
-		_, err := r.list(nil)
-		return err
+		return r.elements(nil)
 	case c == '"':
 		return r.string()
 	case c == '-' || '0' <= c && c <= '9':
@@ -77,11 +77,9 @@ func (r *reader) value() error {
 // fewMembers is up to how many members of an object it is faster to look at each for a duplicate than to keep a map.
 const fewMembers = 16
 
-// object steps over an object and appends its members to into.
+// object steps over the outermost object and appends its members to into.
 func (r *reader) object(into Object) (Object, error) {
-	if err := r.enter(); err != nil {
-		return nil, err
-	}
+	_ = r.enter() // the first level is never too deep
 	var seen map[string]bool
 	for before := len(into); ; {
 		more, err := r.next('}', len(into) == before)
@@ -99,21 +97,82 @@ func (r *reader) object(into Object) (Object, error) {
 			known, seen[m.Name] = seen[m.Name], true
 		}
 		if known {
-			return nil, errors.New("a member is there twice")
+			return nil, errTwice
 		}
 		if into = append(into, m); seen == nil && len(into)-before == fewMembers {
-			seen = into[before:].names()
+			seen = make(map[string]bool, 2*fewMembers)
+			for _, m := range into[before:] {
+				seen[m.Name] = true
+			}
 		}
 	}
 }
 
-// names returns the set of the names.
-func (o Object) names() map[string]bool {
-	set := make(map[string]bool, 2*len(o))
-	for _, m := range o {
-		set[m.Name] = true
+// nested steps over an object within another value.
+func (r *reader) nested() error {
+	if err := r.enter(); err != nil {
+		return err
 	}
-	return set
+	var seen map[string]bool
+	for before := r.names.count; ; {
+		more, err := r.next('}', r.names.count == before)
+		if !more {
+			r.names.count = before
+			return err
+		}
+		m, err := r.member()
+		if err != nil {
+			return err
+		}
+		known := false
+		if seen == nil {
+			known = r.names.has(m.Name, before)
+		} else {
+			known, seen[m.Name] = seen[m.Name], true
+		}
+		if known {
+			return errTwice
+		}
+		if r.names.push(m.Name); seen == nil && r.names.count-before == fewMembers {
+			seen = make(map[string]bool, 2*fewMembers)
+			for i := before; i < r.names.count; i++ {
+				seen[r.names.at(i)] = true
+			}
+		}
+	}
+}
+
+// names is a stack of names. A few take no memory of the heap.
+type names struct {
+	count int
+	few   [8]string
+	more  []string
+}
+
+func (n *names) push(name string) {
+	if n.count < len(n.few) {
+		n.few[n.count] = name
+	} else {
+		n.more = append(n.more[:n.count-len(n.few)], name)
+	}
+	n.count++
+}
+
+func (n *names) at(i int) string {
+	if i < len(n.few) {
+		return n.few[i]
+	}
+	return n.more[i-len(n.few)]
+}
+
+// has reports whether a name is on the stack, from an index on.
+func (n *names) has(name string, from int) bool {
+	for i := from; i < n.count; i++ {
+		if n.at(i) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // member steps over a name, a colon and a value.
@@ -136,21 +195,23 @@ func (r *reader) member() (Member, error) {
 	return Member{name, r.text[start:r.at]}, err
 }
 
-// list steps over a list and appends its elements to into.
-func (r *reader) list(into []string) ([]string, error) {
+// elements steps over a list and appends its elements to what into points to, if it is not nil.
+func (r *reader) elements(into *[]string) error {
 	if err := r.enter(); err != nil {
-		return nil, err
+		return err
 	}
 	for first := true; ; first = false {
 		more, err := r.next(']', first)
 		if !more {
-			return into, err
+			return err
 		}
 		start := r.at
 		if err := r.value(); err != nil {
-			return nil, err
+			return err
 		}
-		into = append(into, r.text[start:r.at])
+		if into != nil {
+			*into = append(*into, r.text[start:r.at])
+		}
 	}
 }
 

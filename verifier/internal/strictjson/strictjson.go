@@ -72,7 +72,8 @@ func List(value string) (elements []string, ok bool) {
 	if !strings.HasPrefix(value, "[") {
 		return nil, false
 	}
+	elements = make([]string, 0, 4)
 	r := reader{text: value}
-	elements, _ = r.list(make([]string, 0, 4)) // it was read before
+	_ = r.elements(&elements) // it was read before
 	return elements, true
 }

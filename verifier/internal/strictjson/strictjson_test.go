@@ -129,6 +129,7 @@ func TestParseObjectRefuses(t *testing.T) {
 		"text behind":                  "{}x",
 		"a duplicate member":           `{"a":1,"a":2}`,
 		"a duplicate below":            `{"a":[{"b":{"c":1,"c":1}}]}`,
+		"a duplicate, unclosed":        `{"a":{"b":{"c":1,"c":1}}`,
 		"a duplicate by escape":        `{"a":1,"\u0061":2}`,
 		"invalid UTF-8":                "{\"a\":\"\xff\"}",
 		"an overlong encoding":         "{\"a\":\"\xc0\x80\"}",
