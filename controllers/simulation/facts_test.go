@@ -101,6 +101,7 @@ func (w *world) commit(c change) {
 	case kindSecret:
 		w.pods.changed(c.ref)
 		f.loosen()
+		w.sessions.loose = w.sessions.loose || w.writer == nil
 		switch c.ref {
 		case keyringRef:
 			f.keyringChanged(c)
@@ -162,6 +163,7 @@ func (f *facts) signingKeyChanged(c change) {
 		return
 	}
 	f.w.mustNotHoldPrivateJSON("the SigningKey", key.Status)
+	f.w.sessions.loose = f.w.sessions.loose || key.DeletionTimestamp != nil
 	if key.DeletionTimestamp != nil && key.Spec.DeletionPolicy == keywrightv1alpha1.Delete {
 		for _, k := range f.keys {
 			k.dead = true
@@ -235,6 +237,7 @@ func (f *facts) keyringChanged(c change) {
 	if f.w.writer != nil {
 		f.activations(&ring)
 	}
+	f.w.sessions.keyringChanged(&f.ring, &ring)
 	f.ring = ring
 	f.highest = max(f.highest, ring.Generation)
 	for i := range ring.Keys {

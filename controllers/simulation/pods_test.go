@@ -206,6 +206,7 @@ func (ps *pods) readIssuer(p *pod) {
 	if err == nil || errors.Is(err, mount.ErrTaken) {
 		p.snapshot = snapshot
 		ps.w.log("%s signs with %q %s", p, snapshot.KeyID, snapshot.Stopped)
+		ps.w.sessions.reread(p)
 	} else {
 		ps.w.log("%s cannot read its files: %v", p, err)
 	}
@@ -249,6 +250,7 @@ func (w *world) sign(p *pod) {
 		kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock), issued: time.Unix(clock.Unix(), 0),
 		subject: claims.Subject, client: claims.ClientID, id: claims.ID,
 	})
+	w.sessions.seal(p)
 }
 
 // verify asks the real verifier.

@@ -56,6 +56,9 @@ func newUsers(w *world) *users {
 		},
 		DeletionPolicy: pick(rnd, keywrightv1alpha1.Retain, keywrightv1alpha1.Drain, keywrightv1alpha1.Delete),
 	}
+	if rnd.IntN(2) == 0 {
+		u.spec.Sessions = &keywrightv1alpha1.Sessions{MaxRefreshLifetime: seconds(pick(rnd, time.Minute, time.Hour, 12*time.Hour)), MaxSessionLifetime: seconds(24 * time.Hour)}
+	}
 	u.spec.Rotation.Interval = seconds(u.least() + pick(rnd, 0, time.Second, time.Hour, 10*time.Hour))
 	u.ends = 4*u.spec.Rotation.Interval.Duration + time.Hour
 	deeds := u.deeds()
@@ -158,7 +161,11 @@ func (u *users) deeds() []deed {
 
 func (u *users) editSpec() {
 	s, rnd := &u.spec, u.rnd
-	switch rnd.IntN(9) {
+	switch rnd.IntN(10) {
+	case 9:
+		if s.Sessions != nil {
+			s.Sessions.MaxRefreshLifetime = seconds(pick(rnd, time.Minute, time.Hour, 12*time.Hour))
+		}
 	case 0:
 		if s.Algorithm != keywrightv1alpha1.EdDSA {
 			s.Algorithm = pick(rnd, keywrightv1alpha1.ES256, keywrightv1alpha1.ES256, keywrightv1alpha1.ES384)

@@ -48,6 +48,7 @@ type world struct {
 	pods      *pods
 	users     *users
 	facts     *facts
+	sessions  *sessions
 	processes [2]*process
 	writer    *process // who writes just now, nil for users
 	writing   *activity
@@ -79,6 +80,7 @@ func newWorld(seed uint64, quiet, clean bool) *world {
 	w.faults = &faults{w: w, clean: clean, refused: map[ref]bool{}}
 	w.pods = newPods(w)
 	w.facts = newFacts(w)
+	w.sessions = &sessions{w: w, dropped: map[int64]bool{}}
 	w.users = newUsers(w)
 	return w
 }

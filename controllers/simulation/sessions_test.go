@@ -1,0 +1,99 @@
+package simulation
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/keywright/keywright/controllers/rotation"
+	"github.com/keywright/keywright/issuer/session"
+)
+
+// sealed is a refresh token.
+type sealed struct {
+	number    int64
+	compact   string
+	at, until time.Time
+}
+
+// sessions is what must be true of refresh tokens: one that an issuer seals, every issuer opens until it expires, whichever of their files lag.
+type sessions struct {
+	w      *world
+	tokens []*sealed
+	// dropped are the sealing keys that a revocation took along.
+	dropped map[int64]bool
+	// loose is set once somebody edited a Secret or deleted the SigningKey: its sealing keys may be gone.
+	loose bool
+}
+
+// seal gives a refresh token, as an issuer does at a login.
+func (s *sessions) seal(p *pod) {
+	key, ok := p.snapshot.Sealing.InUse()
+	if !ok || p.snapshot.MaxRefreshLifetime == 0 || s.loose || p.stale || s.dropped[key.Number] {
+		return
+	}
+	if !slices.ContainsFunc(s.w.facts.ring.Sealing, func(k rotation.SealingKey) bool { return k.Number == key.Number }) {
+		s.w.violate("sessions: %s seals with key %d, which is gone", p, key.Number)
+		return
+	}
+	until := s.w.now.Add(p.snapshot.MaxRefreshLifetime)
+	compact, err := session.Seal(key, session.Session{ID: "s", Subject: "alice", Expiry: until})
+	must(err)
+	t := &sealed{number: key.Number, compact: compact, at: s.w.now, until: until}
+	s.tokens = slices.DeleteFunc(s.tokens, func(o *sealed) bool {
+		return !o.until.After(s.w.now) || o.number == t.number && !o.until.After(t.until)
+	})
+	s.tokens = append(s.tokens, t)
+	for _, other := range s.w.pods.all {
+		s.mustOpen(other, t)
+	}
+}
+
+// mustOpen checks an issuer and a refresh token.
+func (s *sessions) mustOpen(p *pod, t *sealed) {
+	if !p.issuer || p.stale || p.snapshot == nil || p.snapshot.MaxRefreshLifetime == 0 || s.loose || s.dropped[t.number] || !t.until.After(s.w.now) {
+		return
+	}
+	_, err := session.Open(p.snapshot.Sealing, t.compact)
+	if errors.Is(err, session.ErrNewerKey) && s.atOnce(t.number) {
+		return // an answer of 503
+	}
+	if err != nil {
+		s.w.violate("sessions: %s cannot open a refresh token of key %d that was sealed at %s: %v", p, t.number, t.at.Sub(s.w.now), err)
+	}
+}
+
+// atOnce reports whether a key was used as soon as it was made: the first one, and the one after a revocation.
+func (s *sessions) atOnce(number int64) bool {
+	return slices.ContainsFunc(s.w.facts.ring.Sealing, func(k rotation.SealingKey) bool {
+		return k.Number == number && k.UsedAt.Equal(k.PreparedAt)
+	})
+}
+
+// reread checks an issuer that has read its files again.
+func (s *sessions) reread(p *pod) {
+	for _, t := range s.tokens {
+		s.mustOpen(p, t)
+	}
+}
+
+// keyringChanged checks what left a keyring that a controller wrote.
+func (s *sessions) keyringChanged(was, is *rotation.Keyring) {
+	if s.w.writer == nil {
+		s.loose = true
+		return
+	}
+	for i := range was.Sealing {
+		number := was.Sealing[i].Number
+		if slices.ContainsFunc(is.Sealing, func(k rotation.SealingKey) bool { return k.Number == number }) {
+			continue
+		}
+		if len(is.Revoked) > len(was.Revoked) {
+			s.dropped[number] = true
+		}
+		live := func(t *sealed) bool { return t.number == number && t.until.After(s.w.now) }
+		if !s.loose && !s.dropped[number] && slices.ContainsFunc(s.tokens, live) {
+			s.w.violate("sessions: key %d leaves the keyring before its last token has expired", number)
+		}
+	}
+}
