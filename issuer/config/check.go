@@ -90,6 +90,11 @@ func (c *Config) checkServer(f *document.Findings) {
 	if s.ForwardedHeader != XForwardedFor && s.ForwardedHeader != Forwarded {
 		f.Add("server.forwardedHeader", "must be %s or %s", XForwardedFor, Forwarded)
 	}
+	for _, alias := range s.TokenEndpointAliases {
+		if !isHTTPS(alias) || strings.ContainsAny(alias, "?#") {
+			f.Add("server.tokenEndpointAliases", "%q is not an https URL without user, query and fragment", alias)
+		}
+	}
 	for _, origin := range s.AllowedOrigins {
 		u, err := url.Parse(origin)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Contains(origin, "*") || origin != u.Scheme+"://"+u.Host {

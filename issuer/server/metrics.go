@@ -67,7 +67,7 @@ func newMetrics() *metrics {
 	m.registry.MustRegister(m.unreadable, m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.grants = map[string]grantMetrics{}
-	for _, grant := range append(config.Grants(), oauth2.OtherGrant) {
+	for _, grant := range append(config.Grants(), config.RefreshToken, oauth2.OtherGrant) {
 		m.grants[grant] = grantMetrics{m.requests.WithLabelValues(grant, oauth2.IssuedResult), m.duration.WithLabelValues(grant)}
 	}
 	return m

@@ -376,6 +376,14 @@ func alice(more ...string) string {
 // verify checks a token with our verifier, against the JWKS that is mounted.
 func (w *world) verify(compact, audience string) *verifier.Token {
 	w.Helper()
+	token, err := w.verifier(audience).Verify(w.Context(), compact)
+	w.must(err)
+	return token
+}
+
+// verifier is that of a service.
+func (w *world) verifier(audience string) *verifier.Verifier {
+	w.Helper()
 	file := filepath.Join(w.TempDir(), "platform.json")
 	w.must(os.WriteFile(file, []byte(w.jwks), 0o600))
 	v, err := verifier.New(verifier.Config{
@@ -383,9 +391,7 @@ func (w *world) verify(compact, audience string) *verifier.Token {
 	})
 	w.must(err)
 	w.Cleanup(v.Close)
-	token, err := v.Verify(w.Context(), compact)
-	w.must(err)
-	return token
+	return v
 }
 
 // patience is how long tests wait for what must happen, so that they fail rather than hang. It is far beyond what a busy machine
