@@ -142,7 +142,7 @@ bench-distribution: controlplane ## Measure the fan-out to TARGETS (1000) namesp
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 
 .PHONY: bench-verifier
-bench-verifier: ## Measure the verifier: the bare signature, ours, other libraries, in one run (2 minutes).
+bench-verifier: ## Measure the verifier: the bare signature, ours, with DPoP, other libraries, in one run (2 minutes).
 	$(GO) -C hack/bench run ./verifying
 
 .PHONY: mutate-verifier

@@ -50,7 +50,9 @@ func (c *Client) Proof(method, url, token string) string {
 // of an Issuer.
 func (c *Client) Authorize(r *http.Request, token string) {
 	c.tb.Helper()
-	url := r.URL.String()
+	target := *r.URL
+	target.RawQuery, target.Fragment = "", "" // RFC 9449 section 4.2
+	url := target.String()
 	if strings.HasPrefix(url, "/") {
 		url = Audience + url
 	}
