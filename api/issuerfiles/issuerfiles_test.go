@@ -29,6 +29,8 @@ func states() map[string]issuerfiles.Files {
 	policy := issuerfiles.Policy{SigningKey: "main", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute}
 	signing := policy
 	signing.NextRotation = time.Date(2026, 12, 25, 14, 22, 41, 0, time.UTC)
+	sessions := signing
+	sessions.MaxRefreshLifetime, sessions.MaxSessionLifetime = 12*time.Hour, 720*time.Hour
 	keys := issuerfiles.EncodeKeySet("ES256", []issuerfiles.PublicKey{{ID: kid, JWK: json.RawMessage(public)}})
 	return map[string]issuerfiles.Files{
 		"active":                      {Active: []byte(private), KeySet: keys, Policy: signing},
@@ -44,6 +46,10 @@ func states() map[string]issuerfiles.Files {
 				issuerfiles.Digest("client_id", "web"): time.Unix(1_795_640_000, 0).UTC(),
 			},
 		}},
+		"sessions": {Active: []byte(private), KeySet: keys, Policy: sessions, Sealing: issuerfiles.SealingKeys{
+			{Number: 1_795_600_000, Secret: make([]byte, issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(1_795_600_000, 0).UTC(), UsedAt: time.Unix(1_795_600_000, 0).UTC(), MaxRefreshLifetime: 12 * time.Hour},
+			{Number: 1_795_700_000, Secret: make([]byte, issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(1_795_700_000, 0).UTC()},
+		}},
 		"restored": {Active: []byte(private), KeySet: keys, Policy: signing, Revoked: issuerfiles.Revoked{KeyIDs: []string{otherKid}}},
 	}
 }
@@ -56,7 +62,7 @@ func TestVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		var text strings.Builder
-		for _, entry := range []string{"active.jwk", "jwks.json", "policy.json", "revoked"} {
+		for _, entry := range []string{"active.jwk", "jwks.json", "policy.json", "revoked", "sealing.json"} {
 			if content, ok := data[entry]; ok {
 				text.WriteString(entry + "\n" + string(content) + "\n")
 			}
@@ -165,8 +171,44 @@ func TestWithout(t *testing.T) {
 
 func TestPrivateKeyDoesNotPrint(t *testing.T) {
 	files := states()["active"]
-	if text := fmt.Sprintf("%v %+v %s", files, files, files); strings.Contains(text, `"d"`) {
+	secret := bytes.Repeat([]byte("s"), issuerfiles.SealingSecretBytes)
+	files.Sealing = issuerfiles.SealingKeys{{Number: 1, Secret: secret}}
+	if text := fmt.Sprintf("%v %+v %#v %x", files, files, files.Sealing, files.Sealing[0].Secret); strings.Contains(text, `"d"`) ||
+		strings.Contains(text, "sss") || strings.Contains(text, "7373") || strings.Contains(text, "115, 115") {
 		t.Error(text)
+	}
+}
+
+// Sealing keys come back as they were written, and what is out of bounds or out of order is no list of them.
+func TestSealingKeys(t *testing.T) {
+	one := issuerfiles.SealingKey{Number: 1, Secret: bytes.Repeat([]byte("s"), issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(1, 0).UTC(), UsedAt: time.Unix(2, 0).UTC(), MaxRefreshLifetime: time.Hour}
+	next := issuerfiles.SealingKey{Number: 2, Secret: bytes.Repeat([]byte("t"), issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(3, 0).UTC()}
+	keys := issuerfiles.SealingKeys{one, next}
+	read, err := issuerfiles.DecodeSealing(keys.Encode())
+	if err != nil || !reflect.DeepEqual(read, keys) {
+		t.Errorf("%+v, %v", read, err)
+	}
+	if used, ok := read.InUse(); !ok || used.Number != 1 || read.Newest() != 2 {
+		t.Errorf("%d is in use, %d is the newest", used.Number, read.Newest())
+	}
+	if _, ok := (issuerfiles.SealingKeys{next}).InUse(); ok {
+		t.Error("a key that waits is in use")
+	}
+	good := string(keys.Encode())
+	for name, bad := range map[string]string{
+		"no JSON":         "{",
+		"another version": strings.Replace(good, `"version":1`, `"version":2`, 1),
+		"a short secret":  strings.Replace(good, `"secret":"c3Nz`, `"secret":"`, 1),
+		"no secret":       strings.Replace(good, `"secret"`, `"other"`, 1),
+		"out of order":    strings.Replace(good, `"number":2`, `"number":1`, 1),
+		"number zero":     strings.Replace(good, `"number":1`, `"number":0`, 1),
+		"a long lifetime": strings.Replace(good, `"maxRefreshLifetimeSeconds":3600`, `"maxRefreshLifetimeSeconds":2592001`, 1),
+		"something after": good + "{}",
+		"too many":        `{"version":1,"keys":[` + strings.Repeat(`{},`, 64) + `{}]}`,
+	} {
+		if _, err := issuerfiles.DecodeSealing([]byte(bad)); err == nil || strings.Contains(err.Error(), "c3Nz") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
