@@ -26,6 +26,7 @@ func Attributes() map[string]any {
 func Test(t *testing.T, directory login.Directory) {
 	t.Run("alice logs in", func(t *testing.T) { aliceLogsIn(t, directory) })
 	t.Run("nobody else does", func(t *testing.T) { nobodyElseDoes(t, directory) })
+	t.Run("alice is looked up", func(t *testing.T) { aliceIsLookedUp(t, directory) })
 	t.Run("many at once", func(t *testing.T) { manyAtOnce(t, directory) })
 	t.Run("one who went away is not let in", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -47,6 +48,23 @@ func aliceLogsIn(t *testing.T, directory login.Directory) {
 	again, err := directory.Authenticate(t.Context(), "alice", Password)
 	if err != nil || again.Subject != user.Subject {
 		t.Errorf("her subject is %q, and then %q: %v", user.Subject, again.Subject, err)
+	}
+}
+
+// aliceIsLookedUp: who is looked up without a password is who logged in.
+func aliceIsLookedUp(t *testing.T, directory login.Directory) {
+	loggedIn, err := directory.Authenticate(t.Context(), "alice", Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := directory.Lookup(t.Context(), "alice")
+	if diff := cmp.Diff(loggedIn, found); err != nil || diff != "" {
+		t.Errorf("%v, %s", err, diff)
+	}
+	for _, name := range []string{"bob", "mallory", "", "*", "a*", "alice)(uid=*", "alice\x00", "uid=alice,ou=people,dc=example,dc=com", strings.Repeat("x", 256)} {
+		if user, err := directory.Lookup(t.Context(), name); !errors.Is(err, login.ErrDenied) || user != nil {
+			t.Errorf("%q: %v %v", name, user, err)
+		}
 	}
 }
 
