@@ -47,7 +47,7 @@ func (s *stage) describe(bin string) error {
 		if err := os.WriteFile(in(pod, "issuer.yaml"), []byte(config), 0o600); err != nil {
 			return err
 		}
-		if err := os.WriteFile(in(pod, "users.yaml"), fmt.Appendf(nil, usersFile, alice().Name, hash, bob().Name, hash), 0o600); err != nil {
+		if err := os.WriteFile(in(pod, "users.yaml"), fmt.Appendf(nil, usersFile, alice().Name, hash, bob().Name, hash, carol().Name, hash), 0o600); err != nil {
 			return err
 		}
 		add(pod, filepath.Join(bin, "issuer"), "serve", "--config", in(pod, "issuer.yaml"))
@@ -55,8 +55,9 @@ func (s *stage) describe(bin string) error {
 	return nil
 }
 
-// alice is who the load logs in as, and bob whose tokens end early.
+// alice is who the load logs in as, bob whose tokens end early, and carol who stays logged in.
 func alice() traffic.User { return traffic.User{Name: "alice", Password: "wonderland"} }
+func carol() traffic.User { return traffic.User{Name: "carol", Password: alice().Password} }
 func bob() traffic.User   { return traffic.User{Name: "bob", Password: alice().Password} }
 
 // hashOf hashes the password as an operator would.
@@ -83,6 +84,7 @@ token:
   audiences: [https://shop.example.com, https://warehouse.example.com]
 clients:
 - {id: web, public: true, grantTypes: [password]}
+- {id: agent, public: true, grantTypes: [password], refresh: {dpop: true}}
 `
 
 const usersFile = `apiVersion: issuer.keywright.dev/v1alpha1
@@ -94,5 +96,8 @@ users:
   claims: {email: alice@example.com}
 - name: %s
   subject: bob-1c9d
+  passwordHash: %q
+- name: %s
+  subject: carol-5e2b
   passwordHash: %q
 `

@@ -171,6 +171,7 @@ func (s *stage) play(ctx context.Context) error {
 	}
 	all.Go(func() { traffic.Every(ctx, period, func(context.Context, int) { s.view.show() }) })
 	story := &story{chronicle: s.chronicle, ledger: s.ledger, controller: s.processes["controller"], issuer: s.processes["issuer-1"]}
+	story.session = &session{http: s.http, issuers: []string{s.addresses["issuer-1"], s.addresses["issuer-2"]}}
 	story.bob = &person{
 		user: bob(), http: s.http, issuer: s.addresses["issuer-2"], services: []string{s.addresses["shop"], s.addresses["warehouse"]}, lag: s.options.lag,
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -20,6 +21,10 @@ const (
 	propagationDelay = 3 * time.Second
 	maxLifetime      = 4 * time.Second
 	clockSkew        = time.Second
+	// refreshLifetime is short, so that the keys of refresh tokens are also removed meanwhile.
+	refreshLifetime = 15 * time.Second
+	// sessionRotations is how many rotations of everything somebody stays logged in for.
+	sessionRotations = 10
 )
 
 // signingKey is what an admin would apply.
@@ -29,6 +34,7 @@ func signingKey() *keywrightv1alpha1.SigningKey {
 		ObjectMeta: metav1.ObjectMeta{Name: keyName},
 		Spec: keywrightv1alpha1.SigningKeySpec{
 			Rotation: keywrightv1alpha1.Rotation{Interval: of(interval)},
+			Sessions: &keywrightv1alpha1.Sessions{MaxRefreshLifetime: of(refreshLifetime), MaxSessionLifetime: of(time.Hour)},
 			Token:    keywrightv1alpha1.Token{MaxLifetime: of(maxLifetime), ClockSkew: of(clockSkew)},
 			Distribution: keywrightv1alpha1.Distribution{
 				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{trusts: "true"}},
@@ -45,19 +51,26 @@ type story struct {
 	controller *process
 	issuer     *process
 	bob        *person
+	session    *session
+	// sessionSince is the number of rotations before the session, and sessionEnds has why it ended.
+	sessionSince int
+	sessionEnds  chan error
 }
 
 // act runs the story once: each act after the next rotation.
 func (s *story) act(ctx context.Context) error {
+	if err := s.stayLoggedIn(ctx); err != nil {
+		return err
+	}
 	for _, next := range []func(context.Context) error{s.killController, s.killIssuer, s.revoke, s.request, s.endTokens} {
 		if err := s.nextRotation(ctx); err != nil {
 			return err
 		}
-		if err := next(ctx); err != nil {
+		if err := errors.Join(next(ctx), s.sessionGoesOn()); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.throwOut(ctx, sessionRotations)
 }
 
 func (s *story) nextRotation(ctx context.Context) error {
@@ -93,8 +106,11 @@ func (s *story) revoke(ctx context.Context) error {
 	key, _, _ := s.state()
 	kid := key.Status.ActiveKeyID
 	s.ledger.Revoke(kid)
-	s.record("key %.8s is revoked: its tokens are rejected, the next key signs at once", kid)
-	return s.change(ctx, func(key *keywrightv1alpha1.SigningKey) { key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid) })
+	s.record("key %.8s is revoked: its tokens are rejected, the next key signs at once, sessions go on", kid)
+	return s.admin.Create(ctx, &keywrightv1alpha1.Revocation{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: keyName + "-"},
+		Spec:       keywrightv1alpha1.RevocationSpec{SigningKey: keyName, KeyID: kid, KeepSessions: true},
+	})
 }
 
 func (s *story) request(ctx context.Context) error {
