@@ -4,20 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
-
-	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
 // MaxBytes bounds a refresh token.
 const MaxBytes = 2 << 10
-
-// typ is the type of a refresh token (RFC 7516 section 4.1.11), so that a key of another use could not make one.
-const typ = "keywright-refresh+json"
 
 // Session is what a refresh token says of the login that began it.
 type Session struct {
@@ -64,8 +58,7 @@ var (
 	ErrTooLong = fmt.Errorf("the refresh token would be longer than %d bytes", MaxBytes)
 )
 
-// Seal returns the refresh token of a session: a JWE in compact form, dir and A256GCM (RFC 7518 sections 4.5 and 5.3), whose kid is the number
-// of the key.
+// Seal returns the refresh token of a session.
 func Seal(key issuerfiles.SealingKey, s Session) (string, error) {
 	payload, err := json.Marshal(sealed{
 		ID: s.ID, Subject: s.Subject, Username: s.Username, ClientID: s.ClientID, Scope: strings.Join(s.Scopes, " "), Audience: s.Audiences,
@@ -74,16 +67,7 @@ func Seal(key issuerfiles.SealingKey, s Session) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	recipient := jose.Recipient{Algorithm: jose.DIRECT, Key: []byte(key.Secret), KeyID: strconv.FormatInt(key.Number, 10)}
-	encrypter, err := jose.NewEncrypter(jose.A256GCM, recipient, (&jose.EncrypterOptions{}).WithType(typ))
-	if err != nil {
-		return "", err
-	}
-	object, err := encrypter.Encrypt(payload)
-	if err != nil {
-		return "", err
-	}
-	compact, err := object.CompactSerialize()
+	compact, err := encrypt(key, payload)
 	if err == nil && len(compact) > MaxBytes {
 		return "", ErrTooLong
 	}
@@ -93,27 +77,9 @@ func Seal(key issuerfiles.SealingKey, s Session) (string, error) {
 // Open returns the session of a refresh token. The caller checks the times, the client, the user, and the proof. The error is ErrInvalid or
 // ErrNewerKey.
 func Open(keys issuerfiles.SealingKeys, compact string) (Session, error) {
-	if len(compact) > MaxBytes {
-		return Session{}, ErrInvalid
-	}
-	object, err := jose.ParseEncryptedCompact(compact, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM})
-	if err != nil || object.Header.ExtraHeaders[jose.HeaderType] != typ {
-		return Session{}, ErrInvalid
-	}
-	number, err := strconv.ParseInt(object.Header.KeyID, 10, 64)
+	payload, err := decrypt(keys, compact)
 	if err != nil {
-		return Session{}, ErrInvalid
-	}
-	key, ok := keys.Find(number)
-	switch {
-	case !ok && number > keys.Newest():
-		return Session{}, ErrNewerKey
-	case !ok:
-		return Session{}, ErrInvalid
-	}
-	payload, err := object.Decrypt([]byte(key.Secret))
-	if err != nil {
-		return Session{}, ErrInvalid
+		return Session{}, err
 	}
 	var s sealed
 	if err := json.Unmarshal(payload, &s); err != nil {
