@@ -1,0 +1,73 @@
+package clients_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+)
+
+// allowSessions mounts the files of a SigningKey with sessions.
+func (k *keyring) allowSessions(t testing.TB) {
+	t.Helper()
+	active, err := k.active.MarshalJSON()
+	must(t, err)
+	public, err := json.Marshal(jose.JSONWebKeySet{Keys: k.public})
+	must(t, err)
+	data, err := issuerfiles.Files{
+		Active: active, KeySet: public, Policy: issuerfiles.Policy{
+			SigningKey: "clients", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
+			MaxRefreshLifetime: 12 * time.Hour, MaxSessionLifetime: 720 * time.Hour,
+		},
+		Sealing: issuerfiles.SealingKeys{{
+			Number: 1, Secret: bytes.Repeat([]byte("s"), issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(1, 0), UsedAt: time.Unix(1, 0),
+			MaxRefreshLifetime: 12 * time.Hour,
+		}},
+	}.Encode()
+	must(t, err)
+	must(t, k.Write(data))
+}
+
+// JavaScript programs stay logged in with openid-client, which speaks DPoP with every algorithm that we take, and knows nonces.
+func TestSessionsOfOpenIDClient(t *testing.T) {
+	needs(t, "node", "install Node 20 or newer")
+	if _, err := os.Stat("node_modules/openid-client"); err != nil {
+		if os.Getenv("REQUIRE_CLIENTS") != "" {
+			t.Fatal("run `npm ci` in hack/clients")
+		}
+		t.Skip("the npm packages are missing: run `npm ci` in hack/clients")
+	}
+	a, k := newAuthority(t), newKeyring(t)
+	k.allowSessions(t)
+	r := startIssuer(t, a, k, options{clients: fmt.Sprintf(`- {id: spa, public: true, grantTypes: [password], scopes: [read, write], refresh: {dpop: true}}
+- {id: bound, public: true, grantTypes: [password], scopes: [read, write], refresh: {dpop: true}, dpopBoundAccessTokens: true}
+- {id: careful, public: true, grantTypes: [password], scopes: [read, write], refresh: {dpop: true}, dpopRequireNonce: true}
+- {id: backend, secretSHA256: %x, grantTypes: [password], refresh: {}}`, sha256.Sum256([]byte(secret)))})
+	seen := script(t, []string{
+		"NODE_EXTRA_CA_CERTS=" + a.crt(), "ISSUER=" + r.url, "AUDIENCE=" + audience, "SECRET=" + secret, "PASSWORD=" + password,
+	}, "node", "sessions.mjs")
+	session := func(kind string, bound bool) map[string]any {
+		return map[string]any{
+			"type": kind, "sub": "1", "sameSession": true, "bound": bound, "narrow": "read",
+			"withoutProof": "invalid_dpop_proof", "withAnotherKey": "invalid_grant",
+		}
+	}
+	for name, want := range map[string]any{
+		"spa ES256": session("bearer", false), "spa Ed25519": session("bearer", false), "spa RS256": session("bearer", false),
+		"bound ES256": session("dpop", true), "careful ES256": session("bearer", false),
+		"backend":    map[string]any{"type": "bearer", "sub": "1"},
+		"algorithms": []any{"ES256", "EdDSA", "Ed25519", "RS256"},
+	} {
+		if !reflect.DeepEqual(seen[name], want) {
+			t.Errorf("%s: %v, want %v", name, seen[name], want)
+		}
+	}
+}
