@@ -45,6 +45,7 @@ token: {lifetime: 5m, audiences: [%[3]s], scopes: [read]}
 clients:
 - {id: batch, secretSHA256: %[4]x, grantTypes: [client_credentials]}
 - {id: web, public: true, grantTypes: [password]}
+- {id: spa, public: true, grantTypes: [password], refresh: {dpop: true}}
 - {id: pods, public: true, grantTypes: ["urn:ietf:params:oauth:grant-type:token-exchange"], subjectIssuers: [cluster]}
 tokenExchange:
 - {name: cluster, issuer: "https://cluster.example.com", keys: {file: %[2]s/cluster.json}, subject: claims.sub}
@@ -72,7 +73,11 @@ func writeKey(directory string) error {
 	public := fmt.Sprintf(`"alg":"ES256","crv":"P-256","kid":%q,"kty":"EC","use":"sig","x":%q,"y":%q`, b64(thumbprint[:]), x, y)
 	data, err := issuerfiles.Files{
 		Active: fmt.Appendf(nil, `{%s,"d":%q}`, public, b64(scalar)), KeySet: fmt.Appendf(nil, `{"keys":[{%s}]}`, public),
-		Policy: issuerfiles.Policy{SigningKey: "bench", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute},
+		Policy: issuerfiles.Policy{SigningKey: "bench", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
+			MaxRefreshLifetime: 12 * time.Hour, MaxSessionLifetime: 720 * time.Hour},
+		Sealing: issuerfiles.SealingKeys{{
+			Number: 1, Secret: make([]byte, issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(1, 0), UsedAt: time.Unix(1, 0), MaxRefreshLifetime: 12 * time.Hour,
+		}},
 	}.Encode()
 	for name, content := range data {
 		err = errors.Join(err, os.WriteFile(filepath.Join(directory, name), content, 0o600))

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// serveFloor serves "static" (A), "raw" (B) or "exchange" (C) at an address, with the certificate in a directory.
+// serveFloor serves "static" (A), "raw" (B), "exchange" (C) or "verified" (D) at an address, with the certificate in a directory.
 func serveFloor(kind, address, directory string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -28,6 +28,8 @@ func serveFloor(kind, address, directory string) error {
 	switch kind {
 	case "raw":
 		handler = raw(key)
+	case "verified":
+		handler = verified(key)
 	case "exchange":
 		cluster, err := readSubjectKey(directory)
 		if err != nil {
@@ -78,6 +80,23 @@ func raw(key *ecdsa.PrivateKey) http.HandlerFunc {
 			return
 		}
 		answer(w, key, claims{Subject: "client:batch", ClientID: "batch"})
+	}
+}
+
+// verified is D: what B does, and a bare verification of a signature.
+func verified(key *ecdsa.PrivateKey) http.HandlerFunc {
+	digest := sha256.Sum256([]byte("proof"))
+	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		panic(err) // the key is one of P-256
+	}
+	then := raw(key)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		then(w, r)
 	}
 }
 

@@ -57,15 +57,18 @@ func (r *result) quantile(q float64) time.Duration {
 
 func (r *result) rate(status int) float64 { return float64(r.statuses[status]) / r.took.Seconds() }
 
-// closed sends a request again and again on each of some connections, as soon as the last was answered. fresh connects for
+// always is a source of requests that are the same.
+func always(body []byte) func() []byte { return func() []byte { return body } }
+
+// closed sends request after request on each of some connections, as soon as the last was answered. fresh connects for
 // each.
-func closed(address string, body []byte, connections int, lasts time.Duration, fresh bool) (*result, error) {
+func closed(address string, next func() []byte, connections int, lasts time.Duration, fresh bool) (*result, error) {
 	r := &result{}
 	until := time.Now().Add(lasts)
 	errs := make(chan error, connections)
 	began := time.Now()
 	for range connections {
-		go func() { errs <- r.loop(address, body, until, fresh) }()
+		go func() { errs <- r.loop(address, next, until, fresh) }()
 	}
 	var failed error
 	for range connections {
@@ -77,7 +80,7 @@ func closed(address string, body []byte, connections int, lasts time.Duration, f
 	return r, failed
 }
 
-func (r *result) loop(address string, body []byte, until time.Time, fresh bool) error {
+func (r *result) loop(address string, next func() []byte, until time.Time, fresh bool) error {
 	for time.Now().Before(until) {
 		c, err := dial(address)
 		if err != nil {
@@ -86,7 +89,7 @@ func (r *result) loop(address string, body []byte, until time.Time, fresh bool) 
 		reader := bufio.NewReader(c)
 		for time.Now().Before(until) {
 			began := time.Now()
-			status, err := exchange(c, reader, body)
+			status, err := exchange(c, reader, next())
 			if err != nil {
 				_ = c.Close()
 				return err

@@ -35,7 +35,7 @@ func (b *bench) memory(ctx context.Context, tokens int) error {
 	idle, most := p.rss(), 0.0
 	line := []string{fmt.Sprintf("idle %.1f MB", idle)}
 	for done, quarter := 0, 1; done < tokens; {
-		r, err := closed(p.address, clientCredentials(), connections, 2*time.Second, false)
+		r, err := closed(p.address, always(clientCredentials()), connections, 2*time.Second, false)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 
 // paced sends a request each interval, whatever became of those before, on connections that were made before. Latencies are
 // from the intended start.
-func paced(address string, body []byte, every, lasts time.Duration) (*result, error) {
+func paced(address string, next func() []byte, every, lasts time.Duration) (*result, error) {
 	r := &result{}
 	var open [connections]*tls.Conn
 	for i := range open {
@@ -22,7 +22,7 @@ func paced(address string, body []byte, every, lasts time.Duration) (*result, er
 	starts := make(chan time.Time, int(lasts/every)+1)
 	errs := make(chan error, len(open))
 	for _, c := range open {
-		go func() { errs <- r.follow(c, body, starts) }()
+		go func() { errs <- r.follow(c, next, starts) }()
 	}
 	began := time.Now()
 	ticker := time.NewTicker(every)
@@ -45,10 +45,10 @@ func paced(address string, body []byte, every, lasts time.Duration) (*result, er
 }
 
 // follow sends a request at each of some times, or as soon as the one before was answered.
-func (r *result) follow(c *tls.Conn, body []byte, starts <-chan time.Time) error {
+func (r *result) follow(c *tls.Conn, next func() []byte, starts <-chan time.Time) error {
 	reader := bufio.NewReader(c)
 	for at := range starts {
-		status, err := exchange(c, reader, body)
+		status, err := exchange(c, reader, next())
 		if err != nil {
 			return err
 		}

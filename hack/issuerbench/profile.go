@@ -20,9 +20,9 @@ func (b *bench) profile(ctx context.Context, file string) error {
 	profiled := make(chan error, 1)
 	go func() { profiled <- p.save(ctx, "/debug/pprof/profile?seconds=30", file) }()
 	for began := time.Now(); time.Since(began) < 33*time.Second; {
-		_, err1 := closed(p.address, clientCredentials(), connections, time.Second, false)
-		_, err2 := closed(p.address, b.subject.exchange(), connections, time.Second, false)
-		_, err3 := closed(p.address, clientCredentials(), connections, time.Second, true)
+		_, err1 := closed(p.address, always(clientCredentials()), connections, time.Second, false)
+		_, err2 := closed(p.address, always(b.subject.exchange()), connections, time.Second, false)
+		_, err3 := closed(p.address, always(clientCredentials()), connections, time.Second, true)
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return err
 		}

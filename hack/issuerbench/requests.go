@@ -54,8 +54,12 @@ func (b *bench) requests(ctx context.Context, rounds int) error {
 
 // cost is the CPU time of a request in µs.
 func (p *process) cost(body []byte, fresh bool) (float64, error) {
+	return p.costOf(always(body), fresh)
+}
+
+func (p *process) costOf(next func() []byte, fresh bool) (float64, error) {
 	before := p.cpu()
-	r, err := closed(p.address, body, connections, 333*time.Millisecond, fresh)
+	r, err := closed(p.address, next, connections, 333*time.Millisecond, fresh)
 	if err != nil {
 		return 0, err
 	}

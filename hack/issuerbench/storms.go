@@ -58,17 +58,17 @@ func (b *bench) storm(ctx context.Context) (before, others, storming *result, er
 		return nil, nil, nil, err
 	}
 	defer p.stop()
-	if before, err = paced(p.address, clientCredentials(), 10*time.Millisecond, 4*time.Second); err != nil {
+	if before, err = paced(p.address, always(clientCredentials()), 10*time.Millisecond, 4*time.Second); err != nil {
 		return nil, nil, nil, err
 	}
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		storming, err = closed(p.address, logIn(password), 32, 5*time.Second, false)
+		storming, err = closed(p.address, always(logIn(password)), 32, 5*time.Second, false)
 		done <- err
 	}()
 	<-time.After(500 * time.Millisecond) // its connections are not what is measured
-	others, err = paced(p.address, clientCredentials(), 10*time.Millisecond, 4*time.Second)
+	others, err = paced(p.address, always(clientCredentials()), 10*time.Millisecond, 4*time.Second)
 	return before, others, storming, errors.Join(err, <-done)
 }
 
@@ -80,16 +80,16 @@ func (b *bench) throughputKept(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	defer p.stop()
-	alone, err := closed(p.address, clientCredentials(), connections, 2*time.Second, false)
+	alone, err := closed(p.address, always(clientCredentials()), connections, 2*time.Second, false)
 	if err != nil {
 		return 0, err
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := closed(p.address, logIn(password), 32, 3*time.Second, false)
+		_, err := closed(p.address, always(logIn(password)), 32, 3*time.Second, false)
 		done <- err
 	}()
-	beside, err := closed(p.address, clientCredentials(), connections, 2*time.Second, false)
+	beside, err := closed(p.address, always(clientCredentials()), connections, 2*time.Second, false)
 	return beside.rate(200) / alone.rate(200), errors.Join(err, <-done)
 }
 
@@ -100,7 +100,7 @@ func (b *bench) hashesAlone(ctx context.Context, hash string) (float64, error) {
 		return 0, err
 	}
 	defer p.stop()
-	r, err := closed(p.address, logIn(password), 1, 3*time.Second, false)
+	r, err := closed(p.address, always(logIn(password)), 1, 3*time.Second, false)
 	if err != nil {
 		return 0, err
 	}

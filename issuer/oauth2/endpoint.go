@@ -48,7 +48,9 @@ type Endpoint struct {
 	answered func(grant, result string, took time.Duration)
 	audit    audit
 	clients  clients
-	proofs   *dpop.Replays
+	// proofs are those that were seen, and provers the keys of clients that sent some.
+	proofs  *dpop.Replays
+	provers *dpop.Keys
 	// grants has the grant types (RFC 6749 section 1.3), by their names.
 	grants map[string]grant
 }
@@ -62,6 +64,7 @@ func New(o Options, limits config.Login) *Endpoint {
 		audit:   audit{out: o.Audit, log: o.Log},
 		clients: clients{now: o.Now, failures: limit.NewFailures(each, all), replays: jwtverify.NewReplays()},
 		proofs:  newProofs(),
+		provers: dpop.NewKeys(),
 		grants: map[string]grant{
 			config.Password:          &passwordGrant{now: o.Now, log: o.Log, directory: o.Directory, failures: limit.NewFailures(each, all)},
 			config.ClientCredentials: clientCredentialsGrant{},

@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/base64"
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -20,10 +19,14 @@ const (
 	tagLength   = 16
 )
 
-// header is the one JOSE header of refresh tokens that a key seals.
+// The one JOSE header of refresh tokens has the number of the key between these.
+const (
+	beforeNumber = `{"alg":"dir","enc":"A256GCM","kid":"`
+	afterNumber  = `","typ":"` + typ + `"}`
+)
+
 func header(number int64) string {
-	text := `{"alg":"dir","enc":"A256GCM","kid":"` + strconv.FormatInt(number, 10) + `","typ":"` + typ + `"}`
-	return base64.RawURLEncoding.EncodeToString([]byte(text))
+	return base64.RawURLEncoding.EncodeToString([]byte(beforeNumber + strconv.FormatInt(number, 10) + afterNumber))
 }
 
 // encrypt returns a JWE in compact form (RFC 7516 section 7.1), dir and A256GCM, whose kid is the number of the key. go-jose, which reads it, chooses
@@ -79,13 +82,12 @@ func decrypt(keys issuerfiles.SealingKeys, compact string) ([]byte, error) {
 // numberOf returns the number of the key that a header names.
 func numberOf(protected string) (int64, bool) {
 	text, err := base64.RawURLEncoding.DecodeString(protected)
-	var read struct {
-		KeyID string `json:"kid"`
-	}
-	if err != nil || json.Unmarshal(text, &read) != nil {
+	digits, begins := strings.CutPrefix(string(text), beforeNumber)
+	digits, ends := strings.CutSuffix(digits, afterNumber)
+	if err != nil || !begins || !ends {
 		return 0, false
 	}
-	number, err := strconv.ParseInt(read.KeyID, 10, 64)
+	number, err := strconv.ParseInt(digits, 10, 64)
 	return number, err == nil && protected == header(number)
 }
 
