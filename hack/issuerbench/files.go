@@ -73,8 +73,10 @@ func writeKey(directory string) error {
 	public := fmt.Sprintf(`"alg":"ES256","crv":"P-256","kid":%q,"kty":"EC","use":"sig","x":%q,"y":%q`, b64(thumbprint[:]), x, y)
 	data, err := issuerfiles.Files{
 		Active: fmt.Appendf(nil, `{%s,"d":%q}`, public, b64(scalar)), KeySet: fmt.Appendf(nil, `{"keys":[{%s}]}`, public),
-		Policy: issuerfiles.Policy{SigningKey: "bench", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
-			MaxRefreshLifetime: 12 * time.Hour, MaxSessionLifetime: 720 * time.Hour},
+		Policy: issuerfiles.Policy{
+			SigningKey: "bench", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
+			MaxRefreshLifetime: 12 * time.Hour, MaxSessionLifetime: 720 * time.Hour,
+		},
 		Sealing: issuerfiles.SealingKeys{{
 			Number: 1, Secret: make([]byte, issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(1, 0), UsedAt: time.Unix(1, 0), MaxRefreshLifetime: 12 * time.Hour,
 		}},

@@ -90,6 +90,11 @@ func (c *Config) checkServer(f *document.Findings) {
 	if s.ForwardedHeader != XForwardedFor && s.ForwardedHeader != Forwarded {
 		f.Add("server.forwardedHeader", "must be %s or %s", XForwardedFor, Forwarded)
 	}
+	s.checkURLs(f)
+}
+
+// checkURLs checks those by which clients and scripts come.
+func (s *Server) checkURLs(f *document.Findings) {
 	for _, alias := range s.TokenEndpointAliases {
 		if !isHTTPS(alias) || strings.ContainsAny(alias, "?#") {
 			f.Add("server.tokenEndpointAliases", "%q is not an https URL without user, query and fragment", alias)

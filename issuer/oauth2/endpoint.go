@@ -127,10 +127,7 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request, c *call) (*iss
 	}
 
 	// 5. Check the proof of the client's key (RFC 9449), and open the session that goes on.
-	if refused = e.checkProof(c, r.Header); refused != nil {
-		return nil, refused
-	}
-	if refused = e.openSession(c); refused != nil {
+	if refused = e.resume(c, r.Header); refused != nil {
 		return nil, refused
 	}
 

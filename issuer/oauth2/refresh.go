@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -13,6 +14,14 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/session"
 )
+
+// resume checks the proof of the client's key, and opens the session that goes on.
+func (e *Endpoint) resume(c *call, header http.Header) *Refusal {
+	if refused := e.checkProof(c, header); refused != nil {
+		return refused
+	}
+	return e.openSession(c)
+}
 
 // openSession opens the refresh token of a request (RFC 6749 section 6), and sees that it is for this client and this key. What the user may is for the
 // grant to say.

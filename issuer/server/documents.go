@@ -64,7 +64,7 @@ func answer(w http.ResponseWriter, r *http.Request, contentType, etag string, bo
 		return
 	}
 	h.Set("Content-Type", contentType)
-	_, _ = w.Write(body) // a client that went away
+	_, _ = w.Write(body) //nolint:gosec // JSON that we made, with nosniff; the error is that of a client that went away
 }
 
 // matches evaluates If-None-Match (RFC 9110 section 13.1.2), by weak comparison.
