@@ -153,6 +153,7 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 		ring.Sealing = append(ring.Sealing, rotation.SealingKey{
 			Number: k.Number, Secret: rotation.SealingSecret(k.Secret), PreparedAt: k.PreparedAt, UsedAt: k.UsedAt, MaxRefreshLifetime: k.MaxRefreshLifetime,
 		})
+		ring.LastSealing = k.Number
 	}
 	if policy, err := issuerfiles.DecodePolicy(s.Data[contract.PolicyFile]); err == nil && len(ring.Keys) == 0 {
 		ring.Spec.Algorithm = policy.Algorithm // what a tombstone is made of

@@ -21,6 +21,8 @@ type Keyring struct {
 	Keys []Key `json:"keys"`
 	// Sealing are the keys that refresh tokens are sealed with, in the order of their preparation.
 	Sealing []SealingKey `json:"sealing,omitempty"`
+	// LastSealing is the largest number that a sealing key ever had.
+	LastSealing int64 `json:"lastSealing,omitempty"`
 	// Revoked is never shortened: a kid that is taken out of the spec stays revoked.
 	Revoked []Revocation `json:"revoked,omitempty"`
 	// Tokens are what ended tokens are named by, and what was, while its Revocation exists.
@@ -167,7 +169,7 @@ func (r Keyring) Equal(o Keyring) bool {
 	return r.Version == o.Version && r.Generation == o.Generation && r.Spec == o.Spec && r.Stopped == o.Stopped &&
 		r.EndingAt.Equal(o.EndingAt) && r.EndedAt.Equal(o.EndedAt) && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
 		r.TokensChangedAt.Equal(o.TokensChangedAt) && r.ClockSkew == o.ClockSkew && slices.EqualFunc(r.Tokens, o.Tokens, equalTokens) &&
-		slices.EqualFunc(r.Sealing, o.Sealing, equalSealing) &&
+		slices.EqualFunc(r.Sealing, o.Sealing, equalSealing) && r.LastSealing == o.LastSealing &&
 		slices.EqualFunc(r.Revoked, o.Revoked, equalRevocations) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
 }
 

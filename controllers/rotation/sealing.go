@@ -202,10 +202,8 @@ func (p *planner) wantSealing(atOnce bool) {
 // PrepareSealing adds the sealing key that the decision wanted. secret has SealingSecretBytes random bytes. now must not be before the
 // time given to Plan.
 func (d *Decision) PrepareSealing(now time.Time, secret SealingSecret, p Policy) {
-	k := SealingKey{Number: now.Unix(), Secret: secret, PreparedAt: now}
-	for i := range d.Next.Sealing {
-		k.Number = max(k.Number, d.Next.Sealing[i].Number+1)
-	}
+	k := SealingKey{Number: max(now.Unix(), d.Next.LastSealing+1), Secret: secret, PreparedAt: now}
+	d.Next.LastSealing = k.Number
 	if d.sealAtOnce {
 		k.UsedAt, k.MaxRefreshLifetime = now, p.MaxRefreshLifetime
 	}
