@@ -102,7 +102,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "":
 		name = "index.html"
-	case "app.js":
+	case "app.js", "session.js", "prove.js", "keep.js":
 	default:
 		http.NotFound(w, r)
 		return
@@ -113,7 +113,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := "text/html"
-	if name == "app.js" {
+	if strings.HasSuffix(name, ".js") {
 		kind = "text/javascript"
 	}
 	h.Set("Content-Type", kind)
