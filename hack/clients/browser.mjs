@@ -1,30 +1,12 @@
 // Drives the example of docs/examples/browser in Chromium. Prints what it saw as JSON.
-import {chromium} from 'playwright-core';
+import {logIn, message, open, start} from './chromium.mjs';
 
-const {CHROMIUM, APP, STRANGER, INJECTED, EVIL, PASSWORD} = process.env;
-const browser = await chromium.launch({executablePath: CHROMIUM, args: ['--no-sandbox']});
+const {APP, STRANGER, INJECTED, EVIL, PASSWORD} = process.env;
+const browser = await start();
 const seen = {};
 
-async function open(url) {
-  const context = await browser.newContext({ignoreHTTPSErrors: true});
-  const page = await context.newPage();
-  page.violations = [];
-  await page.exposeFunction('reportViolation', (directive) => page.violations.push(directive));
-  await page.addInitScript(() => addEventListener('securitypolicyviolation', (e) => window.reportViolation(e.effectiveDirective)));
-  await page.goto(url, {waitUntil: 'networkidle'});
-  return page;
-}
-
-const message = (page, text) => page.locator('#message', {hasText: text}).waitFor({timeout: 20000});
-
-async function logIn(page, password) {
-  await page.fill('[name=username]', 'alice');
-  await page.fill('[name=password]', password);
-  await page.click('#login button');
-}
-
 try {
-  const page = await open(APP);
+  const page = await open(browser, APP);
   await logIn(page, 'wrong');
   await message(page, 'the user name or the password is wrong');
   seen.wrongPassword = 'refused';
@@ -41,12 +23,12 @@ try {
   seen.expiry = await page.locator('#login').isVisible() ? 'must log in again' : 'still logged in';
   seen.violations = page.violations.length;
 
-  const stranger = await open(STRANGER);
+  const stranger = await open(browser, STRANGER);
   await logIn(stranger, PASSWORD);
   await message(stranger, 'You are not logged in: Failed to fetch');
   seen.stranger = 'refused by CORS';
 
-  const injected = await open(INJECTED);
+  const injected = await open(browser, INJECTED);
   await logIn(injected, PASSWORD);
   await message(injected, 'You are logged in.');
   await injected.evaluate((evil) => {

@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,14 +18,7 @@ import (
 
 // The page of the documentation, in a real browser, on five origins: it, the issuer, two services, and an attacker's.
 func TestBrowser(t *testing.T) {
-	needs(t, "chromium", "apt-get install chromium")
-	needs(t, "node", "install Node 20 or newer")
-	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
-		if os.Getenv("REQUIRE_CLIENTS") != "" {
-			t.Fatal("run `npm ci` in hack/clients")
-		}
-		t.Skip("the npm packages are missing: run `npm ci` in hack/clients")
-	}
+	needsChromium(t)
 	a, k := newAuthority(t), newKeyring(t)
 	var pages site
 	app, stranger := httptest.NewTLSServer(&pages), httptest.NewTLSServer(&pages)
@@ -43,13 +37,7 @@ func TestBrowser(t *testing.T) {
 	pages.policy = policy(t, r.url, shop.URL, warehouse.URL)
 	pages.config = fmt.Sprintf(`{"issuer":%q,"clientID":"web","services":{"shop":%q,"warehouse":%q}}`, r.url, shop.URL, warehouse.URL)
 	pages.injected = fmt.Sprintf(`<script>window.stolen = 1</script><script src="%[1]s/script"></script><img src="%[1]s/image" onerror="window.stolen = 1">`, evil.URL)
-	chromium := os.Getenv("CHROMIUM")
-	if chromium == "" {
-		chromium = "/usr/bin/chromium"
-	}
-	seen := script(t, []string{
-		"CHROMIUM=" + chromium, "APP=" + app.URL, "STRANGER=" + stranger.URL, "INJECTED=" + app.URL + "/?injected", "EVIL=" + evil.URL, "PASSWORD=" + password,
-	}, "node", "browser.mjs")
+	seen := script(t, append(browserEnvironment(), "APP="+app.URL, "STRANGER="+stranger.URL, "INJECTED="+app.URL+"/?injected", "EVIL="+evil.URL), "node", "browser.mjs")
 	for what, want := range map[string]any{
 		"wrongPassword": "refused", "shop": "greeted", "warehouse": "greeted", "stored": 0.0, "cookies": 0.0, "expiry": "must log in again",
 		"violations": 0.0, "stranger": "refused by CORS", "stolen": "nothing",
@@ -71,6 +59,24 @@ func TestBrowser(t *testing.T) {
 	if n := reached.Load(); n > 0 {
 		t.Errorf("%d requests reached the attacker", n)
 	}
+}
+
+// needsChromium skips a test, or fails it where all must be there.
+func needsChromium(t *testing.T) {
+	t.Helper()
+	needs(t, "chromium", "apt-get install chromium")
+	needs(t, "node", "install Node 20 or newer")
+	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
+		if os.Getenv("REQUIRE_CLIENTS") != "" {
+			t.Fatal("run `npm ci` in hack/clients")
+		}
+		t.Skip("the npm packages are missing: run `npm ci` in hack/clients")
+	}
+}
+
+// browserEnvironment is what scripts that drive Chromium need.
+func browserEnvironment() []string {
+	return []string{"CHROMIUM=" + cmp.Or(os.Getenv("CHROMIUM"), "/usr/bin/chromium"), "PASSWORD=" + password}
 }
 
 // policy is the one of the documentation, with the origins of this test.
@@ -102,7 +108,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "":
 		name = "index.html"
-	case "app.js":
+	case "app.js", "session.js", "prove.js", "keep.js":
 	default:
 		http.NotFound(w, r)
 		return
@@ -113,7 +119,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := "text/html"
-	if name == "app.js" {
+	if strings.HasSuffix(name, ".js") {
 		kind = "text/javascript"
 	}
 	h.Set("Content-Type", kind)
@@ -124,8 +130,15 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, page)
 }
 
-// newService verifies tokens against the mounted keys, and lets scripts of one origin ask.
 func newService(t *testing.T, name, issuer, origin string, k *keyring) *httptest.Server {
+	t.Helper()
+	server := httptest.NewTLSServer(greeter(t, name, issuer, origin, k))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// greeter verifies tokens against the mounted keys, and lets scripts of one origin ask.
+func greeter(t *testing.T, name, issuer, origin string, k *keyring) http.Handler {
 	t.Helper()
 	v, err := verifier.New(verifier.Config{
 		Issuers: map[string]verifier.Source{issuer: verifier.File(filepath.Join(k.Directory, "jwks.json"))}, Audience: audience, ClockSkew: time.Second,
@@ -136,7 +149,7 @@ func newService(t *testing.T, name, issuer, origin string, k *keyring) *httptest
 		token, _ := verifier.FromContext(r.Context())
 		_, _ = fmt.Fprintf(w, "%s: hello %s", name, token.Subject())
 	}))
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Vary", "Origin")
 		if r.Header.Get("Origin") == origin {
@@ -147,7 +160,5 @@ func newService(t *testing.T, name, issuer, origin string, k *keyring) *httptest
 			return
 		}
 		hello.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	return server
+	})
 }

@@ -30,6 +30,7 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
+	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/verifier/verifiertest"
 )
@@ -112,6 +113,9 @@ type keyring struct {
 	verifiertest.Volume
 	active jose.JSONWebKey
 	public []jose.JSONWebKey
+	// sealing is none without sessions.
+	sealing issuerfiles.SealingKeys
+	revoked issuerfiles.Revoked
 }
 
 func newKeyring(t testing.TB) *keyring {
@@ -156,10 +160,15 @@ func (k *keyring) write(t testing.TB) {
 	must(t, err)
 	public, err := json.Marshal(jose.JSONWebKeySet{Keys: k.public})
 	must(t, err)
-	data, err := issuerfiles.Files{Active: active, KeySet: public, Policy: issuerfiles.Policy{
+	files := issuerfiles.Files{Active: active, KeySet: public, Policy: issuerfiles.Policy{
 		SigningKey: "clients", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
-	}}.Encode()
+	}, Sealing: k.sealing, Revoked: k.revoked}
+	if len(k.sealing) > 0 {
+		files.Policy.MaxRefreshLifetime, files.Policy.MaxSessionLifetime = 12*time.Hour, 720*time.Hour
+	}
+	data, err := files.Encode()
 	must(t, err)
+	data["jwks"+contract.RevokedSuffix] = data[contract.RevokedFile] // beside the keys, as services have it
 	must(t, k.Write(data))
 }
 
