@@ -28,6 +28,7 @@ type fleet struct {
 func newFleet(t *testing.T, users [3]string) *fleet {
 	t.Helper()
 	f := &fleet{T: t, authority: newAuthority(t), keys: newKeyring(t)}
+	f.keys.allowSessions(t)
 	customers := newCustomers(t)
 	for i := range users {
 		o := customers.options()

@@ -139,17 +139,23 @@ func (k *keyring) prepare(t testing.TB) {
 		k.active = standby
 	}
 	k.public = append(k.public, standby.Public())
+	k.prepareSealing()
 	k.write(t)
 	k.active = standby
 }
 
 // activate makes the key that was prepared sign.
-func (k *keyring) activate(t testing.TB) { t.Helper(); k.write(t) }
+func (k *keyring) activate(t testing.TB) {
+	t.Helper()
+	k.useSealing()
+	k.write(t)
+}
 
 // retire takes all public keys away but that of the active key.
 func (k *keyring) retire(t testing.TB) {
 	t.Helper()
 	k.public = []jose.JSONWebKey{k.active.Public()}
+	k.retireSealing()
 	k.write(t)
 }
 

@@ -3,6 +3,7 @@ package clients_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,41 +53,52 @@ func (c *customers) options() options {
 	return options{
 		issuer: sharedIssuer,
 		clients: fmt.Sprintf(`- {id: robot, grantTypes: [client_credentials], publicKeys: [%s]}
-- {id: pods, public: true, grantTypes: [%q], subjectIssuers: [stranger]}`, robot, exchangeGrant),
+- {id: backend, secretSHA256: %x, grantTypes: [password], refresh: {}}
+- {id: pods, public: true, grantTypes: [%q], subjectIssuers: [stranger]}`, robot, sha256.Sum256([]byte(secret)), exchangeGrant),
 		rest: fmt.Sprintf("tokenExchange:\n- {name: stranger, issuer: %q, keys: {file: %q}}", stranger, file),
 	}
 }
 
-// order is a request for a token, and the sub that the token must have.
+// order is a request for a token, and the sub that the token must have. Those of a session are counted apart.
 type order struct {
 	form    url.Values
 	subject string
+	session *string
 }
+
+// refreshes is what the requests of sessions are counted as.
+const refreshes = "sessions"
 
 // order returns the nth one. Logins are few, since hashing takes the CPU, and assertions fewer than what they stand for: each is
 // remembered until it has expired.
-func (c *customers) order(n int) (order, error) {
+func (c *customers) order(n int, session *string) (order, error) {
 	switch {
+	case n%10 == 3:
+		form := url.Values{"client_id": {"backend"}, "client_secret": {secret}, "grant_type": {"refresh_token"}, "refresh_token": {*session}}
+		if *session == "" {
+			form = url.Values{"client_id": {"backend"}, "client_secret": {secret}, "grant_type": {"password"}, "username": {"alice"}, "password": {password}}
+		}
+		return order{form, "1", session}, nil
 	case n%50 == 0:
-		return order{url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {"alice"}, "password": {password}}, "1"}, nil
+		return order{form: url.Values{"grant_type": {"password"}, "client_id": {"web"}, "username": {"alice"}, "password": {password}}, subject: "1"}, nil
 	case n%20 == 7:
 		assertion, err := sign(c.robot, map[string]any{
 			"iss": "robot", "sub": "robot", "aud": sharedIssuer, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix(),
 		})
-		return order{url.Values{
+		return order{form: url.Values{
 			"grant_type": {"client_credentials"}, "client_assertion": {assertion},
 			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		}, "client:robot"}, err
+		}, subject: "client:robot"}, err
 	case n%5 == 1:
 		token, err := sign(c.stranger, map[string]any{
 			"iss": stranger, "sub": "cart", "aud": sharedIssuer, "exp": time.Now().Add(time.Hour).Unix(),
 		})
-		return order{url.Values{
+		return order{form: url.Values{
 			"grant_type": {exchangeGrant}, "client_id": {"pods"}, "subject_token": {token},
 			"subject_token_type": {"urn:ietf:params:oauth:token-type:jwt"},
-		}, "stranger:cart"}, err
+		}, subject: "stranger:cart"}, err
 	}
-	return order{url.Values{"grant_type": {"client_credentials"}, "client_id": {"batch"}, "client_secret": {secret}}, "client:batch"}, nil
+	return order{form: url.Values{"grant_type": {"client_credentials"}, "client_id": {"batch"}, "client_secret": {secret}}, subject: "client:batch"}, nil
 }
 
 func sign(key jose.JSONWebKey, claims map[string]any) (string, error) {
@@ -142,11 +154,12 @@ func (l *load) start(ctx context.Context) (wait func()) {
 				client = l.authority.http2()
 			}
 			defer client.CloseIdleConnections()
+			session := "" // the refresh token of this worker
 			for n := i; ctx.Err() == nil; n++ {
 				if n%200 == 0 {
 					client.CloseIdleConnections()
 				}
-				l.one(client, n)
+				l.one(client, n, &session)
 			}
 		})
 	}
@@ -154,8 +167,8 @@ func (l *load) start(ctx context.Context) (wait func()) {
 }
 
 // one sends the nth request, and counts it.
-func (l *load) one(client *http.Client, n int) {
-	o, err := l.order(n)
+func (l *load) one(client *http.Client, n int, session *string) {
+	o, err := l.order(n, session)
 	protocol := ""
 	if err == nil {
 		protocol, err = l.send(client, o)
@@ -168,6 +181,10 @@ func (l *load) one(client *http.Client, n int) {
 		return
 	}
 	l.seen[protocol]++
+	if o.session != nil {
+		l.seen[refreshes]++
+		return
+	}
 	l.seen[o.subject]++
 }
 
@@ -193,6 +210,15 @@ func (l *load) send(client *http.Client, o order) (protocol string, err error) {
 	if token.Subject() != o.subject {
 		return "", fmt.Errorf("%s got a token of %s", o.subject, token.Subject())
 	}
+	if o.session != nil {
+		var got struct {
+			RefreshToken string `json:"refresh_token"`
+		}
+		if err := json.Unmarshal(b, &got); err != nil || got.RefreshToken == "" {
+			return "", fmt.Errorf("no refresh token: %s", b)
+		}
+		*o.session = got.RefreshToken
+	}
 	return response.Proto, nil
 }
 
@@ -206,7 +232,7 @@ func (l *load) String() string {
 // checkMix wants all kinds of requests, over both protocols.
 func (l *load) checkMix(t *testing.T) {
 	t.Helper()
-	for what, least := range map[string]int{"HTTP/1.1": 100, "HTTP/2.0": 100, "1": 2, "client:batch": 50, "client:robot": 5, "stranger:cart": 20} {
+	for what, least := range map[string]int{"HTTP/1.1": 100, "HTTP/2.0": 100, "1": 2, "client:batch": 50, "client:robot": 5, "stranger:cart": 20, refreshes: 20} {
 		if l.seen[what] < least {
 			t.Errorf("%s is hardly any of the load: %s", what, l)
 		}

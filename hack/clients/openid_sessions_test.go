@@ -1,40 +1,12 @@
 package clients_test
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"os"
 	"reflect"
 	"testing"
-	"time"
-
-	jose "github.com/go-jose/go-jose/v4"
-
-	"github.com/keywright/keywright/api/issuerfiles"
 )
-
-// allowSessions mounts the files of a SigningKey with sessions.
-func (k *keyring) allowSessions(t testing.TB) {
-	t.Helper()
-	active, err := k.active.MarshalJSON()
-	must(t, err)
-	public, err := json.Marshal(jose.JSONWebKeySet{Keys: k.public})
-	must(t, err)
-	data, err := issuerfiles.Files{
-		Active: active, KeySet: public, Policy: issuerfiles.Policy{
-			SigningKey: "clients", Algorithm: "ES256", MaxLifetime: time.Hour, ClockSkew: time.Minute,
-			MaxRefreshLifetime: 12 * time.Hour, MaxSessionLifetime: 720 * time.Hour,
-		},
-		Sealing: issuerfiles.SealingKeys{{
-			Number: 1, Secret: bytes.Repeat([]byte("s"), issuerfiles.SealingSecretBytes), PreparedAt: time.Unix(1, 0), UsedAt: time.Unix(1, 0),
-			MaxRefreshLifetime: 12 * time.Hour,
-		}},
-	}.Encode()
-	must(t, err)
-	must(t, k.Write(data))
-}
 
 // JavaScript programs stay logged in with openid-client, which speaks DPoP with every algorithm that we take, and knows nonces.
 func TestSessionsOfOpenIDClient(t *testing.T) {
@@ -53,7 +25,7 @@ func TestSessionsOfOpenIDClient(t *testing.T) {
 - {id: backend, secretSHA256: %x, grantTypes: [password], refresh: {}}`, sha256.Sum256([]byte(secret)))})
 	seen := script(t, []string{
 		"NODE_EXTRA_CA_CERTS=" + a.crt(), "ISSUER=" + r.url, "AUDIENCE=" + audience, "SECRET=" + secret, "PASSWORD=" + password,
-	}, "node", "sessions.mjs")
+	}, "node", "openid_sessions.mjs")
 	session := func(kind string, bound bool) map[string]any {
 		return map[string]any{
 			"type": kind, "sub": "1", "sameSession": true, "bound": bound, "narrow": "read",
