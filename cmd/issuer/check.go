@@ -66,6 +66,10 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 			summary = fmt.Sprintf("certificate until %s, ", certificate.Leaf.NotAfter.Format(time.RFC3339))
 		}
 	}
+	if mutual := settings.Server.MutualTLS; mutual != nil && mutual.ClientCAFile != "" {
+		_, err := server.ReadClientCAs(mutual.ClientCAFile)
+		check("server.mutualTLS.clientCAFile", err)
+	}
 	if directory := settings.SigningKey.Directory; directory != "" {
 		key, err := keys.Load(directory, settings.SigningKey.KeySetDirectory)
 		check("signingKey.directory", err)

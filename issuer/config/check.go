@@ -90,6 +90,9 @@ func (c *Config) checkServer(f *document.Findings) {
 	if s.ForwardedHeader != XForwardedFor && s.ForwardedHeader != Forwarded {
 		f.Add("server.forwardedHeader", "must be %s or %s", XForwardedFor, Forwarded)
 	}
+	if s.MutualTLS != nil {
+		s.MutualTLS.check(f)
+	}
 	s.checkURLs(f)
 }
 

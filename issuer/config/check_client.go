@@ -39,6 +39,7 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 	checkCredential(client, at, f)
 	client.checkEncryption(at, c.Token.Encryption, f)
 	client.checkRefresh(at, f)
+	c.checkCertificate(client, at, f)
 	if len(client.GrantTypes) == 0 && !client.RevocationList {
 		f.Add(at+".grantTypes", "must name at least one of %v", Grants())
 	}
@@ -93,13 +94,13 @@ func (c *Client) checkRefresh(at string, f *document.Findings) {
 // checkCredential wants exactly one way of telling who the client is.
 func checkCredential(client *Client, at string, f *document.Findings) {
 	ways := 0
-	for _, way := range []bool{client.Public, client.SecretSHA256 != "", len(client.PublicKeys) > 0} {
+	for _, way := range []bool{client.Public, client.SecretSHA256 != "", len(client.PublicKeys) > 0, client.CertificateName != ""} {
 		if way {
 			ways++
 		}
 	}
 	if ways != 1 {
-		f.Add(at, "needs exactly one of public: true, secretSHA256 and publicKeys")
+		f.Add(at, "needs exactly one of public: true, secretSHA256, publicKeys and certificateName")
 	}
 	if digest, err := hex.DecodeString(client.SecretSHA256); err != nil || (len(digest) != 32) != (client.SecretSHA256 == "") {
 		f.Add(at+".secretSHA256", "must be 64 hex digits: make a secret with `issuer new-secret`")

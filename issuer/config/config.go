@@ -43,6 +43,8 @@ type Server struct {
 	// MetricsAddress of the one plaintext listener, for /metrics, /healthz and /readyz; by default ":8081".
 	MetricsAddress string `yaml:"metricsAddress"`
 	TLS            TLS    `yaml:"tls"`
+	// MutualTLS is for clients that authenticate with a certificate, nil for none.
+	MutualTLS *MutualTLS `yaml:"mutualTLS"`
 	// MaxConnections bounds the connections that are open at once, by default 2048. More wait in the kernel's queue.
 	MaxConnections int `yaml:"maxConnections"`
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
@@ -131,6 +133,9 @@ type Client struct {
 	SecretSHA256 string `yaml:"secretSHA256"`
 	// PublicKeys verify the assertions of a client that authenticates with private_key_jwt (RFC 7523 section 2.2).
 	PublicKeys []PublicKey `yaml:"publicKeys"`
+	// CertificateName is a DNS name or a URI of the certificate that the client authenticates with (tls_client_auth, RFC 8705 section 2.1.2).
+	// Its tokens are bound to that certificate.
+	CertificateName string `yaml:"certificateName"`
 	// AssertionAudience is the aud that the client's assertions must have, and no other: "issuer", the default, as the revision of RFC 7523 of
 	// 2025 wants it, or "tokenEndpoint" for libraries that still send the URL of the token endpoint (RFC 7523 section 3).
 	AssertionAudience string `yaml:"assertionAudience"`
@@ -220,6 +225,8 @@ func (c *Config) NeedsRestart(next *Config) string {
 		return "server.metricsAddress"
 	case a.TLS != b.TLS:
 		return "server.tls"
+	case !reflect.DeepEqual(a.MutualTLS, b.MutualTLS):
+		return "server.mutualTLS"
 	case a.MaxConnections != b.MaxConnections:
 		return "server.maxConnections"
 	case a.Pprof != b.Pprof:

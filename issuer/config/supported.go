@@ -14,11 +14,12 @@ func (c *Config) Scopes() []string {
 
 // AuthenticationMethods are those that at least one client can use, by their names in the registry of RFC 7591 section 4.2.
 func (c *Config) AuthenticationMethods() []string {
-	var secrets, assertions, public bool
+	var secrets, assertions, certificates, public bool
 	for i := range c.Clients {
 		client := &c.Clients[i]
 		secrets = secrets || client.digest != nil
 		assertions = assertions || len(client.PublicKeys) > 0
+		certificates = certificates || client.CertificateName != ""
 		public = public || client.Public
 	}
 	var all []string
@@ -27,6 +28,9 @@ func (c *Config) AuthenticationMethods() []string {
 	}
 	if assertions {
 		all = append(all, "private_key_jwt")
+	}
+	if certificates {
+		all = append(all, "tls_client_auth")
 	}
 	if public {
 		all = append(all, "none")

@@ -1,6 +1,7 @@
 package oauth2
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -19,7 +20,9 @@ const OtherGrant = "other"
 type call struct {
 	settings *config.Config
 	remote   netip.Addr
-	request  *tokenRequest
+	// certificate is that of the client, nil if it showed none.
+	certificate *x509.Certificate
+	request     *tokenRequest
 	// grantType is OtherGrant until the request has named one that there is.
 	grantType string
 	// named is the client that the request says it is of, nil if there is none. client is that client once it has proved it.

@@ -44,6 +44,11 @@ func (a *clients) prove(c *call) (*config.Client, *Refusal) {
 	switch {
 	case req.assertion != nil:
 		return a.byAssertion(c.settings, client, req.assertion)
+	case known && client.CertificateName != "" && req.secret == "":
+		if refused := byCertificate(client, c.certificate); refused != nil {
+			return nil, refused
+		}
+		return client, nil
 	case known && client.Public && req.secret == "":
 		return client, nil
 	case known && client.Public:

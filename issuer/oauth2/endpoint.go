@@ -78,7 +78,7 @@ func New(o Options, limits config.Login) *Endpoint {
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := e.now()
 	settings, _ := e.config()
-	c := &call{settings: settings, remote: e.remote(r, &settings.Server), grantType: OtherGrant}
+	c := &call{settings: settings, remote: e.remote(r, &settings.Server), certificate: certificateOf(r), grantType: OtherGrant}
 	issued, refused := e.handle(w, r, c)
 	record := c.record(began, issued, refused)
 	e.answered(record.Grant, record.Result, e.now().Sub(began))

@@ -48,7 +48,7 @@ func (e *Endpoint) issue(c *call) (*issued, *Refusal) {
 		Issuer: c.settings.Issuer, Subject: c.identity.subject, Audience: c.audiences,
 		ClientID: c.client.ID, Scopes: c.scopes, ID: rand.Text(), IssuedAt: e.now(),
 		Lifetime: min(time.Duration(c.settings.Token.Lifetime), c.key.MaxLifetime), Extra: c.identity.claims,
-		AuthenticatedAt: c.identity.authenticated, Thumbprint: c.boundTo(),
+		AuthenticatedAt: c.identity.authenticated, Thumbprint: c.boundTo(), CertificateThumbprint: c.certificateBoundTo(),
 	}
 	if c.session != nil {
 		claims.SessionID = c.session.ID

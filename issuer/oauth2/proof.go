@@ -27,7 +27,7 @@ func (e *Endpoint) checkProof(c *call, header http.Header) *Refusal {
 		}
 		return nil
 	}
-	proof, err := e.provers.Check(fields, http.MethodPost, append([]string{c.settings.TokenEndpoint()}, c.settings.Server.TokenEndpointAliases...)...)
+	proof, err := e.provers.Check(fields, http.MethodPost, c.settings.TokenEndpoints()...)
 	if err != nil {
 		return invalidProof(err.Error())
 	}

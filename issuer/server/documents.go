@@ -88,9 +88,12 @@ type metadata struct {
 	AuthMethods    []string `json:"token_endpoint_auth_methods_supported,omitempty"`
 	AuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	// ProofAlgorithms are those of proofs (RFC 9449 section 5.1).
-	ProofAlgorithms   []string `json:"dpop_signing_alg_values_supported,omitempty"`
-	SubjectTypes      []string `json:"subject_types_supported"`
-	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported"`
+	ProofAlgorithms []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	// Aliases are the endpoints for clients with certificates (RFC 8705 section 5), whose tokens are bound to them (section 3.3).
+	Aliases           map[string]string `json:"mtls_endpoint_aliases,omitempty"`
+	CertificateBound  bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	SubjectTypes      []string          `json:"subject_types_supported"`
+	IDTokenAlgorithms []string          `json:"id_token_signing_alg_values_supported"`
 }
 
 // describe serves the metadata, which is also what OpenID Connect Discovery asks for. There is no authorization endpoint, so
@@ -112,6 +115,9 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 	}
 	if slices.ContainsFunc(settings.Clients, func(c config.Client) bool { return c.DPoPBoundAccessTokens || c.Refresh != nil }) {
 		m.ProofAlgorithms = dpop.Algorithms()
+	}
+	if mutual := settings.Server.MutualTLS; mutual != nil {
+		m.Aliases, m.CertificateBound = map[string]string{"token_endpoint": mutual.URL}, true
 	}
 	body, err := json.Marshal(m)
 	if err != nil {

@@ -14,12 +14,8 @@ import (
 
 // routes lays out the endpoints below the path of the issuer URL. RFC 8414 section 3.1 puts its document before that path,
 // OpenID Connect Discovery section 4 behind it.
-func (s *Server) routes(issuer string) (http.Handler, error) {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return nil, err
-	}
-	path := strings.TrimSuffix(u.Path, "/")
+func (s *Server) routes(issuer string) http.Handler {
+	path := pathOf(issuer)
 	mux := http.NewServeMux()
 	scripts := s.crossOrigin()
 	mux.Handle("POST "+path+"/token", scripts.Handler(s.tokens))
@@ -32,7 +28,16 @@ func (s *Server) routes(issuer string) (http.Handler, error) {
 		mux.Handle("OPTIONS "+document, anybody.Handler(options("GET, HEAD, OPTIONS")))
 	}
 	mux.HandleFunc("GET "+path+"/revoked", s.revocationList)
-	return s.secured(s.recovered(mux)), nil
+	return s.secured(s.recovered(mux))
+}
+
+// pathOf is the path of the issuer URL, which is one.
+func pathOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		panic(err) // the configuration was checked
+	}
+	return strings.TrimSuffix(u.Path, "/")
 }
 
 // crossOrigin lets scripts of the allowed origins ask for tokens (the Fetch standard's CORS protocol), without credentials:

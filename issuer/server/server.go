@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -55,13 +56,16 @@ type Server struct {
 	keys        *mount.Source[*keys.Snapshot]
 	users       *mount.Source[*login.Users]
 	certificate *mount.Source[*tls.Certificate]
+	// clientCAs are those of the certificates of clients, nil without mutual TLS.
+	clientCAs *mount.Source[*x509.CertPool]
 
 	tokens *oauth2.Endpoint
 	// trusted has the keys of the trusted issuers, by name.
 	trusted map[string]*jwtverify.KeySet
 
-	public, probes net.Listener
-	stopping       atomic.Bool
+	// mutual is for clients with certificates, nil if there is none.
+	public, probes, mutual net.Listener
+	stopping               atomic.Bool
 	// unreadable is done once a proxy has sent what is no address.
 	unreadable sync.Once
 }
@@ -100,6 +104,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		_ = s.public.Close()
 		return nil, fmt.Errorf("server.metricsAddress: %w", err)
 	}
+	if err := s.listenMutual(ctx, &settings.Server); err != nil {
+		return nil, errors.Join(err, s.public.Close(), s.probes.Close())
+	}
 	return s, nil
 }
 
@@ -114,13 +121,18 @@ func (s *Server) directory(settings *config.Config, o Options) login.Directory {
 // Addresses are where the server listens: HTTPS, and the plaintext one for metrics and probes.
 func (s *Server) Addresses() (public, probes net.Addr) { return s.public.Addr(), s.probes.Addr() }
 
+// MutualAddress is where the server listens for clients with certificates, nil if it does not.
+func (s *Server) MutualAddress() net.Addr {
+	if s.mutual == nil {
+		return nil
+	}
+	return s.mutual.Addr()
+}
+
 // Run serves until the context ends, then finishes the requests in flight.
 func (s *Server) Run(ctx context.Context) error {
 	settings, _ := s.config.Get()
-	routes, err := s.routes(settings.Issuer)
-	if err != nil {
-		return err
-	}
+	routes := s.routes(settings.Issuer)
 	for _, follow := range []func(context.Context, time.Duration){
 		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow,
 	} {
@@ -131,17 +143,19 @@ func (s *Server) Run(ctx context.Context) error {
 		go keys.Follow(ctx)
 	}
 	public, probes := bounded(s.traced(routes), s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)
-	public.TLSConfig = &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			certificate, _ := s.certificate.Get()
-			return certificate, nil
-		},
-	}
-	failed := make(chan error, 2)
+	public.TLSConfig = s.tlsConfig()
+	tokens := []*http.Server{public}
+	failed := make(chan error, 3)
 	go func() { failed <- public.ServeTLS(s.public, "", "") }()
+	if s.mutual != nil {
+		go s.clientCAs.Follow(ctx, pollEvery)
+		mutual := s.mutualServer(pathOf(settings.Issuer))
+		tokens = append(tokens, mutual)
+		go func() { failed <- mutual.ServeTLS(s.mutual, "", "") }()
+	}
 	go func() { failed <- probes.Serve(s.probes) }()
 	s.log.Info("Serving", "issuer", settings.Issuer, "address", s.public.Addr().String(), "metrics", s.probes.Addr().String())
+	var err error
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -150,8 +164,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.drain(err)
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
-	if late := shutdown(finish, public); late != nil {
-		err = errors.Join(err, fmt.Errorf("requests in flight are not finished within %s: %w", shutdownWithin, late))
+	for _, server := range tokens {
+		if late := shutdown(finish, server); late != nil {
+			err = errors.Join(err, fmt.Errorf("requests in flight are not finished within %s: %w", shutdownWithin, late))
+		}
 	}
 	return errors.Join(err, probes.Shutdown(finish))
 }

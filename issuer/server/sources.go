@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +34,11 @@ func (s *Server) follow(path string, first *config.Config) {
 	reader := &keys.Reader{Directory: first.SigningKey.Directory, KeySetDirectory: first.SigningKey.KeySetDirectory}
 	s.keys = mount.NewOf("signingKey", reader.Paths, func() (*keys.Snapshot, error) { return s.loadKey(reader) }, s.report)
 	s.users = mount.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first), s.report)
+	if mutual := first.Server.MutualTLS; mutual != nil {
+		s.clientCAs = mount.New("clientCAs", []string{mutual.ClientCAFile}, func() (*x509.CertPool, error) {
+			return ReadClientCAs(mutual.ClientCAFile)
+		}, s.report)
+	}
 	files := first.Server.TLS
 	s.certificate = mount.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
 		return s.loadCertificate(files)

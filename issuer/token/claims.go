@@ -35,6 +35,8 @@ type Claims struct {
 	SessionID string
 	// Thumbprint is that of the key that the token is bound to, cnf.jkt (RFC 9449 section 6.1), empty for a bearer token.
 	Thumbprint string
+	// CertificateThumbprint is that of the certificate that the token is bound to, cnf.x5t#S256 (RFC 8705 section 3.1), empty if there is none.
+	CertificateThumbprint string
 	// Extra are the claims of the user. Reserved ones are left out.
 	Extra map[string]any
 }
@@ -57,7 +59,8 @@ type registered struct {
 
 // confirmation names the key of whoever may use a token (RFC 7800 section 3).
 type confirmation struct {
-	Thumbprint string `json:"jkt,omitempty"`
+	Thumbprint            string `json:"jkt,omitempty"`
+	CertificateThumbprint string `json:"x5t#S256,omitempty"`
 }
 
 // Marshal returns the claims as JSON. A claim that must never leave is an error.
@@ -68,8 +71,8 @@ func (c *Claims) Marshal() ([]byte, error) {
 		authenticated = c.AuthenticatedAt.Unix()
 	}
 	var bound *confirmation
-	if c.Thumbprint != "" {
-		bound = &confirmation{Thumbprint: c.Thumbprint}
+	if c.Thumbprint != "" || c.CertificateThumbprint != "" {
+		bound = &confirmation{Thumbprint: c.Thumbprint, CertificateThumbprint: c.CertificateThumbprint}
 	}
 	own, err := json.Marshal(registered{
 		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience, ClientID: c.ClientID, ID: c.ID, Scope: strings.Join(c.Scopes, " "),

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/keywright/keywright/issuer/document"
+)
+
+// MutualTLS is a listener for clients that authenticate with a certificate (RFC 8705 section 2.1). It is one of its own: browsers would ask their
+// users for certificates at the other one.
+type MutualTLS struct {
+	// Address of the listener, like ":8444".
+	Address string `yaml:"address"`
+	// URL is that of its token endpoint, which the metadata names in mtls_endpoint_aliases (section 5).
+	URL string `yaml:"url"`
+	// ClientCAFile has the CAs of the certificates of clients, PEM. It is read again when it changes.
+	ClientCAFile string `yaml:"clientCAFile"`
+}
+
+func (m *MutualTLS) check(f *document.Findings) {
+	const at = "server.mutualTLS."
+	if _, _, err := net.SplitHostPort(m.Address); err != nil {
+		f.Add(at+"address", "must be host:port or :port, not %q", m.Address)
+	}
+	if !isHTTPS(m.URL) || strings.ContainsAny(m.URL, "?#") {
+		f.Add(at+"url", "must be the https URL of the token endpoint at this listener, without user, query and fragment")
+	}
+	if m.ClientCAFile == "" {
+		f.Add(at+"clientCAFile", "must name the CAs of the certificates of clients")
+	}
+}
+
+var dnsName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
+// checkCertificate checks how a client authenticates with a certificate.
+func (c *Config) checkCertificate(client *Client, at string, f *document.Findings) {
+	name := client.CertificateName
+	if name == "" {
+		return
+	}
+	if c.Server.MutualTLS == nil {
+		f.Add(at+".certificateName", "needs server.mutualTLS")
+	}
+	if u, err := url.Parse(name); len(name) > 255 || !dnsName.MatchString(name) && (err != nil || u.Scheme == "" || u.Host == "") {
+		f.Add(at+".certificateName", "must be a DNS name in lower case, or a URI like spiffe://cluster.local/ns/shop/sa/cart")
+	}
+	for i := range c.Clients {
+		if other := &c.Clients[i]; other != client && other.CertificateName == name {
+			f.Add(at+".certificateName", "is also that of the client %q", other.ID)
+			return
+		}
+	}
+}
+
+// TokenEndpoints are the URLs by which clients reach the token endpoint.
+func (c *Config) TokenEndpoints() []string {
+	all := slices.Concat([]string{c.TokenEndpoint()}, c.Server.TokenEndpointAliases)
+	if m := c.Server.MutualTLS; m != nil {
+		all = append(all, m.URL)
+	}
+	return all
+}

@@ -1,0 +1,43 @@
+package oauth2
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"net/http"
+	"slices"
+
+	"github.com/keywright/keywright/issuer/config"
+)
+
+// certificateOf returns the certificate that a client proved to hold, nil if it showed none. TLS has verified it against the CAs of clients.
+func certificateOf(r *http.Request) *x509.Certificate {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return r.TLS.PeerCertificates[0]
+}
+
+// byCertificate takes tls_client_auth (RFC 8705 section 2.1): the certificate has the name of the client among its DNS names or its URIs.
+func byCertificate(client *config.Client, certificate *x509.Certificate) *Refusal {
+	if certificate == nil {
+		return invalidClient("the client shows no certificate: it must come to the listener for mutual TLS")
+	}
+	uris := make([]string, len(certificate.URIs))
+	for i, uri := range certificate.URIs {
+		uris[i] = uri.String()
+	}
+	if !slices.Contains(certificate.DNSNames, client.CertificateName) && !slices.Contains(uris, client.CertificateName) {
+		return invalidClient("the certificate has another name than that of the client")
+	}
+	return nil
+}
+
+// certificateBoundTo is the certificate that the access token is bound to (RFC 8705 section 3), empty if the client did not authenticate with one.
+func (c *call) certificateBoundTo() string {
+	if c.client.CertificateName == "" || c.certificate == nil {
+		return ""
+	}
+	digest := sha256.Sum256(c.certificate.Raw)
+	return base64.RawURLEncoding.EncodeToString(digest[:])
+}
