@@ -31,7 +31,7 @@
 {{- range $config.tokenExchange }}
 {{- $trusted = append $trusted (pick . "name" "issuer" "keys") }}
 {{- end }}
-{{- list $config.issuer (omit $config.server "drainFor" "trustedProxies" "allowedOrigins") $config.users $config.login $trusted | toJson }}
+{{- list $config.issuer (omit $config.server "drainFor" "trustedProxies" "allowedOrigins" "tokenEndpointAliases") $config.users $config.login $trusted | toJson }}
 {{- end }}
 
 {{/* keywright.issuer.connects fails where the configuration needs connections that the NetworkPolicy would not let through. */}}
@@ -45,3 +45,8 @@
 {{- fail "issuer.config has LDAP or token exchange, and the issuer may connect to nobody: name the rules in issuer.networkPolicy.egress (`[{}]` allows all), or set issuer.networkPolicy.enabled to false" }}
 {{- end }}
 {{- end }}
+
+{{- /* The port of the listener for clients with certificates, empty if there is none. */ -}}
+{{- define "keywright.issuerMutualPort" -}}
+{{- dig "server" "mutualTLS" "address" "" .Values.issuer.config | regexFind "[0-9]+$" -}}
+{{- end -}}
