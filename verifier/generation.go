@@ -74,7 +74,7 @@ func (k *key) verify(compact string, first, second int, typ string) (signed, err
 	if err != nil {
 		return signed{}, err
 	}
-	if !k.signed(token[:second], signature) {
+	if !k.genuine(compact[:second], token[:second], signature) {
 		return signed{}, errForged
 	}
 	return signed{payload: string(payload), kid: k.id, typ: typ}, nil

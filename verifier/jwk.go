@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	jose "github.com/go-jose/go-jose/v4"
 )
@@ -19,7 +20,8 @@ const maxKeyIDBytes = 256
 type key struct {
 	id        string
 	algorithm jose.SignatureAlgorithm
-	public    crypto.PublicKey // *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey: what jose.Verify takes
+	public    crypto.PublicKey      // *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey: what jose.Verify takes
+	check     atomic.Pointer[Check] // of the Accelerator, nil until it is prepared
 }
 
 // errUnsupported marks a key of a kind that this package does not know. RFC 7517 section 5 says to ignore it.
