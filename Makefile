@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/docs hack/health hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
+MODULES := . verifier verifier/fast hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/docs hack/health hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
