@@ -30,12 +30,18 @@ func (a *Accelerator) Prepare(algorithm string, public crypto.PublicKey) verifie
 	}
 	switch public := public.(type) {
 	case *ecdsa.PublicKey:
-		if algorithm == "ES256" && public.Curve == elliptic.P256() {
-			return prepareP256(public)
+		if algorithm != "ES256" || public.Curve != elliptic.P256() {
+			return nil
+		}
+		if key := newP256Key(public); key != nil {
+			return key.check
 		}
 	case ed25519.PublicKey:
-		if algorithm == "EdDSA" {
-			return prepareEdwards(public, a.base)
+		if algorithm != "EdDSA" {
+			return nil
+		}
+		if key := newEdwardsKey(public, a.base); key != nil {
+			return key.check
 		}
 	}
 	return nil

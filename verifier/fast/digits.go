@@ -17,7 +17,7 @@ func digits(number *[32]byte, width int) (digit [maxWindows]int) {
 	for i, at := 0, 0; at < 256; i, at = i+1, at+width {
 		// A shift by 64 gives 0.
 		window := words[at/64]>>(at%64) | words[at/64+1]<<(64-at%64)
-		d := int(window&0xff&(1<<width-1)) + carry
+		d := int(window&(1<<width-1)&0xff) + carry
 		carry = 0
 		if d > 1<<(width-1) {
 			d, carry = d-1<<width, 1

@@ -6,8 +6,6 @@ import (
 	"crypto/sha512"
 
 	"filippo.io/edwards25519"
-
-	"github.com/keywright/keywright/verifier"
 )
 
 // The windows of an edwards25519 table: 43 of 6 bits cover 256 bits and a carry.
@@ -58,9 +56,9 @@ type edwardsKey struct {
 	base    *edwardsTable
 }
 
-// prepareEdwards returns nil for a key that is not a point on the curve. Encodings that are not canonical are decoded as
+// newEdwardsKey returns nil for a key that is not a point on the curve. Encodings that are not canonical are decoded as
 // crypto/ed25519 does, and hashed as they are.
-func prepareEdwards(public ed25519.PublicKey, base func() *edwardsTable) verifier.Check {
+func newEdwardsKey(public ed25519.PublicKey, base func() *edwardsTable) *edwardsKey {
 	if len(public) != ed25519.PublicKeySize {
 		return nil
 	}
@@ -68,8 +66,7 @@ func prepareEdwards(public ed25519.PublicKey, base func() *edwardsTable) verifie
 	if err != nil {
 		return nil
 	}
-	key := &edwardsKey{encoded: [ed25519.PublicKeySize]byte(public), minusA: newEdwardsTable(a.Negate(a)), base: base()}
-	return key.check
+	return &edwardsKey{encoded: [ed25519.PublicKeySize]byte(public), minusA: newEdwardsTable(a.Negate(a)), base: base()}
 }
 
 // check follows RFC 8032 section 5.1.7 with the equation without the cofactor, S·B = R + k·A, as crypto/ed25519 does. It compares

@@ -9,8 +9,6 @@ import (
 	"sync"
 
 	"filippo.io/nistec"
-
-	"github.com/keywright/keywright/verifier"
 )
 
 // The windows of a P-256 table: 37 of 7 bits cover 256 bits and a carry.
@@ -62,8 +60,8 @@ type p256Key struct {
 // numbers are what one check calculates with modulo the order of the curve. They are used again, so that a check allocates less.
 type numbers struct{ r, s, e, inverse, divisor, product, quotient big.Int }
 
-// prepareP256 returns nil for a key that is not a point on the curve.
-func prepareP256(public *ecdsa.PublicKey) verifier.Check {
+// newP256Key returns nil for a key that is not a point on the curve.
+func newP256Key(public *ecdsa.PublicKey) *p256Key {
 	encoded, err := public.Bytes()
 	if err != nil {
 		return nil
@@ -74,7 +72,7 @@ func prepareP256(public *ecdsa.PublicKey) verifier.Check {
 	}
 	key := &p256Key{table: newP256Table(q), order: elliptic.P256().Params().N}
 	key.numbers.New = func() any { return new(numbers) }
-	return key.check
+	return key
 }
 
 func (k *p256Key) check(input string, signature [64]byte) bool {
