@@ -28,6 +28,7 @@ import (
 	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
 
 	"github.com/keywright/keywright/verifier"
+	"github.com/keywright/keywright/verifier/fast"
 )
 
 // claims is what every library decodes.
@@ -70,10 +71,20 @@ func contestants(i *issuer) (*field, error) {
 		return nil, err
 	}
 	f := &field{closers: []func(){remove}}
+	accelerated, removeAccelerated, err := oursPrepared(i)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	f.closers = append(f.closers, removeAccelerated)
 	f.list = []contestant{
 		{"the bare signature check", takeApart(i), bare(i)},
 		{"this module", asToken, func(p prepared) error {
 			_, err := v.Verify(context.Background(), p.token)
+			return err
+		}},
+		{"this module with verifier/fast", asToken, func(p prepared) error {
+			_, err := accelerated.Verify(context.Background(), p.token)
 			return err
 		}},
 	}
@@ -92,6 +103,29 @@ func ours(i *issuer) (*verifier.Verifier, func(), error) { return oursBeside(i, 
 
 // oursBeside is one that has a revocation list beside the set, if it is not nil.
 func oursBeside(i *issuer, list []byte) (*verifier.Verifier, func(), error) {
+	return oursWith(i, list, slog.DiscardHandler, nil)
+}
+
+// oursPrepared is one that has verifier/fast, once its keys are prepared. There are none to prepare for RS256.
+func oursPrepared(i *issuer) (*verifier.Verifier, func(), error) {
+	said := make(lines, 16)
+	v, remove, err := oursWith(i, nil, slog.NewTextHandler(said, nil), fast.New())
+	for err == nil && i.algorithm != jose.RS256 && !strings.Contains(<-said, "keys prepared") {
+		continue
+	}
+	return v, remove, err
+}
+
+// lines are what a logger writes.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// oursWith is one over a file with the issuer's set.
+func oursWith(i *issuer, list []byte, log slog.Handler, accelerator verifier.Accelerator) (*verifier.Verifier, func(), error) {
 	directory, err := os.MkdirTemp("", "keywright-bench-")
 	if err != nil {
 		return nil, nil, err
@@ -107,7 +141,7 @@ func oursBeside(i *issuer, list []byte) (*verifier.Verifier, func(), error) {
 	}
 	v, err := verifier.New(verifier.Config{
 		Issuers: map[string]verifier.Source{issuerName: verifier.File(file)}, Audience: audience,
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(log), Accelerator: accelerator,
 	})
 	if err != nil {
 		return nil, nil, err
