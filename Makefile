@@ -150,6 +150,7 @@ bench-verifier: ## Measure the verifier: the bare signature, ours, other librari
 .PHONY: mutate-verifier
 mutate-verifier: ## Take each check out of the verifier and see a test fail (5 minutes).
 	$(GO) -C hack/mutate run .
+	$(GO) -C hack/mutate run . -dir ../../verifier/fast -equivalent equivalent-fast.txt
 
 .PHONY: bench-issuer
 bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000, ONLY="requests storms").

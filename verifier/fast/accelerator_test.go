@@ -24,9 +24,12 @@ func TestPrepare(t *testing.T) {
 		public          any
 		want            bool
 	}{
-		{"ES256", "ES256", es, true}, {"EdDSA", "EdDSA", ed, true},
-		{"another algorithm of the curve", "ES384", es, false}, {"another curve", "ES256", p384, false},
-		{"another algorithm of Edwards", "ES256", ed, false}, {"too short", "EdDSA", ed[:31], false},
+		{"ES256", "ES256", es, true},
+		{"EdDSA", "EdDSA", ed, true},
+		{"another algorithm of the curve", "ES384", es, false},
+		{"another curve", "ES256", p384, false},
+		{"another algorithm of Edwards", "ES256", ed, false},
+		{"too short", "EdDSA", ed[:31], false},
 		{"no point", "EdDSA", ed25519.PublicKey(append([]byte{2}, make([]byte, 31)...)), false},
 		{"no point of P-256", "ES256", &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, false},
 		{"RSA", "RS256", &rsa.PublicKey{N: big.NewInt(1), E: 65537}, false},
