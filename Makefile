@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/docs hack/health hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
+MODULES := . verifier verifier/fast hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/docs hack/health hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -31,6 +31,7 @@ demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by its
 .PHONY: test
 test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API server, TLS, fuzz seeds, the demo once.
 	$(GO) -C verifier test ./...
+	$(GO) -C verifier/fast test ./...
 	REQUIRE_CONTROLPLANE=1 $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
 	$(GO) -C hack/demo test ./...
 	$(GO) -C hack/images test ./...
@@ -44,6 +45,7 @@ test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API s
 .PHONY: test-fips
 test-fips: ## Run the tests of issuer and verifier in Go's FIPS 140-3 mode, enforced.
 	GODEBUG=fips140=only $(GO) -C verifier test ./...
+	GODEBUG=fips140=only $(GO) -C verifier/fast test ./...
 	GODEBUG=fips140=only $(GO) test -parallel 3 ./issuer/...
 
 .PHONY: interop
@@ -148,6 +150,7 @@ bench-verifier: ## Measure the verifier: the bare signature, ours, with DPoP, ot
 .PHONY: mutate-verifier
 mutate-verifier: ## Take each check out of the verifier and see a test fail (5 minutes).
 	$(GO) -C hack/mutate run .
+	$(GO) -C hack/mutate run . -dir ../../verifier/fast -equivalent equivalent-fast.txt
 
 .PHONY: bench-issuer
 bench-issuer: ## Measure the issuer against two floors, on one core (ROUNDS=5, TOKENS=200000, ONLY="requests storms").

@@ -71,6 +71,9 @@ type Config struct {
 	// Logger hears of loaded key sets and of sources that cannot be read, slog.Default() if nil. At debug level it hears
 	// why Middleware refused a token; no level hears any part of one.
 	Logger *slog.Logger
+	// Accelerator prepares the keys for faster checks of their signatures, in the background, 32 keys at most; nobody does if it
+	// is nil. The module verifier/fast has one.
+	Accelerator Accelerator
 	// Observer hears of each token and of each read of a source, for metrics. Nobody does if it is nil.
 	Observer Observer
 }

@@ -28,6 +28,7 @@ type feed struct {
 	// keysFailed is that the last look found no keys to read, whatever became of the revocation list.
 	keysFailed atomic.Bool
 	done       <-chan struct{}    // closed when nobody follows any more
+	loaded     chan<- struct{}    // hears of new keys, nil without an Accelerator
 	asked      chan chan struct{} // who misses a key sends what is closed after the next look
 	askedAt    atomic.Int64       // when an unknown kid last caused a look, in nanoseconds since 1970
 }
@@ -179,6 +180,10 @@ func (f *feed) take(read version) failures {
 		return failed
 	}
 	f.current.Store(newGeneration(next, f.config))
+	select {
+	case f.loaded <- struct{}{}:
+	default: // nobody prepares keys, or is told already
+	}
 	return failed
 }
 
@@ -191,6 +196,9 @@ func (f *feed) takeKeys(next *contents, keys []byte) error {
 	set, err := ParseKeySet(keys)
 	if err != nil {
 		return err
+	}
+	if f.loaded != nil && next.keys != nil {
+		set.keep(next.keys)
 	}
 	next.keys, next.keysDigest = set, digest
 	f.logger().Info("key set loaded", "keyIDs", set.KeyIDs(), "skippedKeys", set.skipped)

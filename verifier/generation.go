@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
-
-	"github.com/keywright/keywright/verifier/internal/jws"
 )
 
 // contents is what a source said last: the last good key set, and the last good revocation list.
@@ -76,7 +74,7 @@ func (k *key) verify(compact string, first, second int, typ string) (signed, err
 	if err != nil {
 		return signed{}, err
 	}
-	if !jws.Signed(k.algorithm, k.public, token[:second], signature) {
+	if !k.genuine(compact[:second], token[:second], signature) {
 		return signed{}, errForged
 	}
 	return signed{payload: string(payload), kid: k.id, typ: typ}, nil

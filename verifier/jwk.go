@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	jose "github.com/go-jose/go-jose/v4"
 
@@ -20,7 +21,8 @@ const maxKeyIDBytes = 256
 type key struct {
 	id        string
 	algorithm jose.SignatureAlgorithm
-	public    crypto.PublicKey // *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey: what jose.Verify takes
+	public    crypto.PublicKey      // *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey: what jose.Verify takes
+	check     atomic.Pointer[Check] // of the Accelerator, nil until it is prepared
 }
 
 // parseKey makes a key of the members of a JWK (RFC 7517 section 4) that says all we need: kid, alg and use. It returns

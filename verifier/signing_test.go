@@ -67,6 +67,11 @@ func newECKey(id string, alg jose.SignatureAlgorithm, curve elliptic.Curve) test
 	return must(testKey{id, alg, private}, err)
 }
 
+func newEdwardsKey(id string) testKey {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	return must(testKey{id, jose.EdDSA, private}, err)
+}
+
 // jwk returns the members of the public JWK, written by go-jose.
 func (k testKey) jwk() map[string]any {
 	written := must(json.Marshal(jose.JSONWebKey{

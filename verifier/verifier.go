@@ -47,14 +47,22 @@ func New(config Config) (*Verifier, error) {
 		cancel:   cancel,
 	}
 	v.challenges = newChallenges(config)
+	var loaded chan struct{}
+	if config.Accelerator != nil {
+		loaded = make(chan struct{}, 1)
+	}
 	for _, issuers := range config.bySource() {
 		keys, err := openFeed(ctx, issuers, config.Issuers[issuers[0]], config)
 		if err != nil {
 			v.Close()
 			return nil, fmt.Errorf("verifier: %w", err)
 		}
+		keys.loaded = loaded
 		v.running.Go(func() { keys.follow(ctx) })
 		v.bindings = append(v.bindings, newBinding(issuers, keys, config, v.challenges))
+	}
+	if config.Accelerator != nil {
+		v.running.Go(func() { v.prepare(ctx, config.Accelerator, loaded) })
 	}
 	return v, nil
 }

@@ -115,7 +115,7 @@ func bound(i *issuer, rounds int) error {
 		return err
 	}
 	defer func() { i.thumbprint = "" }()
-	v, remove, err := oursWith(i, func(c *verifier.Config) { c.Proof, c.BaseURL = verifier.DPoPOptional, audience })
+	v, remove, err := oursWith(i, nil, func(c *verifier.Config) { c.Proof, c.BaseURL = verifier.DPoPOptional, audience })
 	if err != nil {
 		return err
 	}

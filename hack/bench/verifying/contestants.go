@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/MicahParks/keyfunc/v3"
@@ -18,6 +19,7 @@ import (
 	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
 
 	"github.com/keywright/keywright/verifier"
+	"github.com/keywright/keywright/verifier/fast"
 )
 
 // claims is what every library decodes.
@@ -61,10 +63,20 @@ func contestants(i *issuer) (*field, error) {
 		return nil, err
 	}
 	f := &field{closers: []func(){remove}}
+	accelerated, removeAccelerated, err := oursPrepared(i)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	f.closers = append(f.closers, removeAccelerated)
 	f.list = []contestant{
 		{"the bare signature check", takeApart(i), bare},
 		{"this module", asToken, func(p prepared) error {
 			_, err := v.Verify(context.Background(), p.token)
+			return err
+		}},
+		{"this module with verifier/fast", asToken, func(p prepared) error {
+			_, err := accelerated.Verify(context.Background(), p.token)
 			return err
 		}},
 	}
@@ -83,15 +95,31 @@ func ours(i *issuer) (*verifier.Verifier, func(), error) { return oursBeside(i, 
 
 // oursBeside is one that has a revocation list beside the set, if it is not nil.
 func oursBeside(i *issuer, list []byte) (*verifier.Verifier, func(), error) {
-	return oursConfigured(i, list, func(*verifier.Config) {})
+	return oursWith(i, list, func(*verifier.Config) {})
 }
 
-// oursWith is one with a changed Config.
-func oursWith(i *issuer, change func(*verifier.Config)) (*verifier.Verifier, func(), error) {
-	return oursConfigured(i, nil, change)
+// oursPrepared is one that has verifier/fast, once its keys are prepared. There are none to prepare for RS256.
+func oursPrepared(i *issuer) (*verifier.Verifier, func(), error) {
+	said := make(lines, 16)
+	v, remove, err := oursWith(i, nil, func(c *verifier.Config) {
+		c.Logger, c.Accelerator = slog.New(slog.NewTextHandler(said, nil)), fast.New()
+	})
+	for err == nil && i.algorithm != jose.RS256 && !strings.Contains(<-said, "keys prepared") {
+		continue
+	}
+	return v, remove, err
 }
 
-func oursConfigured(i *issuer, list []byte, change func(*verifier.Config)) (*verifier.Verifier, func(), error) {
+// lines are what a logger writes.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// oursWith is one over a file with the issuer's set, with a list if it is not nil, and with a changed Config.
+func oursWith(i *issuer, list []byte, change func(*verifier.Config)) (*verifier.Verifier, func(), error) {
 	directory, err := os.MkdirTemp("", "keywright-bench-")
 	if err != nil {
 		return nil, nil, err
