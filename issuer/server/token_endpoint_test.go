@@ -100,7 +100,7 @@ func TestEveryMistakeHasItsError(t *testing.T) {
 		code   string
 	}{
 		"no grant type":                 {form("client_id", "web"), nil, 400, "invalid_request"},
-		"unknown grant type":            {form("grant_type", "refresh_token", "client_id", "web"), nil, 400, "unsupported_grant_type"},
+		"unknown grant type":            {form("grant_type", "authorization_code", "client_id", "web"), nil, 400, "unsupported_grant_type"},
 		"no client":                     {cc, nil, 400, "invalid_request"},
 		"unknown client":                {cc + "&client_id=nobody&client_secret=x", nil, 401, "invalid_client"},
 		"no secret":                     {cc + "&client_id=batch", nil, 401, "invalid_client"},
