@@ -185,6 +185,14 @@ const stories = {
     await demand('lag behind');
     await refreshed('trouble', context, page, (session) => session.trouble.includes('not here yet'));
     seen.trouble = (await record(page)).trouble;
+    const {failures} = await record(page);
+    await context.clock.pauseAt(await page.evaluate(() => Date.now()) + refreshTime);
+    const failed = await until('one more refusal', async () => {
+      const session = await record(page);
+      return session.failures > failures && session;
+    });
+    seen.wait = failed.refreshAt - await page.evaluate(() => Date.now()); // the clock stands
+    await context.clock.resume();
     await asks(page);
     await demand('catch up');
     await recovered(context, page);
