@@ -291,6 +291,19 @@ const stories = {
     await form(page);
   },
 
+  // Another site makes the browser send requests to a service.
+  async csrf(seen, browser) {
+    const context = await newContext(browser);
+    await asks(await loggedIn(context));
+    const foreign = await context.newPage();
+    await foreign.setContent(`<form method="post" action="${SHOP}"><button>You have won</button></form>`);
+    const answered = foreign.waitForResponse((response) => response.url().startsWith(SHOP));
+    await foreign.click('button');
+    seen.form = (await answered).status();
+    seen.link = (await foreign.goto(SHOP)).status();
+    seen.cookies = (await context.cookies()).length;
+  },
+
   // All that a script of the page reads is tried from elsewhere.
   async stolen(seen, browser) {
     const page = await loggedIn(await newContext(browser));
@@ -307,6 +320,8 @@ const stories = {
     const other = await new SignJWT({jti: 'x', htm: 'POST', htu: `${ISSUER}/token`}).setIssuedAt()
       .setProtectedHeader({typ: 'dpop+jwt', alg: 'ES256', jwk: await exportJWK(publicKey)}).sign(privateKey);
     seen.usedHere = await tokens(loot.proofs.now);
+    await page.close();
+    seen.preparedHere = await tokens(loot.proofs.prepared);
     Object.assign(seen, {
       exports: [...new Set(loot.exports)].join(), written: loot.written, withoutProof: await tokens(), anotherKey: await tokens(other),
       again: await tokens(loot.proofs.now), anotherURL: await tokens(loot.proofs.elsewhere), forLater: await tokens(loot.proofs.later),
@@ -324,7 +339,11 @@ async function steal(url) {
   });
   const {prove} = await import('/prove.js');
   const now = Date.now();
-  const proofs = {now: await prove(session.key, url), elsewhere: await prove(session.key, `${url}/x`)};
+  const asked = await fetch(url, {method: 'POST', headers: {DPoP: 'x'}, body: new URLSearchParams({grant_type: 'refresh_token', client_id: 'spa'})});
+  const proofs = {
+    now: await prove(session.key, url), elsewhere: await prove(session.key, `${url}/x`),
+    prepared: await prove(session.key, url, asked.headers.get('DPoP-Nonce')),
+  };
   Date.now = () => now + 600_000;
   proofs.later = await prove(session.key, url);
   const exports = [];
