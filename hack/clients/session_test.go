@@ -63,15 +63,17 @@ type story struct {
 func stories() map[string]story {
 	const refused = "InvalidAccessError"
 	return map[string]story{
-		"reload":     {want: map[string]any{"answers": "password 200", "afterwards": "no password"}},
-		"tabs":       {want: map[string]any{"answers": "password 200," + onceMore, "token": "another"}},
-		"clock":      {want: map[string]any{"ahead": "password 400,password 200," + onceMore, "behind": "password 400,password 200," + onceMore}},
+		"reload": {want: map[string]any{"answers": "password 200", "afterwards": "no password"}},
+		"tabs":   {want: map[string]any{"answers": "password 200," + onceMore, "token": "another"}},
+		"clock": {want: map[string]any{
+			"ahead": "password 400,password 200," + onceMore, "behind": "password 400,password 200," + onceMore, "corrected": "refreshed",
+		}},
 		"service":    {},
 		"issuer":     {want: map[string]any{"token": "another"}},
 		"expiry":     {lifetime: "5s", want: map[string]any{"form": "hidden", "passwords": 1.0}},
 		"lag":        {want: map[string]any{"trouble": "the key of this session is not here yet: try again in 5 s", "wait": 5000.0, "sid": "the same"}},
 		"rotation":   {want: map[string]any{"sid": "the same"}},
-		"revocation": {want: map[string]any{"left": "nothing"}},
+		"revocation": {want: map[string]any{"copy": 401.0, "left": "nothing"}},
 		"logout":     {want: map[string]any{"requests": 0.0, "answers": "password 200," + onceMore, "left": "nothing"}},
 		"csrf":       {want: map[string]any{"form": 401.0, "link": 401.0, "cookies": 0.0}},
 		"memory":     {want: map[string]any{"left": "nothing"}},
