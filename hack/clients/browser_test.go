@@ -82,14 +82,19 @@ func browserEnvironment() []string {
 // policy is the one of the documentation, with the origins of this test.
 func policy(t *testing.T, issuer, shop, warehouse string) string {
 	t.Helper()
-	b, err := os.ReadFile("../../docs/browsers.md")
-	must(t, err)
-	_, rest, found := strings.Cut(string(b), "Content-Security-Policy: ")
+	_, rest, found := strings.Cut(browsersPage(t), "Content-Security-Policy: ")
 	text, _, _ := strings.Cut(rest, "\n")
 	if !found {
 		t.Fatal("the documentation has no policy")
 	}
 	return strings.NewReplacer("https://issuer.example.com", issuer, "https://shop.example.com", shop, "https://warehouse.example.com", warehouse).Replace(text)
+}
+
+func browsersPage(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../../docs/browsers.md")
+	must(t, err)
+	return string(b)
 }
 
 // site serves the example. With ?injected, an attacker has got markup into the page.

@@ -129,6 +129,12 @@ const stories = {
       await renewed(context, page);
       await asks(page);
       seen[name] = context.answers.join();
+      if (name === 'behind') continue;
+      const {accessToken} = await record(page);
+      await context.clock.setSystemTime(Date.now()); // somebody corrects it
+      await context.clock.fastForward(61_000);
+      await page.evaluate(() => navigator.locks.request('refresh', () => {}));
+      seen.corrected = (await record(page)).accessToken !== accessToken ? 'refreshed' : 'waits';
     }
   },
 
@@ -185,6 +191,10 @@ const stories = {
     await demand('lag behind');
     await refreshed('trouble', context, page, (session) => session.trouble.includes('not here yet'));
     seen.trouble = (await record(page)).trouble;
+    const {failures} = await record(page);
+    await context.clock.fastForward(refreshTime);
+    await until('one more refusal', async () => (await record(page)).failures > failures);
+    seen.wait = (await record(page)).wait;
     await asks(page);
     await demand('catch up');
     await recovered(context, page);
@@ -212,6 +222,7 @@ const stories = {
   async revocation(seen, browser) {
     const [one, other] = [await newContext(browser), await newContext(browser)];
     const [page, elsewhere] = [await loggedIn(one), await loggedIn(other)];
+    const copy = (await record(page)).accessToken;
     await demand('end sid', sid(await record(page)));
     await until('the session to end', async () => { // a service refuses its token
       if (await page.isVisible('#login')) return true;
@@ -219,6 +230,8 @@ const stories = {
       return false;
     });
     await message(page, 'Your login has ended.');
+    const thief = await outside.newContext({ignoreHTTPSErrors: true});
+    seen.copy = (await thief.get(SHOP, {headers: {Authorization: `Bearer ${copy}`}})).status();
     seen.left = await record(page) ?? 'nothing';
     await renewed(other, elsewhere);
     await asks(elsewhere);
@@ -283,6 +296,19 @@ const stories = {
     await form(page);
   },
 
+  // Another site makes the browser send requests to a service.
+  async csrf(seen, browser) {
+    const context = await newContext(browser);
+    await asks(await loggedIn(context));
+    const foreign = await context.newPage();
+    await foreign.setContent(`<form method="post" action="${SHOP}"><button>You have won</button></form>`);
+    const answered = foreign.waitForResponse((response) => response.url().startsWith(SHOP));
+    await foreign.click('button');
+    seen.form = (await answered).status();
+    seen.link = (await foreign.goto(SHOP)).status();
+    seen.cookies = (await context.cookies()).length;
+  },
+
   // All that a script of the page reads is tried from elsewhere.
   async stolen(seen, browser) {
     const page = await loggedIn(await newContext(browser));
@@ -299,6 +325,8 @@ const stories = {
     const other = await new SignJWT({jti: 'x', htm: 'POST', htu: `${ISSUER}/token`}).setIssuedAt()
       .setProtectedHeader({typ: 'dpop+jwt', alg: 'ES256', jwk: await exportJWK(publicKey)}).sign(privateKey);
     seen.usedHere = await tokens(loot.proofs.now);
+    await page.close();
+    seen.preparedHere = await tokens(loot.proofs.prepared);
     Object.assign(seen, {
       exports: [...new Set(loot.exports)].join(), written: loot.written, withoutProof: await tokens(), anotherKey: await tokens(other),
       again: await tokens(loot.proofs.now), anotherURL: await tokens(loot.proofs.elsewhere), forLater: await tokens(loot.proofs.later),
@@ -316,7 +344,11 @@ async function steal(url) {
   });
   const {prove} = await import('/prove.js');
   const now = Date.now();
-  const proofs = {now: await prove(session.key, url), elsewhere: await prove(session.key, `${url}/x`)};
+  const asked = await fetch(url, {method: 'POST', headers: {DPoP: 'x'}, body: new URLSearchParams({grant_type: 'refresh_token', client_id: 'spa'})});
+  const proofs = {
+    now: await prove(session.key, url), elsewhere: await prove(session.key, `${url}/x`),
+    prepared: await prove(session.key, url, asked.headers.get('DPoP-Nonce')),
+  };
   Date.now = () => now + 600_000;
   proofs.later = await prove(session.key, url);
   const exports = [];

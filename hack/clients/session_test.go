@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -23,29 +24,7 @@ import (
 func TestBrowserSession(t *testing.T) {
 	needsChromium(t)
 	a := newAuthority(t)
-	const refused = "InvalidAccessError"
-	for story, c := range map[string]struct {
-		lifetime string
-		want     map[string]any
-	}{
-		"reload":     {want: map[string]any{"answers": "password 200", "afterwards": "no password"}},
-		"tabs":       {want: map[string]any{"answers": "password 200," + onceMore, "token": "another"}},
-		"clock":      {want: map[string]any{"ahead": "password 400,password 200," + onceMore, "behind": "password 400,password 200," + onceMore}},
-		"service":    {},
-		"issuer":     {want: map[string]any{"token": "another"}},
-		"expiry":     {lifetime: "5s", want: map[string]any{"form": "hidden", "passwords": 1.0}},
-		"lag":        {want: map[string]any{"trouble": "the key of this session is not here yet: try again in 5 s", "sid": "the same"}},
-		"rotation":   {want: map[string]any{"sid": "the same"}},
-		"revocation": {want: map[string]any{"left": "nothing"}},
-		"logout":     {want: map[string]any{"requests": 0.0, "answers": "password 200," + onceMore, "left": "nothing"}},
-		"memory":     {want: map[string]any{"left": "nothing"}},
-		"stolen": {want: map[string]any{
-			"exports": refused, "written": "{}", "withoutProof": "invalid_dpop_proof", "anotherKey": "invalid_grant", "again": "invalid_dpop_proof",
-			"anotherURL": "invalid_dpop_proof", "forLater": "use_dpop_nonce", "refreshTokenAtService": 401.0,
-			// The price of Bearer tokens, and of a page in which a foreign script runs.
-			"accessTokenAtService": 200.0, "usedHere": "issued",
-		}},
-	} {
+	for story, c := range stories() {
 		t.Run(story, func(t *testing.T) {
 			seen := newStage(t, a, c.lifetime).play(story)
 			for what, want := range c.want {
@@ -54,6 +33,56 @@ func TestBrowserSession(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The table of the documentation names every story, and no other.
+func TestStoriesOfThePage(t *testing.T) {
+	told := stories()
+	named := map[string]bool{}
+	for _, match := range regexp.MustCompile("`TestBrowserSession/([a-z]+)`").FindAllStringSubmatch(browsersPage(t), -1) {
+		named[match[1]] = true
+		if _, ok := told[match[1]]; !ok {
+			t.Errorf("the page names %s", match[0])
+		}
+	}
+	for story := range told {
+		if !named[story] {
+			t.Errorf("the page does not name %s", story)
+		}
+	}
+}
+
+// story is what session.mjs must see.
+type story struct {
+	// lifetime is that of access tokens, 5m if empty.
+	lifetime string
+	want     map[string]any
+}
+
+func stories() map[string]story {
+	const refused = "InvalidAccessError"
+	return map[string]story{
+		"reload": {want: map[string]any{"answers": "password 200", "afterwards": "no password"}},
+		"tabs":   {want: map[string]any{"answers": "password 200," + onceMore, "token": "another"}},
+		"clock": {want: map[string]any{
+			"ahead": "password 400,password 200," + onceMore, "behind": "password 400,password 200," + onceMore, "corrected": "refreshed",
+		}},
+		"service":    {},
+		"issuer":     {want: map[string]any{"token": "another"}},
+		"expiry":     {lifetime: "5s", want: map[string]any{"form": "hidden", "passwords": 1.0}},
+		"lag":        {want: map[string]any{"trouble": "the key of this session is not here yet: try again in 5 s", "wait": 5000.0, "sid": "the same"}},
+		"rotation":   {want: map[string]any{"sid": "the same"}},
+		"revocation": {want: map[string]any{"copy": 401.0, "left": "nothing"}},
+		"logout":     {want: map[string]any{"requests": 0.0, "answers": "password 200," + onceMore, "left": "nothing"}},
+		"csrf":       {want: map[string]any{"form": 401.0, "link": 401.0, "cookies": 0.0}},
+		"memory":     {want: map[string]any{"left": "nothing"}},
+		"stolen": {want: map[string]any{
+			"exports": refused, "written": "{}", "withoutProof": "invalid_dpop_proof", "anotherKey": "invalid_grant", "again": "invalid_dpop_proof",
+			"anotherURL": "invalid_dpop_proof", "forLater": "use_dpop_nonce", "refreshTokenAtService": 401.0,
+			// The price of Bearer tokens, and of a page in which a foreign script runs.
+			"accessTokenAtService": 200.0, "usedHere": "issued", "preparedHere": "issued",
+		}},
 	}
 }
 
@@ -80,7 +109,7 @@ func newStage(t *testing.T, a *authority, lifetime string) *stage {
 	t.Cleanup(app.Close)
 	s.issuer = startIssuer(t, a, s.keys, options{
 		server: "  allowedOrigins: [" + app.URL + "]", lifetime: lifetime,
-		clients: "- {id: spa, public: true, grantTypes: [password], refresh: {lifetime: 12h, sessionLifetime: 720h, dpop: true}}",
+		clients: documentedClient(t),
 	})
 	s.greets = greeter(t, "shop", s.issuer.url, app.URL, s.keys)
 	s.shop = httptest.NewTLSServer(s.greets)
@@ -90,6 +119,17 @@ func newStage(t *testing.T, a *authority, lifetime string) *stage {
 	pages.config = fmt.Sprintf(`{"issuer":%q,"clientID":"spa","services":{"shop":%q,"warehouse":%q}}`, s.issuer.url, s.shop.URL, warehouse.URL)
 	s.environment = append(browserEnvironment(), "APP="+app.URL, "ISSUER="+s.issuer.url, "SHOP="+s.shop.URL, "PROFILE="+t.TempDir())
 	return s
+}
+
+// documentedClient is the one of the documentation.
+func documentedClient(t *testing.T) string {
+	t.Helper()
+	_, rest, found := strings.Cut(browsersPage(t), "```yaml\nclients:\n")
+	text, _, _ := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the documentation has no client")
+	}
+	return text
 }
 
 // newSealingKey makes a key that waits, or that is in use if it is the first.

@@ -24,8 +24,11 @@ async function request(key, form, nonce) {
 
 // granted is what a session has of an answer. After two thirds of the lifetime a token is replaced.
 const granted = ({access_token: accessToken, refresh_token: refreshToken, expires_in: seconds}) => ({
-  accessToken, refreshToken, refreshAt: Date.now() + seconds * (refreshToken ? 667 : 1000), failures: 0, trouble: '',
+  accessToken, refreshToken, askedAt: Date.now(), wait: seconds * (refreshToken ? 667 : 1000), failures: 0, trouble: '',
 });
+
+// remaining is the time until the next refresh, 0 if the clock was set back by more than a minute.
+const remaining = ({askedAt, wait}) => (Date.now() < askedAt - 60_000 ? 0 : Math.max(askedAt + wait - Date.now(), 0));
 
 export async function logIn(username, password) {
   const key = await newKey();
@@ -45,16 +48,16 @@ export async function logOut() {
 function refresh(refused) {
   return navigator.locks.request('refresh', async () => {
     const session = await kept();
-    const early = session && Date.now() < session.refreshAt;
+    const early = session && remaining(session) > 0;
     if (!session || early && (session.accessToken !== refused || session.failures > 0)) return update();
     let [next, why] = [undefined, 'Your login has expired.'];
     try {
       const form = {grant_type: 'refresh_token', refresh_token: session.refreshToken};
       if (session.refreshToken) [next, why] = [{...session, ...granted(await request(session.key, form))}];
     } catch (error) {
-      const wait = error.wait || Math.min(2 ** session.failures, 30);
+      const wait = 1000 * (error.wait || Math.min(2 ** session.failures, 30));
       [next, why] = error.code === 'invalid_grant' ? [undefined, 'Your login has ended.'] // no other answer ends a session
-        : [{...session, failures: session.failures + 1, refreshAt: Date.now() + wait * 1000, trouble: error.message}];
+        : [{...session, askedAt: Date.now(), wait, failures: session.failures + 1, trouble: error.message}];
     }
     // What another tab has written since, by a login or a logout, stays.
     await keep((now) => (now?.refreshToken === session.refreshToken ? next : now));
@@ -83,7 +86,7 @@ function tell(why) {
 async function update(why) {
   const session = await kept();
   clearTimeout(timer);
-  if (session) timer = setTimeout(refresh, Math.min(session.refreshAt - Date.now(), 60_000)); // a clock can jump, and a computer sleep
+  if (session) timer = setTimeout(refresh, Math.min(remaining(session), 60_000)); // a clock can jump, and a computer sleep
   show(session, why);
 }
 
