@@ -408,6 +408,28 @@ func TestRevocationEndsSessions(t *testing.T) {
 	}
 }
 
+// What the SigningKey cuts is said in the log: else nobody knows why sessions are short, or why there are none.
+func TestShorterSessionsAreSaid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		refresh, session time.Duration
+		says             string
+	}{
+		"allowed": {12 * time.Hour, 720 * time.Hour, ""},
+		"shorter": {30 * time.Minute, time.Hour, "spec.sessions of the SigningKey wins"},
+		"none":    {0, 0, "Set spec.sessions of the SigningKey"},
+	} {
+		s := prepareSessions(t)
+		s.refresh, s.session = c.refresh, c.session
+		s.mount()
+		s.start()
+		said := s.log.String()
+		if c.says == "" && strings.Contains(said, "spec.sessions") || !strings.Contains(said, c.says) {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+}
+
 // Sessions have an end, and each token of them one before.
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()

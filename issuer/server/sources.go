@@ -123,12 +123,29 @@ func (s *Server) loadKey(reader *keys.Reader) (*keys.Snapshot, error) {
 		return key, err
 	}
 	s.log.Info("Signing", "signingKey", key.SigningKey, "kid", key.KeyID, "algorithm", key.Algorithm)
-	settings, ok := s.config.Get()
-	if lifetime := time.Duration(settings.Token.Lifetime); ok && lifetime > key.MaxLifetime {
+	if settings, ok := s.config.Get(); ok {
+		s.warnOfPolicy(settings, key)
+	}
+	return key, err
+}
+
+// warnOfPolicy says which lifetimes of the configuration the policy of the signing key cuts.
+func (s *Server) warnOfPolicy(settings *config.Config, key *keys.Snapshot) {
+	if lifetime := time.Duration(settings.Token.Lifetime); lifetime > key.MaxLifetime {
 		s.log.Warn("token.lifetime is longer than the policy of the signing key allows: the policy wins",
 			"lifetime", lifetime.String(), "maxLifetime", key.MaxLifetime.String())
 	}
-	return key, err
+	for i := range settings.Clients {
+		client := &settings.Clients[i]
+		switch {
+		case client.Refresh == nil:
+		case key.MaxRefreshLifetime == 0:
+			s.log.Warn("A client has refresh, and the SigningKey has no sessions: there are no refresh tokens. Set spec.sessions of the SigningKey", "client", client.ID)
+		case time.Duration(client.Refresh.Lifetime) > key.MaxRefreshLifetime || time.Duration(client.Refresh.SessionLifetime) > key.MaxSessionLifetime:
+			s.log.Warn("A client has longer sessions than the SigningKey allows: spec.sessions of the SigningKey wins", "client", client.ID,
+				"maxRefreshLifetime", key.MaxRefreshLifetime.String(), "maxSessionLifetime", key.MaxSessionLifetime.String())
+		}
+	}
 }
 
 func (s *Server) loadCertificate(files config.TLS) (*tls.Certificate, error) {
