@@ -7,8 +7,8 @@ import (
 
 // The bounds of what ends early. Pods and issuers have the entries in memory, and each change is one write per target.
 const (
-	// MaxTokens is how many values the list of one SigningKey names at a time. Beyond ReservedTokens fewer, only requests that are
-	// Reserved are taken up.
+	// MaxTokens is how many values the list of one SigningKey names at a time. Requests that are not Reserved leave ReservedTokens places to
+	// those that are.
 	MaxTokens      = 2000
 	ReservedTokens = 500
 	// MaxTokenRecords bounds the records of a keyring, those of expired Revocations that nobody has deleted among them.
@@ -188,17 +188,19 @@ func (p *planner) tokensFull(r TokenRequest) TokensFull {
 	if len(p.ring.Tokens) >= MaxTokenRecords {
 		return RecordsFull
 	}
-	listed := map[string]bool{}
+	listed, unreserved := map[string]bool{}, 0
 	for i := range p.ring.Tokens {
-		if !p.ring.Tokens[i].LeftPods {
-			listed[p.ring.Tokens[i].Digest] = true
+		t := &p.ring.Tokens[i]
+		if t.LeftPods || listed[t.Digest] {
+			continue
+		}
+		listed[t.Digest] = true
+		if !t.Reserved {
+			unreserved++
 		}
 	}
-	most := MaxTokens
-	if !r.Reserved {
-		most -= ReservedTokens
-	}
-	if len(listed) >= most && !listed[r.Digest] {
+	full := len(listed) >= MaxTokens || !r.Reserved && unreserved >= MaxTokens-ReservedTokens
+	if full && !listed[r.Digest] {
 		return ListFull
 	}
 	return ""

@@ -39,6 +39,11 @@ func TestFullList(t *testing.T) {
 	if got := len(d.Next.Tokens); got != rotation.MaxTokens+1 || d.TokensFull["again"] != "" || d.TokensFull["true-600"] != rotation.ListFull {
 		t.Errorf("%d are recorded, again: %q", got, d.TokensFull["again"])
 	}
+	// Whichever come first: what people on call name takes no place of the others.
+	mixed := planTokens(now, rotation.Keyring{}, rotation.Observed{}, append(requestsOf(12, true), requestsOf(rotation.MaxTokens-rotation.ReservedTokens, false)...)...)
+	if got, want := len(mixed.Next.Tokens), rotation.MaxTokens-rotation.ReservedTokens+12; got != want {
+		t.Errorf("%d are recorded after 12 that are reserved, want %d", got, want)
+	}
 	for i := range rotation.MaxTokenRecords {
 		d.Next.Tokens = append(d.Next.Tokens, rotation.TokenRevocation{UID: fmt.Sprint(i), LeftPods: true, Expired: true})
 	}
