@@ -116,6 +116,7 @@ var rules = map[string]string{
 	"must be at least distribution.propagationDelay": "spec.rotation.interval",
 	"is for RS256, RS384 and RS512 only":             "spec.rsaKeySize",
 	"may not change the key type":                    "spec.algorithm",
+	"must be at least maxRefreshLifetime":            "spec.sessions.maxSessionLifetime",
 }
 
 // refusal checks that an error names a field that is wrong.
