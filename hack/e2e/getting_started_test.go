@@ -26,10 +26,10 @@ func TestGettingStarted(t *testing.T) {
 	s.directory, s.environment = root, append(s.environment, "TAG="+tag, "REGISTRY="+strings.TrimSuffix(registry(), "/"))
 	out := s.feed(t, strings.Join(lines, "\n"), "correct horse battery staple\n")
 	t.Logf("%s", out)
-	if verified := strings.Count(out, "valid: signed by key "); verified != 3 {
-		t.Errorf("%d tokens were verified, want 3: before and after the rotation, and after the revocation", verified)
+	if verified := strings.Count(out, "valid: signed by key "); verified != 4 {
+		t.Errorf("%d tokens were verified, want 4: before and after the rotation, beside one that ended, and after the revocation", verified)
 	}
-	if !strings.Contains(out, "refused: log in again") {
-		t.Error("the token of a revoked key was not refused")
+	if !strings.Contains(out, "refused, by its jti") || !strings.Contains(out, "refused: log in again") {
+		t.Error("the token that ended, or that of a revoked key, was not refused")
 	}
 }
