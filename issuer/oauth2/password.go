@@ -26,13 +26,27 @@ func (g *passwordGrant) identify(ctx context.Context, c *call) (identity, *Refus
 	if refused != nil {
 		return identity{}, refused
 	}
-	if name := c.settings.Foreign(user.Subject); name != "" {
-		g.log.Error("A user has a subject that only exchanged tokens may have", "subject", user.Subject, "tokenExchange", name)
-		return identity{}, wrongPassword("its subject is one of tokenExchange "+name, "")
+	if reason := c.foreignSubject(g.log, user.Subject); reason != "" {
+		return identity{}, wrongPassword(reason, "")
 	}
+	return c.identityOf(user, c.request.username), nil
+}
+
+// identityOf is that of a user, who is looked up by a name.
+func (c *call) identityOf(user *login.User, name string) identity {
 	return identity{
-		subject: user.Subject, username: c.request.username, credential: user.Credential, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes,
-	}, nil
+		subject: user.Subject, username: name, credential: user.Credential, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes,
+	}
+}
+
+// foreignSubject says why a user may not have a subject that only exchanged tokens may have, empty if the user may.
+func (c *call) foreignSubject(log *slog.Logger, subject string) string {
+	name := c.settings.Foreign(subject)
+	if name == "" {
+		return ""
+	}
+	log.Error("A user has a subject that only exchanged tokens may have", "subject", subject, "tokenExchange", name)
+	return "its subject is one of tokenExchange " + name
 }
 
 // logIn asks the directory. A login that the client breaks off counts as failed: it has taken our time all the same.

@@ -44,7 +44,7 @@ func (e *Endpoint) openSession(c *call) *Refusal {
 		return invalidSession(err.Error())
 	case s.ClientID != c.client.ID:
 		return invalidSession("the refresh token is of another client")
-	case !now.Before(s.Expiry), !now.Before(s.End), !now.Before(s.AuthenticatedAt.Add(c.longestSession())):
+	case !now.Before(s.Expiry), !now.Before(s.AuthenticatedAt.Add(c.longestSession())): // the first is not after the end of the session
 		return invalidSession("the refresh token or its session has expired")
 	}
 	switch bound := s.Thumbprint != ""; {
@@ -93,13 +93,12 @@ func (g *refreshGrant) identify(ctx context.Context, c *call) (identity, *Refusa
 	case user.Credential != c.session.Credential:
 		return identity{subject: c.session.Subject}, invalidSession("the password was changed")
 	}
-	if name := c.settings.Foreign(user.Subject); name != "" {
-		return identity{}, invalidSession("its subject is one of tokenExchange " + name)
+	if reason := c.foreignSubject(g.log, user.Subject); reason != "" {
+		return identity{}, invalidSession(reason)
 	}
-	return identity{
-		subject: user.Subject, username: c.session.Username, credential: user.Credential, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes,
-		authenticated: c.session.AuthenticatedAt,
-	}, nil
+	who := c.identityOf(user, c.session.Username)
+	who.authenticated = c.session.AuthenticatedAt
+	return who, nil
 }
 
 // endedSession refuses a session that a Revocation ended.

@@ -463,6 +463,17 @@ func TestSessionsEnd(t *testing.T) {
 			}
 		})
 	}
+	// The end of a session is that of its login, or an earlier one that the SigningKey has now.
+	for what, c := range map[string]struct{ then, now time.Duration }{"raised": {20 * time.Minute, 720 * time.Hour}, "lowered": {720 * time.Hour, 20 * time.Minute}} {
+		s, later := prepareSessions(t), prepareSessions(t)
+		s.session, later.session = c.then, c.now
+		later.key, later.sealing, later.ahead = s.key, s.sealing, 21*time.Minute
+		s.mount()
+		s.start()
+		later.mount()
+		later.start()
+		later.want(what, later.refreshWith("backend", refreshToken(s.logInWith("backend"))), 400, "invalid_grant")
+	}
 	// However often it is refreshed, a session does not outlive its end.
 	first := newSessions(t)
 	token := refreshToken(first.logInWith("backend"))
@@ -480,6 +491,40 @@ func TestSessionsEnd(t *testing.T) {
 		}
 		token = refreshToken(r)
 	}
+}
+
+// What the configuration and the SigningKey ask for now counts, and not what they asked for at the login.
+func TestSessionsHeedTheirSettings(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(*sessions){
+		"the client must hold a key now": func(s *sessions) {
+			s.reconfigure("refresh: {lifetime: 1h, sessionLifetime: 2h}}", "refresh: {dpop: true}}")
+		},
+		"other audiences": func(s *sessions) {
+			s.reconfigure("audiences: ["+audience+"]\n", "audiences: [https://other.example.com]\n")
+		},
+		"the SigningKey has no sessions": func(s *sessions) { s.sealing, s.refresh, s.session = nil, 0, 0; s.mount() },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := newSessions(t)
+			token := refreshToken(s.logInWith("backend"))
+			s.want("before", s.refreshWith("backend", token), 200, "")
+			change(s)
+			s.until("the change to be read", func() bool { return s.refreshWith("backend", token).status != http.StatusOK })
+			s.want("after", s.refreshWith("backend", token), 400, "invalid_grant")
+		})
+	}
+}
+
+// reconfigure replaces a part of the configuration.
+func (s *sessions) reconfigure(from, to string) {
+	s.Helper()
+	text := s.settings.files["issuer.yaml"]
+	if !strings.Contains(text, from) {
+		s.Fatalf("the configuration has no %s", from)
+	}
+	s.settings.write(map[string]string{"issuer.yaml": strings.Replace(text, from, to, 1)})
 }
 
 // Replicas share nothing and their files lag: what is sealed with a key that is not there yet waits, and with one that is gone ends.
