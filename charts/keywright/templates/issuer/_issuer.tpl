@@ -46,7 +46,7 @@
 {{- end }}
 {{- end }}
 
-{{- /* The port of the listener for clients with certificates, empty if there is none. */ -}}
-{{- define "keywright.issuerMutualPort" -}}
+{{/* keywright.issuer.mutualPort is the port of the listener for clients with certificates, empty if there is none. */}}
+{{- define "keywright.issuer.mutualPort" -}}
 {{- dig "server" "mutualTLS" "address" "" .Values.issuer.config | regexFind "[0-9]+$" -}}
 {{- end -}}
