@@ -65,13 +65,7 @@ func TestBrowser(t *testing.T) {
 func needsChromium(t *testing.T) {
 	t.Helper()
 	needs(t, "chromium", "apt-get install chromium")
-	needs(t, "node", "install Node 20 or newer")
-	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
-		if os.Getenv("REQUIRE_CLIENTS") != "" {
-			t.Fatal("run `npm ci` in hack/clients")
-		}
-		t.Skip("the npm packages are missing: run `npm ci` in hack/clients")
-	}
+	needsPackage(t, "playwright-core")
 }
 
 // browserEnvironment is what scripts that drive Chromium need.

@@ -347,6 +347,19 @@ func needs(t *testing.T, command, install string) {
 	t.Skipf("%s is missing: %s", command, install)
 }
 
+// needsPackage is needs for a package of Node.
+func needsPackage(t *testing.T, name string) {
+	t.Helper()
+	needs(t, "node", "install Node 20 or newer")
+	if _, err := os.Stat(filepath.Join("node_modules", name)); err == nil {
+		return
+	}
+	if os.Getenv("REQUIRE_CLIENTS") != "" {
+		t.Fatalf("the npm package %s is needed: run `npm ci` in hack/clients", name)
+	}
+	t.Skipf("the npm package %s is missing: run `npm ci` in hack/clients", name)
+}
+
 // script runs a program that prints one JSON object.
 func script(t *testing.T, environment []string, command ...string) map[string]any {
 	t.Helper()

@@ -1,19 +1,12 @@
 package clients_test
 
 import (
-	"os"
 	"testing"
 )
 
 // JavaScript programs use openid-client to get tokens and jose to verify them.
 func TestNode(t *testing.T) {
-	needs(t, "node", "install Node 20 or newer")
-	if _, err := os.Stat("node_modules/jose"); err != nil {
-		if os.Getenv("REQUIRE_CLIENTS") != "" {
-			t.Fatal("run `npm ci` in hack/clients")
-		}
-		t.Skip("the npm packages are missing: run `npm ci` in hack/clients")
-	}
+	needsPackage(t, "jose")
 	a, k, robot := newAuthority(t), newKeyring(t), newKeyring(t).active
 	public := robot.Public()
 	jwk, err := public.MarshalJSON()

@@ -3,20 +3,13 @@ package clients_test
 import (
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"reflect"
 	"testing"
 )
 
 // JavaScript programs stay logged in with openid-client, which speaks DPoP with every algorithm that we take, and knows nonces.
 func TestSessionsOfOpenIDClient(t *testing.T) {
-	needs(t, "node", "install Node 20 or newer")
-	if _, err := os.Stat("node_modules/openid-client"); err != nil {
-		if os.Getenv("REQUIRE_CLIENTS") != "" {
-			t.Fatal("run `npm ci` in hack/clients")
-		}
-		t.Skip("the npm packages are missing: run `npm ci` in hack/clients")
-	}
+	needsPackage(t, "openid-client")
 	a, k := newAuthority(t), newKeyring(t)
 	k.allowSessions(t)
 	r := startIssuer(t, a, k, options{clients: fmt.Sprintf(`- {id: spa, public: true, grantTypes: [password], scopes: [read, write], refresh: {dpop: true}}
