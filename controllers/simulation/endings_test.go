@@ -29,7 +29,7 @@ type ending struct {
 	gone, loose bool
 }
 
-// endTokens makes a Revocation of a token, a subject, a client, or everything.
+// endTokens makes a Revocation of a token, a session, a subject, a client, or everything.
 func (u *users) endTokens() {
 	w, rnd := u.w, u.rnd
 	before := metav1.NewTime(w.now.Add(-pick(rnd, 0, time.Minute, 10*time.Minute)).Truncate(time.Second))
@@ -39,7 +39,10 @@ func (u *users) endTokens() {
 		v.Spec.TTLAfterExpiry = &metav1.Duration{Duration: pick(rnd, 0, time.Hour)}
 	}
 	e := &ending{ref: refOf(v), before: before.Time}
-	switch rnd.IntN(8) {
+	switch rnd.IntN(10) {
+	case 8, 9:
+		id := fmt.Sprintf("session-%d", rnd.IntN(len(w.sessions.logins)+1)) // the last one never began
+		v.Spec.SessionID, e.before, e.names = id, time.Time{}, func(t *signed) bool { return t.session == id }
 	case 0, 1, 2:
 		subject := subjects()[rnd.IntN(2)]
 		v.Spec.Subject, v.Spec.IssuedBefore, e.names = subject, &before, func(t *signed) bool { return t.subject == subject }

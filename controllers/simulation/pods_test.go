@@ -222,8 +222,9 @@ func must(err error) {
 type signed struct {
 	kid, compact        string
 	at, until           time.Time // true times
-	issued              time.Time // iat
+	issued              time.Time // auth_time, or iat without a session
 	subject, client, id string
+	session             string // sid, empty without one
 }
 
 // sign issues a token that lives as long as the policy that the issuer sees allows, and has it verified everywhere.
@@ -234,9 +235,19 @@ func (w *world) sign(p *pod) {
 	w.pods.tokens++
 	clock := w.now.Add(p.clock)
 	n := w.pods.tokens
+	of := w.sessions.of(n, clock)
 	claims := token.Claims{
-		Issuer: issuerName, Subject: subjects()[n%2], Audience: []string{audience}, ClientID: clients()[n/2%2], IssuedAt: clock,
+		SessionID: of.id, AuthenticatedAt: of.began, Issuer: issuerName, Subject: subjects()[n%2], Audience: []string{audience}, ClientID: clients()[n/2%2], IssuedAt: clock,
 		ID: fmt.Sprint(n), Lifetime: p.snapshot.MaxLifetime,
+	}
+	issued := time.Unix(clock.Unix(), 0)
+	if of.id != "" {
+		issued = of.began
+		if p.snapshot.Revoked.Ends(issued, map[string]string{
+			issuerfiles.ClaimSubject: claims.Subject, issuerfiles.ClaimClientID: claims.ClientID, issuerfiles.ClaimSessionID: of.id,
+		}) {
+			return // as an issuer refuses to refresh
+		}
 	}
 	payload, err := claims.Marshal()
 	must(err)
@@ -247,8 +258,8 @@ func (w *world) sign(p *pod) {
 		return // its files lag by more than the promise allows
 	}
 	w.facts.signed(&signed{
-		kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock), issued: time.Unix(clock.Unix(), 0),
-		subject: claims.Subject, client: claims.ClientID, id: claims.ID,
+		kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock), issued: issued,
+		subject: claims.Subject, client: claims.ClientID, id: claims.ID, session: of.id,
 	})
 	w.sessions.seal(p)
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -20,10 +21,34 @@ type sealed struct {
 type sessions struct {
 	w      *world
 	tokens []*sealed
+	// logins are the sessions that ever began.
+	logins []login
 	// dropped are the sealing keys that a revocation took along.
 	dropped map[int64]bool
 	// loose is set once somebody edited a Secret or deleted the SigningKey: its sealing keys may be gone.
 	loose bool
+}
+
+// login is the begin of a session.
+type login struct {
+	id    string
+	began time.Time
+}
+
+// maxSession is the longest session that users ask for.
+const maxSession = 24 * time.Hour
+
+// of returns the session that the nth token is of. Half of the tokens are of none, and one in ten of the others begins one.
+func (s *sessions) of(n int, clock time.Time) login {
+	if n%2 == 0 {
+		return login{}
+	}
+	last := len(s.logins) - 1
+	if last < 0 || n%20 == 1 || clock.Sub(s.logins[last].began) >= maxSession {
+		s.logins = append(s.logins, login{id: fmt.Sprintf("session-%d", last+1), began: time.Unix(clock.Unix(), 0)})
+		last++
+	}
+	return s.logins[last]
 }
 
 // seal gives a refresh token, as an issuer does at a login.

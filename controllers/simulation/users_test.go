@@ -57,7 +57,7 @@ func newUsers(w *world) *users {
 		DeletionPolicy: pick(rnd, keywrightv1alpha1.Retain, keywrightv1alpha1.Drain, keywrightv1alpha1.Delete),
 	}
 	if rnd.IntN(2) == 0 {
-		u.spec.Sessions = &keywrightv1alpha1.Sessions{MaxRefreshLifetime: seconds(pick(rnd, time.Minute, time.Hour, 12*time.Hour)), MaxSessionLifetime: seconds(24 * time.Hour)}
+		u.spec.Sessions = &keywrightv1alpha1.Sessions{MaxRefreshLifetime: seconds(pick(rnd, time.Minute, time.Hour, 12*time.Hour)), MaxSessionLifetime: seconds(maxSession)}
 	}
 	u.spec.Rotation.Interval = seconds(u.least() + pick(rnd, 0, time.Second, time.Hour, 10*time.Hour))
 	u.ends = 4*u.spec.Rotation.Interval.Duration + time.Hour
