@@ -3,6 +3,7 @@ package jwks
 import (
 	"crypto"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,6 +34,8 @@ type Rules struct {
 	// Algorithms are those that its tokens may be signed with. The first that fits is given to a key without alg. Without any, all of
 	// api/jws are allowed, and an RSA key without alg is for RS256.
 	Algorithms []string
+	// SPIFFE is set for a SPIFFE bundle: the keys of use jwt-svid are read, and no others (SPIFFE Trust Domain and Bundle section 4).
+	SPIFFE bool
 	// NotOurs returns the name of the SigningKey that has a key of this RFC 7638 thumbprint, empty if none has. Such a key is left out:
 	// its revocation would not reach the file of another issuer.
 	NotOurs func(thumbprint string) string
@@ -96,6 +99,9 @@ type candidate struct {
 
 // candidate reads one key, or says why it is left out.
 func (r Rules) candidate(member []byte) (candidate, LeftOut) {
+	if r.SPIFFE {
+		member = forSignatures(member)
+	}
 	key, l := parseKey(member)
 	if key == nil {
 		return candidate{}, l
@@ -126,6 +132,25 @@ func (r Rules) candidate(member []byte) (candidate, LeftOut) {
 		return candidate{}, LeftOut{Reason: "it cannot be written as a JWK"}
 	}
 	return candidate{Published{issuerfiles.PublicKey{ID: key.KeyID, JWK: jwk}, algorithm}, thumbprint}, LeftOut{}
+}
+
+// forSignatures returns a key of a SPIFFE bundle with the use that RFC 7517 has for it, if it is for JWT-SVIDs.
+func forSignatures(member []byte) []byte {
+	var members map[string]josejson.RawMessage
+	if josejson.Unmarshal(member, &members) != nil {
+		return member // the next reader says so
+	}
+	switch string(members["use"]) {
+	case `"jwt-svid"`:
+		members["use"] = []byte(`"sig"`)
+	default:
+		members["use"] = []byte(`"x509-svid"`)
+	}
+	b, err := json.Marshal(members)
+	if err != nil {
+		return member
+	}
+	return b
 }
 
 func (r Rules) acceptKeyID(kid string) LeftOut {

@@ -11,3 +11,5 @@ for part in rbac policy nudge injection monitoring; do
 	cp config/$part/* $chart/files/$part/
 	rm -f $chart/files/$part/kustomization.yaml $chart/files/$part/*_test.yaml
 done
+mkdir -p $chart/files/fetcher
+cp config/fetcher/role.yaml config/fetcher/service_account.yaml $chart/files/fetcher/

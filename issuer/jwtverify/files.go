@@ -21,7 +21,7 @@ func CheckFiles(source KeySource) error {
 			wrong = append(wrong, fmt.Errorf("keys.file: %s: %w", source.File, err))
 		}
 	}
-	if _, err := k.client(); err != nil {
+	if _, err := k.roots(); err != nil {
 		wrong = append(wrong, fmt.Errorf("keys.caFile: %w", err))
 	}
 	if source.TokenFile != "" {
