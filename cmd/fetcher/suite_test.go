@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -28,10 +30,14 @@ import (
 const keyNamespace = "keywright-system"
 
 // cluster is a real API server, with the controller and the fetcher.
-var cluster struct {
+var cluster environment
+
+type environment struct {
 	envtest.Environment
 	admin client.Client
-	stop  context.CancelFunc
+	// asFetcher acts with the rights of the fetcher, as config/fetcher grants them.
+	asFetcher client.Client
+	stop      context.CancelFunc
 }
 
 var startOnce = sync.OnceValue(start)
@@ -74,11 +80,27 @@ func start() (err error) {
 	if err := c.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: keyNamespace}}); err != nil {
 		return err
 	}
-	controller, err := controllers.NewManager(config, controllers.Options{KeyNamespace: keyNamespace, Now: time.Now})
+	for _, part := range []string{"rbac", "fetcher", "policy"} {
+		if err := c.apply(ctx, part); err != nil {
+			return err
+		}
+	}
+	asController, err := c.account("keywright-controller")
 	if err != nil {
 		return err
 	}
-	fetcher, err := handover.NewManager(config, handover.Options{KeyNamespace: keyNamespace, Now: time.Now})
+	asFetcher, err := c.account("keywright-fetcher")
+	if err != nil {
+		return err
+	}
+	if c.asFetcher, err = client.New(asFetcher, client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	controller, err := controllers.NewManager(asController, controllers.Options{KeyNamespace: keyNamespace, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	fetcher, err := handover.NewManager(asFetcher, handover.Options{KeyNamespace: keyNamespace, LeaderElect: true, Now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -90,6 +112,37 @@ func start() (err error) {
 		}()
 	}
 	return nil
+}
+
+// apply applies one base of config/.
+func (c *environment) apply(ctx context.Context, part string) error {
+	user, err := c.AddUser(envtest.User{Name: "admin", Groups: []string{"system:masters"}}, nil)
+	if err != nil {
+		return err
+	}
+	kubectl, err := user.Kubectl()
+	if err != nil {
+		return err
+	}
+	out, complaint, err := kubectl.Run("apply", "-k", filepath.Join("..", "..", "config", part))
+	if err != nil {
+		read, _ := io.ReadAll(io.MultiReader(out, complaint))
+		return fmt.Errorf("apply config/%s: %w\n%s", part, err, read)
+	}
+	return ctx.Err()
+}
+
+// account returns a configuration that acts as a ServiceAccount of the key namespace.
+func (c *environment) account(name string) (*rest.Config, error) {
+	user, err := c.AddUser(envtest.User{Name: "system:serviceaccount:" + keyNamespace + ":" + name, Groups: []string{
+		"system:serviceaccounts", "system:serviceaccounts:" + keyNamespace, "system:authenticated",
+	}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	config := user.Config()
+	config.QPS = -1
+	return config, nil
 }
 
 // admin returns a client that may do everything. Without an API server the test is skipped.

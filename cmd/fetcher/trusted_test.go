@@ -288,7 +288,7 @@ func TestForgedEntries(t *testing.T) {
 			w.must(err)
 			cm.Data[name+fetched.Suffix] = text
 		}
-		w.must(w.Update(t.Context(), &cm))
+		w.must(cluster.asFetcher.Update(t.Context(), &cm))
 	}
 	set := func(keys ...[]byte) []byte {
 		var all []string

@@ -39,12 +39,14 @@ func OfTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, o
 	rules.NotOurs = func(thumbprint string) string { return ours[thumbprint] }
 	t := Trusted{Projection: Projection{
 		Foreign: true, KeyNamespace: keyNamespace, KeepFor: TrustedKeepFor, Confirmed: now,
-		Generation: ti.CreationTimestamp.Unix() + ti.Generation,
+		Generation: ti.CreationTimestamp.Unix(),
 	}}
 	p := &t.Projection
 	p.Selector, t.InvalidSelector = metav1.LabelSelectorAsSelector(ti.Spec.Distribution.NamespaceSelector)
 	set := []byte(ti.Spec.Keys.Inline)
-	if ti.Spec.Keys.Inline == "" {
+	if ti.Spec.Keys.Inline != "" {
+		p.Generation += ti.Generation
+	} else {
 		if entry.UID != string(ti.UID) || len(entry.KeySet) == 0 {
 			p.Frozen, t.Err = true, ErrNotFetched
 			return t
