@@ -43,6 +43,8 @@ const (
 const (
 	// JWKSSuffix ends the name of a key set, "<name>.json".
 	JWKSSuffix = ".json"
+	// GatewayFile is a second copy of one key set per namespace, under the name that Envoy Gateway and kgateway read.
+	GatewayFile = "jwks"
 	// RevokedSuffix ends the name of a revocation list, "<name>.revoked".
 	RevokedSuffix = ".revoked"
 )

@@ -10,6 +10,9 @@ const (
 	ConditionDistributed = "Distributed"
 	// ConditionRotationOnTime is False while a rotation is due and held up.
 	ConditionRotationOnTime = "RotationOnTime"
+	// ConditionGatewayEntry says whether the entry jwks is that of this object wherever it is selected. It is absent unless
+	// distribution.gatewayEntry is set.
+	ConditionGatewayEntry = "GatewayEntry"
 	// ConditionStalled is True while only an admin can help, and absent otherwise: what kstatus, Flux and Argo CD call failed.
 	ConditionStalled = "Stalled"
 )
@@ -37,6 +40,8 @@ const (
 	ReasonPropagationDelay = "WaitingForPropagation"
 	ReasonNotSigning       = "NotSigning"
 	ReasonTooManyKeys      = "TooManyKeys"
+	ReasonEntryWritten     = "EntryWritten"
+	ReasonEntryTaken       = "EntryTaken"
 )
 
 // ReasonControllerStopped says of Ready that no controller works: its release was uninstalled.

@@ -210,4 +210,8 @@ type Distribution struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h: 15m would do",reason=FieldValueInvalid
 	// +optional
 	PropagationDelay metav1.Duration `json:"propagationDelay,omitzero"`
+	// gatewayEntry writes the key set a second time, as the entry jwks of the ConfigMap, which is what Envoy Gateway (localJWKS.valueRef) and
+	// kgateway (jwks.local.configMapRef) read. One SigningKey or TrustedIssuer per namespace has it: the one that was created first.
+	// +optional
+	GatewayEntry bool `json:"gatewayEntry,omitempty"`
 }

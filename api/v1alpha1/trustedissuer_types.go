@@ -175,4 +175,8 @@ type TrustedIssuerDistribution struct {
 	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must say which namespaces: matchLabels: {keywright.dev/verify: 'true'} would do, or matchLabels: {} for every namespace",reason=FieldValueInvalid
 	// +required
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
+	// gatewayEntry writes the key set a second time, as the entry jwks of the ConfigMap, which is what Envoy Gateway (localJWKS.valueRef) and
+	// kgateway (jwks.local.configMapRef) read. One SigningKey or TrustedIssuer per namespace has it: the one that was created first.
+	// +optional
+	GatewayEntry bool `json:"gatewayEntry,omitempty"`
 }

@@ -16,7 +16,7 @@ import (
 // The API server takes what the page shows.
 func TestManifestsOfThePage(t *testing.T) {
 	c := admin(t)
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "trusted-issuers.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "trustedissuer.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,8 @@ type Projection struct {
 	KeyNamespace string
 	// KeepFor is how long a namespace that is no longer selected keeps its file.
 	KeepFor time.Duration
+	// GatewayEntry is the creation time of an object that asks for contract.GatewayFile, zero for one that does not.
+	GatewayEntry time.Time
 	// Frozen leaves every key set as it is, but for revoked keys: the keyring cannot be trusted or read.
 	Frozen bool
 	// Confirmed is when the keyring was last read from the API server itself.
@@ -76,7 +78,7 @@ func (p *Projection) Selects(namespace string, of labels.Set) bool {
 
 // same reports whether two projections ask for the same files. Being confirmed again changes nothing.
 func (p Projection) same(o Projection) bool {
-	return p.Foreign == o.Foreign && p.Generation == o.Generation && p.Files == o.Files && p.Tombstone == o.Tombstone && p.KeepFor == o.KeepFor &&
+	return p.Foreign == o.Foreign && p.GatewayEntry.Equal(o.GatewayEntry) && p.Generation == o.Generation && p.Files == o.Files && p.Tombstone == o.Tombstone && p.KeepFor == o.KeepFor &&
 		p.Frozen == o.Frozen && p.KeyNamespace == o.KeyNamespace && slices.Equal(p.Revoked, o.Revoked) &&
 		selectorString(p.Selector) == selectorString(o.Selector)
 }

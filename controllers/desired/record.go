@@ -19,6 +19,8 @@ type Record struct {
 	Generation int64 `json:"generation"`
 	// Foreign is set for the file of a TrustedIssuer.
 	Foreign bool `json:"foreign,omitempty"`
+	// Owner is the name whose key set contract.GatewayFile is: for GatewayRecord alone.
+	Owner string `json:"owner,omitempty"`
 	// DeselectedAt is since when the namespace is no longer selected.
 	DeselectedAt *time.Time `json:"deselectedAt,omitempty"`
 	// TakenAwayAt is since when the key set is a tombstone.
@@ -31,6 +33,9 @@ type Record struct {
 	Digest        string `json:"digest"`
 	RevokedDigest string `json:"revokedDigest,omitempty"`
 }
+
+// GatewayRecord is the name of the record of contract.GatewayFile. No object can have it.
+const GatewayRecord = "/jwks"
 
 // MaxWrites is more than any file sees.
 const MaxWrites = 1 << 40
@@ -58,7 +63,7 @@ func EncodeRecords(records map[string]Record) (string, error) {
 
 // Equal reports whether two records say the same.
 func (r Record) Equal(b Record) bool {
-	return r.Generation == b.Generation && r.Foreign == b.Foreign && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest &&
+	return r.Generation == b.Generation && r.Foreign == b.Foreign && r.Owner == b.Owner && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest &&
 		sameTime(r.DeselectedAt, b.DeselectedAt) && sameTime(r.TakenAwayAt, b.TakenAwayAt)
 }
 

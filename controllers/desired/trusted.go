@@ -39,7 +39,7 @@ func OfTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, o
 	rules.NotOurs = func(thumbprint string) string { return ours[thumbprint] }
 	t := Trusted{Projection: Projection{
 		Foreign: true, KeyNamespace: keyNamespace, KeepFor: TrustedKeepFor, Confirmed: now,
-		Generation: ti.CreationTimestamp.Unix(),
+		Generation: ti.CreationTimestamp.Unix(), GatewayEntry: gatewayEntry(ti.Spec.Distribution.GatewayEntry, ti.CreationTimestamp),
 	}}
 	p := &t.Projection
 	p.Selector, t.InvalidSelector = metav1.LabelSelectorAsSelector(ti.Spec.Distribution.NamespaceSelector)

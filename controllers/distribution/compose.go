@@ -61,6 +61,9 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 	}
 	var unanswered []string
 	for file, content := range c.found {
+		if file == contract.GatewayFile {
+			continue
+		}
 		name, ok := signingKeyOfFile(file)
 		if _, answered := projections[name]; ok && answered {
 			continue
@@ -76,6 +79,7 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 	c.entombAll(unanswered)
 	c.fit()
 	c.count()
+	c.gateway(projections)
 	return c
 }
 

@@ -65,6 +65,7 @@ func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	asked.KeyIDs = slices.Concat(held.Revoked, keystore.RevokedIn(secret).KeyIDs, asked.KeyIDs)
 	fresh := desired.New(&keyring.Ring, rotation.Policy{}, asked, before)
 	fresh.Selector, fresh.KeyNamespace, fresh.KeepFor, fresh.Frozen = held.Selector, held.KeyNamespace, held.KeepFor, held.Frozen
+	fresh.GatewayEntry = held.GatewayEntry
 	return q.Projections.Replace(name, held, fresh), nil
 }
 

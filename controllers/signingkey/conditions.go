@@ -21,6 +21,9 @@ func condition(kind string, ok bool, reason, message string) metav1.Condition {
 
 func (p *pass) conditions() []metav1.Condition {
 	all := []metav1.Condition{p.ready(), p.distributed(), p.onTime()}
+	if c := p.targets.gateway.Condition(); c != nil {
+		all = append(all, *c)
+	}
 	if p.trouble != nil {
 		all = append(all, condition(keywrightv1alpha1.ConditionStalled, true, p.trouble.reason, p.trouble.message))
 	}

@@ -23,7 +23,9 @@ func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 		return desired.Projection{}, false
 	}
 	if p.leftAsItIs() {
-		return desired.NewFrozen(keystore.RevokedIn(p.secret).Union(p.pendingList()), keyNamespace, p.confirmed), true
+		frozen := desired.NewFrozen(keystore.RevokedIn(p.secret).Union(p.pendingList()), keyNamespace, p.confirmed)
+		frozen.GatewayEntry = desired.GatewayEntryOf(p.key)
+		return frozen, true
 	}
 	var also issuerfiles.Revoked
 	if p.unrecorded || p.refusal != nil && p.policy.Deleting {
@@ -31,7 +33,7 @@ func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 	}
 	projection := desired.New(ring, p.policy, also, p.confirmed)
 	projection.Selector, projection.KeyNamespace = p.targets.selector, keyNamespace
-	projection.KeepFor = p.policy.KeepFor(ring)
+	projection.KeepFor, projection.GatewayEntry = p.policy.KeepFor(ring), desired.GatewayEntryOf(p.key)
 	return projection, true
 }
 

@@ -116,6 +116,9 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 		s.ActiveKeyID = a.ID
 	}
 	s.HandledRotateRequest = timeOrNil(ring.HandledRequest)
+	if p.targets.gateway == nil {
+		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionGatewayEntry)
+	}
 	if p.trouble == nil {
 		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)
 	}

@@ -45,6 +45,8 @@ type targets struct {
 	revoked []string
 	// lists are the revocation lists beside the files that hold a key, each once.
 	lists map[string]bool
+	// gateway counts where another object has the gateway entry, nil unless this one asks for it.
+	gateway *desired.GatewayTaken
 	// largest is the size of the largest ConfigMap that holds a key, in bytes.
 	largest int
 	// algorithm is that of a key in the file of the key namespace, or of another one if that has none. Empty if no file has any.
@@ -81,6 +83,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	if err != nil {
 		return t, err
 	}
+	t.gateway = desired.NewGatewayTaken(r.Projections.All(), p.name, p.key.Spec.Distribution.GatewayEntry)
 	ring := &p.keyring.Ring
 	want := &wanted{
 		name: p.name, files: desired.FilesOf(ring, p.policy, issuerfiles.Revoked{}), ids: ring.PublishedIDs(), revoked: slices.Clone(p.policy.Revoked),
@@ -147,6 +150,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	switch {
 	case selected:
 		t.selected++
+		t.gateway.Look(ns.Name, ns.Labels)
 	case holds:
 		t.kept++
 	default:

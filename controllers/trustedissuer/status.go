@@ -82,7 +82,7 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.TrustedIssuerSta
 	if !p.taken {
 		p.addKeys(&s)
 	}
-	for _, absent := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale} {
+	for _, absent := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale, keywrightv1alpha1.ConditionGatewayEntry} {
 		if !slices.ContainsFunc(p.conditions(), func(c metav1.Condition) bool { return c.Type == absent }) {
 			meta.RemoveStatusCondition(&s.Conditions, absent)
 		}
@@ -132,6 +132,9 @@ func condition(kind string, ok bool, reason, message string) metav1.Condition {
 
 func (p *pass) conditions() []metav1.Condition {
 	all := []metav1.Condition{p.ready(), p.fetched(), p.distributed()}
+	if c := p.targets.gateway.Condition(); c != nil {
+		all = append(all, *c)
+	}
 	if p.taken {
 		all = append(all, condition(keywrightv1alpha1.ConditionStalled, true, keywrightv1alpha1.ReasonNameTaken, p.nameTaken()))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/controllers/desired"
 )
 
 // targets is what the cache shows of the namespaces of one TrustedIssuer.
@@ -19,6 +20,8 @@ type targets struct {
 	selected, inSync, kept int
 	// behind are the namespaces that do not hold the current keys, sorted.
 	behind []string
+	// gateway counts where another object has the gateway entry, nil unless this one asks for it.
+	gateway *desired.GatewayTaken
 	// held are the kids in any file.
 	held []string
 }
@@ -34,6 +37,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) error {
 	if err := r.Client.List(ctx, &files, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list ConfigMaps %s: %w", contract.JWKSConfigMap, err)
 	}
+	p.targets.gateway = desired.NewGatewayTaken(r.Projections.All(), p.ti.Name, p.ti.Spec.Distribution.GatewayEntry)
 	content := map[string]string{}
 	parsed := map[string]bool{}
 	for i := range files.Items {
@@ -63,6 +67,7 @@ func (p *pass) look(ns *metav1.PartialObjectMetadata, content string) {
 		return
 	case projection.Selects(ns.Name, labels.Set(ns.Labels)):
 		t.selected++
+		t.gateway.Look(ns.Name, ns.Labels)
 		if inSync {
 			t.inSync++
 			return

@@ -64,6 +64,8 @@ func table() []row {
 		"Distributed=True":     v1alpha1.ReasonInSync + " " + v1alpha1.ReasonNoTargets,
 		"Distributed=False":    v1alpha1.ReasonTargetsBehind + " " + v1alpha1.ReasonInvalidSelector,
 		"Fetched=True":         v1alpha1.ReasonFetched + " " + v1alpha1.ReasonInline,
+		"GatewayEntry=True":    v1alpha1.ReasonEntryWritten,
+		"GatewayEntry=False":   v1alpha1.ReasonEntryTaken,
 		"Fetched=False":        v1alpha1.ReasonFetchFailed,
 		"Stale=True":           v1alpha1.ReasonTooOld,
 		"RotationOnTime=True":  v1alpha1.ReasonOnTime + " " + v1alpha1.ReasonManualRotation,
