@@ -27,7 +27,7 @@ type provider struct {
 	asked  int
 }
 
-func newProvider(t *testing.T, answer http.HandlerFunc) *provider {
+func newProvider(t testing.TB, answer http.HandlerFunc) *provider {
 	t.Helper()
 	p := &provider{answer: answer}
 	p.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func (p *provider) ca() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}))
 }
 
-func newKey(t *testing.T, alg, kid string) jose.JSONWebKey {
+func newKey(t testing.TB, alg, kid string) jose.JSONWebKey {
 	t.Helper()
 	var private crypto.Signer
 	var err error

@@ -62,8 +62,8 @@ func start() (err error) {
 	if c.BinaryAssetsDirectory, err = controlplanetest.Find(); err != nil {
 		return err
 	}
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme)); err != nil {
+	scheme, err := newScheme()
+	if err != nil {
 		return err
 	}
 	c.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd")}
@@ -112,6 +112,11 @@ func start() (err error) {
 		}()
 	}
 	return nil
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	return scheme, errors.Join(clientgoscheme.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme))
 }
 
 // apply applies one base of config/.

@@ -48,8 +48,8 @@ func (s *story) startPrometheus(t *testing.T) {
 		_ = cmd.Wait()
 		_ = log.Close()
 	})
-	s.until(t, "Prometheus scrapes five pods, and nothing else", func() bool {
-		return len(s.query(t, `up{job="keywright"} == 1`)) == 5 && len(s.query(t, `up{job="keywright"}`)) == 5
+	s.until(t, "Prometheus scrapes six pods, and nothing else", func() bool {
+		return len(s.query(t, `up{job="keywright"} == 1`)) == 6 && len(s.query(t, `up{job="keywright"}`)) == 6
 	})
 }
 
