@@ -131,12 +131,44 @@ func TestKeysOfAProviderReachItsNamespaces(t *testing.T) {
 	if err := w.verify(token(t, two, p.URL), p.URL, "at+jwt"); err != nil {
 		t.Error(err)
 	}
+	pod := w.pod()
 	p.answers(set(two)) // withdraws
 	w.fetchNow()
 	w.eventually("the second key alone", func() bool { return w.holds("two") })
 	if err := w.verify(token(t, one, p.URL), p.URL, "at+jwt"); err == nil {
 		t.Error("a token of a key that was withdrawn is accepted")
 	}
+	nudged := func() string {
+		t.Helper()
+		w.must(w.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
+		return pod.Annotations[contract.NudgedAnnotation]
+	}
+	w.eventually("its kubelet is nudged", func() bool { return nudged() != "" })
+	time.Sleep(3 * time.Second) // each pod is touched twice
+	before := nudged()
+	p.answers(set(one, two)) // publishes it again, and withdraws it again
+	w.fetchNow()
+	w.eventually("both keys again", func() bool { return w.holds("one", "two") })
+	p.answers(set(two))
+	w.fetchNow()
+	w.eventually("its kubelet is nudged again", func() bool { return w.holds("two") && nudged() != before })
+}
+
+// pod makes a running pod in the key namespace that mounts the file.
+func (w *world) pod() *corev1.Pod {
+	w.Helper()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: "reader-of-" + w.name},
+		Spec: corev1.PodSpec{
+			AutomountServiceAccountToken: new(bool), Containers: []corev1.Container{{Name: "reader", Image: "reader"}},
+			Volumes: []corev1.Volume{{Name: "keys", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+				Sources: []corev1.VolumeProjection{{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: contract.JWKSConfigMap}}}},
+			}}}},
+		},
+	}
+	w.must(client.IgnoreAlreadyExists(w.Create(w.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: "default"}})))
+	w.must(w.Create(w.Context(), pod))
+	return pod
 }
 
 // No answer makes it worse than before.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,8 +58,8 @@ func (c *cli) report(findings []string, seen *patient) error {
 	for _, u := range seen.unasked {
 		say(c.ErrOut, "could not ask %s\n", u)
 	}
-	say(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces and %d SigningKeys.\n",
-		len(seen.pods.Items), len(seen.nodes.Items), len(seen.namespaces.Items), len(seen.keys.Items))
+	say(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces, %d SigningKeys and %d TrustedIssuers.\n",
+		len(seen.pods.Items), len(seen.nodes.Items), len(seen.namespaces.Items), len(seen.keys.Items), len(seen.trusted.Items))
 	if len(findings) > 0 {
 		return fmt.Errorf("%d findings", len(findings))
 	}
@@ -70,6 +72,7 @@ type patient struct {
 	configMaps corev1.ConfigMapList
 	namespaces corev1.NamespaceList
 	keys       keywrightv1alpha1.SigningKeyList
+	trusted    keywrightv1alpha1.TrustedIssuerList
 	nodes      corev1.NodeList
 	// unasked says of which kubelets and issuers nothing is known, and why.
 	unasked []string
@@ -83,6 +86,9 @@ func (p *patient) examine(ctx context.Context, k client.Client) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := k.List(ctx, &p.trusted); err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) { // an older cluster has none
+		return err
 	}
 	return nil
 }
@@ -99,7 +105,7 @@ func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []stri
 		if consumes {
 			consumers[pod.Namespace] = true
 		}
-		for _, f := range found {
+		for _, f := range append(found, p.missingEntries(pod)...) {
 			all = append(all, fmt.Sprintf("pod %s/%s: %s", pod.Namespace, pod.Name, f))
 		}
 	}
@@ -113,7 +119,7 @@ func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []stri
 	for i := range p.namespaces.Items {
 		ns := &p.namespaces.Items[i]
 		if consumers[ns.Name] && !p.selected(ns) {
-			all = append(all, fmt.Sprintf("namespace %s: pods mount %s, and no SigningKey selects it. Label it as a namespaceSelector asks for",
+			all = append(all, fmt.Sprintf("namespace %s: pods mount %s, and neither a SigningKey nor a TrustedIssuer selects it. Label it as a namespaceSelector asks for",
 				ns.Name, contract.JWKSConfigMap))
 		}
 	}
@@ -123,12 +129,19 @@ func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []stri
 				p.keys.Items[i].Name, d.Duration, slowest.of, slowest.time))
 		}
 	}
+	all = append(all, p.trustedFindings()...)
 	slices.Sort(all)
 	return all
 }
 
-// selected reports whether a namespace is a target of any SigningKey: the key namespace is one of each.
+// selected reports whether a namespace is a target of any SigningKey or TrustedIssuer: the key namespace is one of each.
 func (p *patient) selected(ns *corev1.Namespace) bool {
+	if slices.ContainsFunc(p.trusted.Items, func(ti keywrightv1alpha1.TrustedIssuer) bool {
+		selector, err := metav1.LabelSelectorAsSelector(ti.Spec.Distribution.NamespaceSelector)
+		return err == nil && selector.Matches(labels.Set(ns.Labels))
+	}) {
+		return true
+	}
 	return slices.ContainsFunc(p.keys.Items, func(key keywrightv1alpha1.SigningKey) bool {
 		selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
 		return key.Annotations[contract.KeyNamespaceAnnotation] == ns.Name || err == nil && selector.Matches(labels.Set(ns.Labels))

@@ -53,7 +53,7 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"namespace doctor-unselected: pods mount keywright-jwks, and no SigningKey selects it", "SigningKey doctor: its propagationDelay is 1s",
+		"namespace doctor-unselected: pods mount keywright-jwks, and neither a SigningKey nor a TrustedIssuer selects it", "SigningKey doctor: its propagationDelay is 1s",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("want %q in\n%s", want, out)

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+)
+
+// trustedFindings says which TrustedIssuers have no keys, and whose keys are old.
+func (p *patient) trustedFindings() []string {
+	var all []string
+	for i := range p.trusted.Items {
+		ti := &p.trusted.Items[i]
+		ready := meta.FindStatusCondition(ti.Status.Conditions, keywrightv1alpha1.ConditionReady)
+		switch {
+		case ready == nil || ready.Status == metav1.ConditionUnknown:
+			all = append(all, fmt.Sprintf("TrustedIssuer %s: no controller has looked at it", ti.Name))
+		case ready.Reason == keywrightv1alpha1.ReasonNotFetched || ready.Reason == keywrightv1alpha1.ReasonNoUsableKey || ready.Reason == keywrightv1alpha1.ReasonNameTaken:
+			all = append(all, fmt.Sprintf("TrustedIssuer %s: %s", ti.Name, ready.Message))
+		}
+		if stale := meta.FindStatusCondition(ti.Status.Conditions, keywrightv1alpha1.ConditionStale); stale != nil && stale.Status == metav1.ConditionTrue {
+			all = append(all, fmt.Sprintf("TrustedIssuer %s: %s", ti.Name, stale.Message))
+		}
+	}
+	return all
+}
+
+// missingEntries says which entries of the ConfigMap a pod mounts that nobody writes: its kubelet does not start it, or its file never changes.
+func (p *patient) missingEntries(pod *corev1.Pod) []string {
+	written := map[string]bool{contract.GatewayFile: true}
+	for i := range p.keys.Items {
+		written[p.keys.Items[i].Name+contract.JWKSSuffix], written[p.keys.Items[i].Name+contract.RevokedSuffix] = true, true
+	}
+	for i := range p.trusted.Items {
+		written[p.trusted.Items[i].Name+contract.JWKSSuffix] = true
+	}
+	var all []string
+	for i := range pod.Spec.Volumes {
+		v := &pod.Spec.Volumes[i]
+		for _, item := range itemsOf(v) {
+			if name := strings.TrimSpace(item.Key); !written[name] {
+				all = append(all, fmt.Sprintf("volume %s names the entry %s, which belongs to no SigningKey and no TrustedIssuer: correct the name", v.Name, item.Key))
+			}
+		}
+	}
+	return all
+}
+
+// itemsOf returns the entries of the ConfigMap of public keys that a volume names, none if it takes all.
+func itemsOf(v *corev1.Volume) []corev1.KeyToPath {
+	if v.ConfigMap != nil && v.ConfigMap.Name == contract.JWKSConfigMap {
+		return v.ConfigMap.Items
+	}
+	if v.Projected == nil {
+		return nil
+	}
+	var items []corev1.KeyToPath
+	for _, source := range v.Projected.Sources {
+		if source.ConfigMap != nil && source.ConfigMap.Name == contract.JWKSConfigMap {
+			items = append(items, source.ConfigMap.Items...)
+		}
+	}
+	return items
+}
