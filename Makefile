@@ -130,7 +130,7 @@ simulate-product: ## Simulate PRODUCT_SCHEDULES schedules of the product itself:
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/simulation -schedules $(PRODUCT_SCHEDULES)
 
 .PHONY: bench
-bench: bench-plan bench-distribution bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.
+bench: bench-plan bench-distribution bench-fetcher bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.
 
 .PHONY: bench-plan
 bench-plan: ## Measure a plan for a keyring of ten keys.
@@ -142,6 +142,10 @@ bench-distribution: controlplane ## Measure the fan-out to TARGETS (1000) namesp
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench Revocations -benchtime 1x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
+
+.PHONY: bench-fetcher
+bench-fetcher: controlplane ## Measure the memory of the fetcher with 100 issuers.
+	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench FetcherMemory -benchtime 1x ./cmd/fetcher
 
 .PHONY: bench-verifier
 bench-verifier: ## Measure the verifier: the bare signature, ours, with DPoP, other libraries, in one run (2 minutes).
