@@ -12,9 +12,11 @@ import (
 
 func TestLint(t *testing.T) {
 	for _, version := range helms {
-		out, err := helm(t, version, "lint", "--strict", "--kube-version", "1.37.2", chart)
-		if err != nil || strings.Contains(out, "WARNING") {
-			t.Errorf("%v\n%s", err, out)
+		for name, where := range map[string]string{"default": chart, "customers": issuerChart} {
+			out, err := helm(t, version, "lint", "--strict", "--kube-version", "1.37.2", where, "--values", filepath.Join("testdata", "values", name+".yaml"))
+			if err != nil || strings.Contains(out, "WARNING") {
+				t.Errorf("%v\n%s", err, out)
+			}
 		}
 	}
 }
