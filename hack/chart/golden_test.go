@@ -44,7 +44,7 @@ func render(t *testing.T, version, name string) string {
 	return text
 }
 
-var secret = regexp.MustCompile(`(?s)(tls\.(?:crt|key): )[A-Za-z0-9+/=]+|(    )-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----`)
+var secret = regexp.MustCompile(`(?s)((?:tls|ca)\.(?:crt|key): )[A-Za-z0-9+/=]+|(    )-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----`)
 
 // golden is what is compared: without certificates, which differ each time, and without copies of config/, which TestChartEqualsConfig
 // compares, but for the case that shows how the namespace goes into them. Alerts and dashboard change often, and have no namespace.

@@ -31,7 +31,7 @@
 {{- range $config.tokenExchange }}
 {{- $trusted = append $trusted (pick . "name" "issuer" "keys") }}
 {{- end }}
-{{- list $config.issuer (omit $config.server "drainFor" "trustedProxies" "allowedOrigins" "tokenEndpointAliases") $config.users $config.login $trusted | toJson }}
+{{- list $config.issuer (omit $config.server "drainFor" "trustedProxies" "proxyProtocol" "allowedOrigins" "tokenEndpointAliases") $config.users $config.login $trusted | toJson }}
 {{- end }}
 
 {{/* keywright.issuer.usersSecret is the Secret with the list of users. */}}
