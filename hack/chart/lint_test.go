@@ -68,3 +68,31 @@ func TestArtifactHubAnnotations(t *testing.T) {
 		t.Errorf("%v\n%v", images, crds)
 	}
 }
+
+// The two charts are released together, and the second one runs the image that its annotation names.
+func TestChartsHaveOneVersion(t *testing.T) {
+	type about struct {
+		Version, AppVersion, KubeVersion string
+		Annotations                      map[string]string
+	}
+	var of [2]about
+	for i, where := range []string{chart, issuerChart} {
+		text, err := os.ReadFile(filepath.Join(where, "Chart.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(text, &of[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, b := of[0], of[1]; a.Version != b.Version || a.AppVersion != b.AppVersion || a.KubeVersion != b.KubeVersion || a.Version == "" {
+		t.Errorf("%s %s %s and %s %s %s", a.Version, a.AppVersion, a.KubeVersion, b.Version, b.AppVersion, b.KubeVersion)
+	}
+	var images []struct{ Image string }
+	if err := yaml.Unmarshal([]byte(of[1].Annotations["artifacthub.io/images"]), &images); err != nil || len(images) != 1 {
+		t.Fatalf("%v %v", images, err)
+	}
+	if !strings.Contains(render(t, "helm3", "customers"), "image: "+images[0].Image+"\n") {
+		t.Errorf("the chart does not run %s", images[0].Image)
+	}
+}

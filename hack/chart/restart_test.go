@@ -20,9 +20,9 @@ func TestIssuerIsRestartedWhereItMustBe(t *testing.T) {
 		exchange:                           true,
 		"issuer.config.server.drainFor=9s": false,
 		"issuer.config.token.lifetime=1m":  false,
-		"issuer.config.server.tokenEndpointAliases[0]=https://a":                              false,
-		"issuer.config.clients[0].id=another,issuer.config.clients[0].grantTypes[0]=password": false,
-		"issuer.config.server.trustedProxies[0]=10.0.0.0/8":                                   false,
+		"issuer.config.server.tokenEndpointAliases[0]=https://a":                                    false,
+		"issuer.config.clients[0].id=another,issuer.config.clients[0].grantTypes[0]=password":       false,
+		"issuer.config.server.trustedProxies[0]=10.0.0.0/8":                                         false,
 		"issuer.config.server.proxyProtocol=true,issuer.config.server.trustedProxies[0]=10.0.0.0/8": false,
 		"issuer.replicas=9": false,
 	} {
