@@ -1,4 +1,4 @@
-# Three images of one static program each: `docker build --target controller .`, or issuer, or kubectl-keywright. `make images` builds
+# Four images of one static program each: `docker build --target controller .`, or issuer, or kubectl-keywright. `make images` builds
 # the same without a container engine, and a test compares the two.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 ARG TARGETARCH
@@ -32,6 +32,12 @@ LABEL org.opencontainers.image.title=keywright-issuer \
       org.opencontainers.image.description="Authenticates clients, and signs access tokens"
 COPY --from=build /out/issuer /
 ENTRYPOINT ["/issuer"]
+
+FROM base AS fetcher
+LABEL org.opencontainers.image.title=keywright-fetcher \
+      org.opencontainers.image.description="Fetches the public keys of trusted issuers"
+COPY --from=build /out/fetcher /
+ENTRYPOINT ["/fetcher"]
 
 FROM base AS controller
 LABEL org.opencontainers.image.title=keywright-controller \

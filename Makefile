@@ -93,7 +93,7 @@ chart: bin/helm3 ## Package the Helm charts into bin/.
 generate: $(TOOLS) bin/helm-docs ## Generate the CRDs and their reference, RBAC, deep copies, and what the chart has of config/ and of its values.
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
-	$(GO) -C hack/docs run ./reference $(CURDIR)/config/crd/keywright.dev_signingkeys.yaml $(CURDIR)/config/crd/keywright.dev_revocations.yaml > bin/reference.md && mv bin/reference.md docs/reference.md
+	$(GO) -C hack/docs run ./reference $(CURDIR)/config/crd/keywright.dev_signingkeys.yaml $(CURDIR)/config/crd/keywright.dev_revocations.yaml $(CURDIR)/config/crd/keywright.dev_trustedissuers.yaml > bin/reference.md && mv bin/reference.md docs/reference.md
 	bin/controller-gen rbac:roleName=keywright-controller paths=./controllers/... output:rbac:dir=config/rbac
 	hack/chart/copy.sh
 	bin/helm-docs --log-level warning --sort-values-order file --chart-search-root charts

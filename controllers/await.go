@@ -39,7 +39,7 @@ func awaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) e
 func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) error {
 	said := ""
 	return poll(ctx, config, func(client discovery.DiscoveryInterface) bool {
-		missing := []string{"signingkeys", "revocations"}
+		missing := []string{"signingkeys", "revocations", "trustedissuers"}
 		known, err := client.ServerResourcesForGroupVersion(keywrightv1alpha1.GroupVersion().String())
 		if err != nil && !apierrors.IsNotFound(err) {
 			if said != err.Error() {

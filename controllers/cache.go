@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,6 +35,28 @@ func cacheOptions(keyNamespace string) cache.Options {
 		},
 	}
 }
+
+// newFetchedCache returns a cache of the one ConfigMap of the fetcher: that of a manager has one selector for all ConfigMaps. The manager
+// starts it.
+func newFetchedCache(mgr ctrl.Manager, keyNamespace string) (cache.Cache, error) {
+	c, err := cache.New(mgr.GetConfig(), cache.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultNamespaces: map[string]cache.Config{keyNamespace: {}},
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: {Field: fields.OneTermEqualSelector("metadata.name", contract.FetchedConfigMap)},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create the cache of what was fetched: %w", err)
+	}
+	return c, mgr.Add(beforeControllers{c})
+}
+
+// beforeControllers lets a manager start a cache with its own, before any controller.
+type beforeControllers struct{ cache.Cache }
+
+// GetCache is what a manager knows caches by.
+func (c beforeControllers) GetCache() cache.Cache { return c.Cache }
 
 // sharer lets equal maps be one map. Nobody changes what is in a cache.
 type sharer struct {

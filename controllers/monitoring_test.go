@@ -14,9 +14,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/yaml"
 
+	"github.com/keywright/keywright/cmd/fetcher/handover"
 	"github.com/keywright/keywright/controllers/distribution"
 	"github.com/keywright/keywright/controllers/podrefresh"
 	"github.com/keywright/keywright/controllers/signingkey"
+	"github.com/keywright/keywright/controllers/trustedissuer"
 )
 
 const monitoring = "../config/monitoring"
@@ -79,6 +81,8 @@ func TestMonitoringNamesWhatExists(t *testing.T) {
 	signingkey.NewMetrics(registry, time.Now)
 	distribution.NewMetrics(registry)
 	podrefresh.NewMetrics(registry)
+	trustedissuer.NewMetrics(registry)
+	handover.NewMetrics(registry)
 	registry.Describe(descriptions)
 	close(descriptions)
 	exists := map[string]bool{}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/controllers/desired"
@@ -14,6 +15,7 @@ import (
 	"github.com/keywright/keywright/controllers/publication"
 	"github.com/keywright/keywright/controllers/rotation"
 	"github.com/keywright/keywright/controllers/signingkey"
+	"github.com/keywright/keywright/controllers/trustedissuer"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
@@ -23,6 +25,8 @@ type Process struct {
 	Client client.Client
 	// API reads from the API server itself.
 	API client.Reader
+	// Fetched is a cache of what the fetcher hands over. Nil where there are no TrustedIssuers.
+	Fetched cache.Cache
 	// KeyNamespace, TakeOverFrom and NudgePods are those of Options.
 	KeyNamespace string
 	TakeOverFrom []string
@@ -40,8 +44,9 @@ type Process struct {
 // Controllers returns new controllers, which remember nothing and share what one hands to another.
 func (p *Process) Controllers() []wiring.Controller {
 	projections, nudges := desired.NewStore(), podrefresh.NewRequests()
+	nudged := podrefresh.NewMetrics(p.Registry)
 	installation := &installation.Installation{Client: p.Client, KeyNamespace: p.KeyNamespace, TakeOverFrom: p.TakeOverFrom}
-	return []wiring.Controller{
+	all := []wiring.Controller{
 		&signingkey.Reconciler{
 			Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Generate: p.Generate, Recorder: p.Recorder,
 			Projections: projections, Published: publication.NewTracker(p.Now), Refreshes: nudges, Metrics: signingkey.NewMetrics(p.Registry, p.Now), Installation: installation,
@@ -52,7 +57,21 @@ func (p *Process) Controllers() []wiring.Controller {
 			Quorum: &distribution.QuorumReader{API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Projections: projections},
 		},
 		&podrefresh.Reconciler{
-			Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Everywhere: p.NudgePods, Now: p.Now, Requests: nudges, Metrics: podrefresh.NewMetrics(p.Registry),
+			For: "nudge", Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Everywhere: p.NudgePods, Now: p.Now, Requests: nudges, Metrics: nudged,
 		},
 	}
+	if p.Fetched == nil {
+		return all
+	}
+	withdrawn := podrefresh.NewRequests()
+	return append(all,
+		&trustedissuer.Reconciler{
+			Client: p.Client, Fetched: p.Fetched, API: p.API, KeyNamespace: p.KeyNamespace, Installation: installation, Now: p.Now, Recorder: p.Recorder,
+			Projections: projections, Refreshes: withdrawn, Metrics: trustedissuer.NewMetrics(p.Registry),
+		},
+		&podrefresh.Reconciler{
+			For: "nudge-withdrawn", Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Everywhere: p.NudgePods, Now: p.Now, Requests: withdrawn,
+			Metrics: nudged,
+		},
+	)
 }

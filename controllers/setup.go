@@ -25,10 +25,13 @@ import (
 // +kubebuilder:rbac:groups=keywright.dev,resources=signingkeys/status,verbs=update
 // +kubebuilder:rbac:groups=keywright.dev,resources=revocations,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=keywright.dev,resources=revocations/status,verbs=update
+// +kubebuilder:rbac:groups=keywright.dev,resources=trustedissuers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=keywright.dev,resources=trustedissuers/status,verbs=update
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-jwks,verbs=get;list;watch;create;patch;update;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete,namespace=keywright-system
+// +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-fetched,verbs=get;list;watch,namespace=keywright-system
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch,namespace=keywright-system
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;patch,namespace=keywright-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
@@ -60,7 +63,7 @@ type Options struct {
 // leaseName is the name of the Lease that the leader holds.
 const leaseName = "keywright-controller"
 
-// Run waits for the API server and its CRDs, and runs both controllers until the context ends.
+// Run waits for the API server and its CRDs, and runs the controllers until the context ends.
 func Run(ctx context.Context, config *rest.Config, opts Options) error {
 	if err := awaitAPIServer(ctx, config, ctrl.Log); err != nil {
 		return err
@@ -75,7 +78,7 @@ func Run(ctx context.Context, config *rest.Config, opts Options) error {
 	return mgr.Start(ctx)
 }
 
-// NewManager returns a manager that runs both controllers. It caches SigningKeys, the metadata of Namespaces, the
+// NewManager returns a manager that runs the controllers. It caches SigningKeys, TrustedIssuers, the metadata of Namespaces, the
 // ConfigMaps of the one reserved name, and the metadata of the Secrets of the key namespace: never a private key.
 func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
@@ -136,8 +139,12 @@ func addProbes(mgr ctrl.Manager) error {
 
 // setup adds the controllers to a manager.
 func setup(mgr ctrl.Manager, opts Options) error {
+	fetched, err := newFetchedCache(mgr, opts.KeyNamespace)
+	if err != nil {
+		return err
+	}
 	process := Process{
-		Client: mgr.GetClient(), API: mgr.GetAPIReader(), KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
+		Client: mgr.GetClient(), API: mgr.GetAPIReader(), Fetched: fetched, KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
 		NudgePods: opts.NudgePods, Now: opts.Now, Recorder: mgr.GetEventRecorder("keywright-controller"), Registry: metrics.Registry,
 		Generate: jwk.Generate,
 	}

@@ -16,6 +16,9 @@ import (
 // addition of a clock skew overflows.
 const latestDate = 253402300799
 
+// anyJWT is the type of tokens that may say nothing of their type (RFC 7519 section 5.1).
+const anyJWT = "jwt"
+
 // policy is what a Verifier asks of every token: a Config that was checked.
 type policy struct {
 	audience  string
@@ -29,7 +32,7 @@ type policy struct {
 // accept makes a Token of what a key of these issuers has signed, if its type and claims are what the policy asks at the
 // moment now.
 func (p policy) accept(verified signed, issuers []string, now time.Time) (*Token, error) {
-	if jws.MediaType(verified.typ) != p.mediaType {
+	if jws.MediaType(verified.typ) != p.mediaType && (p.mediaType != anyJWT || verified.typ != "") {
 		return nil, fmt.Errorf("%w: its typ is not %s", ErrWrongType, p.mediaType)
 	}
 	token, err := parseClaims(verified.payload)

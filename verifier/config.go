@@ -36,7 +36,9 @@ type Config struct {
 	// Audience is the name of this service, which must be in the aud of tokens, exactly.
 	Audience string
 	// Type is the typ that tokens must have, at+jwt (RFC 9068 section 2.1) if empty. Case does not count, and
-	// application/ may stand before it, here and there.
+	// application/ may stand before it, here and there. With JWT, a token without a typ is accepted too: so are those of Kubernetes
+	// ServiceAccounts and the ID tokens of OpenID providers. Every other kind of token that such an issuer signs is then accepted as well,
+	// if it is for this audience.
 	Type string
 	// ClockSkew is by how much exp, nbf and iat may be off in favour of a token, 1m if zero, at most 1h. Beside a revocation
 	// list, exp may be off by the clockSkew of the SigningKey at most: the list forgets a token once that has passed.

@@ -13,6 +13,9 @@ const (
 	SigningKeySuffix = "-signing-key"
 	// JWKSConfigMap is the one, reserved name of the ConfigMap with the public keys, in every target namespace.
 	JWKSConfigMap = "keywright-jwks"
+	// FetchedConfigMap is the ConfigMap of the key namespace in which the fetcher hands over the keys of TrustedIssuers: package
+	// fetched has its format.
+	FetchedConfigMap = "keywright-fetched"
 )
 
 // The files of the signing-key Secret, as an issuer sees them in its mount.

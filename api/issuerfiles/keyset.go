@@ -98,3 +98,14 @@ func Algorithm(jwk []byte) string {
 	}
 	return k.Algorithm
 }
+
+// AlgorithmOfSet returns the alg of the first key of a JWKS, a tombstone or not, empty if there is none.
+func AlgorithmOfSet(jwks []byte) string {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(jwks, &set) != nil || len(set.Keys) == 0 {
+		return ""
+	}
+	return Algorithm(set.Keys[0])
+}

@@ -15,7 +15,7 @@ func GroupVersion() schema.GroupVersion {
 
 // AddToScheme registers this package's types.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion(), &SigningKey{}, &SigningKeyList{}, &Revocation{}, &RevocationList{})
+	s.AddKnownTypes(GroupVersion(), &SigningKey{}, &SigningKeyList{}, &Revocation{}, &RevocationList{}, &TrustedIssuer{}, &TrustedIssuerList{})
 	metav1.AddToGroupVersion(s, GroupVersion())
 	return nil
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -45,16 +43,7 @@ func (c *cli) planCommand() *cobra.Command {
 }
 
 func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alpha1.SigningKey, error) {
-	in := c.In
-	if file != "-" {
-		f, err := os.Open(file) //nolint:gosec // the user names the file
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	}
-	b, err := within(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxInput)) })
+	b, err := c.readFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (c *cli) statusCommand() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
-		Short: "Show the keys of SigningKeys on a time line, and what is awaited from whom",
+		Short: "Show the keys of SigningKeys on a time line, what is awaited from whom, and the TrustedIssuers",
 		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "json" && output != "yaml" {
@@ -42,7 +42,11 @@ func (c *cli) statusCommand() *cobra.Command {
 					say(c.Out, "\x1b[H\x1b[2J")
 				}
 				absent := c.absence(cmd.Context(), k)
-				if err := c.show(keys, output, absent != nil); err != nil || watch {
+				err = c.show(keys, output, absent != nil)
+				if err == nil && output == "" && len(args) == 0 {
+					err = c.showTrustedIssuers(cmd.Context(), k, absent != nil)
+				}
+				if err != nil || watch {
 					return false, err
 				}
 				return true, absent
@@ -147,7 +151,7 @@ func mark(c *metav1.Condition, stale bool) string {
 	switch {
 	case c.Status == metav1.ConditionUnknown, stale && c.Status == metav1.ConditionTrue:
 		return "??"
-	case (c.Status == metav1.ConditionTrue) == (c.Type != keywrightv1alpha1.ConditionStalled):
+	case (c.Status == metav1.ConditionTrue) == (c.Type != keywrightv1alpha1.ConditionStalled && c.Type != keywrightv1alpha1.ConditionStale):
 		return "ok"
 	default:
 		return "NO"

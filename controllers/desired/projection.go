@@ -10,9 +10,11 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Projection is what the distribution knows of one SigningKey: what its files must be, and where.
+// Projection is what the distribution knows of one SigningKey, or of one TrustedIssuer: what its files must be, and where.
 type Projection struct {
-	// Generation of the keyring that the files were made from.
+	// Foreign is set for a TrustedIssuer. It has no revocation list, and no Secrets.
+	Foreign bool
+	// Generation of the keyring that the files were made from, or of the TrustedIssuer with what was fetched. It only grows.
 	Generation int64
 	Files      Files
 	// Tombstone is the key set of a namespace that is to trust nobody any more.
@@ -74,7 +76,7 @@ func (p *Projection) Selects(namespace string, of labels.Set) bool {
 
 // same reports whether two projections ask for the same files. Being confirmed again changes nothing.
 func (p Projection) same(o Projection) bool {
-	return p.Generation == o.Generation && p.Files == o.Files && p.Tombstone == o.Tombstone && p.KeepFor == o.KeepFor &&
+	return p.Foreign == o.Foreign && p.Generation == o.Generation && p.Files == o.Files && p.Tombstone == o.Tombstone && p.KeepFor == o.KeepFor &&
 		p.Frozen == o.Frozen && p.KeyNamespace == o.KeyNamespace && slices.Equal(p.Revoked, o.Revoked) &&
 		selectorString(p.Selector) == selectorString(o.Selector)
 }

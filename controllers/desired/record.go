@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,8 @@ import (
 type Record struct {
 	// Generation of the keyring that the files were made from.
 	Generation int64 `json:"generation"`
+	// Foreign is set for the file of a TrustedIssuer.
+	Foreign bool `json:"foreign,omitempty"`
 	// DeselectedAt is since when the namespace is no longer selected.
 	DeselectedAt *time.Time `json:"deselectedAt,omitempty"`
 	// TakenAwayAt is since when the key set is a tombstone.
@@ -55,7 +58,7 @@ func EncodeRecords(records map[string]Record) (string, error) {
 
 // Equal reports whether two records say the same.
 func (r Record) Equal(b Record) bool {
-	return r.Generation == b.Generation && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest &&
+	return r.Generation == b.Generation && r.Foreign == b.Foreign && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest &&
 		sameTime(r.DeselectedAt, b.DeselectedAt) && sameTime(r.TakenAwayAt, b.TakenAwayAt)
 }
 
@@ -80,4 +83,13 @@ func RevokedIn(cm *corev1.ConfigMap, name string) issuerfiles.Revoked {
 		return issuerfiles.Revoked{}
 	}
 	return list
+}
+
+// IsForeign reports whether a key set is that of a TrustedIssuer, as the controller wrote it.
+func IsForeign(cm *corev1.ConfigMap, name string) bool {
+	if cm == nil || !strings.Contains(cm.Annotations[contract.ProjectionsAnnotation], `"foreign":true`) { // most have none: do not read it
+		return false
+	}
+	r := RecordsOf(cm)[name]
+	return r.Foreign && r.Digest == Digest(cm.Data[name+contract.JWKSSuffix])
 }

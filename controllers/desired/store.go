@@ -6,7 +6,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// Store hands what the signingkey controller decides to the distribution controller, within one process. Nothing
+// Store hands what the signingkey and the trustedissuer controllers decide to the distribution controller, within one process. Nothing
 // in it is a truth: a restart fills it again from the keyrings.
 type Store struct {
 	mu     sync.RWMutex
@@ -27,12 +27,13 @@ func (s *Store) OnChange(f func(urgent bool)) {
 	s.changed = f
 }
 
-// Set stores the projection of one SigningKey. A lower generation of a keyring that was not read later does not replace
-// a higher one.
+// Set stores a projection. A lower generation of a keyring that was not read later does not replace a higher one. A SigningKey takes
+// the place of a TrustedIssuer of its name, never the other way round.
 func (s *Store) Set(name string, p Projection) {
 	s.mu.Lock()
 	old, had := s.byName[name]
-	if had && p.Generation < old.Generation && p.Confirmed.Before(old.Confirmed) {
+	older := p.Generation < old.Generation && p.Confirmed.Before(old.Confirmed)
+	if had && (p.Foreign && !old.Foreign || p.Foreign == old.Foreign && older) {
 		s.mu.Unlock()
 		return
 	}
@@ -62,11 +63,18 @@ func (s *Store) Replace(name string, was, p Projection) bool {
 	return true
 }
 
-// Drop forgets a name that has neither SigningKey nor keyring.
-func (s *Store) Drop(name string) {
+// Drop forgets a name that has neither SigningKey nor keyring, and Retract one that has no TrustedIssuer. Neither touches the other kind.
+func (s *Store) Drop(name string) { s.drop(name, false) }
+
+// Retract is Drop for a TrustedIssuer.
+func (s *Store) Retract(name string) { s.drop(name, true) }
+
+func (s *Store) drop(name string, foreign bool) {
 	s.mu.Lock()
-	_, had := s.byName[name]
-	delete(s.byName, name)
+	p, had := s.byName[name]
+	if had = had && p.Foreign == foreign; had {
+		delete(s.byName, name)
+	}
 	changed := s.changed
 	s.mu.Unlock()
 	if had {

@@ -22,7 +22,7 @@ type place struct {
 	cm *corev1.ConfigMap
 }
 
-// composition is what the ConfigMap of one namespace must hold: the union of all SigningKeys that have files there.
+// composition is what the ConfigMap of one namespace must hold: the union of all SigningKeys and TrustedIssuers that have files there.
 type composition struct {
 	now     time.Time
 	data    map[string]string
@@ -88,10 +88,10 @@ func (c *composition) add(name string, p *desired.Projection, selected bool) {
 		c.freeze(name, p, selected)
 		return
 	case selected:
-		c.put(name, p, desired.Record{Generation: p.Generation})
+		c.put(name, p, desired.Record{Generation: p.Generation, Foreign: p.Foreign})
 	case stands && issuerfiles.TrustsNobody(content):
 		was.Generation = min(was.Generation, p.Generation)
-		c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = content, p.Files.Revoked
+		c.set(name, content, p.Files.Revoked)
 		c.records[name] = c.takenAway(was)
 		return
 	case stands:
@@ -176,8 +176,16 @@ func (c *composition) count() {
 	}
 }
 
+// set sets the files of a name. A TrustedIssuer has no revocation list.
+func (c *composition) set(name, keySet, revoked string) {
+	c.data[name+contract.JWKSSuffix] = keySet
+	if revoked != "" {
+		c.data[name+contract.RevokedSuffix] = revoked
+	}
+}
+
 func (c *composition) put(name string, p *desired.Projection, r desired.Record) {
-	c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = p.Files.KeySet, p.Files.Revoked
+	c.set(name, p.Files.KeySet, p.Files.Revoked)
 	if issuerfiles.TrustsNobody(p.Files.KeySet) {
 		r.TakenAwayAt = c.was[name].TakenAwayAt
 		r = c.takenAway(r)
@@ -189,14 +197,14 @@ func (c *composition) put(name string, p *desired.Projection, r desired.Record) 
 // long as the keyring is retained. Then the key set becomes a tombstone, and stays, so that pods that still run hear of it.
 func (c *composition) keep(name string, p *desired.Projection, was desired.Record) {
 	if p.Selector == nil {
-		c.put(name, p, desired.Record{Generation: p.Generation, DeselectedAt: was.DeselectedAt})
+		c.put(name, p, desired.Record{Generation: p.Generation, Foreign: p.Foreign, DeselectedAt: was.DeselectedAt})
 		return
 	}
 	since := c.now.UTC().Truncate(time.Second)
 	if was.DeselectedAt != nil && !was.DeselectedAt.After(c.now) {
 		since = *was.DeselectedAt
 	}
-	r := desired.Record{Generation: p.Generation, DeselectedAt: &since}
+	r := desired.Record{Generation: p.Generation, Foreign: p.Foreign, DeselectedAt: &since}
 	// The recorded second began up to a second before the deselection was seen.
 	end := since.Add(p.KeepFor + time.Second)
 	if c.now.Before(end) {
@@ -205,7 +213,7 @@ func (c *composition) keep(name string, p *desired.Projection, was desired.Recor
 		return
 	}
 	c.ended = append(c.ended, name)
-	c.data[name+contract.JWKSSuffix], c.data[name+contract.RevokedSuffix] = p.Tombstone, p.Files.Revoked
+	c.set(name, p.Tombstone, p.Files.Revoked)
 	c.records[name] = c.takenAway(r)
 }
 

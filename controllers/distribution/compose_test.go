@@ -17,9 +17,9 @@ import (
 )
 
 func TestFileWithoutRoomIsLeftOut(t *testing.T) {
-	large := strings.Repeat("x", mostBytes/2-10)
+	large := strings.Repeat("x", mostBytes/2-14)
 	selected := func(text string) desired.Projection {
-		return desired.Projection{Files: desired.Files{KeySet: text}, Selector: labels.Everything()}
+		return desired.Projection{Files: desired.Files{KeySet: text, Revoked: "{}"}, Selector: labels.Everything()}
 	}
 	standing := &corev1.ConfigMap{Data: map[string]string{"b.json": large, "c.json": large}}
 	projections := map[string]desired.Projection{

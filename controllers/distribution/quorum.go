@@ -44,6 +44,9 @@ const namesFor = time.Second
 func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	before := q.Now()
 	held, _ := q.Projections.Get(name)
+	if held.Foreign {
+		return q.confirmTrusted(ctx, name, held)
+	}
 	keyring, err := keystore.ReadKeyring(ctx, q.API, q.KeyNamespace, name)
 	if err != nil || keyring.Object == nil {
 		return false, err
@@ -93,6 +96,9 @@ func (q *QuorumReader) askedFor(ctx context.Context, name string, ring *rotation
 // Target reads whether a SigningKey selects a namespace, and how long one that it does not select keeps its file. Trust that ends too early is
 // valid tokens refused, so neither a cache nor the memory of a controller that was paused may end it. In doubt, the namespace is selected.
 func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (selected bool, keepFor time.Duration, err error) {
+	if held, _ := q.Projections.Get(name); held.Foreign {
+		return q.trustedTarget(ctx, name, namespace)
+	}
 	var key keywrightv1alpha1.SigningKey
 	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &key); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -104,22 +110,30 @@ func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (sele
 	if err != nil {
 		return false, 0, err
 	}
+	of, err := q.labelsOf(ctx, namespace)
+	if err != nil {
+		return false, 0, err
+	}
+	policy, _ := desired.PolicyOf(&key)
+	return selects(key.Spec.Distribution.NamespaceSelector, of), policy.KeepFor(&keyring.Ring), nil
+}
+
+func (q *QuorumReader) labelsOf(ctx context.Context, namespace string) (labels.Set, error) {
 	ns := metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	if err := q.API.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
-		return false, 0, fmt.Errorf("get Namespace %s: %w", namespace, err)
+		return nil, fmt.Errorf("get Namespace %s: %w", namespace, err)
 	}
-	policy, _ := desired.PolicyOf(&key)
-	return selects(&key, ns.Labels), policy.KeepFor(&keyring.Ring), nil
+	return ns.Labels, nil
 }
 
-// selects reports whether a SigningKey selects a namespace of these labels. A selector that cannot be read deselects nobody.
-func selects(key *keywrightv1alpha1.SigningKey, of labels.Set) bool {
-	selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
+// selects reports whether a selector selects a namespace of these labels. One that cannot be read deselects nobody.
+func selects(by *metav1.LabelSelector, of labels.Set) bool {
+	selector, err := metav1.LabelSelectorAsSelector(by)
 	return err != nil || selector.Matches(of)
 }
 
-// Known returns every name that has a SigningKey, a keyring or a signing-key Secret.
+// Known returns every name that has a SigningKey, a keyring, a signing-key Secret or a TrustedIssuer.
 func (q *QuorumReader) Known(ctx context.Context) (map[string]bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -137,13 +151,15 @@ func (q *QuorumReader) Known(ctx context.Context) (map[string]bool, error) {
 
 func (q *QuorumReader) listNames(ctx context.Context) (map[string]bool, error) {
 	names := map[string]bool{}
-	keys := metav1.PartialObjectMetadataList{}
-	keys.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKeyList"))
-	if err := q.list(ctx, &keys); err != nil {
-		return nil, err
-	}
-	for i := range keys.Items {
-		names[keys.Items[i].Name] = true
+	for _, kind := range []string{"SigningKeyList", "TrustedIssuerList"} {
+		objects := metav1.PartialObjectMetadataList{}
+		objects.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind(kind))
+		if err := q.list(ctx, &objects); err != nil {
+			return nil, err
+		}
+		for i := range objects.Items {
+			names[objects.Items[i].Name] = true
+		}
 	}
 	secrets := metav1.PartialObjectMetadataList{}
 	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))

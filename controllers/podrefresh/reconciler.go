@@ -30,6 +30,8 @@ import (
 //
 // Every pod is touched twice, since the kubelet's own copy of a Secret or ConfigMap can trail the first touch.
 type Reconciler struct {
+	// For names the controller, by what its names are those of: "nudge" for SigningKeys.
+	For string
 	// Client reads ConfigMaps from the cache, and patches pods.
 	Client client.Client
 	// API lists pods and reads Secrets from the API server itself. Revocations are rare: no cache holds pods.

@@ -59,6 +59,19 @@ func (n *Requests) Ask(name string, ids []string) {
 	}
 }
 
+// Reset forgets that these keys were asked for, so that asking for them again touches the pods again: another issuer may publish a key
+// anew after it withdrew it.
+func (n *Requests) Reset(name string, ids []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	of := n.byName[name]
+	if of == nil {
+		return
+	}
+	of.open = slices.DeleteFunc(of.open, func(id string) bool { return slices.Contains(ids, id) })
+	maps.DeleteFunc(of.finished, func(id string, _ rotation.Nudged) bool { return slices.Contains(ids, id) })
+}
+
 // openFor returns the keys whose pods are still to be touched.
 func (n *Requests) openFor(name string) []string {
 	n.mu.Lock()

@@ -7,7 +7,7 @@ import (
 )
 
 // Name implements wiring.Controller.
-func (r *Reconciler) Name() string { return "nudge" }
+func (r *Reconciler) Name() string { return r.For }
 
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 2 }

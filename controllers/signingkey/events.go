@@ -3,6 +3,7 @@ package signingkey
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -59,6 +60,8 @@ func sentence(m rotation.Move, p *pass) string {
 // leaveBehind stops waiting for the targets that have held a rotation up, and names them.
 func (r *Reconciler) leaveBehind(p *pass) {
 	left := r.Published.LeaveBehind(p.name, p.targets.lacking, p.at.Add(-p.policy.PropagationDelay-p.policy.ClockSkew))
+	p.targets.leftBehind = union(p.targets.leftBehind, left) // the status says so in any case, also if the next write is refused
+	slices.Sort(p.targets.leftBehind)
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", string(rotation.Activate),
 		"The rotation waited for %s for %s, and goes on without them: their pods reject the new tokens until their file is right",
 		names(left), p.policy.WaitForTargets)

@@ -119,7 +119,7 @@ func configMaps(ctx context.Context, c client.Reader) (map[string]*corev1.Config
 // look counts one namespace.
 func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
 	var content, list string
-	if cm != nil {
+	if cm != nil && !desired.IsForeign(cm, want.name) { // one of a TrustedIssuer gives way
 		content, list = cm.Data[want.name+contract.JWKSSuffix], cm.Data[want.name+contract.RevokedSuffix]
 	}
 	holds := t.hold(ns.Name, content, want)

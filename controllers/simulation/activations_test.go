@@ -65,7 +65,9 @@ func (f *facts) excuse(name string, n *namespaceFacts, a *rotation.Key) string {
 	case !n.file.IsZero() && f.w.now.Before(n.file.Add(f.w.lag)) && n.damaged == 0:
 		return "it had no file before"
 	case !f.w.now.Before(a.PreparedAt.Add(f.wait - f.w.skew)):
-		n.left, n.leftBy = true, p
+		if !n.left || !slices.Contains(f.w.processes[:], n.leftBy) { // one that lives and left it before still remembers
+			n.left, n.leftBy = true, p
+		}
 		return "it was waited for long enough"
 	case p.absent[name] && !f.w.now.After(n.file.Add(f.w.lag)) || p.absent[name] && n.file.IsZero():
 		return "its file was gone when the process started"

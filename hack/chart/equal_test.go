@@ -26,6 +26,7 @@ func TestChartEqualsConfig(t *testing.T) {
 	}{
 		"default":    {[]string{"default"}, "image.tag="},
 		"nudge":      {[]string{"nudge"}, "controller.nudgeAllPods=true"},
+		"fetcher":    {[]string{"default", "fetcher"}, "trustedIssuers.enabled=true"},
 		"injection":  {[]string{"default", "injection"}, "injection.enabled=true"},
 		"monitoring": {[]string{"default", "monitoring"}, "monitoring.podMonitor.enabled=true,monitoring.rules.enabled=true,monitoring.dashboard.enabled=true"},
 	} {
@@ -41,6 +42,7 @@ func TestChartEqualsConfig(t *testing.T) {
 			delete(want, "Namespace "+keyNamespace)
 			delete(want, "CustomResourceDefinition signingkeys.keywright.dev")
 			delete(want, "CustomResourceDefinition revocations.keywright.dev")
+			delete(want, "CustomResourceDefinition trustedissuers.keywright.dev")
 			// config/ leaves the certificate of the issuer to whoever applies it.
 			for _, certificate := range []string{"Secret keywright-system/keywright-issuer-ca", "ConfigMap keywright-system/keywright-issuer-ca", "Secret keywright-system/keywright-issuer-tls"} {
 				if got[certificate] == nil {
@@ -62,7 +64,7 @@ func TestChartEqualsConfig(t *testing.T) {
 }
 
 func TestChartHasTheCRDs(t *testing.T) {
-	for _, name := range []string{"keywright.dev_signingkeys.yaml", "keywright.dev_revocations.yaml"} {
+	for _, name := range []string{"keywright.dev_signingkeys.yaml", "keywright.dev_revocations.yaml", "keywright.dev_trustedissuers.yaml"} {
 		want, err1 := os.ReadFile(filepath.Join(root, "config/crd", name))
 		got, err2 := os.ReadFile(filepath.Join(chart, "crds", name))
 		if err1 != nil || err2 != nil || string(want) != string(got) {

@@ -3,6 +3,7 @@ package chart
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestArtifactHubAnnotations(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	rendered, err := template(t, "helm3")
+	rendered, err := template(t, "helm3", "--set", "trustedIssuers.enabled=true")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,11 @@ func TestArtifactHubAnnotations(t *testing.T) {
 			t.Errorf("the example is not the SigningKey of the chart:\n%v\n%v", examples, o)
 		}
 	}
-	if len(images) != 2 || len(crds) != 2 || crds[0].Name != "signingkeys.keywright.dev" || crds[1].Name != "revocations.keywright.dev" {
+	var names []string
+	for _, crd := range crds {
+		names = append(names, crd.Name)
+	}
+	if len(images) != 3 || !slices.Equal(names, []string{"signingkeys.keywright.dev", "revocations.keywright.dev", "trustedissuers.keywright.dev"}) {
 		t.Errorf("%v\n%v", images, crds)
 	}
 }

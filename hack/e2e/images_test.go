@@ -31,7 +31,7 @@ func haveImages(t *testing.T, issuer string) (archives []string) {
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the images: %v\n%s", err, said)
 	}
-	for _, name := range []string{"keywright-controller", "keywright-issuer", "kubectl-keywright"} {
+	for _, name := range []string{"keywright-controller", "keywright-issuer", "keywright-fetcher", "kubectl-keywright"} {
 		archives = append(archives, filepath.Join(out, name+".tar"))
 	}
 	programs := compile(t, out, map[string]string{"load": ".", "watch": ".", "service": filepath.Join("..", "demo")})

@@ -45,6 +45,7 @@ func TestEndToEnd(t *testing.T) {
 	s.step(t, "a key is revoked whose Secret cannot be written", s.revokeImmutable)
 	s.step(t, "a key is revoked while no controller runs", s.withoutController)
 	s.step(t, "the second SigningKey is deleted with all trust", s.delete)
+	s.step(t, "another issuer is trusted", s.trust)
 	s.step(t, "a rotation, kubelets that look once a minute, and a minute without the API server", s.rotateByDefaults)
 	s.step(t, "the issuers are killed, one after the other", s.killIssuers)
 	s.step(t, "keys are mounted where a label asks for it", s.inject)

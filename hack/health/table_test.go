@@ -39,6 +39,8 @@ func table() []row {
 		v1alpha1.ReasonDeleting: "False", v1alpha1.ReasonPending: "Unknown", v1alpha1.ReasonControllerStopped: "Unknown",
 		// Of a Revocation, which has the same conditions.
 		v1alpha1.ReasonRemoved: "True", v1alpha1.ReasonExpired: "True", v1alpha1.ReasonUnknownKey: "True", v1alpha1.ReasonRemoving: "False",
+		// Of a TrustedIssuer.
+		v1alpha1.ReasonTrusted: "True", v1alpha1.ReasonNotFetched: "False", v1alpha1.ReasonNoUsableKey: "False",
 	} {
 		r := row{name: reason, conditions: []string{"Ready=" + is + " " + reason, "Distributed=True InSync"}, generation: 1, observed: 1, kstatus: inProgress, argo: progresses}
 		if is == "True" {
@@ -50,6 +52,7 @@ func table() []row {
 	for _, reason := range []string{
 		v1alpha1.ReasonKeyringRestored, v1alpha1.ReasonKeyringInvalid, v1alpha1.ReasonKeysLost, v1alpha1.ReasonKeyTypeDiffers, v1alpha1.ReasonWriteRefused,
 		v1alpha1.ReasonFull, v1alpha1.ReasonInFuture, v1alpha1.ReasonNoSigningKey, // of a Revocation
+		v1alpha1.ReasonNameTaken, // of a TrustedIssuer
 	} {
 		rows = append(rows, row{
 			name: reason, conditions: []string{"Ready=False " + reason, "Distributed=False " + reason, "RotationOnTime=False " + reason, "Stalled=True " + reason},
@@ -60,6 +63,9 @@ func table() []row {
 	for condition, reasons := range map[string]string{
 		"Distributed=True":     v1alpha1.ReasonInSync + " " + v1alpha1.ReasonNoTargets,
 		"Distributed=False":    v1alpha1.ReasonTargetsBehind + " " + v1alpha1.ReasonInvalidSelector,
+		"Fetched=True":         v1alpha1.ReasonFetched + " " + v1alpha1.ReasonInline,
+		"Fetched=False":        v1alpha1.ReasonFetchFailed,
+		"Stale=True":           v1alpha1.ReasonTooOld,
 		"RotationOnTime=True":  v1alpha1.ReasonOnTime + " " + v1alpha1.ReasonManualRotation,
 		"RotationOnTime=False": strings.Join([]string{v1alpha1.ReasonNotPublished, v1alpha1.ReasonPropagationDelay, v1alpha1.ReasonNotSigning, v1alpha1.ReasonTooManyKeys}, " "),
 	} {

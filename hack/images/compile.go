@@ -18,6 +18,7 @@ func targets() []target {
 	return []target{
 		{"keywright-controller", "controller", "Rotates signing keys, and keeps their public halves in every consuming namespace"},
 		{"keywright-issuer", "issuer", "Authenticates clients, and signs access tokens"},
+		{"keywright-fetcher", "fetcher", "Fetches the public keys of trusted issuers"},
 		{"kubectl-keywright", "kubectl-keywright", "See and steer the signing keys that a cluster trusts"},
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/api/jwks"
 	"github.com/keywright/keywright/api/jws"
 	"github.com/keywright/keywright/issuer/document"
-	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -114,10 +114,10 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 		if seen[key.KeyID] {
 			f.Add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
 		}
-		if jwtverify.Weak(key.Key) {
+		if jwks.Weak(key.Key) {
 			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of %d to %d bits, with an exponent of %d or more, and not one that can be factored (ROCA)",
-				jwtverify.MinRSABits, jwtverify.MaxRSABits, jwtverify.MinRSAExponent)
-		} else if key.Valid() && (!jwtverify.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
+				jwks.MinRSABits, jwks.MaxRSABits, jwks.MinRSAExponent)
+		} else if key.Valid() && (!jwks.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
 			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that fits its type and curve, and use: sig or no use", jws.Names())
 		}
 		seen[key.KeyID] = true

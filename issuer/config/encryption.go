@@ -8,8 +8,8 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
+	"github.com/keywright/keywright/api/jwks"
 	"github.com/keywright/keywright/issuer/document"
-	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -68,11 +68,11 @@ func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
 	case *ecdsa.PublicKey:
 		fits = key.Algorithm == string(jose.ECDH_ES_A256KW)
 	case *rsa.PublicKey:
-		fits = key.Algorithm == string(jose.RSA_OAEP_256) && jwtverify.Strong(public)
+		fits = key.Algorithm == string(jose.RSA_OAEP_256) && jwks.Strong(public)
 	}
 	if !fits || key.Use != "enc" || key.KeyID == "" {
 		f.Add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of %d to %d bits, with an exponent of %d or more)",
-			jose.ECDH_ES_A256KW, jose.RSA_OAEP_256, jwtverify.MinRSABits, jwtverify.MaxRSABits, jwtverify.MinRSAExponent)
+			jose.ECDH_ES_A256KW, jose.RSA_OAEP_256, jwks.MinRSABits, jwks.MaxRSABits, jwks.MinRSAExponent)
 		return
 	}
 	if _, err := token.Encrypt("tried", &key.JSONWebKey); err != nil { // now, and not in the first token

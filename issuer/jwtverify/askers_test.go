@@ -6,11 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
-
-	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
@@ -56,55 +52,4 @@ func TestStrangersSpendNothingOfOthers(t *testing.T) {
 	if _, err := keys.Verify(t.Context(), parsed(sign(t, next, claims(), nil)), want, anybody, now); err != nil {
 		t.Errorf("a token of a key just published: %v", err)
 	}
-}
-
-// A key that cannot be used is left out, and takes the others not along (RFC 7517 section 5).
-func TestKeysThatAreLeftOut(t *testing.T) {
-	good, err := json.Marshal(set(key(t, "RS256", "c1")).Keys[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := json.Marshal(key(t, "ES256", "p"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	same := func(edit ...string) string { return strings.NewReplacer(edit...).Replace(string(good)) }
-	other, err := json.Marshal(set(key(t, "RS256", "c1")).Keys[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		beside string
-		says   string
-	}{
-		"1024 bits":             {`{"kty":"RSA","kid":"weak","n":"` + strings.Repeat("qqqq", 42) + `qqs","e":"AQAB"}`, "2048 to 8192 bits"},
-		"a private key":         {string(private), "not public"},
-		"a symmetric key":       {`{"kty":"oct","k":"AAAA","kid":"o"}`, "not public"},
-		"to encrypt":            {same(`"c1"`, `"c2"`, `"use":"sig"`, `"use":"enc"`), ""},
-		"to sign with":          {`{"key_ops":["sign"],` + same(`"c1"`, `"c2"`)[1:], ""},
-		"another algorithm":     {same(`"RS256"`, `"RS384"`), ""},
-		"itself":                {string(good), ""},
-		"a certificate":         {`{"x5c":["AAAA"],"x5t":"no",` + same(`"c1"`, `"c2"`)[1:], ""},
-		"members of two values": {`{"kty":"RSA","kty":"EC"}`, "ambiguous"},
-	} {
-		keys, leftOut, err := jwtverify.ParseKeySet([]byte(`{"keys":[` + c.beside + "," + string(good) + "]}"))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if said := strings.Join(leftOut, "; "); !strings.Contains(said, c.says) || (c.says == "") != (said == "") {
-			t.Errorf("%s: %q", name, said)
-		}
-		if !holds(keys.Keys, "c1") {
-			t.Errorf("%s: the good key is gone", name)
-		}
-	}
-	keys, leftOut, err := jwtverify.ParseKeySet([]byte(`{"keys":[` + string(good) + "," + string(other) + "," + same(`"c1"`, `"c3"`) + "]}"))
-	if err != nil || holds(keys.Keys, "c1") || !strings.Contains(strings.Join(leftOut, ""), "2 keys have the kid") {
-		t.Errorf("two keys that a token cannot tell apart: %v %v %v", keys, leftOut, err)
-	}
-}
-
-func holds(keys []jose.JSONWebKey, kid string) bool {
-	return slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid })
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keywright/keywright/api/jwks"
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
@@ -47,7 +48,7 @@ var others = map[string]string{
 // Each attack of the corpus is refused as a subject token and as the assertion of a client, and what is valid is not.
 func TestCorpus(t *testing.T) {
 	c := readCorpus(t)
-	keys, _, err := jwtverify.ParseKeySet(c.JWKS)
+	keys, _, err := jwks.Parse(c.JWKS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestCorpus(t *testing.T) {
 func TestCorpusOfKeySets(t *testing.T) {
 	refused := map[string]bool{}
 	for _, set := range readCorpus(t).KeySets {
-		_, _, err := jwtverify.ParseKeySet([]byte(set.Text))
+		_, _, err := jwks.Parse([]byte(set.Text))
 		refused[set.Name] = err != nil
 	}
 	for _, name := range []string{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keywright/keywright/api/jwks"
 	"github.com/keywright/keywright/issuer/mount"
 )
 
@@ -14,13 +15,13 @@ func CheckFiles(source KeySource) error {
 	if source.File != "" {
 		b, err := mount.Read(source.File, maxFile)
 		if err == nil {
-			_, _, err = ParseKeySet(b)
+			_, _, err = jwks.Parse(b)
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("keys.file: %s: %w", source.File, err))
 		}
 	}
-	if _, err := k.client(); err != nil {
+	if _, err := k.roots(); err != nil {
 		wrong = append(wrong, fmt.Errorf("keys.caFile: %w", err))
 	}
 	if source.TokenFile != "" {

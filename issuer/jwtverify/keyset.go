@@ -11,6 +11,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
+
+	"github.com/keywright/keywright/api/jwks"
 )
 
 const (
@@ -149,5 +151,6 @@ func (k *KeySet) read(ctx context.Context) (keys *jose.JSONWebKeySet, leftOut []
 	if err != nil {
 		return nil, nil, err
 	}
-	return ParseKeySet(b)
+	keys, out, err := jwks.Parse(b)
+	return keys, jwks.Problems(out), err
 }

@@ -19,27 +19,6 @@ import (
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
-func TestParseKeySet(t *testing.T) {
-	one := key(t, "ES256", "one")
-	public := one.Public()
-	member, err := json.Marshal(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := json.Marshal(key(t, "ES256", "two"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if keys, _, err := jwtverify.ParseKeySet([]byte(`{"keys":[{"kty":"AKP","alg":"ML-DSA-44"},` + string(member) + `]}`)); err != nil || len(keys.Keys) != 1 {
-		t.Errorf("a key of an unknown type beside: %v %v", keys, err)
-	}
-	for _, bad := range []string{"", "[]", "{}", `{"keys":[]}`, `{"keys":[{}]}`, `{"keys":[` + string(private) + `]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`} {
-		if _, _, err := jwtverify.ParseKeySet([]byte(bad)); err == nil {
-			t.Errorf("accepted %s", bad)
-		}
-	}
-}
-
 func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
 	k := key(t, "ES256", "one")
 	answer, err := json.Marshal(set(k))
@@ -143,19 +122,6 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); err == nil || reported == nil || !strings.Contains(reported.Error(), "without a user") {
 		t.Errorf("%v, reported %v", err, reported)
 	}
-}
-
-func FuzzParseKeySet(f *testing.F) {
-	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if keys, _, err := jwtverify.ParseKeySet(b); err == nil {
-			for i := range keys.Keys {
-				if !keys.Keys[i].IsPublic() {
-					t.Errorf("accepted %s", b)
-				}
-			}
-		}
-	})
 }
 
 // When a new key appears, all whose tokens have it wait for the one answer that brings it.

@@ -8,6 +8,8 @@ import (
 	"math/big"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/jwks"
 )
 
 // ErrUnknownKey is that the key of a JWT is not in the set.
@@ -56,7 +58,7 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 // verified checks a signature (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1) with a key that fits the algorithm: a JOSE
 // library would parse the token again.
 func (u *Unverified) verified(key any) bool {
-	if !fits(u.algorithm, key) {
+	if !jwks.FitsAlgorithm(u.algorithm, key) {
 		return false
 	}
 	switch public := key.(type) {

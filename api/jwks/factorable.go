@@ -1,4 +1,4 @@
-package jwtverify
+package jwks
 
 import (
 	"crypto/rsa"

@@ -1,4 +1,4 @@
-package jwtverify_test
+package jwks_test
 
 import (
 	"crypto/ecdsa"
@@ -9,7 +9,7 @@ import (
 	"math/big"
 	"testing"
 
-	"github.com/keywright/keywright/issuer/jwtverify"
+	"github.com/keywright/keywright/api/jwks"
 )
 
 func TestKeysThatFit(t *testing.T) {
@@ -45,7 +45,7 @@ func TestKeysThatFit(t *testing.T) {
 		"of RSA":        {"ES256", &rsa.PublicKey{N: n, E: 65537}, false},
 		"a secret":      {"HS256", []byte("x"), false},
 	} {
-		if jwtverify.Fits(c.alg, c.key) != c.want {
+		if jwks.Fits(c.alg, c.key) != c.want {
 			t.Errorf("%s: %v", name, !c.want)
 		}
 	}

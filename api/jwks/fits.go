@@ -1,4 +1,4 @@
-package jwtverify
+package jwks
 
 import (
 	"crypto"
@@ -19,10 +19,11 @@ const (
 // 3.4, RFC 8037 section 3.1), and Strong if it is an RSA key.
 func Fits(alg string, key crypto.PublicKey) bool {
 	algorithm, ok := jws.Find(alg)
-	return ok && fits(algorithm, key)
+	return ok && FitsAlgorithm(algorithm, key)
 }
 
-func fits(algorithm jws.Algorithm, key crypto.PublicKey) bool {
+// FitsAlgorithm is Fits for an algorithm that was found before.
+func FitsAlgorithm(algorithm jws.Algorithm, key crypto.PublicKey) bool {
 	public, isRSA := key.(*rsa.PublicKey)
 	return algorithm.Fits(key) && (!isRSA || Strong(public))
 }

@@ -1,0 +1,168 @@
+package jwks
+
+import (
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	jose "github.com/go-jose/go-jose/v4"
+	josejson "github.com/go-jose/go-jose/v4/json"
+)
+
+// LeftOut is a key of a set that is not used.
+type LeftOut struct {
+	// Position is its place in the set, from 1 on. It is 0 for several keys at once.
+	Position int
+	// KeyID is its kid, shortened if it is long; empty if it has none.
+	KeyID string
+	// Reason says why. It quotes no number of a key.
+	Reason string
+	// Ordinary is set for a key of a type or for a use that others publish on purpose. Nobody needs to look at it.
+	Ordinary bool
+}
+
+// String returns the place of the key, and why it is left out.
+func (l LeftOut) String() string {
+	if l.Position == 0 {
+		return l.Reason
+	}
+	return fmt.Sprintf("key %d: %s", l.Position, l.Reason)
+}
+
+// Problems returns the text of those that the publisher of the set should look at.
+func Problems(leftOut []LeftOut) []string {
+	var texts []string
+	for _, l := range leftOut {
+		if !l.Ordinary {
+			texts = append(texts, l.String())
+		}
+	}
+	return texts
+}
+
+// Parse reads the JWKS (RFC 7517 section 5) of another issuer. A key that cannot be used is left out, as that section says, and does not
+// take the others along. A set without any key that can be used is an error.
+func Parse(b []byte) (keys *jose.JSONWebKeySet, leftOut []LeftOut, err error) {
+	members, err := split(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys = &jose.JSONWebKeySet{}
+	for i, member := range members {
+		key, l := parseKey(member)
+		if key == nil {
+			l.Position, l.KeyID = i+1, kidOf(member)
+			leftOut = append(leftOut, l)
+			continue
+		}
+		keys.Keys = append(keys.Keys, *key)
+	}
+	leftOut = append(leftOut, leaveOutTwins(keys)...)
+	if len(keys.Keys) == 0 {
+		return nil, leftOut, errors.New("has no key that verifies signatures")
+	}
+	return keys, leftOut, nil
+}
+
+// split returns the members of the array keys.
+func split(b []byte) ([]josejson.RawMessage, error) {
+	var raw struct {
+		Keys []josejson.RawMessage `json:"keys"`
+	}
+	if err := josejson.Unmarshal(b, &raw); err != nil || raw.Keys == nil {
+		return nil, errors.New("is not a JWKS")
+	}
+	return raw.Keys, nil
+}
+
+// kidOf returns the kid of a key that cannot be used, for a report.
+func kidOf(member []byte) string {
+	var k struct {
+		KeyID string `json:"kid"`
+	}
+	_ = json.Unmarshal(member, &k) // empty is right then
+	return fmt.Sprintf("%.64s", strings.ToValidUTF8(k.KeyID, "?"))
+}
+
+// parseKey reads one key that may verify signatures, or says why it does not.
+func parseKey(member []byte) (*jose.JSONWebKey, LeftOut) {
+	var members map[string]*josejson.RawMessage
+	if josejson.Unmarshal(member, &members) != nil {
+		return nil, LeftOut{Reason: "it is ambiguous JSON: repeated names, invalid UTF-8, or trailing data"}
+	}
+	for _, name := range []string{"x5c", "x5u", "x5t", "x5t#S256"} { // certificates mean nothing here, and many cannot be read
+		delete(members, name)
+	}
+	if !verifies(members) {
+		return nil, LeftOut{Reason: "it is not for signatures", Ordinary: true}
+	}
+	bare, err := json.Marshal(members)
+	key := &jose.JSONWebKey{}
+	if err != nil || key.UnmarshalJSON(bare) != nil {
+		return nil, LeftOut{Reason: "its type is unknown, or its members are not those of its type", Ordinary: true}
+	}
+	if !key.Valid() || !key.IsPublic() {
+		return nil, LeftOut{Reason: "it is not public"}
+	}
+	if Weak(key.Key) {
+		return nil, LeftOut{Reason: fmt.Sprintf("it is an RSA key that can be factored (ROCA), or not of %d to %d bits with an exponent of %d or more", MinRSABits,
+			MaxRSABits, MinRSAExponent)}
+	}
+	return key, LeftOut{}
+}
+
+// verifies reports whether a key may verify signatures (RFC 7517 sections 4.2 and 4.3).
+func verifies(members map[string]*josejson.RawMessage) bool {
+	if use := members["use"]; use != nil && string(*use) != `"sig"` {
+		return false
+	}
+	operations := members["key_ops"]
+	if operations == nil {
+		return true
+	}
+	var list []string
+	return josejson.Unmarshal(*operations, &list) == nil && slices.Contains(list, "verify")
+}
+
+// leaveOutTwins removes keys that have kid and algorithm of another one, which a token cannot tell apart. Of one key that is there twice,
+// the second goes.
+func leaveOutTwins(keys *jose.JSONWebKeySet) (leftOut []LeftOut) {
+	type name struct{ kid, alg string }
+	byName := map[name][]jose.JSONWebKey{}
+	for i := range keys.Keys {
+		key := &keys.Keys[i]
+		n := name{key.KeyID, key.Algorithm}
+		if !slices.ContainsFunc(byName[n], func(o jose.JSONWebKey) bool { return sameKey(key, &o) }) {
+			byName[n] = append(byName[n], *key)
+		}
+	}
+	var kept []jose.JSONWebKey
+	for i := range keys.Keys {
+		n := name{keys.Keys[i].KeyID, keys.Keys[i].Algorithm}
+		switch twins := byName[n]; {
+		case len(twins) == 1:
+			kept = append(kept, twins[0])
+		case len(twins) > 1 && n.kid != "":
+			leftOut = append(leftOut, LeftOut{
+				KeyID: fmt.Sprintf("%.64s", n.kid), Reason: fmt.Sprintf("%d keys have the kid %.64q and the alg %.16q", len(twins), n.kid, n.alg),
+			})
+		case len(twins) > 1:
+			kept = append(kept, twins...) // without a kid nobody asks for them
+		}
+		delete(byName, n)
+	}
+	keys.Keys = kept
+	return leftOut
+}
+
+// sameKey reports whether two keys are one.
+func sameKey(a, b *jose.JSONWebKey) bool {
+	one, ok := a.Key.(interface{ Equal(x crypto.PublicKey) bool })
+	if ok {
+		return one.Equal(b.Key)
+	}
+	return false
+}

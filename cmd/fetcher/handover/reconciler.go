@@ -1,0 +1,130 @@
+package handover
+
+import (
+	"context"
+	"math/rand/v2"
+	"regexp"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/fetcher/source"
+	"github.com/keywright/keywright/controllers/desired"
+)
+
+// Reconciler fetches the keys of one TrustedIssuer per work item, again and again.
+type Reconciler struct {
+	// Client reads TrustedIssuers from the cache, and the ConfigMaps of the key namespace from the API server.
+	Client client.Client
+	// Cluster is asked for certificates, and for the keys of the API server.
+	Cluster source.Cluster
+	// Handover writes what was fetched.
+	Handover *Handover
+	// Now is the clock.
+	Now func() time.Time
+	// Metrics counts fetches.
+	Metrics *Metrics
+
+	// fetches holds the *fetch of each TrustedIssuer.
+	fetches sync.Map
+}
+
+// fetch is what this process knows of the last fetch of one TrustedIssuer.
+type fetch struct {
+	uid        types.UID
+	generation int64
+	etag       string
+	due        time.Time
+	failures   int
+}
+
+const (
+	// soonest is the shortest time between two fetches of one issuer.
+	soonest = 30 * time.Second
+	// firstRetry is when a fetch that failed is tried again. It doubles until the refresh interval.
+	firstRetry = 10 * time.Second
+)
+
+// Reconcile fetches the keys of a TrustedIssuer if that is due.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var ti keywrightv1alpha1.TrustedIssuer
+	err := r.Client.Get(ctx, req.NamespacedName, &ti)
+	if apierrors.IsNotFound(err) || err == nil && ti.Spec.Keys.Inline != "" {
+		r.fetches.Delete(req.Name)
+		r.Metrics.forget(req.Name)
+		return ctrl.Result{}, r.Handover.Prune(ctx)
+	} else if err != nil {
+		return ctrl.Result{}, err
+	}
+	last := r.lastFetch(&ti)
+	now := r.Now()
+	if wait := last.due.Sub(now); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	handedOver, err := r.Handover.Of(ctx, &ti)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	etag := last.etag
+	if len(handedOver.KeySet) == 0 || handedOver.Failure != "" { // somebody took it away: read all of it again
+		etag = ""
+	}
+	keys, failure := source.Read(ctx, &ti.Spec, r.Cluster, etag)
+	if ctx.Err() != nil {
+		return ctrl.Result{}, ctx.Err()
+	}
+	r.Metrics.fetched(ti.Name, r.Now(), failure)
+	if failure != nil {
+		log.FromContext(ctx).Info("The keys cannot be fetched; those of the last good answer stay", "reason", plain(failure))
+	}
+	name, err := desired.SourceOf(&ti.Spec)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	next := after(handedOver, &ti, name, keys, failure, now)
+	if err := r.Handover.Put(ctx, &ti, handedOver, next); err != nil {
+		return ctrl.Result{}, err
+	}
+	wait := last.next(&ti.Spec, keys, failure)
+	last.due = now.Add(wait)
+	r.fetches.Store(ti.Name, last)
+	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+// lastFetch returns what is known of the last fetch, nothing if the object is another one or has changed.
+func (r *Reconciler) lastFetch(ti *keywrightv1alpha1.TrustedIssuer) *fetch {
+	if known, ok := r.fetches.Load(ti.Name); ok {
+		if f, ok := known.(*fetch); ok && f.uid == ti.UID && f.generation == ti.Generation {
+			return f
+		}
+	}
+	return &fetch{uid: ti.UID, generation: ti.Generation}
+}
+
+// next is how long to wait for the next fetch. It comes sooner than refreshInterval if the server says that its answer may not be kept for that
+// long, and up to a tenth sooner in any case, so that many issuers are not all asked at once.
+func (f *fetch) next(spec *keywrightv1alpha1.TrustedIssuerSpec, keys source.Keys, failure error) time.Duration {
+	interval := max(spec.RefreshInterval.Duration, soonest)
+	if failure != nil {
+		f.failures++
+		f.etag = ""
+		return min(interval, firstRetry<<min(f.failures-1, 10))
+	}
+	f.failures, f.etag = 0, keys.ETag
+	if keys.MaxAge > 0 {
+		interval = min(interval, max(keys.MaxAge, soonest))
+	}
+	return interval - time.Duration(rand.Int64N(int64(interval/10))) //nolint:gosec // no secret
+}
+
+// addresses are those of one connection, which differ each time.
+var addresses = regexp.MustCompile(`\S+->`) //nolint:gochecknoglobals // compiled once
+
+// plain returns the text of an error without what differs each time: the status is not to change with it.
+func plain(err error) string { return addresses.ReplaceAllString(err.Error(), "") }

@@ -1,0 +1,124 @@
+// Package source reads the key set of a TrustedIssuer from where its spec says that it is.
+package source
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keywright/keywright/api/jwks"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/issuer/remote"
+)
+
+// Timeout bounds one fetch, with discovery.
+const Timeout = 10 * time.Second
+
+// Cluster is what a source may ask of the cluster.
+type Cluster interface {
+	// ConfigMapEntry returns an entry of a ConfigMap of the key namespace.
+	ConfigMapEntry(ctx context.Context, name, key string) (string, error)
+	// Read returns what the API server answers at a path.
+	Read(ctx context.Context, path string) ([]byte, error)
+}
+
+// Keys are what an issuer publishes.
+type Keys struct {
+	// Published are the keys that can be used, LeftOut the others.
+	Published []jwks.Published
+	LeftOut   []jwks.LeftOut
+	// File is the JWKS of the keys, as verifiers read it.
+	File []byte
+	// NotModified is set if the answer is still that of the ETag: then there is nothing else.
+	NotModified bool
+	// ETag names the answer, empty if it has no name. MaxAge is how long it may be kept, zero if the server does not say.
+	ETag   string
+	MaxAge time.Duration
+}
+
+// Read reads the keys of a spec once. An ETag of before makes that conditional. Without Kubernetes and caConfigMap, the cluster may be nil.
+func Read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluster Cluster, etag string) (Keys, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	answer, err := read(ctx, spec, cluster, etag)
+	if err != nil || answer.NotModified {
+		return Keys{NotModified: answer.NotModified, ETag: etag, MaxAge: answer.MaxAge}, err
+	}
+	keys, leftOut, err := jwks.Publish(answer.Body, desired.RulesOf(spec))
+	if err != nil {
+		return Keys{LeftOut: leftOut}, fmt.Errorf("the key set %w", err)
+	}
+	file := jwks.EncodeFile(keys, desired.AlgorithmOf(keys, answer.Body))
+	return Keys{Published: keys, LeftOut: leftOut, File: file, ETag: answer.ETag, MaxAge: answer.MaxAge}, nil
+}
+
+func read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluster Cluster, etag string) (remote.Answer, error) {
+	switch {
+	case spec.Keys.Inline != "":
+		return remote.Answer{Body: []byte(spec.Keys.Inline)}, nil
+	case spec.Keys.Kubernetes != nil:
+		return readKubernetes(ctx, spec.Issuer, cluster)
+	}
+	roots, err := rootsOf(ctx, &spec.Keys, cluster)
+	if err != nil {
+		return remote.Answer{}, err
+	}
+	client := remote.New(roots, "")
+	defer client.Close()
+	address := spec.Keys.URL
+	switch {
+	case spec.Keys.Discovery != nil:
+		if address, err = client.JWKSURI(ctx, spec.Issuer); err != nil {
+			return remote.Answer{}, err
+		}
+	case spec.Keys.SPIFFEBundle != nil:
+		address = spec.Keys.SPIFFEBundle.URL
+	}
+	return client.Get(ctx, address, etag)
+}
+
+// rootsOf returns the certificates that the server's is checked against, nil for those of the program.
+func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Cluster) (*x509.CertPool, error) {
+	bundle, from := keys.CABundle, "caBundle"
+	if of := keys.CAConfigMap; of != nil {
+		from = fmt.Sprintf("entry %s of ConfigMap %s", of.Key, of.Name)
+		var err error
+		if bundle, err = cluster.ConfigMapEntry(ctx, of.Name, of.Key); err != nil {
+			return nil, err
+		}
+	}
+	if bundle == "" {
+		return nil, nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(bundle)) {
+		return nil, fmt.Errorf("%s has no certificate", from)
+	}
+	return roots, nil
+}
+
+// readKubernetes reads the keys of ServiceAccount tokens (Kubernetes: service account issuer discovery). The metadata must name the issuer.
+func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote.Answer, error) {
+	b, err := cluster.Read(ctx, "/.well-known/openid-configuration")
+	if err != nil {
+		return remote.Answer{}, fmt.Errorf("read the issuer of the API server: %w", err)
+	}
+	var metadata struct {
+		Issuer string `json:"issuer"`
+	}
+	if err := json.Unmarshal(b, &metadata); err != nil {
+		return remote.Answer{}, errors.New("the API server answers no metadata of an issuer")
+	}
+	if metadata.Issuer != issuer {
+		return remote.Answer{}, fmt.Errorf("the issuer of this cluster is %.256q: write that into spec.issuer", metadata.Issuer)
+	}
+	b, err = cluster.Read(ctx, "/openid/v1/jwks")
+	if err != nil {
+		return remote.Answer{}, fmt.Errorf("read the keys of the API server: %w", err)
+	}
+	return remote.Answer{Body: b}, nil
+}

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/fetched"
+	"github.com/keywright/keywright/api/issuerfiles"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/verifier"
+)
+
+// world is one TrustedIssuer, and a namespace that it selects.
+type world struct {
+	*testing.T
+	client.Client
+	name, target string
+}
+
+func newWorld(t *testing.T, name string) *world {
+	t.Helper()
+	w := &world{T: t, Client: admin(t), name: name, target: "shop-" + name}
+	w.must(w.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.target, Labels: map[string]string{"trusts": name}}}))
+	return w
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) trust(issuer string, keys keywrightv1alpha1.KeySource) {
+	w.Helper()
+	ti := &keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{Name: w.name}}
+	ti.Spec.Issuer, ti.Spec.Keys = issuer, keys
+	ti.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": w.name}}
+	w.must(w.Create(w.Context(), ti))
+}
+
+// fetchNow has the keys fetched at once, as any change of the spec does.
+func (w *world) fetchNow() {
+	w.Helper()
+	var ti keywrightv1alpha1.TrustedIssuer
+	w.must(w.Get(w.Context(), client.ObjectKey{Name: w.name}, &ti))
+	before := ti.DeepCopy()
+	ti.Spec.MaxStaleness.Duration += time.Minute
+	w.must(w.Patch(w.Context(), &ti, client.MergeFrom(before)))
+}
+
+// file returns what the pods of the target read.
+func (w *world) file() string {
+	w.Helper()
+	var cm corev1.ConfigMap
+	w.must(client.IgnoreNotFound(w.Get(w.Context(), client.ObjectKey{Namespace: w.target, Name: contract.JWKSConfigMap}, &cm)))
+	return cm.Data[w.name+contract.JWKSSuffix]
+}
+
+func (w *world) status() keywrightv1alpha1.TrustedIssuerStatus {
+	w.Helper()
+	var ti keywrightv1alpha1.TrustedIssuer
+	w.must(w.Get(w.Context(), client.ObjectKey{Name: w.name}, &ti))
+	return ti.Status
+}
+
+// says reports whether a condition has a status, with a message that contains a text.
+func (w *world) says(kind string, status metav1.ConditionStatus, part string) bool {
+	w.Helper()
+	c := meta.FindStatusCondition(w.status().Conditions, kind)
+	return c != nil && c.Status == status && strings.Contains(c.Message, part)
+}
+
+func (w *world) eventually(what string, done func() bool) {
+	w.Helper()
+	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.Fatalf("%s: not within 30 s\nfile %s\nstatus %+v", what, w.file(), w.status())
+		}
+	}
+}
+
+// holds reports whether the file has exactly these keys.
+func (w *world) holds(ids ...string) bool {
+	w.Helper()
+	return fmt.Sprint(issuerfiles.KeyIDs([]byte(w.file()))) == fmt.Sprint(ids)
+}
+
+// verify verifies a token with the file that pods read.
+func (w *world) verify(compact, issuer, typ string) error {
+	w.Helper()
+	path := filepath.Join(w.TempDir(), w.name+contract.JWKSSuffix)
+	w.must(os.WriteFile(path, []byte(w.file()), 0o600))
+	v, err := verifier.New(verifier.Config{Issuers: map[string]verifier.Source{issuer: verifier.File(path)}, Audience: "shop", Type: typ})
+	w.must(err)
+	defer v.Close()
+	_, err = v.Verify(w.Context(), compact)
+	return err
+}
+
+func TestKeysOfAProviderReachItsNamespaces(t *testing.T) {
+	w := newWorld(t, "provider")
+	one, two := newKey(t, "RS256", "one"), newKey(t, "ES256", "two")
+	p := newProvider(t, set(one))
+	w.trust(p.URL, keywrightv1alpha1.KeySource{Discovery: &keywrightv1alpha1.Discovery{}, CABundle: p.ca()})
+	w.eventually("the first key", func() bool {
+		return w.holds("one") && w.says(keywrightv1alpha1.ConditionReady, metav1.ConditionTrue, "1 keys")
+	})
+	if s := w.status(); len(s.Keys) != 1 || s.Keys[0].FirstSeenTime == nil || s.LastFetchTime == nil || s.Targets.Summary != "2/2" {
+		t.Errorf("status %+v", s)
+	}
+	if err := w.verify(token(t, one, p.URL), p.URL, "at+jwt"); err != nil {
+		t.Error(err)
+	}
+	p.answers(set(one, two)) // rotates
+	w.fetchNow()
+	w.eventually("both keys", func() bool { return w.holds("one", "two") })
+	if err := w.verify(token(t, two, p.URL), p.URL, "at+jwt"); err != nil {
+		t.Error(err)
+	}
+	p.answers(set(two)) // withdraws
+	w.fetchNow()
+	w.eventually("the second key alone", func() bool { return w.holds("two") })
+	if err := w.verify(token(t, one, p.URL), p.URL, "at+jwt"); err == nil {
+		t.Error("a token of a key that was withdrawn is accepted")
+	}
+}
+
+// No answer makes it worse than before.
+func TestBadAnswersChangeNothing(t *testing.T) {
+	w := newWorld(t, "liar")
+	one := newKey(t, "ES256", "one")
+	p := newProvider(t, set(one))
+	w.trust("https://liar.example", keywrightv1alpha1.KeySource{URL: p.URL + "/jwks", CABundle: p.ca()})
+	w.eventually("the key", func() bool {
+		return w.holds("one") && w.says(keywrightv1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	})
+	elsewhere := newProvider(t, set(newKey(t, "ES256", "elsewhere")))
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		want   string
+	}{
+		"empty":         {text(200, ""), "is not a JWKS"},
+		"no keys":       {text(200, `{"keys":[]}`), "has no keys"},
+		"a page":        {text(200, "<html>we will be back soon</html>"), "is not a JWKS"},
+		"an error":      {text(500, `{"keys":[]}`), "500"},
+		"not found":     {text(404, ""), "404"},
+		"huge":          {text(200, `{"keys":["`+strings.Repeat("x", 1<<20)+`"]}`), "more than"},
+		"only a secret": {text(200, `{"keys":[{"kty":"oct","kid":"one","k":"c2VjcmV0","alg":"HS256"}]}`), "no key that can be used"},
+		"another host":  {http.RedirectHandler(elsewhere.URL+"/jwks", http.StatusFound).ServeHTTP, "redirects"},
+	} {
+		p.answers(c.answer)
+		w.fetchNow()
+		w.eventually(name, func() bool { return w.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionFalse, c.want) })
+		if !w.holds("one") || !w.says(keywrightv1alpha1.ConditionReady, metav1.ConditionTrue, "1 keys") {
+			t.Errorf("%s: the file is %s", name, w.file())
+		}
+	}
+	var moved bool
+	p.answers(func(rw http.ResponseWriter, r *http.Request) { // within the host
+		if !moved {
+			moved = true
+			http.Redirect(rw, r, "/moved", http.StatusFound)
+			return
+		}
+		set(one)(rw, r)
+	})
+	w.fetchNow()
+	w.eventually("a good answer", func() bool { return w.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionTrue, "") })
+}
+
+// Pods verify the tokens of ServiceAccounts by the file, without the API server.
+func TestServiceAccountTokens(t *testing.T) {
+	w := newWorld(t, "kubernetes")
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.target, Name: "caller"}}
+	w.must(w.Create(t.Context(), account))
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"shop"}}}
+	w.must(w.SubResource("token").Create(t.Context(), account, request))
+	parsed, err := jose.ParseSigned(request.Status.Token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	w.must(err)
+	_, issuer, _ := strings.Cut(string(parsed.UnsafePayloadWithoutVerification()), `"iss":"`)
+	issuer, _, _ = strings.Cut(issuer, `"`)
+	w.trust(issuer, keywrightv1alpha1.KeySource{Kubernetes: &keywrightv1alpha1.Kubernetes{}})
+	w.eventually("the keys of the API server", func() bool {
+		return w.file() != "" && w.says(keywrightv1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	})
+	if err := w.verify(request.Status.Token, issuer, "JWT"); err != nil {
+		t.Error(err)
+	}
+	other := newWorld(t, "not-kubernetes")
+	other.trust("https://another.example", keywrightv1alpha1.KeySource{Kubernetes: &keywrightv1alpha1.Kubernetes{}})
+	other.eventually("the issuer is named", func() bool { return other.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionFalse, issuer) })
+}
+
+// A key of a SigningKey is in its own file only, since its revocation reaches no other one.
+func TestKeysOfASigningKeyAreLeftOut(t *testing.T) {
+	w := newWorld(t, "ours")
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "own"}}
+	key.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": w.name}}
+	w.must(w.Create(t.Context(), key))
+	var own string
+	w.eventually("the SigningKey", func() bool {
+		var cm corev1.ConfigMap
+		w.must(client.IgnoreNotFound(w.Get(t.Context(), client.ObjectKey{Namespace: w.target, Name: contract.JWKSConfigMap}, &cm)))
+		own = cm.Data["own"+contract.JWKSSuffix]
+		return len(issuerfiles.KeyIDs([]byte(own))) == 2
+	})
+	foreign := newKey(t, "ES256", "foreign")
+	b, err := foreign.Public().MarshalJSON()
+	w.must(err)
+	w.trust("https://ours.example", keywrightv1alpha1.KeySource{Inline: strings.Replace(own, `{"keys":[`, `{"keys":[`+string(b)+",", 1)})
+	w.eventually("the foreign key alone", func() bool { return w.holds("foreign") && len(w.status().LeftOut) == 2 })
+	if l := w.status().LeftOut[0]; !strings.Contains(l.Reason, "SigningKey own") {
+		t.Errorf("left out: %+v", l)
+	}
+}
+
+// A SigningKey has its name for itself, whichever came first.
+func TestNameOfASigningKey(t *testing.T) {
+	w := newWorld(t, "taken")
+	foreign := newKey(t, "ES256", "foreign")
+	p := newProvider(t, set(foreign))
+	w.trust("https://taken.example", keywrightv1alpha1.KeySource{URL: p.URL, CABundle: p.ca()})
+	w.eventually("the foreign key", func() bool { return w.holds("foreign") })
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: w.name}}
+	key.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": w.name}}
+	key.Spec.DeletionPolicy = keywrightv1alpha1.Delete
+	key.Spec.Distribution.PropagationDelay.Duration, key.Spec.Token.ClockSkew.Duration = time.Second, time.Second
+	w.must(w.Create(t.Context(), key))
+	w.eventually("the keys of the SigningKey", func() bool {
+		ids := issuerfiles.KeyIDs([]byte(w.file()))
+		return len(ids) == 2 && !w.holds("foreign") && w.says(keywrightv1alpha1.ConditionStalled, metav1.ConditionTrue, "another name")
+	})
+	w.must(w.Delete(t.Context(), key))
+	w.eventually("the foreign key again", func() bool {
+		return w.holds("foreign") && w.says(keywrightv1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	})
+}
+
+// A TrustedIssuer that is deleted is trusted no more, and pods hear of it.
+func TestDeletionEndsTrust(t *testing.T) {
+	w := newWorld(t, "gone")
+	one := newKey(t, "ES256", "one")
+	b, err := one.Public().MarshalJSON()
+	w.must(err)
+	w.trust("spiffe://gone", keywrightv1alpha1.KeySource{Inline: `{"keys":[` + string(b) + `]}`})
+	w.eventually("the key", func() bool { return w.holds("one") })
+	w.must(w.Delete(t.Context(), &keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{Name: w.name}}))
+	for end := time.Now().Add(30 * time.Second); !issuerfiles.TrustsNobody(w.file()); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the file is %s", w.file())
+		}
+	}
+}
+
+// Whoever breaks into the fetcher can write its ConfigMap. That brings no keys but to TrustedIssuers that exist, and none that are weak or private.
+func TestForgedEntries(t *testing.T) {
+	w := newWorld(t, "forged")
+	p := newProvider(t, text(503, ""))
+	w.trust("https://forged.example", keywrightv1alpha1.KeySource{URL: p.URL, CABundle: p.ca()})
+	w.eventually("the failure", func() bool { return w.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionFalse, "503") })
+	var ti keywrightv1alpha1.TrustedIssuer
+	w.must(w.Get(t.Context(), client.ObjectKey{Name: w.name}, &ti))
+	private, err := newKey(t, "ES256", "private").MarshalJSON()
+	w.must(err)
+	key := newKey(t, "ES256", "public")
+	public, err := key.Public().MarshalJSON()
+	w.must(err)
+	plant := func(entries map[string]fetched.Entry) {
+		t.Helper()
+		var cm corev1.ConfigMap
+		w.must(w.Get(t.Context(), client.ObjectKey{Namespace: keyNamespace, Name: contract.FetchedConfigMap}, &cm))
+		for name, e := range entries {
+			text, err := e.Encode()
+			w.must(err)
+			cm.Data[name+fetched.Suffix] = text
+		}
+		w.must(cluster.asFetcher.Update(t.Context(), &cm))
+	}
+	set := func(keys ...[]byte) []byte {
+		var all []string
+		for _, k := range keys {
+			all = append(all, string(k))
+		}
+		return []byte(`{"keys":[` + strings.Join(all, ",") + `]}`)
+	}
+	plant(map[string]fetched.Entry{
+		"nobody":       {UID: "no", KeySet: set(public)},
+		"own":          {UID: string(ti.UID), KeySet: set(public)},
+		w.name:         {UID: "another", KeySet: set(public)},
+		"keyring.json": {UID: string(ti.UID), KeySet: set(public)},
+	})
+	time.Sleep(time.Second)
+	var cm corev1.ConfigMap
+	w.must(client.IgnoreNotFound(w.Get(t.Context(), client.ObjectKey{Namespace: w.target, Name: contract.JWKSConfigMap}, &cm)))
+	for name, content := range cm.Data {
+		if strings.Contains(content, `"public"`) {
+			t.Errorf("planted in %s", name)
+		}
+	}
+	plant(map[string]fetched.Entry{w.name: {UID: string(ti.UID), KeySet: set(private, public), Revision: 1}})
+	w.eventually("the public key alone", func() bool { return w.holds("public") })
+	if strings.Contains(w.file(), `"d"`) {
+		t.Error("a private key is distributed")
+	}
+}

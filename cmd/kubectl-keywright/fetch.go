@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/fetcher/source"
+)
+
+func (c *cli) fetchCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "fetch ISSUER | fetch -f FILE",
+		Short: "Read the keys of another issuer once, and print which would be distributed; nothing is written",
+		Long: "Reads the keys as the fetcher does, from this machine, and prints which would be distributed, which would be left out, and why.\n" +
+			"Nothing is written. keys.kubernetes and keys.caConfigMap need a cluster.",
+		Example: "  kubectl keywright fetch https://token.actions.githubusercontent.com\n  kubectl keywright fetch -f trustedissuer.yaml",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := c.sourceSpec(cmd.Context(), file, args)
+			if err != nil {
+				return err
+			}
+			keys, err := source.Read(cmd.Context(), spec, cliCluster{c}, "")
+			c.printFetched(keys)
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&file, "filename", "f", "", "`FILE` with a TrustedIssuer, - for standard input")
+	return cmd
+}
+
+// sourceSpec returns the spec to try: that of a file, or discovery of an issuer.
+func (c *cli) sourceSpec(ctx context.Context, file string, args []string) (*keywrightv1alpha1.TrustedIssuerSpec, error) {
+	switch {
+	case file == "" && len(args) == 1:
+		return &keywrightv1alpha1.TrustedIssuerSpec{
+			Issuer: args[0], Keys: keywrightv1alpha1.KeySource{Discovery: &keywrightv1alpha1.Discovery{}},
+		}, nil
+	case file == "" || len(args) > 0:
+		return nil, usage("fetch takes the URL of one issuer, or -f FILE, see --help")
+	}
+	b, err := c.readFile(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	var ti keywrightv1alpha1.TrustedIssuer
+	if err := yaml.UnmarshalStrict(b, &ti); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if ti.Kind != "TrustedIssuer" || ti.APIVersion != keywrightv1alpha1.GroupVersion().String() {
+		return nil, fmt.Errorf("%s is no TrustedIssuer of %s", file, keywrightv1alpha1.GroupVersion())
+	}
+	k := &ti.Spec.Keys
+	if k.Discovery == nil && k.URL == "" && k.Inline == "" && k.SPIFFEBundle == nil && k.Kubernetes == nil {
+		return nil, fmt.Errorf("%s: spec.keys names none of discovery, url, inline, spiffeBundle and kubernetes", file)
+	}
+	return &ti.Spec, nil
+}
+
+// readFile reads a file, or standard input for -.
+func (c *cli) readFile(ctx context.Context, file string) ([]byte, error) {
+	in := c.In
+	if file != "-" {
+		f, err := os.Open(file) //nolint:gosec // the user names the file
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	return within(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxInput)) })
+}
+
+func (c *cli) printFetched(keys source.Keys) {
+	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	if len(keys.Published)+len(keys.LeftOut) > 0 {
+		say(table, "KEY\tALGORITHM\tDISTRIBUTED\tWHY NOT\n")
+	}
+	for _, k := range keys.Published {
+		say(table, "%s\t%s\tyes\t\n", k.ID, k.Algorithm)
+	}
+	for _, l := range keys.LeftOut {
+		say(table, "%s\t\tno\t%s\n", l.KeyID, l)
+	}
+	_ = table.Flush()
+	if keys.MaxAge > 0 {
+		say(c.Out, "The issuer says that its keys may be kept for %s.\n", keys.MaxAge.Round(time.Second))
+	}
+}
+
+// cliCluster implements source.Cluster with the rights of the user.
+type cliCluster struct{ *cli }
+
+// ConfigMapEntry implements source.Cluster.
+func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (string, error) {
+	k, err := c.client()
+	if err != nil {
+		return "", err
+	}
+	l, err := c.leader(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	namespace := cmp.Or(l.namespace, usualKeyNamespace)
+	var cm corev1.ConfigMap
+	if err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cm); err != nil {
+		return "", err
+	}
+	if cm.Data[key] == "" {
+		return "", fmt.Errorf("ConfigMap %s/%s has no entry %s", namespace, name, key)
+	}
+	return cm.Data[key], nil
+}
+
+// Read implements source.Cluster.
+func (c cliCluster) Read(ctx context.Context, path string) ([]byte, error) {
+	config, err := c.flags.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster: %w", err)
+	}
+	d, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return d.RESTClient().Get().AbsPath(path).DoRaw(ctx)
+}

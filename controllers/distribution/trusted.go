@@ -1,0 +1,61 @@
+package distribution
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/fetched"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+)
+
+// confirmTrusted reads a TrustedIssuer and what was fetched of it, and stores the projection that they make.
+func (q *QuorumReader) confirmTrusted(ctx context.Context, name string, held desired.Projection) (bool, error) {
+	before := q.Now()
+	var ti keywrightv1alpha1.TrustedIssuer
+	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &ti); err != nil {
+		return false, client.IgnoreNotFound(err) // the trustedissuer controller decides what a deletion means
+	}
+	entry, err := Fetched(ctx, q.API, q.KeyNamespace, name)
+	if err != nil {
+		return false, err
+	}
+	fresh := desired.OfTrustedIssuer(&ti, entry, desired.KeyIDsOfSigningKeys(q.Projections.All()), q.KeyNamespace, before).Projection
+	return q.Projections.Replace(name, held, fresh) && !fresh.Frozen, nil
+}
+
+// Fetched returns what the fetcher handed over of one TrustedIssuer, an empty entry if there is nothing that can be read.
+func Fetched(ctx context.Context, from client.Reader, keyNamespace, name string) (fetched.Entry, error) {
+	var cm corev1.ConfigMap
+	err := from.Get(ctx, client.ObjectKey{Namespace: keyNamespace, Name: contract.FetchedConfigMap}, &cm)
+	if client.IgnoreNotFound(err) != nil {
+		return fetched.Entry{}, fmt.Errorf("get ConfigMap %s/%s: %w", keyNamespace, contract.FetchedConfigMap, err)
+	}
+	entry, err := fetched.Decode(cm.Data[name+fetched.Suffix])
+	if err != nil {
+		return fetched.Entry{}, nil //nolint:nilerr // whoever wrote that, it says nothing
+	}
+	return entry, nil
+}
+
+// trustedTarget is Target for a TrustedIssuer.
+func (q *QuorumReader) trustedTarget(ctx context.Context, name, namespace string) (selected bool, keepFor time.Duration, err error) {
+	var ti keywrightv1alpha1.TrustedIssuer
+	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &ti); err != nil {
+		if apierrors.IsNotFound(err) {
+			return true, 0, nil // the trustedissuer controller decides what a deletion means
+		}
+		return false, 0, fmt.Errorf("get TrustedIssuer %s: %w", name, err)
+	}
+	of, err := q.labelsOf(ctx, namespace)
+	if err != nil {
+		return false, 0, err
+	}
+	return selects(ti.Spec.Distribution.NamespaceSelector, of), desired.TrustedKeepFor, nil
+}

@@ -1,0 +1,241 @@
+package trustedissuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/keywright/keywright/api/fetched"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+)
+
+const (
+	// maxBehind is how many namespaces the status names.
+	maxBehind = 10
+	// progressEvery is how often the status says how many namespaces have the current keys while they are being written.
+	progressEvery = 10 * time.Second
+)
+
+// report writes the status if it says anything new.
+func (r *Reconciler) report(ctx context.Context, p *pass) error {
+	r.Metrics.observe(p)
+	next := p.ti.DeepCopy()
+	next.Status = p.status(p.ti.Status.Conditions)
+	if equality.Semantic.DeepEqual(next.Status, p.ti.Status) {
+		return nil
+	}
+	if at, ok := r.reportedAt.Load(p.ti.Name); ok && p.onlyProgress(&next.Status) {
+		last, _ := at.(time.Time)
+		if again := last.Add(progressEvery); again.After(p.now) {
+			p.wakeAt(again)
+			return nil
+		}
+	}
+	if err := r.Client.Status().Update(ctx, next); err != nil {
+		return err
+	}
+	r.reportedAt.Store(p.ti.Name, p.now)
+	r.announce(p, &next.Status)
+	return nil
+}
+
+// onlyProgress reports whether a status differs from the one that stands in how far a distribution is, which goes on, and in nothing else.
+func (p *pass) onlyProgress(next *keywrightv1alpha1.TrustedIssuerStatus) bool {
+	was := p.ti.Status.DeepCopy()
+	before, after := meta.FindStatusCondition(was.Conditions, keywrightv1alpha1.ConditionDistributed), meta.FindStatusCondition(next.Conditions, keywrightv1alpha1.ConditionDistributed)
+	if before == nil || before.Reason != keywrightv1alpha1.ReasonTargetsBehind || after.Reason != before.Reason {
+		return false
+	}
+	was.Targets, before.Message, before.ObservedGeneration = next.Targets, after.Message, after.ObservedGeneration
+	return equality.Semantic.DeepEqual(was, next)
+}
+
+// announce says it once, as an event, when a TrustedIssuer comes to need somebody.
+func (r *Reconciler) announce(p *pass, next *keywrightv1alpha1.TrustedIssuerStatus) {
+	for _, kind := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale} {
+		before, after := meta.FindStatusCondition(p.ti.Status.Conditions, kind), meta.FindStatusCondition(next.Conditions, kind)
+		if after != nil && (before == nil || before.Reason != after.Reason) {
+			r.Recorder.Eventf(p.ti, nil, corev1.EventTypeWarning, after.Reason, "Reconcile", "%s", after.Message)
+		}
+	}
+}
+
+// status says what the pass found. The given conditions only lend their transition times.
+func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.TrustedIssuerStatus {
+	t := &p.targets
+	s := keywrightv1alpha1.TrustedIssuerStatus{
+		ObservedGeneration: p.ti.Generation, Conditions: slices.Clone(was),
+		Targets: keywrightv1alpha1.TargetsStatus{
+			Selected: int32(t.selected), InSync: int32(t.inSync), Kept: int32(t.kept), //nolint:gosec // no cluster has 2^31 namespaces
+			Summary: fmt.Sprintf("%d/%d", t.inSync, t.selected), Behind: slices.Clone(t.behind[:min(len(t.behind), maxBehind)]),
+		},
+	}
+	if !p.taken {
+		p.addKeys(&s)
+	}
+	for _, absent := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale} {
+		if !slices.ContainsFunc(p.conditions(), func(c metav1.Condition) bool { return c.Type == absent }) {
+			meta.RemoveStatusCondition(&s.Conditions, absent)
+		}
+	}
+	for _, c := range p.conditions() {
+		c.ObservedGeneration, c.LastTransitionTime = p.ti.Generation, metav1.NewTime(p.now.Truncate(time.Second))
+		meta.SetStatusCondition(&s.Conditions, c)
+	}
+	return s
+}
+
+func (p *pass) addKeys(s *keywrightv1alpha1.TrustedIssuerStatus) {
+	s.KeyCount = int32(len(p.trusted.Keys)) //nolint:gosec // at most jwks.MaxKeys
+	for _, k := range p.trusted.Keys {
+		status := keywrightv1alpha1.TrustedKeyStatus{KeyID: k.ID, Algorithm: keywrightv1alpha1.Algorithm(k.Algorithm)}
+		if at, ok := p.entry.FirstSeen[k.ID]; ok && !p.inline() {
+			status.FirstSeenTime = timeOrNil(at)
+		}
+		s.Keys = append(s.Keys, status)
+	}
+	slices.SortFunc(s.Keys, func(a, b keywrightv1alpha1.TrustedKeyStatus) int { return strings.Compare(a.KeyID, b.KeyID) })
+	for _, l := range p.trusted.LeftOut[:min(len(p.trusted.LeftOut), fetched.MostLeftOut)] {
+		s.LeftOut = append(s.LeftOut, keywrightv1alpha1.LeftOutKeyStatus{KeyID: bounded(l.KeyID, 256), Reason: bounded(l.String(), 512)})
+	}
+	if p.handedOver() && !p.inline() {
+		s.LastFetchTime = timeOrNil(p.entry.FetchedAt)
+	}
+}
+
+func (p *pass) inline() bool { return p.ti.Spec.Keys.Inline != "" }
+
+// handedOver reports whether the fetcher answered for this very object.
+func (p *pass) handedOver() bool { return p.entry.UID == string(p.ti.UID) }
+
+// bounded cuts a text that somebody else wrote to what the API takes.
+func bounded(text string, most int) string {
+	return fmt.Sprintf("%.*s", most, strings.ToValidUTF8(text, "?"))
+}
+
+func condition(kind string, ok bool, reason, message string) metav1.Condition {
+	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+	if ok {
+		c.Status = metav1.ConditionTrue
+	}
+	return c
+}
+
+func (p *pass) conditions() []metav1.Condition {
+	all := []metav1.Condition{p.ready(), p.fetched(), p.distributed()}
+	if p.taken {
+		all = append(all, condition(keywrightv1alpha1.ConditionStalled, true, keywrightv1alpha1.ReasonNameTaken, p.nameTaken()))
+	}
+	if since, stale := p.stale(); stale {
+		all = append(all, condition(keywrightv1alpha1.ConditionStale, true, keywrightv1alpha1.ReasonTooOld,
+			fmt.Sprintf("no good answer was recorded since %s, which is longer than maxStaleness: the keys of that time stay", stamp(since))))
+	}
+	return all
+}
+
+func (p *pass) nameTaken() string {
+	return fmt.Sprintf("a SigningKey has the name %s, or its Secrets are still there: create this TrustedIssuer under another name", p.ti.Name)
+}
+
+// ready is True while the keys of the issuer are known and distributed. That the last answer was bad makes it no less ready.
+func (p *pass) ready() metav1.Condition {
+	const kind = keywrightv1alpha1.ConditionReady
+	switch {
+	case p.taken:
+		return condition(kind, false, keywrightv1alpha1.ReasonNameTaken, p.nameTaken())
+	case errors.Is(p.trusted.Err, desired.ErrNotFetched):
+		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
+	case p.trusted.Err != nil:
+		return condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": what was distributed stays")
+	case p.trusted.InvalidSelector != nil:
+		return condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
+	case len(p.targets.behind) > 0:
+		return condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, p.behind())
+	default:
+		return condition(kind, true, keywrightv1alpha1.ReasonTrusted, fmt.Sprintf("%d keys are distributed", len(p.trusted.Keys)))
+	}
+}
+
+func (p *pass) notFetched() string {
+	if p.handedOver() && p.entry.Failure != "" {
+		return "the keys could not be fetched yet: " + p.entry.Failure
+	}
+	return "the fetcher has not read the keys yet: it runs if the chart's trustedIssuers.enabled is set"
+}
+
+// fetched is about the last answer.
+func (p *pass) fetched() metav1.Condition {
+	const kind = keywrightv1alpha1.ConditionFetched
+	switch {
+	case p.inline():
+		return condition(kind, true, keywrightv1alpha1.ReasonInline, "the keys are in the spec")
+	case p.handedOver() && p.entry.Failure != "":
+		return condition(kind, false, keywrightv1alpha1.ReasonFetchFailed,
+			fmt.Sprintf("since %s no answer can be used: %s", stamp(p.entry.FailedSince), p.entry.Failure))
+	case !p.handedOver() || len(p.entry.KeySet) == 0:
+		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
+	case !p.ofThisSource():
+		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed: until it answers, the keys of the source before it stay")
+	default:
+		return condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last answer of the issuer could be used")
+	}
+}
+
+func (p *pass) ofThisSource() bool {
+	source, err := desired.SourceOf(&p.ti.Spec)
+	return err == nil && source == p.entry.Source
+}
+
+// stale reports since when no good answer was recorded, and whether that is too long.
+func (p *pass) stale() (since time.Time, stale bool) {
+	if p.inline() || p.taken || !p.handedOver() || p.entry.FetchedAt.IsZero() {
+		return time.Time{}, false
+	}
+	since = p.entry.FetchedAt
+	end := since.Add(p.ti.Spec.MaxStaleness.Duration)
+	p.wakeAt(end)
+	return since, !p.now.Before(end)
+}
+
+func (p *pass) behind() string {
+	names := strings.Join(p.targets.behind[:min(len(p.targets.behind), maxBehind)], ", ")
+	if more := len(p.targets.behind) - maxBehind; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%d namespaces do not hold the current keys: %s", len(p.targets.behind), names)
+}
+
+func (p *pass) distributed() metav1.Condition {
+	const kind = keywrightv1alpha1.ConditionDistributed
+	switch {
+	case p.taken:
+		return condition(kind, false, keywrightv1alpha1.ReasonNameTaken, p.nameTaken())
+	case p.trusted.InvalidSelector != nil:
+		return condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
+	case p.trusted.Err != nil:
+		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "there are no keys to distribute: see the condition Ready")
+	case len(p.targets.behind) > 0:
+		return condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, p.behind())
+	default:
+		return condition(kind, true, keywrightv1alpha1.ReasonInSync, fmt.Sprintf("all %d namespaces hold the current keys", p.targets.selected))
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// timeOrNil drops the fraction of a second, which the API cannot hold.
+func timeOrNil(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.Truncate(time.Second).Local()}
+}

@@ -1,0 +1,142 @@
+package remote
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// MaxBytes bounds an answer.
+	MaxBytes = 1 << 20
+	// maxRedirects bounds how often one request is redirected.
+	maxRedirects = 3
+)
+
+// Client reads from one issuer. It speaks HTTPS only.
+type Client struct {
+	http  *http.Client
+	token string
+}
+
+// New returns a client. Roots are the certificates that the server's is checked against, nil for those of the system. A token goes along with
+// each request, empty for none. Redirects are followed within the host, and not at all with a token, which would go along.
+func New(roots *x509.CertPool, token string) *Client {
+	c := &Client{token: token}
+	c.http = &http.Client{
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, Proxy: http.ProxyFromEnvironment},
+		CheckRedirect: c.redirect,
+	}
+	return c
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func (c *Client) redirect(next *http.Request, via []*http.Request) error {
+	switch {
+	case c.token != "" || len(via) > maxRedirects || next.URL.Scheme != "https" || next.URL.Host != via[0].URL.Host:
+		return http.ErrUseLastResponse
+	default:
+		return nil
+	}
+}
+
+// Answer is what a server answers.
+type Answer struct {
+	Body []byte
+	// NotModified is set if the ETag is still that of what was read before. Body is empty then.
+	NotModified bool
+	// ETag names this answer, empty if the server has none.
+	ETag string
+	// MaxAge is how long the server says that the answer may be kept, zero if it says nothing (RFC 9111 section 5.2.2.1).
+	MaxAge time.Duration
+}
+
+// Get reads a document. An ETag of before makes the request conditional (RFC 9110 section 13.1.2). No error quotes the answer.
+func (c *Client) Get(ctx context.Context, address, etag string) (Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return Answer{}, err
+	}
+	if req.URL.Scheme != "https" {
+		return Answer{}, fmt.Errorf("%s is no https URL", address)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	response, err := c.http.Do(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer := Answer{ETag: response.Header.Get("ETag"), MaxAge: maxAge(response.Header)}
+	switch {
+	case response.StatusCode == http.StatusNotModified && etag != "":
+		answer.NotModified = true
+		return answer, nil
+	case response.StatusCode >= 300 && response.StatusCode < 400:
+		return Answer{}, fmt.Errorf("%s redirects to another place (%s), which is not followed", address, response.Status)
+	case response.StatusCode != http.StatusOK:
+		return Answer{}, fmt.Errorf("%s answers %s", address, response.Status)
+	}
+	answer.Body, err = io.ReadAll(io.LimitReader(response.Body, MaxBytes+1))
+	if err == nil && len(answer.Body) > MaxBytes {
+		err = fmt.Errorf("%s answers more than %d bytes", address, MaxBytes)
+	}
+	return answer, err
+}
+
+// maxAge reads Cache-Control.
+func maxAge(header http.Header) time.Duration {
+	for directive := range strings.SplitSeq(header.Get("Cache-Control"), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		if seconds, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32); strings.EqualFold(name, "max-age") && err == nil && seconds > 0 {
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return 0
+}
+
+// JWKSURI reads where the keys of an issuer are (OpenID Connect Discovery section 4).
+func (c *Client) JWKSURI(ctx context.Context, issuer string) (string, error) {
+	where := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
+	answer, err := c.Get(ctx, where, "")
+	if err != nil {
+		return "", err
+	}
+	var metadata struct {
+		Issuer string `json:"issuer"`
+		JWKS   string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(answer.Body, &metadata); err != nil {
+		return "", fmt.Errorf("%s: is not JSON", where)
+	}
+	if metadata.Issuer != issuer {
+		return "", fmt.Errorf("%s: %w", where, anotherIssuer(metadata.Issuer))
+	}
+	if u, err := url.Parse(metadata.JWKS); err != nil || u.Scheme != "https" || u.User != nil { // a password would end up in the log
+		return "", fmt.Errorf("%s: names no jwks_uri that is an https URL without a user", where)
+	}
+	return metadata.JWKS, nil
+}
+
+// anotherIssuer says what to write instead where that can be known.
+func anotherIssuer(named string) error {
+	if strings.Contains(named, "{tenantid}") {
+		return errors.New("names an issuer for every tenant: write the ID of your tenant in place of common or organizations")
+	}
+	return fmt.Errorf("names another issuer, %.256q", named)
+}
