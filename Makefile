@@ -84,8 +84,8 @@ images: ## Build the container images as OCI archives into bin/images, for ARCH 
 	$(GO) -C hack/images run . -arch $(ARCH) -version $(VERSION)
 
 .PHONY: chart
-chart: bin/helm3 ## Package the Helm chart into bin/.
-	bin/helm3 package charts/keywright --destination bin
+chart: bin/helm3 ## Package the Helm charts into bin/.
+	bin/helm3 package charts/keywright charts/keywright-issuer --destination bin
 
 ##@ Before a commit
 

@@ -92,7 +92,7 @@ func TestSteadyState(t *testing.T) {
 	w.eventually("the key", func() bool { return w.says(keywrightv1alpha1.ConditionReady, metav1.ConditionTrue, "1 keys") })
 	versions := func() []string {
 		t.Helper()
-		var files, ti = corev1.ConfigMap{}, keywrightv1alpha1.TrustedIssuer{}
+		files, ti := corev1.ConfigMap{}, keywrightv1alpha1.TrustedIssuer{}
 		w.must(w.Get(t.Context(), client.ObjectKey{Namespace: w.target, Name: contract.JWKSConfigMap}, &files))
 		w.must(w.Get(t.Context(), client.ObjectKey{Name: w.name}, &ti))
 		return []string{files.ResourceVersion, ti.Status.LastFetchTime.String()}

@@ -12,7 +12,13 @@ import (
 // blocks are the code blocks of docs/helm.md in a language, in their order.
 func blocks(t *testing.T, language string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs", "helm.md"))
+	return pageBlocks(t, "helm.md", language)
+}
+
+// pageBlocks are the code blocks of a page in a language, in their order.
+func pageBlocks(t *testing.T, page, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}

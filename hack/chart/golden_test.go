@@ -21,19 +21,22 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // cases are sets of values, in testdata/values, and where they are installed.
-var cases = map[string]struct{ namespace, release string }{
-	"default":         {keyNamespace, "keywright"},
-	"everything":      {"keys", "trust"},
-	"cert-manager":    {keyNamespace, "keywright"},
-	"ldap":            {keyNamespace, "keywright"},
-	"least":           {keyNamespace, "keywright"},
-	"own-certificate": {keyNamespace, "keywright"},
+var cases = map[string]struct{ chart, namespace, release string }{
+	"default":         {chart, keyNamespace, "keywright"},
+	"everything":      {chart, "keys", "trust"},
+	"cert-manager":    {chart, keyNamespace, "keywright"},
+	"exchange":        {chart, keyNamespace, "keywright"},
+	"ldap":            {chart, keyNamespace, "keywright"},
+	"least":           {chart, keyNamespace, "keywright"},
+	"own-certificate": {chart, keyNamespace, "keywright"},
+	"customers":       {issuerChart, keyNamespace, "customers"},
+	"partners":        {issuerChart, "keys", "partners"},
 }
 
 func render(t *testing.T, version, name string) string {
 	t.Helper()
 	where := cases[name]
-	text, err := helm(t, version, "template", where.release, chart, "--namespace", where.namespace, "--kube-version", "1.37.2",
+	text, err := helm(t, version, "template", where.release, where.chart, "--namespace", where.namespace, "--kube-version", "1.37.2",
 		"--values", filepath.Join("testdata", "values", name+".yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +44,7 @@ func render(t *testing.T, version, name string) string {
 	return text
 }
 
-var secret = regexp.MustCompile(`(?s)(tls\.(?:crt|key): )[A-Za-z0-9+/=]+|(    )-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----`)
+var secret = regexp.MustCompile(`(?s)((?:tls|ca)\.(?:crt|key): )[A-Za-z0-9+/=]+|(    )-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----`)
 
 // golden is what is compared: without certificates, which differ each time, and without copies of config/, which TestChartEqualsConfig
 // compares, but for the case that shows how the namespace goes into them. Alerts and dashboard change often, and have no namespace.
@@ -105,7 +108,7 @@ plugins:
 // A real API server takes every object, with no field that it does not know, and its pods pass the Pod Security Standard "restricted"
 // and need no PriorityClass that is limited.
 func TestAPIServerTakesWhatIsRendered(t *testing.T) {
-	c := startWith(t, limited, filepath.Join(chart, "crds"))
+	c := startWith(t, limited, filepath.Join(chart, "crds"), gatewayCRDs(t))
 	class := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "trust"}, Value: 1}
 	if err := c.admin.Create(t.Context(), class); err != nil {
 		t.Fatal(err)
@@ -134,10 +137,20 @@ func TestAPIServerTakesWhatIsRendered(t *testing.T) {
 				}
 			}
 		}
-		if seen < 8 || pods < 2 {
+		if wantPods := map[string]int{chart: 2, issuerChart: 1}[cases[name].chart]; seen < 8 || pods < wantPods {
 			t.Errorf("%s: only %d objects and %d pods", name, seen, pods)
 		}
 	}
+}
+
+// gatewayCRDs is the directory with the CRDs of the Gateway API's standard channel.
+func gatewayCRDs(t *testing.T) string {
+	t.Helper()
+	directory, err := run(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(directory), "config", "crd", "standard")
 }
 
 // podOf is a pod as a Deployment would have one made. A Deployment itself is let in whatever its pods are.

@@ -3,6 +3,7 @@ package chart
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,9 +13,11 @@ import (
 
 func TestLint(t *testing.T) {
 	for _, version := range helms {
-		out, err := helm(t, version, "lint", "--strict", "--kube-version", "1.37.2", chart)
-		if err != nil || strings.Contains(out, "WARNING") {
-			t.Errorf("%v\n%s", err, out)
+		for name, where := range map[string]string{"default": chart, "customers": issuerChart} {
+			out, err := helm(t, version, "lint", "--strict", "--kube-version", "1.37.2", where, "--values", filepath.Join("testdata", "values", name+".yaml"))
+			if err != nil || strings.Contains(out, "WARNING") {
+				t.Errorf("%v\n%s", err, out)
+			}
 		}
 	}
 }
@@ -44,7 +47,7 @@ func TestArtifactHubAnnotations(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	rendered, err := template(t, "helm3")
+	rendered, err := template(t, "helm3", "--set", "trustedIssuers.enabled=true")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,39 @@ func TestArtifactHubAnnotations(t *testing.T) {
 			t.Errorf("the example is not the SigningKey of the chart:\n%v\n%v", examples, o)
 		}
 	}
-	if len(images) != 2 || len(crds) != 2 || crds[0].Name != "signingkeys.keywright.dev" || crds[1].Name != "revocations.keywright.dev" {
+	var names []string
+	for _, crd := range crds {
+		names = append(names, crd.Name)
+	}
+	if len(images) != 3 || !slices.Equal(names, []string{"signingkeys.keywright.dev", "revocations.keywright.dev", "trustedissuers.keywright.dev"}) {
 		t.Errorf("%v\n%v", images, crds)
+	}
+}
+
+// The two charts are released together, and the second one runs the image that its annotation names.
+func TestChartsHaveOneVersion(t *testing.T) {
+	type about struct {
+		Version, AppVersion, KubeVersion string
+		Annotations                      map[string]string
+	}
+	var of [2]about
+	for i, where := range []string{chart, issuerChart} {
+		text, err := os.ReadFile(filepath.Join(where, "Chart.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(text, &of[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, b := of[0], of[1]; a.Version != b.Version || a.AppVersion != b.AppVersion || a.KubeVersion != b.KubeVersion || a.Version == "" {
+		t.Errorf("%s %s %s and %s %s %s", a.Version, a.AppVersion, a.KubeVersion, b.Version, b.AppVersion, b.KubeVersion)
+	}
+	var images []struct{ Image string }
+	if err := yaml.Unmarshal([]byte(of[1].Annotations["artifacthub.io/images"]), &images); err != nil || len(images) != 1 {
+		t.Fatalf("%v %v", images, err)
+	}
+	if !strings.Contains(render(t, "helm3", "customers"), "image: "+images[0].Image+"\n") {
+		t.Errorf("the chart does not run %s", images[0].Image)
 	}
 }

@@ -9,7 +9,7 @@ import (
 // The pods of the issuer are replaced for a change that it does not follow by itself (TestNeedsRestart of issuer/config has the list), and
 // for no other.
 func TestIssuerIsRestartedWhereItMustBe(t *testing.T) {
-	const exchange = "issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].name=a,issuer.config.tokenExchange[0].issuer=https://a"
+	const exchange = "issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].name=a,issuer.config.tokenExchange[0].keys.url=https://k,issuer.config.tokenExchange[0].issuer=https://a"
 	base, exchanges := issuerPods(t, "issuer.enabled=true"), issuerPods(t, exchange)
 	for set, restarts := range map[string]bool{
 		"issuer.url=https://issuer.example.com":                                     true,
@@ -20,9 +20,10 @@ func TestIssuerIsRestartedWhereItMustBe(t *testing.T) {
 		exchange:                           true,
 		"issuer.config.server.drainFor=9s": false,
 		"issuer.config.token.lifetime=1m":  false,
-		"issuer.config.server.tokenEndpointAliases[0]=https://a":                              false,
-		"issuer.config.clients[0].id=another,issuer.config.clients[0].grantTypes[0]=password": false,
-		"issuer.config.server.trustedProxies[0]=10.0.0.0/8":                                   false,
+		"issuer.config.server.tokenEndpointAliases[0]=https://a":                                    false,
+		"issuer.config.clients[0].id=another,issuer.config.clients[0].grantTypes[0]=password":       false,
+		"issuer.config.server.trustedProxies[0]=10.0.0.0/8":                                         false,
+		"issuer.config.server.proxyProtocol=true,issuer.config.server.trustedProxies[0]=10.0.0.0/8": false,
 		"issuer.replicas=9": false,
 	} {
 		if got := issuerPods(t, set) != base; got != restarts {

@@ -26,6 +26,7 @@ import (
 const (
 	root         = "../.."
 	chart        = root + "/charts/keywright"
+	issuerChart  = root + "/charts/keywright-issuer"
 	keyNamespace = "keywright-system"
 )
 

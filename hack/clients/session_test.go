@@ -101,16 +101,26 @@ type stage struct {
 
 func newStage(t *testing.T, a *authority, lifetime string) *stage {
 	t.Helper()
+	return newStageBehind(t, a, lifetime, nil)
+}
+
+// newStageBehind is a stage whose issuer is behind a door, if there is one.
+func newStageBehind(t *testing.T, a *authority, lifetime string, d *door) *stage {
+	t.Helper()
 	s := &stage{T: t, keys: newKeyring(t)}
 	s.keys.sealing = issuerfiles.SealingKeys{newSealingKey(t, 100)}
 	s.keys.write(t)
 	var pages site
 	app := httptest.NewTLSServer(&pages)
 	t.Cleanup(app.Close)
-	s.issuer = startIssuer(t, a, s.keys, options{
-		server: "  allowedOrigins: [" + app.URL + "]", lifetime: lifetime,
-		clients: documentedClient(t),
-	})
+	o := options{server: "  allowedOrigins: [" + app.URL + "]", lifetime: lifetime, clients: documentedClient(t)}
+	if d != nil {
+		o.issuer, o.server = d.url, doorSettings+o.server
+	}
+	s.issuer = startIssuer(t, a, s.keys, o)
+	if d != nil {
+		d.open(t, a, s.issuer)
+	}
 	s.greets = greeter(t, "shop", s.issuer.url, app.URL, s.keys)
 	s.shop = httptest.NewTLSServer(s.greets)
 	t.Cleanup(func() { s.shop.Close() })

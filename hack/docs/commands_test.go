@@ -17,7 +17,7 @@ func runners() map[string][]string {
 	return map[string][]string{
 		"run: checkout": nil,
 		"run: ci":       nil,
-		"run: chart":    {"docs/helm.md"},
+		"run: chart":    {"docs/helm.md", "docs/second-issuer.md"},
 		"run: e2e":      {"docs/getting-started.md"},
 	}
 }

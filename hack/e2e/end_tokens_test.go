@@ -41,10 +41,11 @@ func (s *story) endTokens(t *testing.T) {
 	s.setLongestLifetime(t, time.Minute)
 }
 
-// setLongestLifetime changes how long the SigningKey lets tokens live, and waits until an issuer gives such ones.
+// setLongestLifetime changes how long the SigningKey lets tokens live, and how long the issuer has them live, and waits until it gives such ones.
 func (s *story) setLongestLifetime(t *testing.T, lifetime time.Duration) {
 	t.Helper()
 	s.run(t, fmt.Sprintf(`kubectl patch signingkey main --type merge -p '{"spec":{"token":{"maxLifetime":%q}}}'`, lifetime))
+	s.run(t, fmt.Sprintf("kubectl get configmap keywright-issuer -n keywright-system -o json | sed 's/lifetime: [0-9a-z]*/lifetime: %s/' | kubectl replace -f -", lifetime))
 	s.until(t, "tokens live for "+lifetime.String(), func() bool {
 		s.run(t, "kubectl annotate pods -n keywright-system -l app.kubernetes.io/component=issuer --overwrite keywright.dev/nudged-at=$(date +%s)")
 		claims := claimsOf(t, s.logIn(t))

@@ -36,6 +36,7 @@ func TestEndToEnd(t *testing.T) {
 	s.atRest(t)
 	s.step(t, "services start, and verify", s.serve)
 	s.startPrometheus(t)
+	s.step(t, "a second issuer, of whose tokens the verifiers of the first know nothing", s.secondIssuer)
 	s.step(t, "ten rotations, kubelets that look once a second", s.rotateTen)
 	s.step(t, "the controllers are killed", s.killControllers)
 	s.step(t, "a ConfigMap is deleted", s.deleteConfigMap)
@@ -83,7 +84,9 @@ func (s *story) install(t *testing.T) {
 	check(t, err)
 	chart, err := filepath.Abs(filepath.Join("..", "..", "charts", "keywright"))
 	check(t, err)
-	for name, from := range map[string]string{"values.yaml": values, "chart": chart} {
+	customers, err := filepath.Abs(filepath.Join("manifests", "customers.yaml"))
+	check(t, err)
+	for name, from := range map[string]string{"values.yaml": values, "customers.yaml": customers, "chart": chart, "issuer-chart": chart + "-issuer"} {
 		check(t, os.Symlink(from, filepath.Join(s.directory, name)))
 	}
 	s.began = time.Now()

@@ -49,7 +49,8 @@ func (s *story) trusting(t *testing.T) report.Seen {
 // headerOf reads the header of a JWT.
 func headerOf(t *testing.T, token string) (header struct {
 	KeyID string `json:"kid"`
-}) {
+},
+) {
 	t.Helper()
 	first, _, _ := strings.Cut(token, ".")
 	b, err := base64.RawURLEncoding.DecodeString(first)

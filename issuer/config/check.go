@@ -90,6 +90,9 @@ func (c *Config) checkServer(f *document.Findings) {
 	if s.ForwardedHeader != XForwardedFor && s.ForwardedHeader != Forwarded {
 		f.Add("server.forwardedHeader", "must be %s or %s", XForwardedFor, Forwarded)
 	}
+	if s.ProxyProtocol && len(s.TrustedProxies) == 0 {
+		f.Add("server.proxyProtocol", "needs server.trustedProxies: the networks of the proxies whose header is believed")
+	}
 	if s.MutualTLS != nil {
 		s.MutualTLS.check(f)
 	}

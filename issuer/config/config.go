@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -49,6 +50,8 @@ type Server struct {
 	MaxConnections int `yaml:"maxConnections"`
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []Network `yaml:"trustedProxies"`
+	// ProxyProtocol reads a header of the PROXY protocol from connections of trusted proxies, those that pass TLS through.
+	ProxyProtocol bool `yaml:"proxyProtocol"`
 	// ForwardedHeader is the one header of the trusted proxies that is believed: X-Forwarded-For, the default, or Forwarded (RFC 7239). The
 	// proxies must remove or append to what a client sent under this name.
 	ForwardedHeader string `yaml:"forwardedHeader"`
@@ -62,6 +65,11 @@ type Server struct {
 	DrainFor Duration `yaml:"drainFor"`
 	// Pprof serves /debug/pprof on MetricsAddress.
 	Pprof bool `yaml:"pprof"`
+}
+
+// Trusts reports whether an address is that of a trusted proxy.
+func (s *Server) Trusts(address netip.Addr) bool {
+	return slices.ContainsFunc(s.TrustedProxies, func(n Network) bool { return n.Contains(address.Unmap()) })
 }
 
 // The headers that proxies write the address of a client into.

@@ -134,6 +134,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"client with space":        {"id: web", "id: 'a b'", "clients[0].id: must be"},
 		"nothing":                  {"[read]", "", "line 10: token.scopes: has no value"},
 		"nothing in a list":        {"grantTypes: [password]", "grantTypes: [password], scopes: ", "line 12: clients[0].scopes: has no value"},
+		"PROXY from anybody":       {"server:", "server:\n  proxyProtocol: true", "server.proxyProtocol: needs server.trustedProxies"},
 		"forwarded header":         {"server:", "server:\n  forwardedHeader: X-Real-IP", "server.forwardedHeader: must be"},
 		"assertion aud":            {"public: true", "public: true, assertionAudience: tokenEndpoint", "clients[0].assertionAudience: must be"},
 		"exchange: null":           {"clients:", exchange("name: x, issuer: 'https://x', allow: "), "line 12: tokenExchange[0].allow: has no value"},

@@ -32,7 +32,7 @@ func TestNeedsRestart(t *testing.T) {
 		{"{file: /x}", "{file: /y}", "tokenExchange[].name, issuer or keys"},
 		{"- {name: x", "- {name: y", "tokenExchange[].name, issuer or keys"},
 		{"keys: {file: /x}}", "keys: {file: /x}, allow: 'true'}", ""},
-		{"server:", "server:\n  allowedOrigins: ['https://a']\n  trustedProxies: [10.0.0.0/8]\n  drainFor: 1s", ""},
+		{"server:", "server:\n  allowedOrigins: ['https://a']\n  trustedProxies: [10.0.0.0/8]\n  proxyProtocol: true\n  drainFor: 1s", ""},
 		{"clients:", "clients:\n- {id: new, public: true, grantTypes: [password], claims: {a: b}}", ""},
 		{"scopes: [read]", "scopes: [write]", ""},
 	} {

@@ -32,7 +32,7 @@ func remoteAddress(r *http.Request, settings *config.Server) (address netip.Addr
 		return address, true
 	}
 	for _, hop := range slices.Backward(hops(r.Header, settings.ForwardedHeader)) {
-		if !slices.ContainsFunc(settings.TrustedProxies, func(n config.Network) bool { return n.Contains(address) }) {
+		if !settings.Trusts(address) {
 			return address, true
 		}
 		next, ok := parseHop(hop)

@@ -41,7 +41,7 @@ func (s *Server) listenMutual(ctx context.Context, settings *config.Server) erro
 	if err != nil {
 		return fmt.Errorf("server.mutualTLS.address: %w", err)
 	}
-	s.mutual = netutil.LimitListener(listener, settings.MaxConnections)
+	s.mutual = s.proxied(netutil.LimitListener(listener, settings.MaxConnections))
 	return nil
 }
 

@@ -99,7 +99,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.public, err = listen.Listen(ctx, "tcp", settings.Server.Address); err != nil {
 		return nil, fmt.Errorf("server.address: %w", err)
 	}
-	s.public = netutil.LimitListener(s.public, settings.Server.MaxConnections)
+	s.public = s.proxied(netutil.LimitListener(s.public, settings.Server.MaxConnections))
 	if s.probes, err = listen.Listen(ctx, "tcp", settings.Server.MetricsAddress); err != nil {
 		_ = s.public.Close()
 		return nil, fmt.Errorf("server.metricsAddress: %w", err)

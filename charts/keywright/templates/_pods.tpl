@@ -1,21 +1,18 @@
 {{/*
-The objects have the names that the documentation, the messages of the policies and the alerts use, whatever the release is called. There
-is one Keywright in a cluster: a second release is refused by Helm, since it would own the same cluster-wide objects.
-
-keywright.labels are those of an object. Its argument is a dict with root and component.
+keywright.labels are those of an object. Its argument is a dict with root and component. Those that select pods, keywright.selector, are
+in _names.tpl: each chart has its own.
 */}}
 {{- define "keywright.labels" -}}
-{{ include "keywright.selector" . }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- $ours := dict
+  "app.kubernetes.io/instance" .root.Release.Name
+  "app.kubernetes.io/version" .root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") }}
+{{- $ours = merge (include "keywright.selector" . | fromYaml) $ours }}
+{{- range $label, $_ := .root.Values.commonLabels }}
+{{- if hasKey $ours $label }}{{ fail (printf "commonLabels: the chart itself sets %s: choose another label" $label) }}{{ end }}
 {{- end }}
-
-{{/* keywright.selector are the labels of the pods of a component. They never change: a Deployment's selector cannot. */}}
-{{- define "keywright.selector" -}}
-app.kubernetes.io/name: keywright
-app.kubernetes.io/component: {{ .component }}
+{{- merge (dict) $ours .root.Values.commonLabels | toYaml }}
 {{- end }}
 
 {{/* keywright.image is the reference of the image of a component. */}}
@@ -29,10 +26,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "keywright.pod" -}}
 {{- $values := index .root.Values .component -}}
 labels:
-  {{- include "keywright.selector" . | nindent 2 }}
-  {{- with $values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- merge (include "keywright.selector" . | fromYaml) $values.podLabels .root.Values.commonLabels | toYaml | nindent 2 }}
 {{- $annotations := merge (dict) (.annotations | default dict) $values.podAnnotations }}
 {{- with $annotations }}
 annotations:
@@ -84,4 +78,35 @@ topologySpreadConstraints:
     matchLabelKeys: [pod-template-hash]
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* keywright.disruption is the PodDisruptionBudget of a component. name is that of its Deployment. */}}
+{{- define "keywright.disruption" -}}
+{{- $budget := (index .root.Values .component).podDisruptionBudget -}}
+{{- if $budget.enabled -}}
+# A node that is drained takes one pod at a time; one that does not run anyway holds nobody up.
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "keywright.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: {{ $budget.maxUnavailable }}
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "keywright.selector" . | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{/* keywright.milliseconds is a duration of Go, like 1h30m, as a number. */}}
+{{- define "keywright.milliseconds" -}}
+{{- $sum := 0.0 }}
+{{- range regexFindAll "[0-9.]+(ms|s|m|h)" . -1 }}
+{{- $unit := regexFind "[a-z]+$" . }}
+{{- $sum = addf $sum (mulf (trimSuffix $unit . | float64) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit)) }}
+{{- end }}
+{{- $sum | int64 -}}
 {{- end }}

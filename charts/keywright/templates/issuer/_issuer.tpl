@@ -1,11 +1,11 @@
 {{/* keywright.issuer.url is the iss of every token. */}}
 {{- define "keywright.issuer.url" -}}
-{{ .Values.issuer.url | default (printf "https://keywright-issuer.%s.svc" .Release.Namespace) }}
+{{ .Values.issuer.url | default (printf "https://%s.%s.svc" (include "keywright.issuer.name" .) .Release.Namespace) }}
 {{- end }}
 
 {{/* keywright.issuer.tlsSecret is the Secret that the issuer mounts its certificate from. */}}
 {{- define "keywright.issuer.tlsSecret" -}}
-{{ .Values.issuer.tls.secretName | default "keywright-issuer-tls" }}
+{{ .Values.issuer.tls.secretName | default (print (include "keywright.issuer.name" .) "-tls") }}
 {{- end }}
 
 {{/* keywright.issuer.configuration is issuer.yaml: issuer.config, and what the chart knows better, the places of its own mounts. */}}
@@ -31,18 +31,35 @@
 {{- range $config.tokenExchange }}
 {{- $trusted = append $trusted (pick . "name" "issuer" "keys") }}
 {{- end }}
-{{- list $config.issuer (omit $config.server "drainFor" "trustedProxies" "allowedOrigins" "tokenEndpointAliases") $config.users $config.login $trusted | toJson }}
+{{- list $config.issuer (omit $config.server "drainFor" "trustedProxies" "proxyProtocol" "allowedOrigins" "tokenEndpointAliases") $config.users $config.login $trusted | toJson }}
 {{- end }}
 
-{{/* keywright.issuer.connects fails where the configuration needs connections that the NetworkPolicy would not let through. */}}
-{{- define "keywright.issuer.connects" -}}
-{{- $asks := false }}
-{{- range .Values.issuer.config.tokenExchange }}
-{{- if not (dig "keys" "file" "" .) }}{{ $asks = true }}{{ end }}
+{{/* keywright.issuer.usersSecret is the Secret with the list of users. */}}
+{{- define "keywright.issuer.usersSecret" -}}
+{{ .Values.issuer.users.secretName | default (print (include "keywright.issuer.name" .) "-users") }}
 {{- end }}
-{{- if and .Values.issuer.networkPolicy.enabled (not .Values.issuer.networkPolicy.egress)
-  (or $asks (dig "users" "ldap" false .Values.issuer.config)) }}
-{{- fail "issuer.config has LDAP or token exchange, and the issuer may connect to nobody: name the rules in issuer.networkPolicy.egress (`[{}]` allows all), or set issuer.networkPolicy.enabled to false" }}
+
+{{/* keywright.issuer.host is the host of the URL, which doors route by. */}}
+{{- define "keywright.issuer.host" -}}
+{{ (include "keywright.issuer.url" . | urlParse).hostname }}
+{{- end }}
+
+{{/*
+keywright.issuer.usesCluster is not empty where the configuration names files below /var/run/keywright/cluster, which the chart mounts: a
+token for the API server, and its CA. Values of before the chart did that mount it themselves.
+*/}}
+{{- define "keywright.issuer.usesCluster" -}}
+{{- $directory := "/var/run/keywright/cluster" }}
+{{- $mounted := false }}
+{{- range .Values.issuer.extraVolumeMounts }}
+{{- if eq (trimSuffix "/" .mountPath) $directory }}{{ $mounted = true }}{{ end }}
+{{- end }}
+{{- if not $mounted }}
+{{- range .Values.issuer.config.tokenExchange }}
+{{- range pick (.keys | default dict) "file" "caFile" "tokenFile" }}
+{{- if hasPrefix (print $directory "/") . }}yes{{ end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
