@@ -148,7 +148,7 @@ func TestKeysOfAProviderOfOthers(t *testing.T) {
 	if _, err := v.Verify(t.Context(), after); err != nil {
 		t.Error(err)
 	}
-	if parsed, err := jose.ParseSigned(after, []jose.SignatureAlgorithm{jose.RS256}); err != nil || parsed.Signatures[0].Header.Algorithm != "RS256" {
+	if parsed, err := jose.ParseSignedCompact(after, []jose.SignatureAlgorithm{jose.RS256}); err != nil || parsed.Signatures[0].Header.Algorithm != "RS256" {
 		t.Errorf("%v %v", parsed, err)
 	}
 }

@@ -124,7 +124,7 @@ func (f *fetch) next(spec *keywrightv1alpha1.TrustedIssuerSpec, keys source.Keys
 }
 
 // addresses are those of one connection, which differ each time.
-var addresses = regexp.MustCompile(`\S+->`) //nolint:gochecknoglobals // compiled once
+var addresses = regexp.MustCompile(`\S+->`)
 
 // plain returns the text of an error without what differs each time: the status is not to change with it.
 func plain(err error) string { return addresses.ReplaceAllString(err.Error(), "") }
