@@ -2,6 +2,7 @@ package trustedissuer
 
 import (
 	"context"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/wiring"
 )
@@ -28,13 +30,41 @@ func (r *Reconciler) Watches() []wiring.Watch {
 		{Object: &keywrightv1alpha1.TrustedIssuer{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{predicate.GenerationChangedPredicate{}}},
 		{Object: &keywrightv1alpha1.SigningKey{}, Handler: r.wakeAll()},
 		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.wakeAll(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
-		{Object: &corev1.ConfigMap{}, Handler: r.wakeAll()},
+		{Object: &corev1.ConfigMap{}, Handler: r.wakeOfFiles()},
 	}
 }
 
 // Sources bring what the fetcher hands over.
 func (r *Reconciler) Sources() []source.Source {
 	return []source.Source{source.Kind[client.Object](r.Fetched, &corev1.ConfigMap{}, r.wakeAll())}
+}
+
+// wakeOfFiles lets the TrustedIssuers be looked at again whose files changed. A rotation of one issuer in many namespaces is no reason to look at all
+// others.
+func (r *Reconciler) wakeOfFiles() handler.EventHandler {
+	wake := func(ctx context.Context, q wiring.Queue, before, after client.Object) {
+		was, _ := before.(*corev1.ConfigMap)
+		is, _ := after.(*corev1.ConfigMap)
+		for file := range is.Data {
+			name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
+			if ok && (was == nil || was.Data[file] != is.Data[file]) && r.exists(ctx, name) {
+				q.AddAfter(wiring.Named(name), wiring.Debounce)
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q wiring.Queue) { wake(ctx, q, nil, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q wiring.Queue) {
+			wake(ctx, q, e.ObjectOld, e.ObjectNew)
+			wake(ctx, q, e.ObjectNew, e.ObjectOld) // a file that is gone
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) { wake(ctx, q, nil, e.Object) },
+	}
+}
+
+// exists reports whether there is a TrustedIssuer of a name, as the cache shows it.
+func (r *Reconciler) exists(ctx context.Context, name string) bool {
+	return r.Client.Get(ctx, client.ObjectKey{Name: name}, &keywrightv1alpha1.TrustedIssuer{}) == nil
 }
 
 // wakeAll lets every TrustedIssuer be looked at again, a moment after anything changed.

@@ -18,6 +18,8 @@ import (
 const (
 	// MaxBytes bounds an answer.
 	MaxBytes = 1 << 20
+	// maxHeaderBytes bounds the header of an answer.
+	maxHeaderBytes = 64 << 10
 	// maxRedirects bounds how often one request is redirected.
 	maxRedirects = 3
 )
@@ -33,7 +35,9 @@ type Client struct {
 func New(roots *x509.CertPool, token string) *Client {
 	c := &Client{token: token}
 	c.http = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, Proxy: http.ProxyFromEnvironment},
+		Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, Proxy: http.ProxyFromEnvironment, MaxResponseHeaderBytes: maxHeaderBytes,
+		},
 		CheckRedirect: c.redirect,
 	}
 	return c
