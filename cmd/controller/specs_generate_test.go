@@ -163,6 +163,8 @@ func (g *generator) valid(s *openAPI, kids []string) any {
 		return map[string]any{}
 	case s.Type == "array":
 		return g.revoked(kids)
+	case s.Type == "boolean":
+		return pick(g, true, false)
 	case s.Type == "integer":
 		return pick[any](g, 2048, 2048, 2048, 3072)
 	case len(s.Enum) > 0:
@@ -188,6 +190,8 @@ func (g *generator) invalid(s *openAPI) any {
 			many[i] = fmt.Sprintf("%043d", i)
 		}
 		return pick[any](g, []any{kid, kid}, []any{"short"}, []any{kid + "A"}, []any{kid[1:] + "+"}, []any{""}, []any{5}, many, kid, map[string]any{})
+	case s.Type == "boolean":
+		return pick[any](g, "true", "", 1, []any{}, map[string]any{})
 	case s.Type == "integer":
 		return pick[any](g, 1024, 0, -2048, 1<<40, "2048", 2048.5, true)
 	case len(s.Enum) > 0:

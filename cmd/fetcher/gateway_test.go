@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +39,7 @@ func TestGatewayEntry(t *testing.T) {
 		ids := entry()
 		return len(ids) == 1 && ids[0] == "z-first" && w.says(keywrightv1alpha1.ConditionGatewayEntry, metav1.ConditionTrue, "")
 	})
+	time.Sleep(1100 * time.Millisecond) // the time of creation has whole seconds
 	inline("a-second", "second")
 	second := &world{T: t, Client: w.Client, name: "a-second", target: w.target}
 	second.eventually("the second one is told", func() bool {

@@ -47,7 +47,8 @@ func (r *Reconciler) wakeOfFiles() handler.EventHandler {
 		is, _ := after.(*corev1.ConfigMap)
 		for file := range is.Data {
 			name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
-			if ok && (was == nil || was.Data[file] != is.Data[file]) && r.exists(ctx, name) {
+			changed := was == nil || was.Data[file] != is.Data[file] || was.Data[contract.GatewayFile] != is.Data[contract.GatewayFile]
+			if ok && changed && r.exists(ctx, name) {
 				q.AddAfter(wiring.Named(name), wiring.Debounce)
 			}
 		}
