@@ -162,3 +162,20 @@ func FuzzPublish(f *testing.F) {
 		}
 	})
 }
+
+// Of a SPIFFE bundle the keys for JWT-SVIDs are published, which have no alg, and not those of certificates.
+func TestPublishSPIFFEBundle(t *testing.T) {
+	forTokens := member(t, key(t, "ES256", "jwt"), map[string]any{"use": "jwt-svid", "alg": nil})
+	forCertificates := member(t, key(t, "RS256", "x509"), map[string]any{"use": "x509-svid", "kid": nil, "alg": nil, "x5c": []string{"AAAA"}})
+	bundle := []byte(`{"spiffe_sequence":1,"spiffe_refresh_hint":300,"keys":[` + forCertificates + "," + forTokens + `]}`)
+	keys, leftOut, err := jwks.Publish(bundle, jwks.Rules{SPIFFE: true})
+	if err != nil || len(keys) != 1 || keys[0].ID != "jwt" || keys[0].Algorithm != "ES256" || len(leftOut) != 1 || !leftOut[0].Ordinary {
+		t.Errorf("%v %v %v", keys, leftOut, err)
+	}
+	if set, err := verifier.ParseKeySet(jwks.EncodeFile(keys, "ES256")); err != nil || len(set.KeyIDs()) != 1 {
+		t.Errorf("%v %v", set, err)
+	}
+	if keys, _, err := jwks.Publish(bundle, jwks.Rules{}); err == nil {
+		t.Errorf("as a JWKS it has %v", keys)
+	}
+}
