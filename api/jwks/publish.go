@@ -136,16 +136,15 @@ func (r Rules) candidate(member []byte) (candidate, LeftOut) {
 
 // forSignatures returns a key of a SPIFFE bundle with the use that RFC 7517 has for it, if it is for JWT-SVIDs.
 func forSignatures(member []byte) []byte {
-	var members map[string]josejson.RawMessage
+	var members map[string]*josejson.RawMessage
 	if josejson.Unmarshal(member, &members) != nil {
 		return member // the next reader says so
 	}
-	switch string(members["use"]) {
-	case `"jwt-svid"`:
-		members["use"] = []byte(`"sig"`)
-	default:
-		members["use"] = []byte(`"x509-svid"`)
+	use := josejson.RawMessage(`"x509-svid"`)
+	if is := members["use"]; is != nil && string(*is) == `"jwt-svid"` {
+		use = josejson.RawMessage(`"sig"`)
 	}
+	members["use"] = &use
 	b, err := json.Marshal(members)
 	if err != nil {
 		return member
