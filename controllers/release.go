@@ -23,14 +23,14 @@ import (
 // LeaseName is the name of the Lease in the key namespace that the working controller holds, for those who ask whether one works.
 const LeaseName = leaseName
 
-// stoppedMessage is what a SigningKey says that nobody looks after.
-const stoppedMessage = "Keywright was uninstalled: tokens are verified with the keys of the files, and no key is rotated or revoked. Install it " +
-	"again to go on, or to delete this SigningKey"
+// stoppedMessage is what a SigningKey or TrustedIssuer says that nobody looks after.
+const stoppedMessage = "Keywright was uninstalled: tokens are verified with the keys of the files, and no key is rotated, fetched or revoked. Install " +
+	"it again to go on, or to delete this object"
 
 // errStillWorks is returned when a controller goes on renewing its Lease.
 var errStillWorks = errors.New("a controller still works: the status is its matter")
 
-// Release says in the status of every SigningKey that no controller works any more: Ready is Unknown until one looks again. It waits until
+// Release says in the status of every SigningKey and TrustedIssuer that no controller works any more: Ready is Unknown until one looks again. It waits until
 // the last one has given up its Lease or let it expire, and returns errStillWorks after opts.RenewDeadline and four times opts.LeaseDuration.
 func Release(ctx context.Context, config *rest.Config, opts Options) error {
 	scheme := runtime.NewScheme()
@@ -44,20 +44,33 @@ func Release(ctx context.Context, config *rest.Config, opts Options) error {
 	if err := awaitLeaseEnd(ctx, api, opts); err != nil {
 		return err
 	}
-	var keys keywrightv1alpha1.SigningKeyList
-	if err := api.List(ctx, &keys); err != nil {
+	for _, list := range []client.ObjectList{&keywrightv1alpha1.SigningKeyList{}, &keywrightv1alpha1.TrustedIssuerList{}} {
+		if err := sayStoppedOfAll(ctx, api, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sayStoppedOfAll says it of every object of a kind.
+func sayStoppedOfAll(ctx context.Context, api client.Client, list client.ObjectList) error {
+	if err := api.List(ctx, list); err != nil {
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 			return nil // the CRD is gone
 		}
 		return err
 	}
-	for i := range keys.Items {
-		name := keys.Items[i].Name
-		if err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return sayStopped(ctx, api, name) }); err != nil {
-			return fmt.Errorf("say in the status of SigningKey %s that no controller works: %w", name, err)
+	return meta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.(client.Object)
+		if !ok {
+			return nil
 		}
-	}
-	return nil
+		err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return sayStopped(ctx, api, object) })
+		if err != nil {
+			return fmt.Errorf("say in the status of %T %s that no controller works: %w", object, object.GetName(), err)
+		}
+		return nil
+	})
 }
 
 // awaitLeaseEnd returns when nobody holds the Lease. Whether it is renewed is counted from when it was first seen, as client-go's leader
@@ -93,14 +106,19 @@ func lasts(spec *coordinationv1.LeaseSpec, retryPeriod time.Duration) time.Durat
 }
 
 // sayStopped sets the condition Ready and leaves the others: they say what was so when the last controller looked.
-func sayStopped(ctx context.Context, api client.Client, name string) error {
-	var key keywrightv1alpha1.SigningKey
-	if err := api.Get(ctx, client.ObjectKey{Name: name}, &key); err != nil {
+func sayStopped(ctx context.Context, api client.Client, listed client.Object) error {
+	key, ti := &keywrightv1alpha1.SigningKey{}, &keywrightv1alpha1.TrustedIssuer{}
+	var object client.Object = key
+	conditions, observed := &key.Status.Conditions, &key.Status.ObservedGeneration
+	if _, is := listed.(*keywrightv1alpha1.TrustedIssuer); is {
+		object, conditions, observed = ti, &ti.Status.Conditions, &ti.Status.ObservedGeneration
+	}
+	if err := api.Get(ctx, client.ObjectKeyFromObject(listed), object); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	meta.SetStatusCondition(&key.Status.Conditions, metav1.Condition{
+	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonControllerStopped,
-		Message: stoppedMessage, ObservedGeneration: key.Status.ObservedGeneration,
+		Message: stoppedMessage, ObservedGeneration: *observed,
 	})
-	return client.IgnoreNotFound(api.Status().Update(ctx, &key))
+	return client.IgnoreNotFound(api.Status().Update(ctx, object))
 }

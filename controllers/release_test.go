@@ -38,7 +38,7 @@ func TestRelease(t *testing.T) {
 		"its holder works": {lease: holds("pod-1"), renews: true, want: errStillWorks},
 	} {
 		t.Run(name, func(t *testing.T) {
-			key := reportedReady(t, api)
+			key, ti := reportedReady(t, api), trustedReady(t, api)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if c.lease != nil {
@@ -61,6 +61,13 @@ func TestRelease(t *testing.T) {
 			ready := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionReady)
 			if stopped := ready.Status == metav1.ConditionUnknown && ready.Reason == keywrightv1alpha1.ReasonControllerStopped; stopped == c.renews {
 				t.Errorf("Ready is %+v", ready)
+			}
+			if err := api.Get(t.Context(), client.ObjectKeyFromObject(ti), ti); err != nil {
+				t.Fatal(err)
+			}
+			of := meta.FindStatusCondition(ti.Status.Conditions, keywrightv1alpha1.ConditionReady)
+			if stopped := of.Reason == keywrightv1alpha1.ReasonControllerStopped; stopped == c.renews || ti.Status.KeyCount != 3 {
+				t.Errorf("the TrustedIssuer says %+v", ti.Status)
 			}
 			if !meta.IsStatusConditionTrue(key.Status.Conditions, keywrightv1alpha1.ConditionDistributed) || key.Status.ActiveKeyID != "k" {
 				t.Errorf("the rest of the status is lost: %+v", key.Status)
@@ -88,6 +95,26 @@ func reportedReady(t *testing.T, api client.Client) *keywrightv1alpha1.SigningKe
 		t.Fatal(err)
 	}
 	return key
+}
+
+// trustedReady makes a TrustedIssuer as a controller left it.
+func trustedReady(t *testing.T, api client.Client) *keywrightv1alpha1.TrustedIssuer {
+	t.Helper()
+	ti := &keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{GenerateName: "release-"}}
+	ti.Spec.Issuer, ti.Spec.Keys.Inline = "https://release.example", "{}"
+	ti.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"nobody": ""}}
+	if err := api.Create(t.Context(), ti); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = api.Delete(context.Background(), ti) })
+	meta.SetStatusCondition(&ti.Status.Conditions, metav1.Condition{
+		Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: keywrightv1alpha1.ReasonTrusted,
+	})
+	ti.Status.KeyCount = 3
+	if err := api.Status().Update(t.Context(), ti); err != nil {
+		t.Fatal(err)
+	}
+	return ti
 }
 
 // renew renews a Lease as a leader does, until the context ends.

@@ -39,7 +39,7 @@ const (
 	KeyringFile = "keyring.json"
 )
 
-// The files of JWKSConfigMap: two for each SigningKey.
+// The files of JWKSConfigMap: two for each SigningKey, the first of them for each TrustedIssuer.
 const (
 	// JWKSSuffix ends the name of a key set, "<name>.json".
 	JWKSSuffix = ".json"
@@ -68,7 +68,7 @@ const (
 	SigningKeyAnnotation = Group + "/signing-key"
 	// GenerationAnnotation on a signing-key Secret is the keyring generation it was made from (decimal).
 	GenerationAnnotation = Group + "/keyring-generation"
-	// ProjectionsAnnotation on JWKSConfigMap is a JSON object: for each SigningKey the keyring generation that its file
+	// ProjectionsAnnotation on JWKSConfigMap is a JSON object: for each SigningKey or TrustedIssuer the generation that its file
 	// was made from, and since when the namespace is no longer selected.
 	ProjectionsAnnotation = Group + "/projections"
 	// KeyNamespaceAnnotation on a SigningKey is the key namespace of the installation that reconciles it. Another installation

@@ -15,13 +15,13 @@ import (
 // LeftOut is a key of a set that is not used.
 type LeftOut struct {
 	// Position is its place in the set, from 1 on. It is 0 for several keys at once.
-	Position int
+	Position int `json:"position,omitempty"`
 	// KeyID is its kid, shortened if it is long; empty if it has none.
-	KeyID string
+	KeyID string `json:"keyID,omitempty"`
 	// Reason says why. It quotes no number of a key.
-	Reason string
+	Reason string `json:"reason"`
 	// Ordinary is set for a key of a type or for a use that others publish on purpose. Nobody needs to look at it.
-	Ordinary bool
+	Ordinary bool `json:"ordinary,omitempty"`
 }
 
 // String returns the place of the key, and why it is left out.

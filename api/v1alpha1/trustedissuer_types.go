@@ -46,7 +46,7 @@ type TrustedIssuerList struct {
 // TrustedIssuerSpec is what a TrustedIssuer asks for.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.keys.discovery) || self.issuer.startsWith('https://')",message="keys.discovery needs an issuer that begins with https://: name the key set with keys.url instead",reason=FieldValueInvalid,fieldPath=".keys.discovery"
-// +kubebuilder:validation:XValidation:rule="duration(self.maxStaleness) >= duration(self.refreshInterval)",messageExpression="'maxStaleness must be at least refreshInterval: ' + self.refreshInterval + ' would do'",message="maxStaleness must be at least refreshInterval",reason=FieldValueInvalid,fieldPath=".maxStaleness"
+// +kubebuilder:validation:XValidation:rule="duration(self.maxStaleness) >= duration(self.refreshInterval) + duration(self.refreshInterval)",messageExpression="'maxStaleness must be at least twice refreshInterval: ' + self.refreshInterval + self.refreshInterval + ' would do'",message="maxStaleness must be at least twice refreshInterval",reason=FieldValueInvalid,fieldPath=".maxStaleness"
 type TrustedIssuerSpec struct {
 	// issuer is the exact iss of its tokens, like https://token.actions.githubusercontent.com. It cannot be changed: another issuer
 	// is another TrustedIssuer.
@@ -74,7 +74,8 @@ type TrustedIssuerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="must be between 30s and 24h: 5m would do",reason=FieldValueInvalid
 	// +optional
 	RefreshInterval metav1.Duration `json:"refreshInterval,omitzero"`
-	// maxStaleness is how old the last good answer may be before the condition Stale says so, like 24h. The keys stay either way.
+	// maxStaleness is how old the last good answer may be before the condition Stale says so, like 24h. At least twice
+	// refreshInterval. The keys stay either way.
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32

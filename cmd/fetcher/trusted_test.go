@@ -144,7 +144,8 @@ func TestKeysOfAProviderReachItsNamespaces(t *testing.T) {
 		return pod.Annotations[contract.NudgedAnnotation]
 	}
 	w.eventually("its kubelet is nudged", func() bool { return nudged() != "" })
-	time.Sleep(3 * time.Second) // each pod is touched twice
+	first := nudged()
+	w.eventually("its kubelet is nudged twice, as each is", func() bool { return nudged() != first })
 	before := nudged()
 	p.answers(set(one, two)) // publishes it again, and withdraws it again
 	w.fetchNow()
@@ -329,13 +330,19 @@ func TestForgedEntries(t *testing.T) {
 		}
 		return []byte(`{"keys":[` + strings.Join(all, ",") + `]}`)
 	}
+	marker := newWorld(t, "marker") // when what was planted for it is distributed, the rest was looked at, too
+	marker.trust("https://marker.example", keywrightv1alpha1.KeySource{URL: p.URL, CABundle: p.ca()})
+	marker.eventually("the failure", func() bool { return marker.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionFalse, "503") })
+	var other keywrightv1alpha1.TrustedIssuer
+	w.must(w.Get(t.Context(), client.ObjectKey{Name: marker.name}, &other))
 	plant(map[string]fetched.Entry{
+		marker.name:    {UID: string(other.UID), KeySet: set(public), Revision: 1},
 		"nobody":       {UID: "no", KeySet: set(public)},
 		"own":          {UID: string(ti.UID), KeySet: set(public)},
 		w.name:         {UID: "another", KeySet: set(public)},
 		"keyring.json": {UID: string(ti.UID), KeySet: set(public)},
 	})
-	time.Sleep(time.Second)
+	marker.eventually("what was planted for the marker", func() bool { return marker.holds("public") })
 	var cm corev1.ConfigMap
 	w.must(client.IgnoreNotFound(w.Get(t.Context(), client.ObjectKey{Namespace: w.target, Name: contract.JWKSConfigMap}, &cm)))
 	for name, content := range cm.Data {

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/discovery"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
@@ -113,15 +111,7 @@ func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (strin
 	if err != nil {
 		return "", err
 	}
-	namespace := cmp.Or(l.namespace, usualKeyNamespace)
-	var cm corev1.ConfigMap
-	if err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cm); err != nil {
-		return "", err
-	}
-	if cm.Data[key] == "" {
-		return "", fmt.Errorf("ConfigMap %s/%s has no entry %s", namespace, name, key)
-	}
-	return cm.Data[key], nil
+	return source.ConfigMapEntry(ctx, k, cmp.Or(l.namespace, usualKeyNamespace), name, key)
 }
 
 // Read implements source.Cluster.

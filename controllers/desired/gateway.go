@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/report"
 )
 
 // GatewayClaim is an object that asks for contract.GatewayFile.
@@ -71,22 +72,18 @@ func (g *GatewayTaken) Look(namespace string, of labels.Set) {
 
 // Condition says whether the entry is written everywhere. It is nil if it was not asked for.
 func (g *GatewayTaken) Condition() *metav1.Condition {
+	const kind = keywrightv1alpha1.ConditionGatewayEntry
 	switch {
 	case g == nil:
 		return nil
 	case len(g.by) == 0:
-		return &metav1.Condition{
-			Type: keywrightv1alpha1.ConditionGatewayEntry, Status: metav1.ConditionTrue, Reason: keywrightv1alpha1.ReasonEntryWritten,
-			Message: "the entry jwks of every selected namespace is this key set",
-		}
+		c := report.Condition(kind, true, keywrightv1alpha1.ReasonEntryWritten, "the entry jwks of every selected namespace is this key set")
+		return &c
 	}
-	const most = 10
 	names := slices.Sorted(maps.Keys(g.by))
-	return &metav1.Condition{
-		Type: keywrightv1alpha1.ConditionGatewayEntry, Status: metav1.ConditionFalse, Reason: keywrightv1alpha1.ReasonEntryTaken,
-		Message: fmt.Sprintf("in %d namespaces the entry jwks is that of %s, which was created first: %s",
-			len(names), g.by[names[0]], strings.Join(names[:min(len(names), most)], ", ")),
-	}
+	c := report.Condition(kind, false, keywrightv1alpha1.ReasonEntryTaken, fmt.Sprintf(
+		"in %d namespaces the entry jwks is that of %s, which was created first: %s", len(names), g.by[names[0]], report.Names(names)))
+	return &c
 }
 
 // gatewayEntry is the creation time of an object that asks for the entry.

@@ -13,7 +13,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// Record is what contract.ProjectionsAnnotation says of the files of one SigningKey in a ConfigMap.
+// Record is what contract.ProjectionsAnnotation says of the files of one SigningKey or TrustedIssuer in a ConfigMap.
 type Record struct {
 	// Generation of the keyring that the files were made from.
 	Generation int64 `json:"generation"`

@@ -37,7 +37,7 @@ type composition struct {
 	unexpected []string
 	// leftOut are the files for which there is no room, sorted.
 	leftOut []string
-	// entombed are the names of tombstones that no SigningKey answers for.
+	// entombed are the names of tombstones that nobody answers for.
 	entombed map[string]bool
 	// ended are the names whose trust ends here now, because the namespace is no longer selected.
 	ended []string
@@ -64,7 +64,7 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 		if file == contract.GatewayFile {
 			continue
 		}
-		name, ok := signingKeyOfFile(file)
+		name, ok := nameOfFile(file)
 		if _, answered := projections[name]; ok && answered {
 			continue
 		}
@@ -83,7 +83,7 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 	return c
 }
 
-// add decides about the files of one SigningKey.
+// add decides about the files of one SigningKey or TrustedIssuer.
 func (c *composition) add(name string, p *desired.Projection, selected bool) {
 	content, stands := c.found[name+contract.JWKSSuffix]
 	was, recorded := c.was[name]
@@ -139,7 +139,7 @@ func (c *composition) wakeAt(at time.Time) {
 // mostBytes is how many bytes of files a ConfigMap may hold: 1 MiB, less what names and records take up.
 const mostBytes = 1<<20 - 64<<10
 
-// fit leaves out files that do not stand yet until the others have room, so that one SigningKey too many takes nothing from those
+// fit leaves out files that do not stand yet until the others have room, so that one too many takes nothing from those
 // that are in use. What stands was let in by the API server.
 func (c *composition) fit() {
 	total := 0
@@ -228,8 +228,8 @@ func (c *composition) stands(cm *corev1.ConfigMap) bool {
 		maps.EqualFunc(c.was, c.records, desired.Record.Equal)
 }
 
-// signingKeyOfFile returns the name of the SigningKey that a file of the ConfigMap belongs to.
-func signingKeyOfFile(file string) (string, bool) {
+// nameOfFile returns the name of the SigningKey or TrustedIssuer that a file of the ConfigMap belongs to.
+func nameOfFile(file string) (string, bool) {
 	for _, suffix := range []string{contract.JWKSSuffix, contract.RevokedSuffix} {
 		if name, ok := strings.CutSuffix(file, suffix); ok {
 			return name, true
@@ -245,7 +245,7 @@ func unanswered(cm *corev1.ConfigMap, projections map[string]desired.Projection)
 		return nil
 	}
 	for file := range cm.Data {
-		name, ok := signingKeyOfFile(file)
+		name, ok := nameOfFile(file)
 		if _, answered := projections[name]; ok && !answered && !slices.Contains(names, name) {
 			names = append(names, name)
 		}

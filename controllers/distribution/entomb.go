@@ -14,7 +14,7 @@ import (
 // EntombedFor is how long a tombstone stays whose name nobody answers for: longer than any file may lag.
 const EntombedFor = 24 * time.Hour
 
-// mostEntombed bounds the tombstones that no SigningKey answers for: the API server refuses annotations of more than 256 KiB, and who
+// mostEntombed bounds the tombstones that nobody answers for: the API server refuses annotations of more than 256 KiB, and who
 // plants thousands of files must not keep a ConfigMap from being written.
 const mostEntombed = 200
 
@@ -35,7 +35,7 @@ func (c *composition) entombAll(names []string) {
 	}
 }
 
-// entomb takes away the keys of a name that nobody answers for: a SigningKey that is gone, or a file that somebody else wrote.
+// entomb takes away the keys of a name that nobody answers for: a SigningKey or TrustedIssuer that is gone, or a file that somebody else wrote.
 func (c *composition) entomb(name, content string) {
 	r := c.was[name]
 	if !issuerfiles.TrustsNobody(content) {

@@ -24,7 +24,7 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// Reconciler keeps the ConfigMap of public keys of one namespace a work item: the union of all SigningKeys
+// Reconciler keeps the ConfigMap of public keys of one namespace a work item: the union of all SigningKeys and TrustedIssuers
 // that have a file there, in one write.
 type Reconciler struct {
 	// Client reads Namespaces and ConfigMaps from the cache, and writes.
@@ -81,7 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	}
 	if err == nil && len(want.leftOut) > 0 {
-		err = fmt.Errorf("no room in ConfigMap %s/%s for %s: a ConfigMap holds 1 MiB; let fewer SigningKeys select this namespace",
+		err = fmt.Errorf("no room in ConfigMap %s/%s for %s: a ConfigMap holds 1 MiB; let fewer SigningKeys and TrustedIssuers select this namespace",
 			req.Name, contract.JWKSConfigMap, strings.Join(want.leftOut, ", "))
 	}
 	return ctrl.Result{RequeueAfter: wait}, err

@@ -11,7 +11,7 @@ type Metrics struct {
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{nudges: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "keywright_pod_nudges_total",
-		Help: "Pods touched after a revocation so that their kubelet renews the files at once, by how it ended.",
+		Help: "Pods touched after a revocation, or after another issuer withdrew a key, so that their kubelet renews the files at once, by how it ended.",
 	}, []string{"result"})}
 	registry.MustRegister(m.nudges)
 	return m

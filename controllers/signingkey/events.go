@@ -11,6 +11,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/report"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -64,7 +65,7 @@ func (r *Reconciler) leaveBehind(p *pass) {
 	slices.Sort(p.targets.leftBehind)
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", string(rotation.Activate),
 		"The rotation waited for %s for %s, and goes on without them: their pods reject the new tokens until their file is right",
-		names(left), p.policy.WaitForTargets)
+		report.Names(left), p.policy.WaitForTargets)
 }
 
 // sayWhoWasLeft names the targets that refuse to have the keys of a deleted SigningKey taken away.
@@ -72,7 +73,7 @@ func (r *Reconciler) sayWhoWasLeft(p *pass) {
 	if len(p.targets.holders) > 0 {
 		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", "Delete",
 			"The deletion waited for %s for %s, and ends without them: their pods trust the keys until their file is right",
-			names(p.targets.holders), p.policy.WaitForTargets)
+			report.Names(p.targets.holders), p.policy.WaitForTargets)
 	}
 }
 
@@ -115,9 +116,9 @@ func requestTrouble(p *pass) (reason, text string) {
 		return "", ""
 	case asked.Before(handled):
 		return "OldRotateRequest", fmt.Sprintf(
-			"The rotation that was requested at %s is older than that of %s, which was carried out: it asks for nothing", stamp(asked), stamp(handled))
+			"The rotation that was requested at %s is older than that of %s, which was carried out: it asks for nothing", report.Stamp(asked), report.Stamp(handled))
 	case asked.After(p.now.Add(policy.ClockSkew)):
-		return "FutureRotateRequest", fmt.Sprintf("The rotation that was requested for %s waits for that time", stamp(asked))
+		return "FutureRotateRequest", fmt.Sprintf("The rotation that was requested for %s waits for that time", report.Stamp(asked))
 	}
 	return "", ""
 }

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/report"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -27,14 +28,14 @@ func (p *pass) keyRevocations() []keywrightv1alpha1.KeyRevocationStatus {
 func (p *pass) receipt(r *rotation.Revocation) keywrightv1alpha1.KeyRevocationStatus {
 	receipt := keywrightv1alpha1.KeyRevocationStatus{
 		KeyID: r.ID, RevokedAt: metav1.NewTime(r.At.Truncate(time.Second)), Known: r.Known,
-		SigningMovedAt: timeOrNil(r.SigningMovedAt), RemovedAt: timeOrNil(r.RemovedAt),
-		NudgedAt: timeOrNil(r.Nudged.At), ExpectedEverywhereBy: timeOrNil(r.EverywhereBy(p.policy)),
+		SigningMovedAt: report.TimeOrNil(r.SigningMovedAt), RemovedAt: report.TimeOrNil(r.RemovedAt),
+		NudgedAt: report.TimeOrNil(r.Nudged.At), ExpectedEverywhereBy: report.TimeOrNil(r.EverywhereBy(p.policy)),
 	}
 	if left, waiting := p.podsLeft[r.ID]; waiting && r.Nudged.At.IsZero() {
 		receipt.PodsLeft = &left
 	}
 	if r.Known && p.now.Sub(r.At) < terminatingFor && len(p.targets.terminating) > 0 {
-		receipt.Terminating = p.targets.terminating[:min(len(p.targets.terminating), maxBehind)]
+		receipt.Terminating = p.targets.terminating[:min(len(p.targets.terminating), report.MostNames)]
 		receipt.ExpectedEverywhereBy = nil
 	}
 	pending := slices.ContainsFunc(p.pending, func(v rotation.Revocation) bool { return v.ID == r.ID })

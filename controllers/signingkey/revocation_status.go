@@ -15,6 +15,7 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/report"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -86,7 +87,7 @@ func (p *pass) receiptOf(v *keywrightv1alpha1.Revocation) {
 	meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)
 	conditions := []metav1.Condition{ready}
 	if stalled {
-		conditions = append(conditions, condition(keywrightv1alpha1.ConditionStalled, true, ready.Reason, ready.Message))
+		conditions = append(conditions, report.Condition(keywrightv1alpha1.ConditionStalled, true, ready.Reason, ready.Message))
 	}
 	was := v.DeepCopy().Status.Conditions
 	for _, c := range conditions {
@@ -97,7 +98,7 @@ func (p *pass) receiptOf(v *keywrightv1alpha1.Revocation) {
 }
 
 func (p *pass) notReady(reason, message string) metav1.Condition {
-	return condition(keywrightv1alpha1.ConditionReady, false, reason, message)
+	return report.Condition(keywrightv1alpha1.ConditionReady, false, reason, message)
 }
 
 // keyReceipt is that of a Revocation of a key.
@@ -116,7 +117,7 @@ func (p *pass) keyReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	case r.RemovedAt == nil:
 		return p.removing()
 	case !r.Known:
-		return condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonUnknownKey, fmt.Sprintf(
+		return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonUnknownKey, fmt.Sprintf(
 			"SigningKey %s has no such key: its ID is remembered, and no token is rejected for it. See `kubectl get signingkey %[1]s -o yaml` for its keys", p.name))
 	default:
 		return p.removed("the key")
@@ -139,14 +140,14 @@ func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	case t == nil:
 		return p.waiting()
 	}
-	s.RevokedAt, s.ExpiresAt = timeOrNil(t.At), timeOrNil(t.Until)
+	s.RevokedAt, s.ExpiresAt = report.TimeOrNil(t.At), report.TimeOrNil(t.Until)
 	if !t.Expired || s.RemovedAt == nil {
-		s.RemovedAt, s.NudgedAt = timeOrNil(t.RemovedAt), timeOrNil(t.Nudged.At)
-		s.ExpectedEverywhereBy = timeOrNil(t.EverywhereBy(p.policy))
+		s.RemovedAt, s.NudgedAt = report.TimeOrNil(t.RemovedAt), report.TimeOrNil(t.Nudged.At)
+		s.ExpectedEverywhereBy = report.TimeOrNil(t.EverywhereBy(p.policy))
 	}
 	switch {
 	case t.LeftPods:
-		return condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonExpired, "no token that is named can be valid any more")
+		return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonExpired, "no token that is named can be valid any more")
 	case t.RemovedAt.IsZero():
 		return p.removing()
 	default:
@@ -167,5 +168,5 @@ func (p *pass) removing() metav1.Condition {
 }
 
 func (p *pass) removed(what string) metav1.Condition {
-	return condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonRemoved, "no file of any namespace makes anybody trust "+what)
+	return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonRemoved, "no file of any namespace makes anybody trust "+what)
 }

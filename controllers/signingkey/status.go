@@ -13,11 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/report"
 	"github.com/keywright/keywright/controllers/rotation"
 )
-
-// maxBehind is how many namespaces the status names.
-const maxBehind = 10
 
 // ProgressEvery is how often the status tells how many targets have the current keys while they are being written. That it began
 // and that it ended is told at once.
@@ -110,12 +108,12 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 		Keys:               p.keyStatuses(),
 		Targets:            p.targetsStatus(),
 		Revocations:        p.keyRevocations(),
-		NextRotationTime:   timeOrNil(p.nextRotation()),
+		NextRotationTime:   report.TimeOrNil(p.nextRotation()),
 	}
 	if a := ring.Active(); a != nil {
 		s.ActiveKeyID = a.ID
 	}
-	s.HandledRotateRequest = timeOrNil(ring.HandledRequest)
+	s.HandledRotateRequest = report.TimeOrNil(ring.HandledRequest)
 	if p.targets.gateway == nil {
 		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionGatewayEntry)
 	}
@@ -138,15 +136,15 @@ func (p *pass) keyStatuses() []keywrightv1alpha1.KeyStatus {
 		}
 		s := keywrightv1alpha1.KeyStatus{
 			KeyID: k.ID, Algorithm: keywrightv1alpha1.Algorithm(k.Algorithm), State: string(k.State),
-			PreparedAt: timeOrNil(k.PreparedAt), PublishedAt: timeOrNil(k.PublishedAt),
-			ActivatedAt: timeOrNil(k.ActivatedAt), RetiredAt: timeOrNil(k.RetiredAt),
+			PreparedAt: report.TimeOrNil(k.PreparedAt), PublishedAt: report.TimeOrNil(k.PublishedAt),
+			ActivatedAt: report.TimeOrNil(k.ActivatedAt), RetiredAt: report.TimeOrNil(k.RetiredAt),
 		}
 		if k.State == rotation.Retired {
-			s.RemovalTime = timeOrNil(p.policy.RemovalTime(k))
+			s.RemovalTime = report.TimeOrNil(p.policy.RemovalTime(k))
 		}
 		if k.State == rotation.Active && !k.PublishedAt.IsZero() {
 			if known := k.PublishedAt.Add(p.policy.PropagationDelay); known.After(k.ActivatedAt) {
-				s.KnownEverywhereAt = timeOrNil(known)
+				s.KnownEverywhereAt = report.TimeOrNil(known)
 			}
 		}
 		out = append(out, s)
@@ -160,8 +158,8 @@ func (p *pass) targetsStatus() keywrightv1alpha1.TargetsStatus {
 		Selected: int32(t.selected), InSync: int32(t.inSync), Kept: int32(t.kept), //nolint:gosec // no cluster has 2^31 namespaces
 		Summary: fmt.Sprintf("%d/%d", t.inSync, t.selected),
 	}
-	s.Behind = slices.Clone(t.behind[:min(len(t.behind), maxBehind)])
-	s.LeftBehind = slices.Clone(t.leftBehind[:min(len(t.leftBehind), maxBehind)])
+	s.Behind = slices.Clone(t.behind[:min(len(t.behind), report.MostNames)])
+	s.LeftBehind = slices.Clone(t.leftBehind[:min(len(t.leftBehind), report.MostNames)])
 	return s
 }
 
@@ -171,12 +169,4 @@ func (p *pass) nextRotation() time.Time {
 		return at
 	}
 	return r.Due
-}
-
-// timeOrNil drops the fraction of a second, which the API cannot hold.
-func timeOrNil(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t.Truncate(time.Second).Local()}
 }

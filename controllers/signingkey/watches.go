@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -59,24 +58,21 @@ func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request 
 
 // wakeAll lets every SigningKey look at its targets again, a moment after namespaces changed.
 func (r *Reconciler) wakeAll() handler.EventHandler {
-	wake := func(ctx context.Context, q wiring.Queue) {
+	wake := wiring.OnAny(func(ctx context.Context) ([]string, error) {
 		var keys keywrightv1alpha1.SigningKeyList
-		if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
-			log.FromContext(ctx).Error(err, "List the SigningKeys that may select a namespace")
-			return
-		}
+		err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy)
+		names := make([]string, len(keys.Items))
 		for i := range keys.Items {
-			q.AddAfter(wiring.Named(keys.Items[i].Name), wiring.Debounce)
+			names[i] = keys.Items[i].Name
 		}
+		return names, err
+	})
+	onDelete := wake.DeleteFunc
+	wake.DeleteFunc = func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) {
+		r.Published.NamespaceGone(e.Object.GetName())
+		onDelete(ctx, e, q)
 	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q wiring.Queue) { wake(ctx, q) },
-		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q wiring.Queue) { wake(ctx, q) },
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) {
-			r.Published.NamespaceGone(e.Object.GetName())
-			wake(ctx, q)
-		},
-	}
+	return wake
 }
 
 // finalizersChanged passes what can take the finalizer away.

@@ -16,14 +16,11 @@ import (
 	"github.com/keywright/keywright/api/fetched"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/report"
 )
 
-const (
-	// maxBehind is how many namespaces the status names.
-	maxBehind = 10
-	// progressEvery is how often the status says how many namespaces have the current keys while they are being written.
-	progressEvery = 10 * time.Second
-)
+// progressEvery is how often the status says how many namespaces have the current keys while they are being written.
+const progressEvery = 10 * time.Second
 
 // report writes the status if it says anything new.
 func (r *Reconciler) report(ctx context.Context, p *pass) error {
@@ -76,18 +73,17 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.TrustedIssuerSta
 		ObservedGeneration: p.ti.Generation, Conditions: slices.Clone(was),
 		Targets: keywrightv1alpha1.TargetsStatus{
 			Selected: int32(t.selected), InSync: int32(t.inSync), Kept: int32(t.kept), //nolint:gosec // no cluster has 2^31 namespaces
-			Summary: fmt.Sprintf("%d/%d", t.inSync, t.selected), Behind: slices.Clone(t.behind[:min(len(t.behind), maxBehind)]),
+			Summary: fmt.Sprintf("%d/%d", t.inSync, t.selected), Behind: slices.Clone(t.behind[:min(len(t.behind), report.MostNames)]),
 		},
 	}
 	if !p.taken {
 		p.addKeys(&s)
 	}
-	for _, absent := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale, keywrightv1alpha1.ConditionGatewayEntry} {
-		if !slices.ContainsFunc(p.conditions(), func(c metav1.Condition) bool { return c.Type == absent }) {
-			meta.RemoveStatusCondition(&s.Conditions, absent)
-		}
-	}
-	for _, c := range p.conditions() {
+	all := p.conditions()
+	s.Conditions = slices.DeleteFunc(s.Conditions, func(was metav1.Condition) bool {
+		return !slices.ContainsFunc(all, func(c metav1.Condition) bool { return c.Type == was.Type })
+	})
+	for _, c := range all {
 		c.ObservedGeneration, c.LastTransitionTime = p.ti.Generation, metav1.NewTime(p.now.Truncate(time.Second))
 		meta.SetStatusCondition(&s.Conditions, c)
 	}
@@ -99,7 +95,7 @@ func (p *pass) addKeys(s *keywrightv1alpha1.TrustedIssuerStatus) {
 	for _, k := range p.trusted.Keys {
 		status := keywrightv1alpha1.TrustedKeyStatus{KeyID: k.ID, Algorithm: keywrightv1alpha1.Algorithm(k.Algorithm)}
 		if at, ok := p.entry.FirstSeen[k.ID]; ok && !p.inline() {
-			status.FirstSeenTime = timeOrNil(at)
+			status.FirstSeenTime = report.TimeOrNil(at)
 		}
 		s.Keys = append(s.Keys, status)
 	}
@@ -108,7 +104,7 @@ func (p *pass) addKeys(s *keywrightv1alpha1.TrustedIssuerStatus) {
 		s.LeftOut = append(s.LeftOut, keywrightv1alpha1.LeftOutKeyStatus{KeyID: bounded(l.KeyID, 256), Reason: bounded(l.String(), 512)})
 	}
 	if p.handedOver() && !p.inline() {
-		s.LastFetchTime = timeOrNil(p.entry.FetchedAt)
+		s.LastFetchTime = report.TimeOrNil(p.entry.FetchedAt)
 	}
 }
 
@@ -122,25 +118,17 @@ func bounded(text string, most int) string {
 	return fmt.Sprintf("%.*s", most, strings.ToValidUTF8(text, "?"))
 }
 
-func condition(kind string, ok bool, reason, message string) metav1.Condition {
-	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
-	if ok {
-		c.Status = metav1.ConditionTrue
-	}
-	return c
-}
-
 func (p *pass) conditions() []metav1.Condition {
 	all := []metav1.Condition{p.ready(), p.fetched(), p.distributed()}
 	if c := p.targets.gateway.Condition(); c != nil {
 		all = append(all, *c)
 	}
 	if p.taken {
-		all = append(all, condition(keywrightv1alpha1.ConditionStalled, true, keywrightv1alpha1.ReasonNameTaken, p.nameTaken()))
+		all = append(all, report.Condition(keywrightv1alpha1.ConditionStalled, true, keywrightv1alpha1.ReasonNameTaken, p.nameTaken()))
 	}
 	if since, stale := p.stale(); stale {
-		all = append(all, condition(keywrightv1alpha1.ConditionStale, true, keywrightv1alpha1.ReasonTooOld,
-			fmt.Sprintf("no good answer was recorded since %s, which is longer than maxStaleness: the keys of that time stay", stamp(since))))
+		all = append(all, report.Condition(keywrightv1alpha1.ConditionStale, true, keywrightv1alpha1.ReasonTooOld,
+			fmt.Sprintf("no good answer was recorded since %s, which is longer than maxStaleness: the keys of that time stay", report.Stamp(since))))
 	}
 	return all
 }
@@ -154,17 +142,17 @@ func (p *pass) ready() metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionReady
 	switch {
 	case p.taken:
-		return condition(kind, false, keywrightv1alpha1.ReasonNameTaken, p.nameTaken())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNameTaken, p.nameTaken())
 	case errors.Is(p.trusted.Err, desired.ErrNotFetched):
-		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case p.trusted.Err != nil:
-		return condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": what was distributed stays")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": what was distributed stays")
 	case p.trusted.InvalidSelector != nil:
-		return condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
 	case len(p.targets.behind) > 0:
-		return condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, p.behind())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, p.behind())
 	default:
-		return condition(kind, true, keywrightv1alpha1.ReasonTrusted, fmt.Sprintf("%d keys are distributed", len(p.trusted.Keys)))
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonTrusted, fmt.Sprintf("%d keys are distributed", len(p.trusted.Keys)))
 	}
 }
 
@@ -180,16 +168,16 @@ func (p *pass) fetched() metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionFetched
 	switch {
 	case p.inline():
-		return condition(kind, true, keywrightv1alpha1.ReasonInline, "the keys are in the spec")
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonInline, "the keys are in the spec")
 	case p.handedOver() && p.entry.Failure != "":
-		return condition(kind, false, keywrightv1alpha1.ReasonFetchFailed,
-			fmt.Sprintf("since %s no answer can be used: %s", stamp(p.entry.FailedSince), p.entry.Failure))
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonFetchFailed,
+			fmt.Sprintf("since %s no answer can be used: %s", report.Stamp(p.entry.FailedSince), p.entry.Failure))
 	case !p.handedOver() || len(p.entry.KeySet) == 0:
-		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case !p.ofThisSource():
-		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed: until it answers, the keys of the source before it stay")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed: until it answers, the keys of the source before it stay")
 	default:
-		return condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last answer of the issuer could be used")
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last answer of the issuer could be used")
 	}
 }
 
@@ -210,35 +198,21 @@ func (p *pass) stale() (since time.Time, stale bool) {
 }
 
 func (p *pass) behind() string {
-	names := strings.Join(p.targets.behind[:min(len(p.targets.behind), maxBehind)], ", ")
-	if more := len(p.targets.behind) - maxBehind; more > 0 {
-		names += fmt.Sprintf(" and %d more", more)
-	}
-	return fmt.Sprintf("%d namespaces do not hold the current keys: %s", len(p.targets.behind), names)
+	return fmt.Sprintf("%d namespaces do not hold the current keys: %s", len(p.targets.behind), report.Names(p.targets.behind))
 }
 
 func (p *pass) distributed() metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionDistributed
 	switch {
 	case p.taken:
-		return condition(kind, false, keywrightv1alpha1.ReasonNameTaken, p.nameTaken())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNameTaken, p.nameTaken())
 	case p.trusted.InvalidSelector != nil:
-		return condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
 	case p.trusted.Err != nil:
-		return condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "there are no keys to distribute: see the condition Ready")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "there are no keys to distribute: see the condition Ready")
 	case len(p.targets.behind) > 0:
-		return condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, p.behind())
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, p.behind())
 	default:
-		return condition(kind, true, keywrightv1alpha1.ReasonInSync, fmt.Sprintf("all %d namespaces hold the current keys", p.targets.selected))
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonInSync, fmt.Sprintf("all %d namespaces hold the current keys", p.targets.selected))
 	}
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// timeOrNil drops the fraction of a second, which the API cannot hold.
-func timeOrNil(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t.Truncate(time.Second).Local()}
 }

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -70,19 +69,13 @@ func (r *Reconciler) exists(ctx context.Context, name string) bool {
 
 // wakeAll lets every TrustedIssuer be looked at again, a moment after anything changed.
 func (r *Reconciler) wakeAll() handler.EventHandler {
-	wake := func(ctx context.Context, q wiring.Queue) {
+	return wiring.OnAny(func(ctx context.Context) ([]string, error) {
 		var all keywrightv1alpha1.TrustedIssuerList
-		if err := r.Client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
-			log.FromContext(ctx).Error(err, "List the TrustedIssuers to look at again")
-			return
-		}
+		err := r.Client.List(ctx, &all, client.UnsafeDisableDeepCopy)
+		names := make([]string, len(all.Items))
 		for i := range all.Items {
-			q.AddAfter(wiring.Named(all.Items[i].Name), wiring.Debounce)
+			names[i] = all.Items[i].Name
 		}
-	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q wiring.Queue) { wake(ctx, q) },
-		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q wiring.Queue) { wake(ctx, q) },
-		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q wiring.Queue) { wake(ctx, q) },
-	}
+		return names, err
+	})
 }

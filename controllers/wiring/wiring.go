@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"context"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -106,4 +108,23 @@ const Debounce = 250 * time.Millisecond
 // Named is the work item of a name.
 func Named(name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
+}
+
+// OnAny queues names a moment after any object was created, changed or deleted.
+func OnAny(names func(context.Context) ([]string, error)) handler.Funcs {
+	wake := func(ctx context.Context, q Queue) {
+		all, err := names(ctx)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "List what a change may matter to")
+			return
+		}
+		for _, name := range all {
+			q.AddAfter(Named(name), Debounce)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q Queue) { wake(ctx, q) },
+		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q Queue) { wake(ctx, q) },
+		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q Queue) { wake(ctx, q) },
+	}
 }

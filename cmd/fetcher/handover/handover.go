@@ -15,6 +15,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/fetched"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/fetcher/source"
 )
 
 // Handover writes the ConfigMap of what was fetched: one entry per TrustedIssuer.
@@ -132,13 +133,5 @@ func (h *Handover) wanted(ctx context.Context) (map[string]bool, error) {
 
 // ConfigMapEntry implements source.Cluster.
 func (h *Handover) ConfigMapEntry(ctx context.Context, name, key string) (string, error) {
-	var cm corev1.ConfigMap
-	if err := h.Client.Get(ctx, client.ObjectKey{Namespace: h.KeyNamespace, Name: name}, &cm); err != nil {
-		return "", fmt.Errorf("get ConfigMap %s/%s: %w", h.KeyNamespace, name, err)
-	}
-	text, ok := cm.Data[key]
-	if !ok {
-		return "", fmt.Errorf("ConfigMap %s/%s has no entry %s", h.KeyNamespace, name, key)
-	}
-	return text, nil
+	return source.ConfigMapEntry(ctx, h.Client, h.KeyNamespace, name, key)
 }

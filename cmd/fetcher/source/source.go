@@ -2,12 +2,16 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/jwks"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
@@ -87,7 +91,7 @@ func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Clu
 	if of := keys.CAConfigMap; of != nil {
 		from = fmt.Sprintf("entry %s of ConfigMap %s", of.Key, of.Name)
 		var err error
-		if bundle, err = cluster.ConfigMapEntry(ctx, of.Name, of.Key); err != nil {
+		if bundle, err = cluster.ConfigMapEntry(ctx, of.Name, cmp.Or(of.Key, "ca.crt")); err != nil {
 			return nil, err
 		}
 	}
@@ -121,4 +125,17 @@ func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote
 		return remote.Answer{}, fmt.Errorf("read the keys of the API server: %w", err)
 	}
 	return remote.Answer{Body: b}, nil
+}
+
+// ConfigMapEntry reads an entry of a ConfigMap, for a Cluster.
+func ConfigMapEntry(ctx context.Context, from client.Reader, namespace, name, key string) (string, error) {
+	var cm corev1.ConfigMap
+	if err := from.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cm); err != nil {
+		return "", fmt.Errorf("get ConfigMap %s/%s: %w", namespace, name, err)
+	}
+	text, ok := cm.Data[key]
+	if !ok {
+		return "", fmt.Errorf("ConfigMap %s/%s has no entry %s", namespace, name, key)
+	}
+	return text, nil
 }
