@@ -102,7 +102,10 @@ func parseKey(member []byte) (*jose.JSONWebKey, LeftOut) {
 	bare, err := json.Marshal(members)
 	key := &jose.JSONWebKey{}
 	if err != nil || key.UnmarshalJSON(bare) != nil {
-		return nil, LeftOut{Reason: "its type is unknown, or its members are not those of its type", Ordinary: true}
+		return nil, LeftOut{
+			Reason:   fmt.Sprintf("its type is unknown, its members are not those of its type, or it is an RSA key of more than %d bits", jose.MaxRSAModulusBits),
+			Ordinary: true,
+		}
 	}
 	if !key.Valid() || !key.IsPublic() {
 		return nil, LeftOut{Reason: "it is not public"}

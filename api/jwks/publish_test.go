@@ -2,6 +2,7 @@ package jwks_test
 
 import (
 	"crypto"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -177,5 +178,41 @@ func TestPublishSPIFFEBundle(t *testing.T) {
 	}
 	if keys, _, err := jwks.Publish(bundle, jwks.Rules{}); err == nil {
 		t.Errorf("as a JWKS it has %v", keys)
+	}
+}
+
+// In the issuer of a key {tenantid} stands for one segment, and no more.
+func TestPublishTenants(t *testing.T) {
+	k := member(t, key(t, "ES256", "one"), map[string]any{"issuer": "https://login.example/{tenantid}/v2.0"})
+	for issuer, want := range map[string]bool{
+		"https://login.example/72f9/v2.0": true, "https://login.example/72f9/9188/v2.0": false, "https://login.example//v2.0": false,
+		"https://login.example/72f9/v1.0": false, "https://login.other/72f9/v2.0": false,
+	} {
+		if keys, _, err := jwks.Publish([]byte(`{"keys":[`+k+`]}`), jwks.Rules{Issuer: issuer}); (err == nil) != want {
+			t.Errorf("%s: %v %v", issuer, keys, err)
+		}
+	}
+}
+
+// A set of the largest keys, with names that double when they are written, is larger than what every namespace is to hold.
+func TestPublishBoundsTheSize(t *testing.T) {
+	large := func(most int) []byte {
+		all := make([]string, most)
+		for i := range all {
+			n := make([]byte, 512)
+			if _, err := rand.Read(n); err != nil {
+				t.Fatal(err)
+			}
+			n[0] |= 0x80
+			n[len(n)-1] |= 1
+			all[i] = fmt.Sprintf(`{"kty":"RSA","kid":"%d`+strings.Repeat(`\"`, 250)+`","alg":"RS256","n":%q,"e":"AQAB"}`, i, base64.RawURLEncoding.EncodeToString(n))
+		}
+		return []byte(`{"keys":[` + strings.Join(all, ",") + `]}`)
+	}
+	if keys, leftOut, err := jwks.Publish(large(40), jwks.Rules{}); err != nil || len(keys) != 40 {
+		t.Errorf("%d keys, left out %v, %v", len(keys), leftOut, err)
+	}
+	if keys, _, err := jwks.Publish(large(jwks.MaxKeys), jwks.Rules{}); err == nil || !strings.Contains(err.Error(), "bytes") {
+		t.Errorf("%d keys, %v", len(keys), err)
 	}
 }

@@ -52,3 +52,31 @@ func TestProjectionNamesWhatIsRevoked(t *testing.T) {
 		t.Errorf("projection %+v", p)
 	}
 }
+
+// A SigningKey has its name for itself, and neither kind drops the other.
+func TestSigningKeyGoesBeforeTrustedIssuer(t *testing.T) {
+	s := desired.NewStore()
+	foreign := desired.Projection{Foreign: true, Generation: 1 << 40, Confirmed: time.Unix(30, 0)}
+	own := desired.Projection{Generation: 1, Confirmed: time.Unix(20, 0)}
+	is := func(what string, want bool) {
+		t.Helper()
+		if p, ok := s.Get("a"); !ok || p.Foreign != want {
+			t.Errorf("%s: foreign %v, there %v", what, p.Foreign, ok)
+		}
+	}
+	s.Set("a", foreign)
+	s.Set("a", own)
+	is("a SigningKey that came second", false)
+	s.Set("a", foreign)
+	is("a TrustedIssuer that came second", false)
+	s.Retract("a")
+	is("a TrustedIssuer that is gone", false)
+	s.Drop("a")
+	s.Set("a", foreign)
+	s.Drop("a")
+	is("a SigningKey that is gone", true)
+	s.Retract("a")
+	if !s.None() {
+		t.Error("it is still there")
+	}
+}
