@@ -20,8 +20,6 @@ type mount struct {
 	client    client.Client
 	object    client.Object
 	directory string
-	// lag is the longest time between two looks. Each is at a random moment.
-	lag time.Duration
 
 	volume verifiertest.Volume
 	ready  bool
@@ -40,13 +38,16 @@ func (m *mount) first(ctx context.Context) error {
 	return nil
 }
 
-// follow keeps the directory up to date until the context ends.
-func (m *mount) follow(ctx context.Context) {
+// follow keeps the volumes of one pod up to date until the context ends. Like a kubelet, it looks at all of them when it looks at the pod: a
+// revocation list does not come a second before the Secret that goes with it.
+func follow(ctx context.Context, volumes []*mount, lag time.Duration) {
 	for {
-		if pause(ctx, time.Duration(rand.Int64N(int64(m.lag)))) != nil {
+		if pause(ctx, time.Duration(rand.Int64N(int64(lag)))) != nil {
 			return
 		}
-		_ = m.sync(ctx) // as a kubelet: try again at the next look
+		for _, m := range volumes {
+			_ = m.sync(ctx) // as a kubelet: try again at the next look
+		}
 	}
 }
 

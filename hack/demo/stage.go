@@ -89,7 +89,7 @@ func (s *stage) startAll(ctx context.Context, bin string) error {
 	if err := s.start("controller"); err != nil {
 		return err
 	}
-	for pod, volumes := range mounts(s.cluster.admin, s.directory, s.options.lag) {
+	for pod, volumes := range mounts(s.cluster.admin, s.directory) {
 		for _, mount := range volumes {
 			within, cancel := context.WithTimeout(ctx, 30*time.Second)
 			err := mount.first(within)
@@ -97,8 +97,8 @@ func (s *stage) startAll(ctx context.Context, bin string) error {
 			if err != nil {
 				return fmt.Errorf("no keys for %s: %w\n%s", pod, err, s.processes["controller"].tail())
 			}
-			s.background.Go(func() { mount.follow(background) })
 		}
+		s.background.Go(func() { follow(background, volumes, s.options.lag) })
 		if err := s.start(pod); err != nil {
 			return err
 		}

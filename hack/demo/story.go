@@ -148,12 +148,12 @@ func (s *story) change(ctx context.Context, edit func(*keywrightv1alpha1.Signing
 }
 
 // mounts are the volumes of the pods that the demo plays.
-func mounts(c client.Client, directory string, lag time.Duration) map[string][]*mount {
+func mounts(c client.Client, directory string) map[string][]*mount {
 	all := map[string][]*mount{}
 	add := func(pod, volume string, object client.Object, namespace, name string) {
 		object.SetNamespace(namespace)
 		object.SetName(name)
-		all[pod] = append(all[pod], &mount{client: c, object: object, directory: filepath.Join(directory, pod, volume), lag: lag})
+		all[pod] = append(all[pod], &mount{client: c, object: object, directory: filepath.Join(directory, pod, volume)})
 	}
 	for _, service := range []string{"shop", "warehouse"} {
 		add(service, "keys", &corev1.ConfigMap{}, service, contract.JWKSConfigMap)
