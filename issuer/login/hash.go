@@ -12,10 +12,11 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Hash is a checked hash of a password: argon2id (RFC 9106), or bcrypt.
+// Hash is a checked hash of a password: argon2id (RFC 9106), bcrypt or PBKDF2.
 type Hash struct {
-	// bcrypt is the text of a bcrypt hash. Then all below is zero.
+	// bcrypt is the text of a bcrypt hash, and pbkdf2 is one by PBKDF2. With either, all below is zero.
 	bcrypt string
+	pbkdf2 *pbkdf2Hash
 
 	memory      uint32 // KiB
 	passes      uint32
@@ -36,15 +37,19 @@ const (
 )
 
 // errHash is what is said of every text that is not a hash: it must not quote it.
-var errHash = errors.New("is not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>, nor a bcrypt hash: " +
+var errHash = errors.New("is not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>, nor a bcrypt or PBKDF2 hash: " +
 	"make one with `issuer hash`")
 
-// ParseHash reads an argon2id hash in the PHC string format, or a bcrypt hash ($2a$, $2b$ or $2y$). Memory is at most 256
-// MiB, with at most 10 passes and 16 lanes; salt and key have 8 to 64 and 16 to 64 bytes. The cost of bcrypt is 10 to 15.
+// ParseHash reads an argon2id hash in the PHC string format, a bcrypt hash ($2a$, $2b$ or $2y$), or a PBKDF2 hash as Django, passlib or
+// ASP.NET Core Identity writes it. Memory is at most 256 MiB, with at most 10 passes and 16 lanes; salt and key have 8 to 64 and 16 to
+// 64 bytes. The cost of bcrypt is 10 to 15; PBKDF2 has 100,000 to 5,000,000 iterations.
 func ParseHash(text string) (Hash, error) {
 	var h Hash
-	if strings.HasPrefix(text, "$2") {
+	switch {
+	case strings.HasPrefix(text, "$2"):
 		return parseBcrypt(text)
+	case isPBKDF2(text):
+		return parsePBKDF2(text)
 	}
 	parts := strings.Split(text, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v=19" {
@@ -95,10 +100,13 @@ func HashPassword(password string) string {
 	return h.String()
 }
 
-// String is the PHC string format, or that of bcrypt.
+// String is the text that was parsed: the PHC string format, or that of bcrypt or PBKDF2.
 func (h Hash) String() string {
-	if h.bcrypt != "" {
+	switch {
+	case h.bcrypt != "":
 		return h.bcrypt
+	case h.pbkdf2 != nil:
+		return h.pbkdf2.text
 	}
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", h.memory, h.passes, h.parallelism,
@@ -116,6 +124,9 @@ func (h Hash) matches(password string) bool {
 		cut := password[:min(len(password), maxBcryptBytes)] // hashed all the same: a refusal must not be quicker
 		return bcrypt.CompareHashAndPassword([]byte(h.bcrypt), []byte(cut)) == nil && len(password) <= maxBcryptBytes
 	}
+	if h.pbkdf2 != nil {
+		return h.pbkdf2.matches(password)
+	}
 	return subtle.ConstantTimeCompare(h.derive(password), h.key) == 1
 }
 
@@ -124,6 +135,9 @@ func (h Hash) cost() uint64 {
 	if h.bcrypt != "" {
 		cost, _ := bcrypt.Cost([]byte(h.bcrypt)) // checked
 		return 19 * 1024 << max(cost-8, 0)
+	}
+	if h.pbkdf2 != nil {
+		return h.pbkdf2.cost()
 	}
 	return uint64(h.memory) * uint64(h.passes)
 }
@@ -138,6 +152,9 @@ func (h Hash) like() Hash {
 		random := rand.Text() + rand.Text()
 		copy(digest[7+22:], random[:30]) // the hash behind $2b$10$ and the salt; base32 is within its alphabet
 		return Hash{bcrypt: string(digest)}
+	}
+	if h.pbkdf2 != nil {
+		return Hash{pbkdf2: h.pbkdf2.like()}
 	}
 	nobody := Hash{memory: h.memory, passes: h.passes, parallelism: h.parallelism, salt: make([]byte, len(h.salt)), key: make([]byte, len(h.key))}
 	_, _ = rand.Read(nobody.salt)

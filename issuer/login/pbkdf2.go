@@ -1,0 +1,153 @@
+package login
+
+import (
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"strconv"
+	"strings"
+)
+
+// The bounds of PBKDF2. Fewer iterations are no protection; more would take a core for seconds.
+const (
+	minIterations = 100_000
+	maxIterations = 5_000_000
+	maxSalt       = 64
+)
+
+// pbkdf2Hash is a hash by PBKDF2 (RFC 8018 section 5.2), as tables have it that another framework filled.
+type pbkdf2Hash struct {
+	// text is the hash as it was read: Django, passlib and ASP.NET Core Identity each spell it in their own way.
+	text       string
+	sha512     bool
+	iterations int
+	salt, key  []byte
+}
+
+// The beginnings of the spellings. That of ASP.NET Core Identity is base64 of a byte 1, and of the zeros of a small number.
+const (
+	djangoPrefix     = "pbkdf2_sha256$"
+	passlib256Prefix = "$pbkdf2-sha256$"
+	passlib512Prefix = "$pbkdf2-sha512$"
+	aspNetPrefix     = "AQAAAA"
+)
+
+func isPBKDF2(text string) bool {
+	for _, prefix := range []string{djangoPrefix, passlib256Prefix, passlib512Prefix, aspNetPrefix} {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// parsePBKDF2 reads a hash that isPBKDF2 has recognized.
+func parsePBKDF2(text string) (Hash, error) {
+	h := &pbkdf2Hash{text: text}
+	var ok bool
+	if strings.HasPrefix(text, aspNetPrefix) {
+		ok = h.readASPNet(text)
+	} else {
+		ok = h.readParts(text)
+	}
+	if !ok {
+		return Hash{}, errHash
+	}
+	if h.iterations < minIterations || h.iterations > maxIterations || len(h.salt) < 8 || len(h.salt) > maxSalt ||
+		len(h.key) < 16 || len(h.key) > h.new()().Size() {
+		return Hash{}, fmt.Errorf("has PBKDF2 parameters out of bounds: %d to %d iterations, salt 8 to %d bytes, key 16 bytes to the size of the digest",
+			minIterations, maxIterations, maxSalt)
+	}
+	if _, err := pbkdf2.Key(h.new(), "", h.salt, 1, len(h.key)); err != nil { // FIPS mode has bounds of its own
+		return Hash{}, fmt.Errorf("cannot be checked by this process: %w", err)
+	}
+	return Hash{pbkdf2: h}, nil
+}
+
+// readParts reads the spelling of Django, pbkdf2_sha256$ITERATIONS$SALT$KEY with a salt that is itself, and that of passlib,
+// $pbkdf2-sha256$ITERATIONS$SALT$KEY with both in base64 that has a dot for a plus sign and no padding.
+func (h *pbkdf2Hash) readParts(text string) bool {
+	django := strings.HasPrefix(text, djangoPrefix)
+	h.sha512 = strings.HasPrefix(text, passlib512Prefix)
+	parts := strings.Split(strings.TrimPrefix(text, "$"), "$")
+	if len(parts) != 4 {
+		return false
+	}
+	var err error
+	if h.iterations, err = strconv.Atoi(parts[1]); err != nil || strconv.Itoa(h.iterations) != parts[1] {
+		return false
+	}
+	if django {
+		h.salt = []byte(parts[2])
+		h.key, err = base64.StdEncoding.Strict().DecodeString(parts[3])
+		return err == nil && base64.StdEncoding.EncodeToString(h.key) == parts[3]
+	}
+	var errSalt, errKey error
+	h.salt, errSalt = adapted.DecodeString(parts[2])
+	h.key, errKey = adapted.DecodeString(parts[3])
+	return errSalt == nil && errKey == nil && adapted.EncodeToString(h.salt) == parts[2] && adapted.EncodeToString(h.key) == parts[3]
+}
+
+// adapted is the base64 of passlib.
+var adapted = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./").WithPadding(base64.NoPadding).Strict()
+
+// readASPNet reads version 3 of ASP.NET Core Identity's PasswordHasher: base64 of a byte 1, of the pseudorandom function, the iterations and the
+// length of the salt as big-endian numbers of 32 bits, of the salt, and of the key. SHA-512 is its default since .NET 7.
+func (h *pbkdf2Hash) readASPNet(text string) bool {
+	const header, hmacSHA256, hmacSHA512 = 13, 1, 2
+	if len(text) > 256 {
+		return false
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) < header || base64.StdEncoding.EncodeToString(b) != text {
+		return false
+	}
+	number := func(at int) int { return int(binary.BigEndian.Uint32(b[at:])) }
+	function, salt := number(1), number(9)
+	h.sha512, h.iterations = function == hmacSHA512, number(5)
+	if function != hmacSHA256 && function != hmacSHA512 || salt > len(b)-header {
+		return false
+	}
+	h.salt, h.key = b[header:header+salt], b[header+salt:]
+	return true
+}
+
+func (h *pbkdf2Hash) new() func() hash.Hash {
+	if h.sha512 {
+		return sha512.New
+	}
+	return sha256.New
+}
+
+func (h *pbkdf2Hash) matches(password string) bool {
+	key, err := pbkdf2.Key(h.new(), password, h.salt, h.iterations, len(h.key))
+	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1
+}
+
+// cost is in the unit of Hash.cost: an iteration takes 0.3 of it with SHA-256, and 0.8 with SHA-512.
+func (h *pbkdf2Hash) cost() uint64 {
+	if h.sha512 {
+		return uint64(h.iterations) * 8 / 10
+	}
+	return uint64(h.iterations) * 3 / 10
+}
+
+// like returns a hash of the same cost that no password matches, as passlib spells it.
+func (h *pbkdf2Hash) like() *pbkdf2Hash {
+	nobody := *h
+	nobody.salt, nobody.key = make([]byte, len(h.salt)), make([]byte, len(h.key))
+	_, _ = rand.Read(nobody.salt) // never fails: crypto/rand
+	_, _ = rand.Read(nobody.key)
+	prefix := passlib256Prefix
+	if h.sha512 {
+		prefix = passlib512Prefix
+	}
+	nobody.text = fmt.Sprintf("%s%d$%s$%s", prefix, h.iterations, adapted.EncodeToString(nobody.salt), adapted.EncodeToString(nobody.key))
+	return &nobody
+}
