@@ -1,23 +1,30 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/keys"
+	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/login/ldap"
+	"github.com/keywright/keywright/issuer/login/postgres"
 	"github.com/keywright/keywright/issuer/mount"
 	"github.com/keywright/keywright/issuer/server"
 )
 
 // checkConfig reads everything that serve would read, and says all that is wrong with it.
-func checkConfig(args []string, out, log io.Writer) error {
-	args, err := parse(flag.NewFlagSet("issuer check-config", flag.ContinueOnError), args, log, 1, 1)
+func checkConfig(ctx context.Context, args []string, out, log io.Writer) error {
+	flags := flag.NewFlagSet("issuer check-config", flag.ContinueOnError)
+	connect := flags.Bool("connect", false, "also connect to LDAP or PostgreSQL, and ask for a user whom nobody knows")
+	args, err := parse(flags, args, log, 1, 1)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
@@ -39,8 +46,42 @@ func checkConfig(args []string, out, log io.Writer) error {
 	if err := errors.Join(err, wrong); err != nil {
 		return err
 	}
+	if *connect {
+		if err := tryUsers(ctx, settings); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		summary = strings.Replace(summary, notAsked, "(asked)", 1)
+	}
 	_, err = fmt.Fprintf(out, "%s: configuration is valid: issuer %s, %d clients, %s\n", path, settings.Issuer, len(settings.Clients), summary)
 	return err
+}
+
+// notAsked is said of users who are elsewhere.
+const notAsked = "(not asked: --connect does)"
+
+// tryUsers asks for a user whom nobody knows, where users are elsewhere.
+func tryUsers(ctx context.Context, settings *config.Config) error {
+	switch {
+	case settings.Users.LDAP != nil:
+		d := ldap.New(settings.Users.LDAP)
+		defer d.Close()
+		if _, err := d.Lookup(ctx, rand.Text()); !errors.Is(err, login.ErrDenied) {
+			return fmt.Errorf("users.ldap: %w", err)
+		}
+	case settings.Users.PostgreSQL != nil:
+		d, err := postgres.New(settings.Users.PostgreSQL, login.NewHasher(1, 0), nil)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		var query *postgres.WrongQueryError
+		if err := d.Check(ctx); errors.As(err, &query) {
+			return fmt.Errorf("users.postgresql.%w", err)
+		} else if err != nil {
+			return fmt.Errorf("users.postgresql: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkFiles reads the files that a configuration names. Where it names none although it must, it is wrong already.
@@ -55,6 +96,9 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 	check("users.file", err)
 	if settings.Users.LDAP != nil {
 		check("users.ldap", ldap.CheckFiles(settings.Users.LDAP))
+	}
+	if settings.Users.PostgreSQL != nil {
+		check("users.postgresql", postgres.CheckFiles(settings.Users.PostgreSQL))
 	}
 	for i := range settings.TokenExchange {
 		check(fmt.Sprintf("tokenExchange[%d]", i), jwtverify.CheckFiles(settings.TokenExchange[i].Keys))
@@ -83,8 +127,11 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 		return "", errors.Join(wrong...)
 	}
 	known := fmt.Sprintf("%d users", users.Len())
-	if settings.Users.LDAP != nil {
-		known = "users from LDAP (not asked)"
+	switch {
+	case settings.Users.LDAP != nil:
+		known = "users from LDAP " + notAsked
+	case settings.Users.PostgreSQL != nil:
+		known = "users from PostgreSQL " + notAsked
 	}
 	return known + ", " + summary, nil
 }

@@ -123,7 +123,7 @@ func check(t *testing.T, files map[string]string) (said string, code int) {
 
 func TestCheckConfigReadsEveryFile(t *testing.T) {
 	right := mounted(t)
-	if said, code := check(t, right); code != 0 || !strings.Contains(said, "configuration is valid: issuer https://issuer.example.com, 1 clients, users from LDAP (not asked), certificate until") ||
+	if said, code := check(t, right); code != 0 || !strings.Contains(said, "configuration is valid: issuer https://issuer.example.com, 1 clients, users from LDAP (not asked: --connect does), certificate until") ||
 		!strings.Contains(said, "SigningKey main signs with key ") {
 		t.Errorf("exit code %d: %s", code, said)
 	}

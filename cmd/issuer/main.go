@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) e
 	case "serve":
 		return serve(ctx, args, out, log)
 	case "check-config":
-		return checkConfig(args, out, log)
+		return checkConfig(ctx, args, out, log)
 	case "hash":
 		return hash(args, in, out, log)
 	case "new-secret":

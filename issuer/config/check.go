@@ -40,18 +40,31 @@ func (c *Config) check(f *document.Findings) {
 	if c.SigningKey.Directory == "" {
 		f.Add("signingKey.directory", "is where the Secret <name>-signing-key is mounted, and must be set")
 	}
-	if c.Users.LDAP != nil {
-		c.Users.LDAP.check(f)
-		if c.Users.File != "" {
-			f.Add("users", "must have either file or ldap")
-		}
-	}
+	c.checkUsers(f)
 	checkLimit(f, "login.failuresPerUser", c.Login.FailuresPerUser)
 	checkLimit(f, "login.failuresPerNetwork", c.Login.FailuresPerNetwork)
 	c.checkToken(f)
 	c.checkExchange(f)
 	for i := range c.Clients {
 		c.checkClient(i, f)
+	}
+}
+
+func (c *Config) checkUsers(f *document.Findings) {
+	sources := 0
+	if c.Users.File != "" {
+		sources++
+	}
+	if c.Users.LDAP != nil {
+		c.Users.LDAP.check(f)
+		sources++
+	}
+	if c.Users.PostgreSQL != nil {
+		c.Users.PostgreSQL.check(f)
+		sources++
+	}
+	if sources > 1 {
+		f.Add("users", "must have one of file, ldap and postgresql")
 	}
 }
 

@@ -93,11 +93,12 @@ type SigningKey struct {
 	KeySetDirectory string `yaml:"keySetDirectory"`
 }
 
-// Users says where users come from: a file or a directory. Without any, nobody can log in with a password.
+// Users says where users come from: a file, a directory or a database. Without any, nobody can log in with a password.
 type Users struct {
 	// File is where the list of users is mounted.
-	File string `yaml:"file"`
-	LDAP *LDAP  `yaml:"ldap"`
+	File       string      `yaml:"file"`
+	LDAP       *LDAP       `yaml:"ldap"`
+	PostgreSQL *PostgreSQL `yaml:"postgresql"`
 }
 
 // Login bounds how fast passwords can be guessed, on each replica.

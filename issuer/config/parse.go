@@ -48,6 +48,9 @@ func (c *Config) inherit() {
 	if c.Users.LDAP != nil {
 		c.Users.LDAP.inherit()
 	}
+	if c.Users.PostgreSQL != nil {
+		c.Users.PostgreSQL.inherit()
+	}
 	for i := range c.TokenExchange {
 		if c.TokenExchange[i].Audience == "" {
 			c.TokenExchange[i].Audience = c.Issuer

@@ -28,6 +28,7 @@ func TestNeedsRestart(t *testing.T) {
 		{"/signing-key", "/signing-key, keySetDirectory: /other", "signingKey.keySetDirectory"},
 		{"{file: /users/users.yaml}", "{file: /other}", "users"},
 		{"{file: /users/users.yaml}", "{ldap: " + ldap + "}", "users"},
+		{"{file: /users/users.yaml}", "{postgresql: " + database + "}", "users"},
 		{"clients:", "login: {failuresPerUser: {burst: 9, every: 1s}}\nclients:", "login"},
 		{"{file: /x}", "{file: /y}", "tokenExchange[].name, issuer or keys"},
 		{"- {name: x", "- {name: y", "tokenExchange[].name, issuer or keys"},

@@ -24,6 +24,7 @@ type metrics struct {
 	next        prometheus.Gauge
 	certificate prometheus.Gauge
 	unreadable  prometheus.Counter
+	queries     *prometheus.HistogramVec
 }
 
 // grantMetrics are those of a grant, found once: to look them up by their labels takes longer than to count.
@@ -64,6 +65,10 @@ func newMetrics() *metrics {
 	m.unreadable = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "keywright_issuer_forwarded_unreadable_total", Help: "Token requests whose trusted proxy sent no address that can be read.",
 	})
+	m.queries = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "keywright_issuer_postgresql_query_duration_seconds", Help: "How long queries for a user took, with the wait for a connection, by result: ok or error.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"result"})
 	m.registry.MustRegister(m.unreadable, m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.grants = map[string]grantMetrics{}
@@ -83,6 +88,29 @@ func (m *metrics) addOverdue(overdue func() bool) {
 		}
 		return 0
 	}))
+}
+
+// addDatabase adds the metrics of a database with users.
+func (m *metrics) addDatabase(connections func() (used, idle, most int32)) {
+	gauge := func(name, help string, labels prometheus.Labels, value func() int32) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 {
+			return float64(value())
+		}))
+	}
+	const open = "keywright_issuer_postgresql_connections"
+	gauge(open, "Open connections to the database of the users, by state.", prometheus.Labels{"state": "used"}, func() int32 { n, _, _ := connections(); return n })
+	gauge(open, "Open connections to the database of the users, by state.", prometheus.Labels{"state": "idle"}, func() int32 { _, n, _ := connections(); return n })
+	gauge(open+"_max", "How many connections to the database of the users may be open.", nil, func() int32 { _, _, n := connections(); return n })
+	m.registry.MustRegister(m.queries)
+}
+
+// asked counts a query for a user.
+func (m *metrics) asked(took time.Duration, err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.queries.WithLabelValues(result).Observe(took.Seconds())
 }
 
 func (m *metrics) answered(grant, result string, took time.Duration) {

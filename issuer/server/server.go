@@ -22,6 +22,7 @@ import (
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/login/ldap"
+	"github.com/keywright/keywright/issuer/login/postgres"
 	"github.com/keywright/keywright/issuer/mount"
 	"github.com/keywright/keywright/issuer/oauth2"
 )
@@ -59,6 +60,10 @@ type Server struct {
 	// clientCAs are those of the certificates of clients, nil without mutual TLS.
 	clientCAs *mount.Source[*x509.CertPool]
 
+	// database has the users, nil where they are elsewhere. databaseFails is what the last try said, if there was one.
+	database                     *postgres.Directory
+	databaseTried, databaseFails bool
+
 	tokens *oauth2.Endpoint
 	// trusted has the keys of the trusted issuers, by name.
 	trusted map[string]*jwtverify.KeySet
@@ -86,8 +91,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 			s.log.Warn("Keys of a trusted issuer are left out: tokens that they signed are refused", "tokenExchange", issuer.Name, "keys", leftOut)
 		})
 	}
+	directory, err := s.directory(ctx, settings, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.ConfigFile, err)
+	}
 	s.tokens = oauth2.New(oauth2.Options{
-		Now: o.Now, Log: o.Log, Audit: o.Audit, Config: s.config.Get, Keys: s.keys.Get, Directory: s.directory(settings, o), Trusted: s.trusted,
+		Now: o.Now, Log: o.Log, Audit: o.Audit, Config: s.config.Get, Keys: s.keys.Get, Directory: directory, Trusted: s.trusted,
 		Places: newPlaces(), Remote: s.remote, Answered: s.metrics.answered,
 	}, settings.Login)
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
@@ -111,11 +120,19 @@ func New(ctx context.Context, o Options) (*Server, error) {
 }
 
 // directory is where the users are.
-func (s *Server) directory(settings *config.Config, o Options) login.Directory {
+func (s *Server) directory(ctx context.Context, settings *config.Config, o Options) (login.Directory, error) {
 	if settings.Users.LDAP != nil {
-		return ldap.New(settings.Users.LDAP)
+		return ldap.New(settings.Users.LDAP), nil
 	}
-	return login.NewList(s.users.Get, login.NewHasher(o.HashSlots, o.HashMemory))
+	hasher := login.NewHasher(o.HashSlots, o.HashMemory)
+	if settings.Users.PostgreSQL == nil {
+		return login.NewList(s.users.Get, hasher), nil
+	}
+	d, err := postgres.New(settings.Users.PostgreSQL, hasher, s.metrics.asked)
+	if err != nil {
+		return nil, err
+	}
+	return d, s.useDatabase(ctx, d)
 }
 
 // Addresses are where the server listens: HTTPS, and the plaintext one for metrics and probes.
@@ -141,6 +158,9 @@ func (s *Server) Run(ctx context.Context) error {
 	go s.watchAge(ctx)
 	for _, keys := range s.trusted {
 		go keys.Follow(ctx)
+	}
+	if s.database != nil {
+		go s.watchDatabase(ctx)
 	}
 	public, probes := bounded(s.traced(routes), s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)
 	public.TLSConfig = s.tlsConfig()

@@ -277,13 +277,17 @@ func (w *world) must(err error) {
 
 func (w *world) now() time.Time { return time.Now().Add(w.ahead) }
 
+func (w *world) options() server.Options {
+	return server.Options{
+		ConfigFile: filepath.Join(w.settings.Directory, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30, Tracer: w.tracer,
+		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Audit: w.audit,
+	}
+}
+
 func (w *world) start() {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
-	s, err := server.New(ctx, server.Options{
-		ConfigFile: filepath.Join(w.settings.Directory, "issuer.yaml"), Now: w.now, HashSlots: 2, HashMemory: 1 << 30, Tracer: w.tracer,
-		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Audit: w.audit,
-	})
+	s, err := server.New(ctx, w.options())
 	w.must(err)
 	public, probes := s.Addresses()
 	w.base, w.probes = "https://"+public.String(), "http://"+probes.String()

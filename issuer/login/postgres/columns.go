@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/keywright/keywright/issuer/token"
+)
+
+// The columns that have a meaning. PostgreSQL makes names lower case that are not in quotation marks, so case does not count for them.
+const (
+	subjectColumn  = "subject"
+	hashColumn     = "passwordHash"
+	disabledColumn = "disabled"
+	scopesColumn   = "scopes"
+)
+
+// columns says where in a row of the query what is.
+type columns struct {
+	subject, hash int
+	// disabled and scopes are -1 where the query has none.
+	disabled, scopes int
+	// attributes are the positions of all others, by name.
+	attributes map[string]int
+}
+
+// columnsOf reads the description of a row. The error names every column that is missing or cannot be used.
+func columnsOf(fields []pgconn.FieldDescription) (*columns, error) {
+	c := &columns{subject: -1, hash: -1, disabled: -1, scopes: -1, attributes: map[string]int{}}
+	var wrong []error
+	own := map[string]*int{subjectColumn: &c.subject, hashColumn: &c.hash, disabledColumn: &c.disabled, scopesColumn: &c.scopes}
+	for i := range fields {
+		name, position := fields[i].Name, (*int)(nil)
+		for known, at := range own {
+			if strings.EqualFold(known, name) {
+				name, position = known, at
+			}
+		}
+		_, again := c.attributes[name]
+		switch {
+		case again || position != nil && *position >= 0:
+			wrong = append(wrong, fmt.Errorf("there are two columns %s", name))
+		case position != nil:
+			*position = i
+			wrong = append(wrong, typed(name, fields[i].DataTypeOID))
+		default:
+			c.attributes[name] = i
+			wrong = append(wrong, named(name))
+		}
+	}
+	for _, required := range []string{subjectColumn, hashColumn} {
+		if *own[required] < 0 {
+			wrong = append(wrong, fmt.Errorf("the column %s is missing: name it with AS %s", required, required))
+		}
+	}
+	return c, errors.Join(wrong...)
+}
+
+// typed says what is wrong with the type of a column that has a meaning.
+func typed(name string, oid uint32) error {
+	switch name {
+	case disabledColumn:
+		if oid != pgtype.BoolOID {
+			return errors.New("the column disabled must be a boolean")
+		}
+	case scopesColumn:
+		if elementOf(oid) == 0 {
+			return errors.New("the column scopes must be an array, like scopes::text[]")
+		}
+	}
+	return nil
+}
+
+// named says what is wrong with the name of an attribute.
+func named(name string) error {
+	switch {
+	case token.Reserved(name):
+		return fmt.Errorf("the column %s has a name that is reserved for the issuer: give it another one with AS", name)
+	case token.NeverLeaves(name):
+		return fmt.Errorf("the column %s has a name like that of a secret, which no token may hold: leave it out", name)
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+// Package postgrestest starts real PostgreSQL servers for tests.
+package postgrestest

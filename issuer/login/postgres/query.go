@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/keywright/keywright/issuer/login"
+)
+
+// row is what the query returned of one user. Values are as the server writes them.
+type row struct {
+	*columns
+	fields []pgconn.FieldDescription
+	values [][]byte
+}
+
+// errSeveral is that a name is that of more than one row.
+var errSeveral = errors.New("several rows")
+
+// ask runs the query in a transaction that cannot write, and returns the one row of a name, nil if there is none.
+func (d *Directory) ask(ctx context.Context, conn *pgx.Conn, name string) (*row, error) {
+	timeout := time.Duration(d.settings.Timeout)
+	// The server, too, gives up what nobody waits for any more, and writes values in one way, whatever the role is set to.
+	begin := fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d; SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'; "+
+		"SET LOCAL extra_float_digits = 1", max(timeout/time.Millisecond, 1))
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.read(ctx, tx, name)
+	if err != nil {
+		_ = conn.Close(ctx) // whatever else the query would return is not waited for
+		return nil, err
+	}
+	return found, tx.Commit(ctx)
+}
+
+// read reads at most two rows. QueryExecModeExec is one round trip, and needs no statement that stays prepared, which a pooler before the
+// server may lose.
+func (d *Directory) read(ctx context.Context, tx pgx.Tx, name string) (*row, error) {
+	rows, err := tx.Query(ctx, d.settings.Query, pgx.QueryExecModeExec, name)
+	if err != nil {
+		return nil, err
+	}
+	var found *row
+	for rows.Next() {
+		if found != nil {
+			return nil, errSeveral
+		}
+		found = &row{fields: rows.FieldDescriptions()}
+		for _, v := range rows.RawValues() {
+			if v != nil {
+				v = append([]byte{}, v...)
+			}
+			found.values = append(found.values, v)
+		}
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if found != nil {
+		if found.columns, err = columnsOf(found.fields); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// A WrongQueryError is that the query cannot be used, whatever state the server is in.
+type WrongQueryError struct{ err error }
+
+func (e *WrongQueryError) Error() string { return "query: " + e.err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *WrongQueryError) Unwrap() error { return e.err }
+
+// Check connects, has the server prepare the query, and asks for a name that nobody has. A *WrongQueryError is that the query has to be mended, or
+// what the role may do; ErrBusy is that all connections are in use, and any other error that the server cannot be asked.
+func (d *Directory) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
+	defer cancel()
+	conn, err := d.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if err := d.check(ctx, conn.Conn()); err != nil {
+		return classified(err)
+	}
+	return nil
+}
+
+func (d *Directory) check(ctx context.Context, conn *pgx.Conn) error {
+	statement, err := conn.PgConn().Prepare(ctx, "", d.settings.Query, nil)
+	if err != nil {
+		return err
+	}
+	if n := len(statement.ParamOIDs); n != 1 {
+		return &WrongQueryError{fmt.Errorf("must have the one parameter $1, and has %d", n)}
+	}
+	if of, known := types.TypeForOID(statement.ParamOIDs[0]); known && !slices.Contains(nameTypes(), of.OID) {
+		return &WrongQueryError{fmt.Errorf("compares the parameter $1 with a value of type %s: a name is a text", of.Name)}
+	}
+	if _, err := columnsOf(statement.Fields); err != nil {
+		return &WrongQueryError{err}
+	}
+	if err := knownTypes(ctx, conn, statement.Fields); err != nil {
+		return err
+	}
+	found, err := d.ask(ctx, conn, rand.Text())
+	if found != nil || errors.Is(err, errSeveral) {
+		return &WrongQueryError{errors.New("returns a row for a name that nobody has: compare a column with $1")}
+	}
+	return err
+}
+
+// nameTypes are the types, beside those of extensions like citext, that the parameter can have.
+func nameTypes() []uint32 {
+	return []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID, pgtype.UnknownOID}
+}
+
+// knownTypes finds arrays of types that an extension or a user has defined: their elements cannot be told apart here.
+func knownTypes(ctx context.Context, conn *pgx.Conn, fields []pgconn.FieldDescription) error {
+	for i := range fields {
+		if _, known := types.TypeForOID(fields[i].DataTypeOID); known {
+			continue
+		}
+		var category string
+		const lookUp = "SELECT typcategory::text FROM pg_catalog.pg_type WHERE oid = $1"
+		if err := conn.QueryRow(ctx, lookUp, pgx.QueryExecModeExec, fields[i].DataTypeOID).Scan(&category); err != nil {
+			return err
+		}
+		if category == "A" {
+			return &WrongQueryError{fmt.Errorf("the column %[1]s is an array of a type that is not built in: cast it, like %[1]s::text[]", fields[i].Name)}
+		}
+	}
+	return nil
+}
+
+// classified makes a *WrongQueryError of what the server says of the statement and of rights (classes 42, 22, 0A and 25 of PostgreSQL's appendix A).
+func classified(err error) error {
+	var said *pgconn.PgError
+	if !errors.As(err, &said) {
+		return withoutPassword(err)
+	}
+	switch class := said.Code[:min(2, len(said.Code))]; class {
+	case "42", "22", "0A", "25":
+		return &WrongQueryError{fmt.Errorf("%s (SQLSTATE %s)", said.Message, said.Code)}
+	}
+	return withoutPassword(err)
+}
+
+// withoutPassword is an error as it may be logged: the library's own have hosts, users and databases, and no password.
+func withoutPassword(err error) error { return fmt.Errorf("%w: %w", login.ErrDown, err) }
