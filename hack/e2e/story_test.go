@@ -32,6 +32,7 @@ func TestEndToEnd(t *testing.T) {
 	images := haveImages(t, issuer)
 	n := haveNode(t, images)
 	s := &story{shell: newShell(t, n.kubeconfig), node: n, password: rand.Text()}
+	t.Cleanup(func() { s.explain(t) })
 	s.install(t)
 	s.atRest(t)
 	s.step(t, "services start, and verify", s.serve)
