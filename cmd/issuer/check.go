@@ -69,7 +69,7 @@ func tryUsers(ctx context.Context, settings *config.Config) error {
 			return fmt.Errorf("users.ldap: %w", err)
 		}
 	case settings.Users.PostgreSQL != nil:
-		d, err := postgres.New(settings.Users.PostgreSQL, login.NewHasher(1, 0), nil)
+		d, err := postgres.New(ctx, settings.Users.PostgreSQL, postgres.Options{Hasher: login.NewHasher(1, 0), Now: time.Now})
 		if err != nil {
 			return err
 		}

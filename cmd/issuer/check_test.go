@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"maps"
 	"math/big"
 	"os"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/issuer/login/postgres/postgrestest"
 )
 
 // TestMain is the issuer itself where a test asks for it, so that its exit code can be seen.
@@ -99,7 +101,7 @@ clients:
 }
 
 // check runs check-config on files, as an operator does, and returns what it says and its exit code.
-func check(t *testing.T, files map[string]string) (said string, code int) {
+func check(t *testing.T, files map[string]string, flags ...string) (said string, code int) {
 	t.Helper()
 	directory := t.TempDir()
 	for name, content := range files {
@@ -108,7 +110,7 @@ func check(t *testing.T, files map[string]string) (said string, code int) {
 			t.Fatal(err)
 		}
 	}
-	command := exec.CommandContext(t.Context(), os.Args[0], "check-config", filepath.Join(directory, "issuer.yaml"))
+	command := exec.CommandContext(t.Context(), os.Args[0], append(append([]string{"check-config"}, flags...), filepath.Join(directory, "issuer.yaml"))...)
 	command.Env = append(os.Environ(), "RUN_AS_ISSUER=1")
 	out, err := command.CombinedOutput()
 	var exit *exec.ExitError
@@ -172,5 +174,37 @@ func TestCheckConfigReadsUsers(t *testing.T) {
 	files["users.yaml"] = "kind: UserList\n"
 	if said, code := check(t, files); code != 1 || !strings.Contains(said, "users.file: DIR/users.yaml: line 1: apiVersion") {
 		t.Errorf("exit code %d: %s", code, said)
+	}
+}
+
+// With --connect the database is asked, too: it has to answer, and the query to be right.
+func TestCheckConfigConnects(t *testing.T) {
+	s := postgrestest.Start(t, "CREATE TABLE users (id text, name text, hash text); GRANT SELECT ON users TO keywright")
+	files := mounted(t)
+	text := files["issuer.yaml"]
+	with := func(query string) map[string]string {
+		changed := maps.Clone(files)
+		changed["issuer.yaml"] = text[:strings.Index(text, "users:")] + fmt.Sprintf(`users:
+  postgresql: {host: 127.0.0.1, port: %s, database: app, user: keywright, passwordFile: %s/password, caFile: %[2]s/tls.crt, query: %q}
+`, s.Port, s.Directory, query) + text[strings.Index(text, "token:"):]
+		return changed
+	}
+	const right = `SELECT id AS subject, hash AS passwordHash FROM users WHERE name = $1`
+	if said, code := check(t, with(right), "--connect"); code != 0 || !strings.Contains(said, "1 clients, users from PostgreSQL (asked), certificate until") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	if said, code := check(t, with("SELECT id AS subject FROM users WHERE name = $1")); code != 0 || !strings.Contains(said, "users from PostgreSQL (not asked: --connect does)") {
+		t.Errorf("without --connect: exit code %d: %s", code, said)
+	}
+	if said, code := check(t, with("SELECT id AS subject FROM users WHERE name = $1"), "--connect"); code != 1 || !strings.Contains(said, "issuer.yaml: users.postgresql.query: the column passwordHash is missing") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	s.Stop()
+	if said, code := check(t, with(right), "--connect"); code != 1 || !strings.Contains(said, "issuer.yaml: users.postgresql: ") || !strings.Contains(said, "refused") || strings.Contains(said, postgrestest.Password) {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	files["issuer.yaml"] = strings.Replace(text, "ldaps://ldap.example.com", "ldaps://127.0.0.1:1", 1)
+	if said, code := check(t, files, "--connect"); code != 1 || !strings.Contains(said, "issuer.yaml: users.ldap: ") || !strings.Contains(said, "refused") {
+		t.Errorf("LDAP: exit code %d: %s", code, said)
 	}
 }

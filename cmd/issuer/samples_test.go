@@ -14,6 +14,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/keywright/keywright/controllers/controlplanetest"
@@ -24,6 +25,7 @@ import (
 type installed struct {
 	deployment    appsv1.Deployment
 	configuration corev1.ConfigMap
+	network       networkingv1.NetworkPolicy
 }
 
 func build(t *testing.T, directory string) *installed {
@@ -43,7 +45,7 @@ func build(t *testing.T, directory string) *installed {
 		if err == nil {
 			err = yaml.Unmarshal(text, &kind)
 		}
-		if into := map[string]any{"Deployment": &i.deployment, "ConfigMap": &i.configuration}[kind.Kind]; into != nil && err == nil {
+		if into := map[string]any{"Deployment": &i.deployment, "ConfigMap": &i.configuration, "NetworkPolicy": &i.network}[kind.Kind]; into != nil && err == nil {
 			err = yaml.UnmarshalStrict(text, into)
 		}
 		if err != nil {
@@ -93,9 +95,10 @@ func (i *installed) provides(t *testing.T) map[string]bool {
 func TestSamples(t *testing.T) {
 	named := regexp.MustCompile(`: (/var/run/[\w./-]+)`)
 	for directory, uses := range map[string]string{
-		"issuer":                  "/var/run/keywright/users/users.yaml",
-		"samples/issuer-ldap":     "/var/run/keywright/ldap/password",
-		"samples/issuer-exchange": "/var/run/keywright/cluster/token",
+		"issuer":                    "/var/run/keywright/users/users.yaml",
+		"samples/issuer-ldap":       "/var/run/keywright/ldap/password",
+		"samples/issuer-postgresql": "/var/run/keywright/postgresql/password",
+		"samples/issuer-exchange":   "/var/run/keywright/cluster/token",
 	} {
 		i := build(t, directory)
 		text := i.configuration.Data["issuer.yaml"]
@@ -112,6 +115,9 @@ func TestSamples(t *testing.T) {
 			if !files[match[1]] && !files[path.Join(path.Dir(match[1]), "*")] && !files[path.Join(match[1], "*")] {
 				t.Errorf("%s: %s is not mounted", directory, match[1])
 			}
+		}
+		if connects := directory != "issuer"; connects != (len(i.network.Spec.Egress) > 0) {
+			t.Errorf("%s: connects: %v, and may connect: %v", directory, connects, i.network.Spec.Egress)
 		}
 		if !found[uses] {
 			t.Errorf("%s does not use %s", directory, uses)

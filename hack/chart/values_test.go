@@ -33,7 +33,12 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"signingKey.spec.interval=1h":                      "'interval' not allowed",
 		"monitoring.rules.labels.release=1":                "/monitoring/rules/labels/release",
 		"issuer.tls.secretName=a,issuer.tls.certManager.enabled=true,issuer.tls.certManager.issuerRef.name=b": "/issuer/tls/certManager/enabled",
-		"issuer.config.users.ldap.url=ldaps://x":                                                                                                                                    "name the rules in issuer.networkPolicy.egress",
+		"issuer.config.users.ldap.url=ldaps://x": "name the rules in issuer.networkPolicy.egress",
+		"issuer.config.users.postgresql.host=db": "/issuer/config/users/postgresql",
+		"issuer.config.users.postgresql.host=db,issuer.config.users.postgresql.database=a,issuer.config.users.postgresql.user=u,issuer.config.users.postgresql.passwordFile=/x,issuer.config.users.postgresql.query=SELECT": "/issuer/config/users/postgresql/query",
+		postgresql: "issuer.config.users.postgresql needs connections, and the issuer may connect to nobody",
+		postgresql + ",issuer.networkPolicy.enabled=false":                                                                                                                          "issuer.config.users.postgresql.passwordFile is /x/password, and no volume",
+		postgresql + ",issuer.config.users.ldap.url=ldaps://x":                                                                                                                      "/issuer/config/users",
 		"issuer.config.tokenExchange[0].keys.url=https://x":                                                                                                                         "issuer.config.tokenExchange[0].keys.url needs connections",
 		"issuer.extraEnv[0].name=OTEL_EXPORTER_OTLP_ENDPOINT,issuer.extraEnv[0].value=x":                                                                                            "OTEL_EXPORTER_OTLP_ENDPOINT needs connections",
 		"issuer.config.tokenExchange[0].name=x":                                                                                                                                     "name either a file or a url",
@@ -73,6 +78,10 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}
 }
 
+// postgresql are values for users in a database.
+const postgresql = "issuer.config.users.postgresql.host=db,issuer.config.users.postgresql.database=a,issuer.config.users.postgresql.user=u," +
+	"issuer.config.users.postgresql.passwordFile=/x/password,issuer.config.users.postgresql.query=SELECT id AS subject WHERE name = $1"
+
 // The next right value is let through, so that nothing above is refused for another reason.
 func TestRightValuesAreTaken(t *testing.T) {
 	for _, set := range []string{
@@ -87,6 +96,7 @@ func TestRightValuesAreTaken(t *testing.T) {
 		"issuer.networkPolicy.enabled=false,issuer.extraEnv[0].name=OTEL_EXPORTER_OTLP_ENDPOINT,issuer.extraEnv[0].value=x",
 		"issuer.users.secretName=", "issuer.config.server.proxyProtocol=true,issuer.config.server.trustedProxies[0]=10.0.0.0/8",
 		"issuer.config.users.ldap.url=ldaps://x,issuer.networkPolicy.enabled=false",
+		postgresql + ",issuer.networkPolicy.enabled=false,issuer.extraVolumeMounts[0].name=x,issuer.extraVolumeMounts[0].mountPath=/x,issuer.config.users.postgresql.port=5433",
 	} {
 		for _, version := range helms {
 			if _, err := template(t, version, "--set", set); err != nil {

@@ -33,8 +33,8 @@ type pbkdf2Hash struct {
 // The beginnings of the spellings. That of ASP.NET Core Identity is base64 of a byte 1, and of the zeros of a small number.
 const (
 	djangoPrefix     = "pbkdf2_sha256$"
-	passlib256Prefix = "$pbkdf2-sha256$"
-	passlib512Prefix = "$pbkdf2-sha512$"
+	passlib256Prefix = "$pbkdf2-sha256$" //nolint:gosec // the name of a scheme
+	passlib512Prefix = "$pbkdf2-sha512$" //nolint:gosec // the name of a scheme
 	aspNetPrefix     = "AQAAAA"
 )
 
@@ -89,13 +89,16 @@ func (h *pbkdf2Hash) readParts(text string) bool {
 		return err == nil && base64.StdEncoding.EncodeToString(h.key) == parts[3]
 	}
 	var errSalt, errKey error
-	h.salt, errSalt = adapted.DecodeString(parts[2])
-	h.key, errKey = adapted.DecodeString(parts[3])
-	return errSalt == nil && errKey == nil && adapted.EncodeToString(h.salt) == parts[2] && adapted.EncodeToString(h.key) == parts[3]
+	h.salt, errSalt = adapted().DecodeString(parts[2])
+	h.key, errKey = adapted().DecodeString(parts[3])
+	return errSalt == nil && errKey == nil && adapted().EncodeToString(h.salt) == parts[2] && adapted().EncodeToString(h.key) == parts[3]
 }
 
 // adapted is the base64 of passlib.
-var adapted = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./").WithPadding(base64.NoPadding).Strict()
+func adapted() *base64.Encoding {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./"
+	return base64.NewEncoding(alphabet).WithPadding(base64.NoPadding).Strict()
+}
 
 // readASPNet reads version 3 of ASP.NET Core Identity's PasswordHasher: base64 of a byte 1, of the pseudorandom function, the iterations and the
 // length of the salt as big-endian numbers of 32 bits, of the salt, and of the key. SHA-512 is its default since .NET 7.
@@ -132,10 +135,11 @@ func (h *pbkdf2Hash) matches(password string) bool {
 
 // cost is in the unit of Hash.cost: an iteration takes 0.3 of it with SHA-256, and 0.8 with SHA-512.
 func (h *pbkdf2Hash) cost() uint64 {
+	tenths := 3
 	if h.sha512 {
-		return uint64(h.iterations) * 8 / 10
+		tenths = 8
 	}
-	return uint64(h.iterations) * 3 / 10
+	return uint64(h.iterations*tenths) / 10 //nolint:gosec // checked: it is not negative
 }
 
 // like returns a hash of the same cost that no password matches, as passlib spells it.
@@ -148,6 +152,6 @@ func (h *pbkdf2Hash) like() *pbkdf2Hash {
 	if h.sha512 {
 		prefix = passlib512Prefix
 	}
-	nobody.text = fmt.Sprintf("%s%d$%s$%s", prefix, h.iterations, adapted.EncodeToString(nobody.salt), adapted.EncodeToString(nobody.key))
+	nobody.text = fmt.Sprintf("%s%d$%s$%s", prefix, h.iterations, adapted().EncodeToString(nobody.salt), adapted().EncodeToString(nobody.key))
 	return &nobody
 }

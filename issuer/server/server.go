@@ -128,7 +128,7 @@ func (s *Server) directory(ctx context.Context, settings *config.Config, o Optio
 	if settings.Users.PostgreSQL == nil {
 		return login.NewList(s.users.Get, hasher), nil
 	}
-	d, err := postgres.New(settings.Users.PostgreSQL, hasher, s.metrics.asked)
+	d, err := postgres.New(ctx, settings.Users.PostgreSQL, postgres.Options{Hasher: hasher, Now: o.Now, Asked: s.metrics.asked})
 	if err != nil {
 		return nil, err
 	}

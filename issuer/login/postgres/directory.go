@@ -30,22 +30,32 @@ type Directory struct {
 	settings  *config.PostgreSQL
 	pool      *pgxpool.Pool
 	passwords *login.Passwords
+	now       func() time.Time
 	// asked is told of each query how long it took, and its error.
 	asked func(took time.Duration, err error)
 }
 
 var _ login.Directory = (*Directory)(nil)
 
-// New returns a Directory that compares passwords with a Hasher. Nothing is connected before the first query. asked may be nil.
-func New(settings *config.PostgreSQL, hasher *login.Hasher, asked func(took time.Duration, err error)) (*Directory, error) {
-	pool, err := newPool(settings)
+// Options are what a Directory needs beside its settings.
+type Options struct {
+	// Hasher compares passwords.
+	Hasher *login.Hasher
+	Now    func() time.Time
+	// Asked is told of each query how long it took, and its error. It may be nil.
+	Asked func(took time.Duration, err error)
+}
+
+// New returns a Directory. Nothing is connected before the first query.
+func New(ctx context.Context, settings *config.PostgreSQL, o Options) (*Directory, error) {
+	pool, err := newPool(ctx, settings)
 	if err != nil {
 		return nil, err
 	}
-	if asked == nil {
-		asked = func(time.Duration, error) {}
+	if o.Asked == nil {
+		o.Asked = func(time.Duration, error) {}
 	}
-	return &Directory{settings: settings, pool: pool, passwords: login.NewPasswords(hasher), asked: asked}, nil
+	return &Directory{settings: settings, pool: pool, passwords: login.NewPasswords(o.Hasher), now: o.Now, asked: o.Asked}, nil
 }
 
 // Close closes all connections. It waits for queries that run.
@@ -123,10 +133,10 @@ func (d *Directory) Lookup(ctx context.Context, name string) (*login.User, error
 func (d *Directory) find(ctx context.Context, name string) (found *row, several bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
 	defer cancel()
-	began := time.Now()
+	began := d.now()
 	defer func() {
 		if !errors.Is(err, login.ErrBusy) {
-			d.asked(time.Since(began), err)
+			d.asked(d.now().Sub(began), err)
 		}
 	}()
 	conn, err := d.acquire(ctx)

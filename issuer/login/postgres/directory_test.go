@@ -53,7 +53,7 @@ func settings(s *postgrestest.Server, query string) *config.PostgreSQL {
 
 func open(t *testing.T, settings *config.PostgreSQL) *postgres.Directory {
 	t.Helper()
-	d, err := postgres.New(settings, login.NewHasher(8, 1<<30), nil)
+	d, err := postgres.New(t.Context(), settings, postgres.Options{Hasher: login.NewHasher(8, 1<<30), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,13 +31,13 @@ const (
 )
 
 // newPool returns a pool without a connection. Each new connection reads the password and the CA anew: they may have been replaced.
-func newPool(settings *config.PostgreSQL) (*pgxpool.Pool, error) {
+func newPool(ctx context.Context, settings *config.PostgreSQL) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(connection(settings))
 	if err != nil {
 		return nil, errors.New("users.postgresql: the settings cannot be used") // the library quotes them
 	}
 	timeout := time.Duration(settings.Timeout)
-	c.MaxConns, c.MinConns, c.MaxConnIdleTime, c.MaxConnLifetime, c.MaxConnLifetimeJitter = int32(settings.Connections), 0, maxIdle, maxLife, maxLife/10
+	c.MaxConns, c.MinConns, c.MaxConnIdleTime, c.MaxConnLifetime, c.MaxConnLifetimeJitter = int32(settings.Connections), 0, maxIdle, maxLife, maxLife/10 //nolint:gosec // at most 1000
 	// A connection may have died since it was used: one that does not answer is replaced, and most of the time is left for the next one.
 	c.ShouldPing, c.PingTimeout = func(context.Context, pgxpool.ShouldPingParams) bool { return true }, timeout/4
 	// A host that does not answer leaves time for the next one.
@@ -62,7 +62,7 @@ func newPool(settings *config.PostgreSQL) (*pgxpool.Pool, error) {
 		}
 		return nil
 	}
-	return pgxpool.NewWithConfig(context.Background(), c)
+	return pgxpool.NewWithConfig(ctx, c)
 }
 
 // connection is a connection string (libpq-connect, section 34.1.1.1). TLS is set for each host by itself.
@@ -75,9 +75,14 @@ func connection(settings *config.PostgreSQL) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 	var text strings.Builder
 	for _, parameter := range [][2]string{
-		{"host", strings.Join(hosts, ",")}, {"port", strings.Join(ports, ",")}, {"dbname", settings.Database}, {"user", settings.User},
-		{"target_session_attrs", settings.TargetSessionAttrs}, {"application_name", "keywright-issuer"},
-		{"sslmode", "disable"}, {"password", "not set yet"}, // both follow when it connects
+		{"host", strings.Join(hosts, ",")},
+		{"port", strings.Join(ports, ",")},
+		{"dbname", settings.Database},
+		{"user", settings.User},
+		{"target_session_attrs", settings.TargetSessionAttrs},
+		{"application_name", "keywright-issuer"},
+		{"sslmode", "disable"}, // this and the password follow when it connects
+		{"password", "not set yet"},
 	} {
 		fmt.Fprintf(&text, "%s='%s' ", parameter[0], quoted.Replace(parameter[1]))
 	}

@@ -107,7 +107,7 @@ func (d *Directory) check(ctx context.Context, conn *pgx.Conn) error {
 	if n := len(statement.ParamOIDs); n != 1 {
 		return &WrongQueryError{fmt.Errorf("must have the one parameter $1, and has %d", n)}
 	}
-	if of, known := types.TypeForOID(statement.ParamOIDs[0]); known && !slices.Contains(nameTypes(), of.OID) {
+	if of, known := pgtype.NewMap().TypeForOID(statement.ParamOIDs[0]); known && !slices.Contains(nameTypes(), of.OID) {
 		return &WrongQueryError{fmt.Errorf("compares the parameter $1 with a value of type %s: a name is a text", of.Name)}
 	}
 	if _, err := columnsOf(statement.Fields); err != nil {
@@ -131,7 +131,7 @@ func nameTypes() []uint32 {
 // knownTypes finds arrays of types that an extension or a user has defined: their elements cannot be told apart here.
 func knownTypes(ctx context.Context, conn *pgx.Conn, fields []pgconn.FieldDescription) error {
 	for i := range fields {
-		if _, known := types.TypeForOID(fields[i].DataTypeOID); known {
+		if _, known := pgtype.NewMap().TypeForOID(fields[i].DataTypeOID); known {
 			continue
 		}
 		var category string
@@ -148,6 +148,10 @@ func knownTypes(ctx context.Context, conn *pgx.Conn, fields []pgconn.FieldDescri
 
 // classified makes a *WrongQueryError of what the server says of the statement and of rights (classes 42, 22, 0A and 25 of PostgreSQL's appendix A).
 func classified(err error) error {
+	var wrong *WrongQueryError
+	if errors.As(err, &wrong) {
+		return wrong
+	}
 	var said *pgconn.PgError
 	if !errors.As(err, &said) {
 		return withoutPassword(err)

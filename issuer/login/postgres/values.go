@@ -10,12 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// types knows the types of PostgreSQL itself.
-var types = pgtype.NewMap()
-
 // elementOf returns the type of the elements of an array, 0 for another type.
 func elementOf(oid uint32) uint32 {
-	known, ok := types.TypeForOID(oid)
+	known, ok := pgtype.NewMap().TypeForOID(oid)
 	if !ok {
 		return 0
 	}
@@ -74,7 +71,7 @@ func fromJSON(text []byte) (any, error) {
 // list reads an array of one dimension.
 func list(element uint32, text []byte) ([]any, error) {
 	var array pgtype.Array[pgtype.Text]
-	if err := types.Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, text, &array); err != nil {
+	if err := pgtype.NewMap().Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, text, &array); err != nil {
 		return nil, fmt.Errorf("is an array that cannot be read")
 	}
 	if len(array.Dims) > 1 {

@@ -76,7 +76,7 @@ func newServer(t *testing.T) *Server {
 	s := &Server{T: t, ssl: "on"}
 	var err error
 	// Not below t.TempDir, which only root may enter; and a path of a socket is short.
-	s.Directory, err = os.MkdirTemp("", "pg")
+	s.Directory, err = os.MkdirTemp("", "pg") //nolint:usetesting // see above
 	s.must(err)
 	t.Cleanup(func() { _ = os.RemoveAll(s.Directory) })
 	if os.Getuid() == 0 { // as whom it does not run
