@@ -83,6 +83,7 @@ ALTER ROLE keywright SET extra_float_digits = -10; CREATE TYPE mood AS ENUM ('fi
 		`'2026-01-31 12:00:00.25+02'::timestamptz`: `"2026-01-31T10:00:00.25Z"`, `'2026-01-31 12:00:00'::timestamp`: `"2026-01-31T12:00:00"`,
 		`'infinity'::timestamptz`: `"infinity"`, `'2026-01-31'::date`: `"2026-01-31"`, `'{2026-01-31 12:00:00+00}'::timestamptz[]`: `["2026-01-31T12:00:00Z"]`,
 		`'6e1f8e4c-0000-4000-8000-000000000000'::uuid`: `"6e1f8e4c-0000-4000-8000-000000000000"`, `'10.0.0.1'::inet`: `"10.0.0.1"`,
+		`current_setting('statement_timeout')`: `"20s"`, `current_setting('transaction_read_only')`: `"on"`, `current_setting('application_name')`: `"keywright-issuer"`,
 	} {
 		d := open(t, settings(s, `SELECT 'a1' AS subject, 'x' AS passwordHash, `+expression+` AS v WHERE $1 = 'alice'`))
 		if err := d.Check(t.Context()); err != nil {

@@ -135,6 +135,18 @@ func TestQueryIsSlow(t *testing.T) {
 	}
 }
 
+// A row that is too long is not read, and the next login goes on.
+func TestRowIsTooLong(t *testing.T) {
+	s := postgrestest.Start(t, people()+"UPDATE people SET email = repeat('x', 2 << 20) WHERE name = 'bob'")
+	d := open(t, settings(s, peopleQuery))
+	if _, err := d.Lookup(t.Context(), "bob"); !errors.Is(err, login.ErrDown) || !strings.Contains(err.Error(), "body") {
+		t.Errorf("got %v", err)
+	}
+	if err := logIn(t, d); err != nil {
+		t.Error(err)
+	}
+}
+
 // The first of two servers fails, and the second one, which has followed it, takes over: with read-write, only once it is the primary.
 func TestFailover(t *testing.T) {
 	first := postgrestest.Start(t, people())
