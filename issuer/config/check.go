@@ -48,6 +48,9 @@ func (c *Config) check(f *document.Findings) {
 	for i := range c.Clients {
 		c.checkClient(i, f)
 	}
+	if i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.May(Password) }); i >= 0 && c.Users == (Users{}) {
+		f.Add("users", "must be set, with one of file, ldap and postgresql: clients[%d] may use the grant password", i)
+	}
 }
 
 func (c *Config) checkUsers(f *document.Findings) {

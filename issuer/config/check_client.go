@@ -32,7 +32,7 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 		f.Add(at+".id", "must be 1 to 128 visible ASCII characters")
 	}
 	for j := range i {
-		if c.Clients[j].ID == client.ID {
+		if client.ID != "" && c.Clients[j].ID == client.ID {
 			f.Add(at+".id", "%q is also the id of clients[%d]", client.ID, j)
 		}
 	}
@@ -49,9 +49,7 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 	for _, grant := range client.GrantTypes {
 		switch {
 		case !slices.Contains(Grants(), grant):
-			f.Add(at+".grantTypes", "%q is not one of %v", grant, Grants())
-		case grant == Password && c.Users == (Users{}):
-			f.Add("users", "must be set: %s may use the grant password", at)
+			f.Add(at+".grantTypes", "%q is not one of %v%s", grant, Grants(), didYouMean(grant, Grants()))
 		case grant == Exchange && len(client.SubjectIssuers) == 0:
 			f.Add(at+".subjectIssuers", "must name whose tokens the client can exchange")
 		case grant == ClientCredentials && client.Public:
@@ -59,13 +57,34 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 		}
 	}
 	for _, name := range client.SubjectIssuers {
-		if !slices.ContainsFunc(c.TokenExchange, func(t TrustedIssuer) bool { return t.Name == name }) {
-			f.Add(at+".subjectIssuers", "%q is not a name in tokenExchange", name)
+		if !slices.ContainsFunc(c.TokenExchange, func(t TrustedIssuer) bool { return t.Name == name || t.Name == "" }) {
+			f.Add(at+".subjectIssuers", "%q is not a name in tokenExchange%s", name, didYouMean(name, c.exchangeNames()))
 		}
 	}
-	checkAudiences(f, at+".audiences", client.Audiences)
-	checkScopes(f, at+".scopes", client.Scopes)
-	checkClaims(f, at+".claims", client.Claims)
+	if client.own.audiences {
+		checkAudiences(f, at+".audiences", client.Audiences)
+	}
+	if client.own.scopes {
+		checkScopes(f, at+".scopes", client.Scopes)
+	}
+	if client.own.claims {
+		checkClaims(f, at+".claims", client.Claims)
+	}
+}
+
+func (c *Config) exchangeNames() (names []string) {
+	for i := range c.TokenExchange {
+		names = append(names, c.TokenExchange[i].Name)
+	}
+	return names
+}
+
+// didYouMean names what is near to a value that is not known, if anything is.
+func didYouMean(value string, known []string) string {
+	if nearest := document.Nearest(value, known); nearest != "" {
+		return "; did you mean " + nearest + "?"
+	}
+	return ""
 }
 
 // checkRefresh wants a refresh token to be bound to something that a thief of it does not have.
@@ -77,8 +96,9 @@ func (c *Client) checkRefresh(at string, f *document.Findings) {
 		return
 	}
 	at += ".refresh"
-	if !slices.Contains(c.GrantTypes, Password) {
-		f.Add(at, "needs the grant password: no other one begins a session")
+	unknown := func(grant string) bool { return !slices.Contains(Grants(), grant) } // it may be meant to be that one
+	if !slices.Contains(c.GrantTypes, Password) && !slices.ContainsFunc(c.GrantTypes, unknown) {
+		f.Add(at, "needs the grant password in grantTypes: no other one begins a session")
 	}
 	if c.Public && !c.Refresh.DPoP {
 		f.Add(at+".dpop", "must be true: the refresh tokens of a public client must be bound to a key of its own (RFC 9449 section 5)")

@@ -167,6 +167,8 @@ type Client struct {
 	// RevocationList lets the client read the revocation list from the endpoint /revoked. It needs a secret.
 	RevocationList bool `yaml:"revocationList"`
 
+	// own tells which of Audiences, Scopes and Claims are not those of Token, and are checked by themselves.
+	own    struct{ audiences, scopes, claims bool }
 	digest []byte
 	keys   jose.JSONWebKeySet
 }

@@ -57,7 +57,7 @@ func (a *LDAPAttribute) UnmarshalYAML(node *yaml.Node) error {
 	type plain LDAPAttribute
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if name := node.Content[i]; name.Value != "attribute" && name.Value != "list" {
-			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: an attribute has the fields attribute and list", name.Line)}}
+			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: has only the fields attribute and list", name.Line)}}
 		}
 	}
 	return node.Decode((*plain)(a))

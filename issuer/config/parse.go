@@ -58,13 +58,14 @@ func (c *Config) inherit() {
 	}
 	for i := range c.Clients {
 		client := &c.Clients[i]
-		if client.Audiences == nil { // an empty list is one that was written down
+		client.own.audiences, client.own.scopes, client.own.claims = client.Audiences != nil, client.Scopes != nil, client.Claims != nil
+		if !client.own.audiences { // an empty list is one that was written down
 			client.Audiences = c.Token.Audiences
 		}
-		if client.Scopes == nil {
+		if !client.own.scopes {
 			client.Scopes = c.Token.Scopes
 		}
-		if client.Claims == nil {
+		if !client.own.claims {
 			client.Claims = c.Token.Claims
 		}
 		if client.Refresh != nil {
@@ -104,7 +105,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	parsed, err := time.ParseDuration(node.Value)
 	if node.Kind != yaml.ScalarNode || err != nil {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: a duration is written like 15m", node.Line)}}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a duration like 15m", node.Line)}}
 	}
 	*d = Duration(parsed)
 	return nil
@@ -117,7 +118,7 @@ type Network struct{ netip.Prefix }
 func (n *Network) UnmarshalYAML(node *yaml.Node) error {
 	parsed, err := netip.ParsePrefix(node.Value)
 	if err != nil {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: a network is written like 10.0.0.0/8", node.Line)}}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a network like 10.0.0.0/8", node.Line)}}
 	}
 	n.Prefix = parsed.Masked()
 	return nil
@@ -128,7 +129,7 @@ type PublicKey struct{ jose.JSONWebKey }
 
 // UnmarshalYAML reads a JWK.
 func (k *PublicKey) UnmarshalYAML(node *yaml.Node) error {
-	wrong := &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: this is not a public JWK (RFC 7517)", node.Line)}}
+	wrong := &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: is not a public JWK (RFC 7517)", node.Line)}}
 	var members map[string]any
 	if node.Decode(&members) != nil {
 		return wrong

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -15,28 +16,69 @@ import (
 type Findings struct {
 	document *yaml.Node
 	found    []finding
+	// unread are the fields that have no value because of a mistake that was found: what a rule says of them follows from it.
+	unread []string
 }
 
 type finding struct {
-	line int
-	text string
+	line        int
+	field, text string
 }
 
-// Add says what is wrong with a field, which is named like clients[0].grantTypes.
+// Add says what is wrong with a field, which is named like clients[0].grantTypes. It is left out if it follows from what was found before:
+// if the field could not be read, or if the text names one that could not, or one beside it that is wrong itself.
 func (f *Findings) Add(field, format string, args ...any) {
-	line := lineOf(f.document, field)
-	f.found = append(f.found, finding{line, fmt.Sprintf("line %d: %s: %s", line, field, fmt.Sprintf(format, args...))})
+	text := fmt.Sprintf(format, args...)
+	for _, unread := range f.unread {
+		if field == unread || isWithin(field, unread) || isWithin(field, parent(unread)) && names(text, unread) ||
+			strings.Contains(unread, ".") && strings.Contains(text, unread) {
+			return
+		}
+	}
+	for _, before := range f.found {
+		if before.field != field && parent(before.field) == parent(field) && names(text, before.field) {
+			return
+		}
+	}
+	f.say(lineOf(f.document, field), field, text)
 }
 
-var lineNumber = regexp.MustCompile(`^line (\d+):`)
+func (f *Findings) say(line int, field, text string) {
+	said := fmt.Sprintf("line %d: %s: %s", line, field, text)
+	if field == "" {
+		said = fmt.Sprintf("line %d: %s", line, text)
+	}
+	f.found = append(f.found, finding{line, field, said})
+}
 
-// problem takes what the YAML library found, which begins with a line.
-func (f *Findings) problem(text string) {
-	line := 0
+// isWithin reports whether a field is outer or within it. Every field is within the document, which has no name.
+func isWithin(field, outer string) bool {
+	rest, found := strings.CutPrefix(field, outer)
+	return found && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// parent is the field that a field is in.
+func parent(field string) string { return field[:max(strings.LastIndexAny(field, ".["), 0)] }
+
+// names reports whether a text has the name of a field as a word. Elements of lists have none.
+func names(text, field string) bool {
+	name := field[strings.LastIndex(field, ".")+1:]
+	if name == "" || strings.HasSuffix(name, "]") {
+		return false
+	}
+	return slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), name)
+}
+
+var lineNumber = regexp.MustCompile(`^line (\d+): `)
+
+// problem takes what the YAML library found, which begins with a line, or is in this one.
+func (f *Findings) problem(field string, line int, text string) {
+	text = withoutValues(strings.TrimPrefix(text, "yaml: "))
 	if match := lineNumber.FindStringSubmatch(text); match != nil {
 		line, _ = strconv.Atoi(match[1])
+		text = text[len(match[0]):]
 	}
-	f.found = append(f.found, finding{line, text})
+	f.say(line, field, text)
 }
 
 // Err is one error of all findings, each with its line; nil if there are none.
@@ -53,33 +95,6 @@ func (f *Findings) Err() error {
 func (f *Findings) Has(field string) bool {
 	_, found := find(f.document, field)
 	return found
-}
-
-// refuseEmpty finds fields that are written and have no value, like a template's whose value came out empty. What it would mean is not
-// what whoever wrote the field meant: an empty list of scopes would be all of them. Claims are somebody's data, and may be null.
-func (f *Findings) refuseEmpty(node *yaml.Node, path string) {
-	switch node.Kind {
-	case yaml.DocumentNode:
-		for _, child := range node.Content {
-			f.refuseEmpty(child, path)
-		}
-	case yaml.SequenceNode:
-		for i, child := range node.Content {
-			f.refuseEmpty(child, fmt.Sprintf("%s[%d]", path, i))
-		}
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			name, value := node.Content[i].Value, node.Content[i+1]
-			field := strings.TrimPrefix(path+"."+name, ".")
-			if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
-				f.found = append(f.found, finding{node.Content[i].Line, fmt.Sprintf("line %d: %s: has no value: give it one, or leave the field out",
-					node.Content[i].Line, field)})
-			} else if name != "claims" {
-				f.refuseEmpty(value, field)
-			}
-		}
-	default: // a scalar; an alias is checked where it is an anchor
-	}
 }
 
 // lineOf is the line of a field, or of the nearest one around it that the document has.

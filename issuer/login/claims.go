@@ -19,12 +19,15 @@ type claims map[string]any
 // UnmarshalYAML reads what JSON can say, by the core schema of YAML 1.2: no, on and 2026-01-31 are texts. What would be another value in
 // the token is refused.
 func (c *claims) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind != yaml.MappingNode {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a mapping, of names to values", node.Line)}}
+	}
 	if err := node.Decode(&map[string]any{}); err != nil { // finds what is repeated, and aliases without an end
 		var mistyped *yaml.TypeError
 		if errors.As(err, &mistyped) {
 			return err // with its line
 		}
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: claims must be what JSON can say", node.Line)}}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be what JSON can say", node.Line)}}
 	}
 	r := claimReader{left: maxValues}
 	value, err := r.read(node, 1)
@@ -33,7 +36,7 @@ func (c *claims) UnmarshalYAML(node *yaml.Node) error {
 	}
 	members, ok := value.(map[string]any)
 	if !ok {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: claims must be what JSON can say", node.Line)}}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be what JSON can say", node.Line)}}
 	}
 	*c = members
 	return nil
@@ -53,10 +56,10 @@ func (r *claimReader) read(node *yaml.Node, depth int) (any, error) {
 		return fmt.Errorf("line %d: %s", node.Line, fmt.Sprintf(format, args...))
 	}
 	if r.left--; r.left < 0 {
-		return nil, wrong("claims have more than %d values", maxValues)
+		return nil, wrong("have more than %d values", maxValues)
 	}
 	if depth > token.MaxDepth && node.Kind != yaml.ScalarNode {
-		return nil, wrong("claims are nested deeper than %d levels, which no verifier would accept", token.MaxDepth)
+		return nil, wrong("are nested deeper than %d levels, which no verifier would accept", token.MaxDepth)
 	}
 	switch node.Kind {
 	case yaml.SequenceNode:
@@ -74,7 +77,7 @@ func (r *claimReader) read(node *yaml.Node, depth int) (any, error) {
 	case yaml.ScalarNode:
 		return readScalar(node, wrong)
 	default: // a document is not within another
-		return nil, wrong("claims must be what JSON can say")
+		return nil, wrong("must be what JSON can say")
 	}
 }
 
@@ -83,7 +86,7 @@ func (r *claimReader) readMembers(node *yaml.Node, depth int, wrong func(string,
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name := node.Content[i]
 		if name.Kind != yaml.ScalarNode || name.Tag != "!!str" {
-			return nil, wrong("claims must be what JSON can say: write this name in quotes")
+			return nil, wrong("must be what JSON can say: write this name in quotes")
 		}
 		value, err := r.read(node.Content[i+1], depth+1)
 		if err != nil {
@@ -105,11 +108,11 @@ func readScalar(node *yaml.Node, wrong func(string, ...any) error) (any, error) 
 		return strings.EqualFold(node.Value, "true"), nil
 	case "!!int", "!!float":
 		if !jsonNumber.MatchString(node.Value) { // 0123, 0x7f, 1_000, +1, .inf: octal for one reader, and something else for the next
-			return nil, wrong("claims must be what JSON can say: this is a number that not all read alike. Write it as in JSON, or in quotes")
+			return nil, wrong("must be what JSON can say: this is a number that not all read alike. Write it as in JSON, or in quotes")
 		}
 		return json.Number(node.Value), nil
 	case "!!str", "!!timestamp":
 		return node.Value, nil
 	}
-	return nil, wrong("claims must be what JSON can say")
+	return nil, wrong("must be what JSON can say")
 }

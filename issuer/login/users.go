@@ -89,10 +89,10 @@ func ParseUsers(b []byte) (*Users, error) {
 			continue
 		}
 		user.check(at, f)
-		if u.byName[user.Name] != nil {
+		if user.Name != "" && u.byName[user.Name] != nil {
 			f.Add(at+".name", "there are two users %.64q", user.Name)
 		}
-		if subjects[user.Subject] {
+		if user.Subject != "" && subjects[user.Subject] {
 			f.Add(at+".subject", "is that of another user")
 		}
 		u.byName[user.Name], subjects[user.Subject] = user, true
