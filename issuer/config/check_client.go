@@ -61,14 +61,19 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 			f.Add(at+".subjectIssuers", "%q is not a name in tokenExchange%s", name, didYouMean(name, c.exchangeNames()))
 		}
 	}
-	if client.own.audiences {
-		checkAudiences(f, at+".audiences", client.Audiences)
+	client.checkOwn(at, f)
+}
+
+// checkOwn checks what the client does not take from token, where it is checked once for all.
+func (c *Client) checkOwn(at string, f *document.Findings) {
+	if c.own.audiences {
+		checkAudiences(f, at+".audiences", c.Audiences)
 	}
-	if client.own.scopes {
-		checkScopes(f, at+".scopes", client.Scopes)
+	if c.own.scopes {
+		checkScopes(f, at+".scopes", c.Scopes)
 	}
-	if client.own.claims {
-		checkClaims(f, at+".claims", client.Claims)
+	if c.own.claims {
+		checkClaims(f, at+".claims", c.Claims)
 	}
 }
 

@@ -43,6 +43,8 @@ type entry struct {
 // Users is a checked list of users.
 type Users struct {
 	byName map[string]*entry
+	// inOrder are all, as the list has them.
+	inOrder []*entry
 	// nobody is what the password of an unknown user is compared with: it costs as much as the costliest.
 	nobody Hash
 }
@@ -96,6 +98,7 @@ func ParseUsers(b []byte) (*Users, error) {
 			f.Add(at+".subject", "is that of another user")
 		}
 		u.byName[user.Name], subjects[user.Subject] = user, true
+		u.inOrder = append(u.inOrder, user)
 		if user.hash.cost() > costliest.cost() {
 			costliest = user.hash
 		}

@@ -1,0 +1,110 @@
+package login
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// HashNewPassword makes a hash of a password that somebody chose. The error does not repeat it.
+func HashNewPassword(password string) (string, error) {
+	_, prepared, usable := Prepare("x", password)
+	if !usable || TooLong("", password) {
+		return "", errors.New("a password has 1 to 1024 bytes, and no control characters")
+	}
+	return HashPassword(prepared), nil
+}
+
+// NewName prepares a name that somebody chose.
+func NewName(name string) (string, error) {
+	prepared, err := PrepareName(name)
+	if err != nil || TooLong(prepared, "") {
+		return "", errors.New("a name has 1 to 256 bytes, and is a user name as RFC 8265 section 3 has it")
+	}
+	return prepared, nil
+}
+
+// NewSubject makes a subject that nobody else has, and that tells nothing.
+func NewSubject() string { return strings.ToLower(rand.Text()) }
+
+// NewUser is an entry of a list that does not exist yet.
+type NewUser struct {
+	Name, Subject, PasswordHash string
+	Disabled                    bool
+	Scopes                      []string
+	// Claims are in this order in the list.
+	Claims []NewClaim
+}
+
+// NewClaim is an attribute of a new user.
+type NewClaim struct {
+	Name string
+	// Value is what JSON can say, or else a text.
+	Value string
+}
+
+// node is the entry in YAML.
+func (n *NewUser) node() *yaml.Node {
+	user := mappingOf("name", scalarOf(n.Name), "subject", scalarOf(n.Subject), "passwordHash", scalarOf(n.PasswordHash))
+	add := func(name string, value *yaml.Node) { user.Content = append(user.Content, scalarOf(name), value) }
+	if n.Disabled {
+		add("disabled", boolOf(true))
+	}
+	if n.Scopes != nil {
+		scopes := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle}
+		for _, scope := range n.Scopes {
+			scopes.Content = append(scopes.Content, scalarOf(scope))
+		}
+		add("scopes", scopes)
+	}
+	if len(n.Claims) > 0 {
+		claims := mappingOf()
+		for _, claim := range n.Claims {
+			claims.Content = append(claims.Content, scalarOf(claim.Name), claim.node())
+		}
+		add("claims", claims)
+	}
+	return user
+}
+
+func (c *NewClaim) node() *yaml.Node {
+	var document yaml.Node
+	if json.Valid([]byte(c.Value)) && yaml.Unmarshal([]byte(c.Value), &document) == nil {
+		plain(document.Content[0])
+		return document.Content[0]
+	}
+	return scalarOf(c.Value)
+}
+
+// plain takes the quotes of JSON away, which YAML needs less often.
+func plain(node *yaml.Node) {
+	if node.Kind == yaml.ScalarNode {
+		node.Style = 0
+	}
+	for _, child := range node.Content {
+		plain(child)
+	}
+}
+
+func mappingOf(members ...any) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for _, member := range members {
+		if name, ok := member.(string); ok {
+			member = scalarOf(name)
+		}
+		node.Content = append(node.Content, member.(*yaml.Node)) //nolint:forcetypeassert // what callers above give
+	}
+	return node
+}
+
+func scalarOf(text string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
+}
+
+func boolOf(value bool) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(value)}
+}
