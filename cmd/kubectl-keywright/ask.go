@@ -69,9 +69,9 @@ func (c *cli) readAll(ctx context.Context, limit int64) ([]byte, error) {
 }
 
 // readPassword asks on the terminal without an echo, or reads a line of what is piped in. The echo is back when it returns.
-func (c *cli) readPassword(ctx context.Context) (string, error) {
+func (c *cli) readPassword(ctx context.Context, prompt string) (string, error) {
 	f, ok := c.In.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !ok || !c.isTerminal() {
 		b, err := c.readAll(ctx, 4096)
 		return strings.TrimRight(string(b), "\r\n"), err
 	}
@@ -82,13 +82,19 @@ func (c *cli) readPassword(ctx context.Context) (string, error) {
 	}
 	reading := begin(func() ([]byte, error) { return term.ReadPassword(terminal) })
 	awaitChange(terminal, before)
-	say(c.ErrOut, "Password: ")
+	say(c.ErrOut, "%s", prompt)
 	b, err := await(ctx, reading)
 	say(c.ErrOut, "\n")
 	if ctx.Err() != nil {
 		return "", errors.Join(err, term.Restore(terminal, before))
 	}
 	return string(b), err
+}
+
+// isTerminal reports whether standard input is a terminal.
+func (c *cli) isTerminal() bool {
+	f, ok := c.In.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // awaitChange waits until a terminal is in another state, which term.ReadPassword brings about: had the signal come before, the echo would

@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -59,8 +61,61 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra
 	root.PersistentFlags().StringVar(&c.keyNamespace, "key-namespace", "",
 		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+controllers.LeaseName+")")
 	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.revocationsCommand(), c.planCommand(), c.keysCommand(), c.fetchCommand(), c.verifyCommand(),
-		c.tokenCommand(), c.doctorCommand())
+		c.tokenCommand(), c.usersCommand(), c.doctorCommand())
+	root.SetHelpCommand(helpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strictly(root)
 	return root
+}
+
+// helpCommand is that of cobra, but for a topic that there is not.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("there is no command %q", strings.Join(args, " "))
+			}
+			return about.Help()
+		},
+	}
+}
+
+// strictly has each command refuse what it does not take as a mistake on the command line. Those that only have commands of their own print
+// their help.
+func strictly(cmd *cobra.Command) {
+	for _, child := range cmd.Commands() {
+		strictly(child)
+	}
+	takes := cmd.Args
+	if !cmd.Runnable() {
+		cmd.SuggestionsMinimumDistance = 2
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		takes = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			meant := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				meant = "; did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), args[0], meant)
+		}
+	}
+	if takes == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := takes(cmd, args)
+		var known *usageError
+		if err == nil || errors.As(err, &known) {
+			return err
+		}
+		return &usageError{err}
+	}
 }
 
 // exactly accepts a number of arguments, and says which ones are missing.

@@ -5,13 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -222,5 +225,30 @@ func TestCompletion(t *testing.T) {
 	}
 	if out, _, err := try(t, "", "completion", "bash"); err != nil || len(out) < 1000 {
 		t.Errorf("%v %d bytes", err, len(out))
+	}
+}
+
+// --help of each command says what it does and an example, and asks no cluster.
+func TestEveryCommandExplainsItself(t *testing.T) {
+	explained := 0
+	var explain func(cmd *cobra.Command, path []string)
+	explain = func(cmd *cobra.Command, path []string) {
+		for _, child := range cmd.Commands() {
+			if name := child.Name(); name != "help" && name != "completion" {
+				explain(child, append(slices.Clone(path), name))
+			}
+		}
+		if len(path) == 0 {
+			return
+		}
+		out, _, err := tryAs(t, "/nowhere", "", append(path, "--help")...)
+		if err != nil || cmd.Long == "" || !strings.HasPrefix(out, cmd.Long) || !strings.Contains(out, "Examples:\n") || !strings.Contains(cmd.Example, "kubectl keywright "+strings.Join(path, " ")) {
+			t.Errorf("%v: %v\n%s", path, err, out)
+		}
+		explained++
+	}
+	explain(newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, time.Now), nil)
+	if explained < 17 {
+		t.Errorf("%d commands", explained)
 	}
 }

@@ -22,7 +22,10 @@ func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Find what silently breaks: no controller, wrong mounts, namespaces without keys, late kubelets, issuers with an old key",
-		Args:  exactly(),
+		Long: "Look at SigningKeys, pods, kubelets and issuers, and say what is wrong and what to do. Nothing is changed.\n" +
+			"The exit code is 1 if anything was found.",
+		Example: "  kubectl keywright doctor",
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			k, err := c.client()
 			if err != nil {

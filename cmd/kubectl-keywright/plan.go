@@ -18,9 +18,11 @@ func (c *cli) planCommand() *cobra.Command {
 	var file string
 	var rotations int
 	cmd := &cobra.Command{
-		Use:   "plan -f FILE",
-		Short: "Print the calendar of a SigningKey's next keys, without a cluster",
-		Args:  exactly(),
+		Use:     "plan -f FILE",
+		Short:   "Print the calendar of a SigningKey's next keys, without a cluster",
+		Long:    "Print when the next keys of a SigningKey are prepared, sign, retire and leave, as the controller would decide it. It asks no cluster.",
+		Example: "  kubectl keywright plan -f signingkey.yaml --rotations 5",
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || rotations < 1 || rotations > 1000 {
 				return usage("plan needs -f FILE, and 1 to 1000 --rotations")

@@ -16,7 +16,10 @@ func (c *cli) rotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate NAME",
 		Short: "Ask for one rotation, and wait until the next key signs",
-		Args:  exactly("NAME"), ValidArgsFunction: c.completeNames,
+		Long: "Ask for one rotation, and wait until the next key signs. No valid token is rejected: the next key signs once every namespace has it.\n" +
+			"Ctrl-C ends the wait and not the request.",
+		Example: "  kubectl keywright rotate main\n  kubectl keywright rotate main --no-wait",
+		Args:    exactly("NAME"), ValidArgsFunction: c.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k, err := c.client()
 			if err != nil {

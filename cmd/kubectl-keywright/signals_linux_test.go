@@ -114,17 +114,10 @@ func TestSignals(t *testing.T) {
 func TestSignalAtThePassword(t *testing.T) {
 	withCluster(t)
 	theirs := terminal(t)
-	echoes := func() bool {
-		state, err := unix.IoctlGetTermios(int(theirs.Fd()), unix.TCGETS)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return state.Lflag&unix.ECHO != 0
-	}
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		code, said := signalled(t, theirs, signal, "Password: ", "token", "--url", "https://127.0.0.1:1", "--client-id", "web", "--username", "alice")
-		if code != exitInterrupted || strings.Contains(said, "context canceled") || !echoes() {
-			t.Errorf("%v: exit code %d, echo %v\n%s", signal, code, echoes(), said)
+		if code != exitInterrupted || strings.Contains(said, "context canceled") || !echoes(t, theirs) {
+			t.Errorf("%v: exit code %d, echo %v\n%s", signal, code, echoes(t, theirs), said)
 		}
 	}
 	r, w, err := os.Pipe()
@@ -172,6 +165,23 @@ func awaitReader(t *testing.T, r, w *os.File) {
 // terminal opens a pseudoterminal that nobody types into.
 func terminal(t *testing.T) *os.File {
 	t.Helper()
+	_, theirs := pseudoterminal(t)
+	return theirs
+}
+
+// echoes reports whether a terminal shows what is typed.
+func echoes(t *testing.T, terminal *os.File) bool {
+	t.Helper()
+	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+// pseudoterminal opens a terminal: what is written to ours was typed at theirs.
+func pseudoterminal(t *testing.T) (ours, theirs *os.File) {
+	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("there is no pseudoterminal: %v", err)
@@ -184,10 +194,10 @@ func terminal(t *testing.T) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = theirs.Close() })
-	return theirs
+	return ours, theirs
 }

@@ -24,7 +24,10 @@ func (c *cli) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
 		Short: "Show the keys of SigningKeys on a time line, what is awaited from whom, and the TrustedIssuers",
-		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
+		Long: "Show the keys of one SigningKey, or of all, on a time line: which signs, which comes next, and when each leaves; and the TrustedIssuers.\n" +
+			"The exit code is 1 if no controller works.",
+		Example: "  kubectl keywright status main\n  kubectl keywright status -w\n  kubectl keywright status main -o json",
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "json" && output != "yaml" {
 				return usage("--output is json or yaml, not %q", output)

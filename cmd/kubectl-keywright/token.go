@@ -20,10 +20,11 @@ import (
 func (c *cli) tokenCommand() *cobra.Command {
 	var issuer, ca, clientID, username string
 	cmd := &cobra.Command{
-		Use:   "token",
-		Short: "Log in at an issuer and print the token",
-		Long:  "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal, or from\nstandard input: never from an argument.",
-		Args:  exactly(),
+		Use:     "token",
+		Short:   "Log in at an issuer and print the token",
+		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal, or from\nstandard input: never from an argument.",
+		Example: "  kubectl keywright token --url https://issuer.example.com --client-id web --username alice",
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if issuer == "" || clientID == "" || username == "" {
 				return usage("token needs --url, --client-id and --username")
@@ -32,7 +33,7 @@ func (c *cli) tokenCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			password, err := c.readPassword(cmd.Context())
+			password, err := c.readPassword(cmd.Context(), "Password: ")
 			if err != nil {
 				return err
 			}

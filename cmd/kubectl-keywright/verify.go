@@ -29,7 +29,8 @@ func (c *cli) verifyCommand() *cobra.Command {
 The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in the namespace (-n). The list of what was ended
 early stands beside them, as <name>.revoked beside <name>.json, unless --revoked FILE names another. With - the token is read
 from standard input, which keeps it out of the shell's history. Exit code 1 and the reason if the token is not valid.`,
-		Args: exactly("TOKEN|-"),
+		Example: "  kubectl keywright verify - --signing-key main -n shop --issuer https://issuer.example.com --audience https://shop.example.com < token.txt",
+		Args:    exactly("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if issuer == "" || config.Audience == "" || (file == "") == (name == "") {
 				return usage("verify needs --issuer, --audience, and either --jwks or --signing-key")

@@ -13,7 +13,7 @@ type Description struct {
 	Subject  string `json:"subject"`
 	Disabled bool   `json:"disabled"`
 	// Scopes are nil if the user can have all that a client may ask for.
-	Scopes []string        `json:"scopes,omitempty"`
+	Scopes []string        `json:"scopes,omitzero"`
 	Hash   HashDescription `json:"passwordHash"`
 }
 

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/keywright/keywright/issuer/login"
+)
+
+// usersAt says which list of users is meant.
+type usersAt struct {
+	file, secret string
+	create       bool
+}
+
+const usualUsersSecret = "keywright-issuer-users"
+
+func (at *usersAt) addFlags(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVarP(&at.file, "filename", "f", "", "`FILE` with a UserList, instead of a Secret")
+	cmd.PersistentFlags().StringVar(&at.secret, "secret", "", "`SECRET` with the entry users.yaml (default "+usualUsersSecret+"; a second issuer has <release>-issuer-users)")
+}
+
+// usersList is a list of users where it is kept.
+type usersList interface {
+	fmt.Stringer
+	// read returns the list. One that does not exist is empty if it is to be made, and an error else.
+	read(ctx context.Context) ([]byte, error)
+	// change writes a changed list, unless somebody else has changed it meanwhile: then it reads it again, or fails.
+	change(ctx context.Context, change func(*login.Edit) error) error
+}
+
+// openUsers finds the list that the flags name.
+func (c *cli) openUsers(ctx context.Context, at *usersAt) (usersList, error) {
+	namespace := *c.flags.Namespace
+	if at.file != "" {
+		if at.secret != "" || namespace != "" {
+			return nil, usage("-f is a file: --secret and -n do not go with it")
+		}
+		if at.file == "-" {
+			return nil, usage("-f must name a file: standard input is where a password comes from")
+		}
+		return &usersFile{path: at.file, create: at.create}, nil
+	}
+	k, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	if namespace == "" && c.keyNamespace == "" {
+		l, err := c.leader(ctx, k)
+		if err != nil && !apierrors.IsForbidden(err) { // whoever may change one Secret need not see Leases
+			return nil, err
+		}
+		namespace = l.namespace
+	}
+	return &usersSecret{
+		client: k, namespace: cmp.Or(namespace, c.keyNamespace, usualKeyNamespace), name: cmp.Or(at.secret, usualUsersSecret), create: at.create,
+		warn: func(format string, args ...any) { say(c.ErrOut, format, args...) },
+	}, nil
+}
+
+// edit reads a list, to look at it or to change it.
+func edit(ctx context.Context, list usersList) (*login.Edit, error) {
+	text, err := list.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, err := login.EditUsers(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not valid, so nothing is changed:\n%w", list, err)
+	}
+	return e, nil
+}

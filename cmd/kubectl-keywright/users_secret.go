@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/issuer/login"
+)
+
+// usersEntry is the entry of the Secret that pods find as a file.
+const usersEntry = "users.yaml"
+
+// usersSecret is a list of users in a Secret.
+type usersSecret struct {
+	client          client.Client
+	namespace, name string
+	create          bool
+	warn            func(format string, args ...any)
+}
+
+func (s *usersSecret) String() string { return fmt.Sprintf("Secret %s/%s", s.namespace, s.name) }
+
+func (s *usersSecret) read(ctx context.Context) ([]byte, error) {
+	secret, err := s.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return secret.Data[usersEntry], nil
+}
+
+// get returns the Secret with a list, which is empty where it is to be made. A Secret to be made has no resourceVersion.
+func (s *usersSecret) get(ctx context.Context) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: s.name}, secret)
+	if apierrors.IsNotFound(err) {
+		if !s.create {
+			return nil, fmt.Errorf("there is no %s: name another with --secret and -n, or make it with `users add NAME --create`", s)
+		}
+		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: s.name}, Type: corev1.SecretTypeOpaque}
+	} else if err != nil {
+		return nil, err
+	}
+	if _, there := secret.Data[usersEntry]; there {
+		return secret, nil
+	}
+	if !s.create {
+		return nil, fmt.Errorf("%s has no entry %s: name another with --secret and -n, or make the entry with `users add NAME --create`", s, usersEntry)
+	}
+	if secret.Data == nil {
+		secret.Data = map[string][]byte{}
+	}
+	secret.Data[usersEntry] = []byte(login.EmptyList)
+	return secret, nil
+}
+
+// change writes the whole Secret with the resourceVersion that was read, so that no other change is lost, and begins anew if there was one.
+func (s *usersSecret) change(ctx context.Context, change func(*login.Edit) error) error {
+	raced := func(err error) bool { return apierrors.IsConflict(err) || s.create && apierrors.IsAlreadyExists(err) }
+	err := retry.OnError(retry.DefaultBackoff, func(err error) bool { return raced(err) && ctx.Err() == nil }, func() error {
+		secret, err := s.get(ctx)
+		if err != nil {
+			return err
+		}
+		if secret.Immutable != nil && *secret.Immutable {
+			return fmt.Errorf("%s is immutable: delete it, make it anew, and restart the issuers, since pods keep the one that they mounted", s)
+		}
+		e, err := login.EditUsers(secret.Data[usersEntry])
+		if err != nil {
+			return err
+		}
+		if err := change(e); err != nil {
+			return err
+		}
+		secret.Data[usersEntry] = e.Bytes()
+		if err := s.checkSize(secret); err != nil {
+			return err
+		}
+		for _, owner := range secret.OwnerReferences {
+			s.warn("%s is made by the %s %s, which may take this change back.\n", s, owner.Kind, owner.Name)
+		}
+		if secret.ResourceVersion == "" {
+			return s.client.Create(ctx, secret)
+		}
+		return s.client.Update(ctx, secret)
+	})
+	switch {
+	case raced(err):
+		return fmt.Errorf("%s is changed by others all the time, so nothing is changed here: %w", s, err)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted: whether %s was changed is not known, `kubectl keywright users list` shows it", s)
+	}
+	return err
+}
+
+// checkSize says what the API server would say, and what to do.
+func (s *usersSecret) checkSize(secret *corev1.Secret) error {
+	size := 0
+	for _, entry := range secret.Data {
+		size += len(entry)
+	}
+	if size > corev1.MaxSecretSize {
+		return fmt.Errorf("%s would have %d bytes, and a Secret has at most %d: so many users belong into a directory", s, size, corev1.MaxSecretSize)
+	}
+	return nil
+}
