@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -12,8 +13,15 @@ import (
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/keywright/keywright/cmd/commandline"
 	"github.com/keywright/keywright/controllers"
 )
+
+const about = `Reconciles SigningKeys: makes their keys, rotates them, and distributes the public ones. Runs until SIGTERM.
+
+  controller --key-namespace keywright-system
+  controller --release     # before Keywright is uninstalled
+`
 
 func main() {
 	opts := controllers.Options{Now: time.Now}
@@ -36,11 +44,14 @@ func main() {
 	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a Lease lasts unrenewed")
 	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long the leader tries to renew before it stops")
 	flag.DurationVar(&opts.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "time between tries")
-	flag.Parse()
-	if err := run(opts, *verbose, *release); err != nil {
-		fmt.Fprintln(os.Stderr, "controller:", err)
-		os.Exit(1)
+	_, err := commandline.Parse(flag.CommandLine, about, os.Args[1:], os.Stdout, 0, 0)
+	if err == nil {
+		err = run(opts, *verbose, *release)
 	}
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "controller:", err)
+	}
+	os.Exit(commandline.Code(err))
 }
 
 func run(opts controllers.Options, verbose, release bool) error {

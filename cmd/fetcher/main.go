@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -13,8 +14,14 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own: those of Mozilla
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/keywright/keywright/cmd/commandline"
 	"github.com/keywright/keywright/cmd/fetcher/handover"
 )
+
+const about = `Fetches the public keys of TrustedIssuers, and hands them to the controller in one ConfigMap. Runs until SIGTERM.
+
+  fetcher --key-namespace keywright-system
+`
 
 func main() {
 	opts := handover.Options{Now: time.Now}
@@ -23,15 +30,14 @@ func main() {
 	flag.StringVar(&opts.MetricsBindAddress, "metrics-bind-address", ":8080", "address of /metrics; empty for none")
 	flag.StringVar(&opts.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; empty for none")
 	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "fetch only while holding the Lease, so that several replicas can run")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "fetcher: unexpected argument %q; see --help\n", flag.Arg(0))
-		os.Exit(2)
+	_, err := commandline.Parse(flag.CommandLine, about, os.Args[1:], os.Stdout, 0, 0)
+	if err == nil {
+		err = run(opts, *verbose)
 	}
-	if err := run(opts, *verbose); err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "fetcher:", err)
-		os.Exit(1)
 	}
+	os.Exit(commandline.Code(err))
 }
 
 func run(opts handover.Options, verbose bool) error {

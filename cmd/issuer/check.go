@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keywright/keywright/cmd/commandline"
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/keys"
@@ -21,14 +22,16 @@ import (
 )
 
 // checkConfig reads everything that serve would read, and says all that is wrong with it.
-func checkConfig(ctx context.Context, args []string, out, log io.Writer) error {
+func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("issuer check-config", flag.ContinueOnError)
 	connect := flags.Bool("connect", false, "also connect to LDAP or PostgreSQL, and ask for a user whom nobody knows")
-	args, err := parse(flags, args, log, 1, 1)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	withoutFiles := flags.Bool("without-files", false, "check the document alone, and none of the files that it names")
+	args, err := parse(flags, args, out, 1, 1)
+	if err != nil {
 		return err
+	}
+	if *connect && *withoutFiles {
+		return commandline.Mistakef("--connect needs the files that --without-files leaves out: the password is in one")
 	}
 	path := args[0]
 	b, err := mount.Read(path, config.MaxBytes)
@@ -42,7 +45,10 @@ func checkConfig(ctx context.Context, args []string, out, log io.Writer) error {
 	if settings == nil {
 		return err
 	}
-	summary, wrong := checkFiles(settings)
+	summary, wrong := "its files are not read", error(nil)
+	if !*withoutFiles {
+		summary, wrong = checkFiles(settings)
+	}
 	if err := errors.Join(err, wrong); err != nil {
 		return err
 	}

@@ -15,27 +15,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keywright/keywright/cmd/commandline"
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/server"
 )
 
 // parse reads the flags of a command, and returns its arguments, of which there are between least and most.
 func parse(flags *flag.FlagSet, args []string, out io.Writer, least, most int) ([]string, error) {
-	flags.SetOutput(out)
-	if err := flags.Parse(args); err != nil {
-		return nil, err
-	}
-	if n := flags.NArg(); n < least || n > most {
-		want := fmt.Sprintf("%d arguments", most)
-		switch {
-		case least != most:
-			want = fmt.Sprintf("%d to %d arguments", least, most)
-		case most == 1:
-			want = "1 argument"
-		}
-		return nil, fmt.Errorf("%s takes %s, not %d", flags.Name(), want, n)
-	}
-	return flags.Args(), nil
+	return commandline.Parse(flags, about(flags.Name()), args, out, least, most)
 }
 
 // flushWithin is how long a collector of traces may take when the issuer stops.
@@ -44,9 +31,7 @@ const flushWithin = 5 * time.Second
 func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	flags := flag.NewFlagSet("issuer serve", flag.ContinueOnError)
 	path := flags.String("config", "/etc/keywright/issuer.yaml", "configuration `FILE`")
-	if _, err := parse(flags, args, log, 0, 0); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if _, err := parse(flags, args, out, 0, 0); err != nil {
 		return err
 	}
 	tracer, flush, err := tracing(ctx)
@@ -71,43 +56,53 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 }
 
 // hash makes an entry of users.yaml for a name, or, without one, the hash alone.
-func hash(args []string, in io.Reader, out, log io.Writer) error {
-	args, err := parse(flag.NewFlagSet("issuer hash", flag.ContinueOnError), args, log, 0, 1)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+func hash(args []string, in io.Reader, out io.Writer) error {
+	args, err := parse(flag.NewFlagSet("issuer hash", flag.ContinueOnError), args, out, 0, 1)
+	if err != nil {
 		return err
 	}
 	password, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	password = strings.TrimRight(password, "\r\n")
-	tooLong := login.TooLong("", password)
-	_, password, usable := login.Prepare("x", password)
-	if !usable || tooLong {
-		return errors.New("hash reads a password of 1 to 1024 bytes, without control characters, from standard input")
+	hash, err := login.HashNewPassword(strings.TrimRight(password, "\r\n"))
+	if err != nil {
+		return fmt.Errorf("standard input: %w", err)
 	}
 	if len(args) == 0 {
-		_, err = fmt.Fprintln(out, login.HashPassword(password))
+		_, err = fmt.Fprintln(out, hash)
 		return err
 	}
-	name, err := login.PrepareName(args[0])
-	if err != nil || login.TooLong(name, "") {
-		return errors.New("a name has 1 to 256 bytes, and is a user name as RFC 8265 section 3 has it")
+	name, err := login.NewName(args[0])
+	if err != nil {
+		return err
 	}
-	_, err = fmt.Fprintf(out, "- name: %q\n  subject: %s\n  passwordHash: %q\n", name, strings.ToLower(rand.Text()), login.HashPassword(password))
+	_, err = fmt.Fprintf(out, "- name: %q\n  subject: %s\n  passwordHash: %q\n", name, login.NewSubject(), hash)
 	return err
 }
 
-func newSecret(out io.Writer) error {
+// hashWorker is what serve starts to hash passwords.
+func hashWorker(args []string, in io.Reader, out io.Writer) error {
+	if _, err := parse(flag.NewFlagSet("issuer "+login.WorkerCommand, flag.ContinueOnError), args, out, 0, 0); err != nil {
+		return err
+	}
+	return login.Work(in, out)
+}
+
+func newSecret(args []string, out io.Writer) error {
+	if _, err := parse(flag.NewFlagSet("issuer new-secret", flag.ContinueOnError), args, out, 0, 0); err != nil {
+		return err
+	}
 	secret := rand.Text() + rand.Text()
 	digest := sha256.Sum256([]byte(secret))
 	_, err := fmt.Fprintf(out, "secret:       %s\nsecretSHA256: %s\n", secret, hex.EncodeToString(digest[:]))
 	return err
 }
 
-func version(out io.Writer) error {
+func version(args []string, out io.Writer) error {
+	if _, err := parse(flag.NewFlagSet("issuer version", flag.ContinueOnError), args, out, 0, 0); err != nil {
+		return err
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return errors.New("this binary does not know its version")

@@ -3,12 +3,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/keywright/keywright/cmd/commandline"
+	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/login"
 )
 
@@ -19,6 +23,8 @@ const usage = `issuer authenticates clients and signs tokens with the key that K
   issuer hash [NAME]            make an entry of users.yaml for the password on standard input, or its hash alone
   issuer new-secret             make a client secret, and the secretSHA256 of it
   issuer version                print the version
+
+Each prints more with --help. The exit code is 1 when something failed, and 2 for a wrong command line.
 `
 
 func main() {
@@ -27,8 +33,8 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "issuer:", err)
-		os.Exit(1)
 	}
+	os.Exit(commandline.Code(err))
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) error {
@@ -36,22 +42,37 @@ func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) e
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
+	err := runCommand(ctx, command, args, in, out, log)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	return err
+}
+
+func runCommand(ctx context.Context, command string, args []string, in io.Reader, out, log io.Writer) error {
 	switch command {
 	case "serve":
 		return serve(ctx, args, out, log)
 	case "check-config":
-		return checkConfig(ctx, args, out, log)
+		return checkConfig(ctx, args, out)
 	case "hash":
-		return hash(args, in, out, log)
+		return hash(args, in, out)
 	case "new-secret":
-		return newSecret(out)
-	case login.WorkerCommand: // serve starts it
-		return login.Work(in, out)
+		return newSecret(args, out)
+	case login.WorkerCommand:
+		return hashWorker(args, in, out)
 	case "version", "--version":
-		return version(out)
-	case "help", "--help", "-h":
+		return version(args, out)
+	case "help", "--help", "-help", "-h":
+		if len(args) == 1 && command == "help" {
+			return runCommand(ctx, args[0], []string{"--help"}, in, out, log)
+		}
 		_, err := io.WriteString(out, usage)
 		return err
 	}
-	return fmt.Errorf("there is no command %q\n\n%s", command, usage)
+	meant := ""
+	if nearest := document.Nearest(command, []string{"serve", "check-config", "hash", "new-secret", "version", "help"}); nearest != "" {
+		meant = "; did you mean " + nearest + "?"
+	}
+	return commandline.Mistakef("there is no command %q%s\n\n%s", command, meant, usage)
 }

@@ -1,0 +1,143 @@
+package commandline_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keywright/keywright/cmd/commandline"
+)
+
+// The programs as users have them: --help says what it is about, an example and the flags, ends with 0 and does nothing; a wrong command line
+// ends with 2, and what fails with 1.
+func TestExitCodes(t *testing.T) {
+	directory := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", directory, "../issuer", "../controller", "../fetcher", "../kubectl-keywright").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	broken := filepath.Join(directory, "issuer.yaml")
+	if err := os.WriteFile(broken, []byte("kind: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const failed, wrong = commandline.ExitFailed, commandline.ExitUsage
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"issuer", 0, "issuer hash [NAME]"},
+		{"issuer --help", 0, "issuer hash [NAME]"},
+		{"issuer serve --help", 0, "-config"},
+		{"issuer serve -h", 0, "  issuer serve --config"},
+		{"issuer check-config --help", 0, "-without-files"},
+		{"issuer check-config issuer.yaml --help", 0, "-without-files"},
+		{"issuer hash --help", 0, "  issuer hash alice <"},
+		{"issuer hash -h", 0, "  issuer hash alice <"},
+		{"issuer help hash", 0, "  issuer hash alice <"},
+		{"issuer new-secret --help", 0, "  issuer new-secret\n"},
+		{"issuer hash-worker --help", 0, "not for people"},
+		{"issuer version --help", 0, "Prints the version"},
+		{"issuer serv", wrong, `there is no command "serv"; did you mean serve?`},
+		{"issuer help serv", wrong, `there is no command "serv"`},
+		{"issuer serve issuer.yaml", wrong, "issuer serve takes no arguments, not 1"},
+		{"issuer serve --port 1", wrong, "flag provided but not defined: -port: see issuer serve --help"},
+		{"issuer check-config", wrong, "takes 1 argument, not 0"},
+		{"issuer check-config --without-files=maybe x", wrong, "invalid boolean value"},
+		{"issuer check-config --connect --without-files x", wrong, "--connect needs the files"},
+		{"issuer hash alice bob", wrong, "takes 0 to 1 arguments, not 2"},
+		{"issuer hash -- alice bob", wrong, "takes 0 to 1 arguments, not 2"},
+		{"issuer hash --password hunter2", wrong, "flag provided but not defined"},
+		{"issuer new-secret please", wrong, "takes no arguments"},
+		{"issuer version 1", wrong, "takes no arguments"},
+		{"issuer hash-worker 1", wrong, "takes no arguments"},
+		{"issuer hash", failed, "a password has 1 to 1024 bytes"},
+		{"issuer check-config " + broken, failed, "kind: must be IssuerConfiguration"},
+		{"issuer serve --config " + broken, failed, "kind: must be IssuerConfiguration"},
+		{"controller --help", 0, "-key-namespace"},
+		{"controller -h", 0, "  controller --release"},
+		{"controller now", wrong, "controller takes no arguments, not 1"},
+		{"controller --relase", wrong, "flag provided but not defined: -relase"},
+		{"controller --kubeconfig /nowhere", failed, "/nowhere"},
+		{"fetcher --help", 0, "-key-namespace"},
+		{"fetcher now", wrong, "fetcher takes no arguments, not 1"},
+		{"fetcher --leader-elect=maybe", wrong, "invalid boolean value"},
+		{"fetcher --kubeconfig /nowhere", failed, "/nowhere"},
+		{"kubectl-keywright", 0, "Available Commands"},
+		{"kubectl-keywright --help", 0, "Available Commands"},
+		{"kubectl-keywright users", 0, "set-password"},
+		{"kubectl-keywright help users add", 0, "kubectl keywright users add alice --claim"},
+		{"kubectl-keywright help nothing", wrong, `there is no command "nothing"`},
+		{"kubectl-keywright statu", wrong, `has no command "statu"; did you mean status?`},
+		{"kubectl-keywright users lst", wrong, `has no command "lst"; did you mean list?`},
+		{"kubectl-keywright status a b", wrong, "at most 1 arg"},
+		{"kubectl-keywright revocations a b", wrong, "at most 1 arg"},
+		{"kubectl-keywright completion bash x", wrong, "unknown command"},
+		{"kubectl-keywright completion fsh", wrong, "did you mean bash"},
+		{"kubectl-keywright --bogus", wrong, "unknown flag"},
+		{"kubectl-keywright users add", wrong, "takes [NAME]"},
+		{"kubectl-keywright users add alice hunter2", wrong, "takes [NAME]"},
+		{"kubectl-keywright users list -f users.yaml -n x", wrong, "--secret and -n do not go with it"},
+		{"kubectl-keywright status --kubeconfig /nowhere", failed, "no cluster"},
+		{"kubectl-keywright users list -f /nowhere", failed, "there is no file /nowhere"},
+	} {
+		args := strings.Fields(c.args)
+		cmd := exec.CommandContext(t.Context(), filepath.Join(directory, args[0]), args[1:]...)
+		cmd.Dir = directory
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		said, silent := &stdout, &stderr
+		if c.code != 0 {
+			said, silent = &stderr, &stdout
+		}
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(said.String(), c.says) || silent.Len() > 0 || strings.Contains(said.String(), "hunter2") {
+			t.Errorf("%s: exit code %d, want %d and %q\nstdout: %s\nstderr: %s", c.args, code, c.code, c.says, &stdout, &stderr)
+		}
+		if strings.Contains(c.args, "-h") && (strings.Contains(stdout.String(), "passwordHash: ") || strings.Contains(stdout.String(), "secret:  ")) {
+			t.Errorf("%s does what it says:\n%s", c.args, &stdout)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct {
+		args      string
+		arguments []string
+		set       bool
+		code      int
+	}{
+		{"", nil, false, 0},
+		{"a", []string{"a"}, false, 0},
+		{"-x a b", []string{"a", "b"}, true, 0},
+		{"a -x b", []string{"a", "b"}, true, 0},
+		{"a b -x", []string{"a", "b"}, true, 0},
+		{"-- -x", []string{"-x"}, false, 0},
+		{"a -- -x", []string{"a", "-x"}, false, 0},
+		{"a b c", nil, false, commandline.ExitUsage},
+		{"-y", nil, false, commandline.ExitUsage},
+		{"a -y", nil, false, commandline.ExitUsage},
+	} {
+		flags := flag.NewFlagSet("program", flag.ExitOnError)
+		set := flags.Bool("x", false, "")
+		arguments, err := commandline.Parse(flags, "about", strings.Fields(c.args), io.Discard, 0, 2)
+		if commandline.Code(err) != c.code || err == nil && (!slices.Equal(arguments, c.arguments) || *set != c.set) {
+			t.Errorf("%q: %q %t %v", c.args, arguments, *set, err)
+		}
+	}
+	if _, err := commandline.Parse(flag.NewFlagSet("program", flag.ExitOnError), "about", []string{"a", "-h"}, io.Discard, 0, 2); !errors.Is(err, flag.ErrHelp) || commandline.Code(err) != 0 {
+		t.Errorf("help: %v", err)
+	}
+	if commandline.Code(io.EOF) != commandline.ExitFailed {
+		t.Error("what fails is no mistake")
+	}
+}
