@@ -122,6 +122,7 @@ func TestParse(t *testing.T) {
 		{"a -x b", []string{"a", "b"}, true, 0},
 		{"a b -x", []string{"a", "b"}, true, 0},
 		{"-- -x", []string{"-x"}, false, 0},
+		{"-- -x -x", []string{"-x", "-x"}, false, 0},
 		{"a -- -x", []string{"a", "-x"}, false, 0},
 		{"a b c", nil, false, commandline.ExitUsage},
 		{"-y", nil, false, commandline.ExitUsage},

@@ -146,6 +146,16 @@ func eachField(node *yaml.Node, path string, visit func(path string, key, value 
 	}
 }
 
+// What stands behind an element that could not be read keeps its number.
+func TestElementsKeepTheirNumbers(t *testing.T) {
+	for first, says := range map[string]string{"text": "clients[0]: must be a mapping", "~": "clients[0]: has no value"} {
+		_, err := config.Parse([]byte(strings.Replace(right, "- {id: web", "- "+first+"\n- {id: 'a b'", 1)))
+		if err == nil || !strings.Contains(err.Error(), "line 12: "+says) || !strings.Contains(err.Error(), "line 13: clients[1].id: must be") || strings.Count(err.Error(), "\n") != 1 {
+			t.Errorf("%s: %v", first, err)
+		}
+	}
+}
+
 func TestMistakesOfOneValueAreSaidOnce(t *testing.T) {
 	for name, c := range map[string]struct{ was, is, says string }{
 		"no users":           {"{id: web", "{id: a, public: true, grantTypes: [password]}\n- {id: web", "users: must be set, with one of file, ldap and postgresql: clients[0] may use"},

@@ -30,7 +30,7 @@ type finding struct {
 func (f *Findings) Add(field, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for _, unread := range f.unread {
-		if field == unread || isWithin(field, unread) || isWithin(field, parent(unread)) && names(text, unread) ||
+		if isWithin(field, unread) || isWithin(field, parent(unread)) && names(text, unread) ||
 			strings.Contains(unread, ".") && strings.Contains(text, unread) {
 			return
 		}

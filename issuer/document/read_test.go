@@ -110,10 +110,10 @@ func TestWhatFollowsIsLeftOut(t *testing.T) {
 	if err != nil || f.Err() != nil {
 		t.Fatal(err, f.Err())
 	}
-	f.Add("size", "is wrong")
+	f.Add("size", "is the wrong size")
 	f.Add("outer", "needs another size")
-	f.Add("size", "is wrong in another way")
-	if text := f.Err().Error(); text != "line 1: size: is wrong\nline 1: size: is wrong in another way" {
+	f.Add("size", "is no size")
+	if text := f.Err().Error(); text != "line 1: size: is the wrong size\nline 1: size: is no size" {
 		t.Errorf("of rules: %s", text)
 	}
 }

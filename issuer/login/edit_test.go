@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +58,10 @@ func TestAChangeTouchesTheLinesOfOneUser(t *testing.T) {
 		"enable":               {disable("carol", false), strings.Replace(written, "disabled: true", "disabled: false", 1)},
 		"remove the first":     {remove("alice"), strings.Replace(written, written[strings.Index(written, "# the first one"):strings.Index(written, "# Bob")], "", 1)},
 		"remove one line":      {remove("bob"), strings.Replace(written, written[strings.Index(written, "# Bob"):strings.Index(written, "-   name")], "", 1)},
+		"remove between blank lines": {
+			func(e *login.Edit) error { return errors.Join(e.Remove("carol"), add("dave")(e), e.Remove("bob")) },
+			strings.Replace(written, written[strings.Index(written, "# Bob"):strings.Index(written, "# the end")], "- name: dave\n  subject: new-dave\n  passwordHash: "+hashB+"\n", 1),
+		},
 		"add": {
 			func(e *login.Edit) error {
 				return e.Add(&login.NewUser{Name: "dave", Subject: "d", PasswordHash: hashB, Disabled: true, Scopes: []string{"read", "write:x"}, Claims: []login.NewClaim{
@@ -168,6 +173,36 @@ func changed(t *testing.T, name, text, user, how string, change func(*login.Edit
 	}
 	if strings.Count(text, "#") > strings.Count(string(e.Bytes()), "#") && how != "remove" {
 		t.Errorf("%s: a comment is lost\n%s", name, e.Bytes())
+	}
+}
+
+func TestTheFirstUser(t *testing.T) {
+	e := must(t, "# ours\n"+login.EmptyList)
+	if err := add("e\u0301")(e); err != nil {
+		t.Fatal(err)
+	}
+	want := "# ours\n" + head + "users:\n- name: \u00e9\n  subject: new-e\u0301\n  passwordHash: " + hashB + "\n"
+	if diff := cmp.Diff(want, string(e.Bytes())); diff != "" {
+		t.Error(diff)
+	}
+	e = must(t, head+"users:\n- {name: a, subject: a, passwordHash: '"+hashA+"'}\n\n# b\n- {name: b, subject: b, passwordHash: '"+hashA+"'}\n\n- {name: c, subject: c, passwordHash: '"+hashA+"'}\n")
+	want = strings.Replace(string(e.Bytes()), "# b\n- {name: b, subject: b, passwordHash: '"+hashA+"'}\n\n", "", 1)
+	if err := e.Remove("b"); err != nil || string(e.Bytes()) != want {
+		t.Errorf("%v\n%s", err, e.Bytes())
+	}
+	if err := errors.Join(e.Remove("c"), e.Remove("a")); err != nil || string(e.Bytes()) != head+"users: []\n" {
+		t.Errorf("%v\n%s", err, e.Bytes())
+	}
+}
+
+// What looks like a comment above a user may be the end of what another one says.
+func TestNoTextOfAnotherUserIsLost(t *testing.T) {
+	text := head + "users:\n- name: a\n  subject: a\n  passwordHash: " + hashA + "\n  claims:\n    note: |\n      one\n      # kept\n- {name: b, subject: b, passwordHash: '" + hashA + "'}\n"
+	for how, change := range map[string]func(*login.Edit) error{"remove": remove("b"), "add": add("c"), "disable": disable("b", true)} {
+		e := must(t, text)
+		if err := change(e); err != nil || !strings.Contains(string(e.Bytes()), "# kept\n") {
+			t.Errorf("%s: %v\n%s", how, err, e.Bytes())
+		}
 	}
 }
 

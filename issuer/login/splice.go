@@ -75,9 +75,6 @@ func (l *userTree) set(i int, field string, value *yaml.Node) {
 // remove takes a user out of the tree.
 func (l *userTree) remove(i int) {
 	l.users.Content = append(l.users.Content[:i:i], l.users.Content[i+1:]...)
-	if len(l.users.Content) == 0 {
-		l.users.Style |= yaml.FlowStyle
-	}
 }
 
 // inLines reports whether each user has lines of its own.
@@ -171,7 +168,7 @@ func (l *userTree) spliceValue(i int, field, value string) ([]byte, bool) {
 // span finds a scalar within one line, in bytes. It reports false for one that is not written there as it is.
 func (l *userTree) span(node *yaml.Node) (line, from, to int, ok bool) {
 	line = node.Line - 1
-	if node.Kind != yaml.ScalarNode || node.Anchor != "" || line < 0 || line >= len(l.lines) {
+	if node.Kind != yaml.ScalarNode || line < 0 || line >= len(l.lines) {
 		return 0, 0, 0, false
 	}
 	text := l.lines[line]
