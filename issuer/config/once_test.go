@@ -85,6 +85,25 @@ clients:
 
 // A mistake is said once, whatever else follows from it: at its line, with its field and, if a name is misspelt, with the right one.
 func TestAMistakeIsSaidOnce(t *testing.T) {
+	saysOnce(t, full, 70)
+	ldap, login := strings.Index(full, "  ldap:"), strings.Index(full, "login:")
+	saysOnce(t, full[:ldap]+"  file: /users.yaml\n"+full[login:], 50)
+	saysOnce(t, full[:ldap]+`  postgresql:
+    host: a,b
+    port: 5432
+    targetSessionAttrs: read-write
+    database: app
+    user: issuer
+    passwordFile: /password
+    caFile: /ca.crt
+    query: SELECT id AS subject, hash AS passwordHash FROM users WHERE name = $1
+    timeout: 5s
+    connections: 4
+`+full[login:], 60)
+}
+
+func saysOnce(t *testing.T, full string, fields int) {
+	t.Helper()
 	if _, err := config.Parse([]byte(full)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +138,7 @@ func TestAMistakeIsSaidOnce(t *testing.T) {
 		*value = was
 		key.Value = name
 	})
-	if tried < 3*70 {
+	if tried < 3*fields {
 		t.Errorf("%d mistakes tried", tried)
 	}
 }

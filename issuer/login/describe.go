@@ -19,9 +19,9 @@ type Description struct {
 
 // HashDescription is how a password is hashed.
 type HashDescription struct {
-	// Scheme is argon2id or bcrypt.
+	// Scheme is argon2id, bcrypt, pbkdf2-sha256 or pbkdf2-sha512.
 	Scheme string `json:"scheme"`
-	// Cost is like m=19456,t=2,p=1 for argon2id, and a number for bcrypt.
+	// Cost is like m=19456,t=2,p=1 for argon2id, the cost of bcrypt, and the iterations of PBKDF2.
 	Cost string `json:"cost"`
 }
 
@@ -35,6 +35,9 @@ func (u *Users) Describe() []Description {
 }
 
 func (h Hash) describe() HashDescription {
+	if p := h.pbkdf2; p != nil {
+		return HashDescription{Scheme: map[bool]string{false: "pbkdf2-sha256", true: "pbkdf2-sha512"}[p.sha512], Cost: strconv.Itoa(p.iterations)}
+	}
 	if h.bcrypt != "" {
 		cost, _ := bcrypt.Cost([]byte(h.bcrypt)) // checked
 		return HashDescription{Scheme: "bcrypt", Cost: strconv.Itoa(cost)}

@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -173,6 +174,23 @@ func changed(t *testing.T, name, text, user, how string, change func(*login.Edit
 	}
 	if strings.Count(text, "#") > strings.Count(string(e.Bytes()), "#") && how != "remove" {
 		t.Errorf("%s: a comment is lost\n%s", name, e.Bytes())
+	}
+}
+
+func TestHowPasswordsAreHashed(t *testing.T) {
+	text := head + "users:\n"
+	salt := strings.Repeat("A", 22)
+	want := []login.HashDescription{{Scheme: "argon2id", Cost: "m=19456,t=2,p=1"}, {Scheme: "bcrypt", Cost: "12"}, {Scheme: "pbkdf2-sha256", Cost: "600000"}, {Scheme: "pbkdf2-sha512", Cost: "210000"}}
+	for i, hash := range []string{
+		hashA, "$2y$12$" + strings.Repeat("A", 53), "pbkdf2_sha256$600000$saltsaltsaltsalt$" + strings.Repeat("A", 43) + "=",
+		"$pbkdf2-sha512$210000$" + salt + "$" + strings.Repeat("A", 86),
+	} {
+		text += fmt.Sprintf("- {name: u%d, subject: s%d, passwordHash: '%s'}\n", i, i, hash)
+	}
+	for i, user := range must(t, text).Users().Describe() {
+		if user.Hash != want[i] {
+			t.Errorf("%+v, want %+v", user.Hash, want[i])
+		}
 	}
 }
 
