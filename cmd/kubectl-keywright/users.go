@@ -22,8 +22,8 @@ The Secret is keywright-issuer-users in the namespace that Keywright is installe
 the list is a file, as in a repository; nothing reaches an issuer then until that file is in the Secret.
 
 A change touches one user, and leaves the others, comments and order as they are. A list that the issuer would refuse is never
-written. Passwords come from the terminal, without an echo, or from standard input: never from an argument. Users of LDAP are
-changed in the directory.
+written. Passwords come from the terminal, without an echo, or from standard input: never from an argument. Users of LDAP
+and PostgreSQL are changed there.
 
 It needs the rights to get and update that Secret, and no other.`,
 		Example: `  kubectl keywright users list

@@ -37,8 +37,7 @@ func (d *Directory) ask(ctx context.Context, conn *pgx.Conn, name string) (*row,
 	}
 	found, err := d.read(ctx, tx, name)
 	if err != nil {
-		_ = conn.Close(ctx) // whatever else the query would return is not waited for
-		return nil, err
+		return nil, err // the pool closes a connection that comes back within a transaction
 	}
 	return found, tx.Commit(ctx)
 }
