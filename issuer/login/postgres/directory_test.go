@@ -77,7 +77,7 @@ ALTER ROLE keywright SET extra_float_digits = -10; CREATE TYPE mood AS ENUM ('fi
 		`'x'::text`: `"x"`, `'it''s "é" \'`: `"it's \"é\" \\"`, `'x'::varchar`: `"x"`, `'x'::short`: `"x"`, `'fine'::mood`: `"fine"`, `'X'::citext`: `"X"`,
 		`true`: `true`, `false`: `false`, `null::text`: ``, `7::smallint`: `7`, `9223372036854775807`: `9223372036854775807`,
 		`12345678901234567890.12345678901234567890::numeric`: `12345678901234567890.12345678901234567890`, `1.10::numeric`: `1.10`,
-		`0.1::float8`: `0.1`, `1e300::float8`: `1e+300`, `'NaN'::float8`: `"NaN"`, `'infinity'::numeric`: `"Infinity"`,
+		`0.1::float8`: `0.1`, `3.141592653589793::float8`: `3.141592653589793`, `1e300::float8`: `1e+300`, `'NaN'::float8`: `"NaN"`, `'infinity'::numeric`: `"Infinity"`,
 		`'{a,NULL,"b,c"}'::text[]`: `["a",null,"b,c"]`, `'{}'::text[]`: `[]`, `'{1,9007199254740993}'::bigint[]`: `[1,9007199254740993]`, `'{t,f}'::bool[]`: `[true,false]`,
 		`'{"a": [1.50, null, {"b": 9007199254740993}]}'::json`: `{"a":[1.50,null,{"b":9007199254740993}]}`, `'"x"'::jsonb`: `"x"`,
 		`'2026-01-31 12:00:00.25+02'::timestamptz`: `"2026-01-31T10:00:00.25Z"`, `'2026-01-31 12:00:00'::timestamp`: `"2026-01-31T12:00:00"`,
