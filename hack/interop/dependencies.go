@@ -9,6 +9,7 @@ import (
 	_ "github.com/go-jose/go-jose/v4"
 	_ "github.com/golang-jwt/jwt/v5"
 	_ "github.com/lestrrat-go/jwx/v3/jwt"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "google.golang.org/grpc"
 	_ "google.golang.org/grpc/health/grpc_health_v1"
 

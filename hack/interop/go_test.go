@@ -1,6 +1,8 @@
 package interop
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -39,6 +41,40 @@ func main() {
 		}
 		fmt.Println("ok", subject)
 	}
+}
+`
+
+const metricsDriver = `package main
+
+import (
+	"bufio"
+	"context"
+	"net/http/httptest"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/keywright/keywright/verifier"
+	"github.com/keywright/keywright/verifier/verifiertest"
+)
+
+func main() {
+	registry := prometheus.NewRegistry()
+	v, err := verifier.New(verifier.Config{
+		Issuers:  map[string]verifier.Source{verifiertest.IssuerName: verifier.File(os.Args[1])},
+		Audience: verifiertest.Audience, Observer: newMetrics(registry),
+	})
+	if err != nil {
+		panic(err)
+	}
+	defer v.Close()
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		_, _ = v.Verify(context.Background(), lines.Text())
+	}
+	answer := httptest.NewRecorder()
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	_, _ = os.Stdout.Write(answer.Body.Bytes())
 }
 `
 
@@ -124,6 +160,37 @@ func TestGoBoundTokens(t *testing.T) {
 		if response.StatusCode != c.status || (c.answer != "" && string(body) != c.answer) {
 			t.Errorf("%s: %d %s", name, response.StatusCode, body)
 		}
+	}
+}
+
+// The metrics of the Go page, with the names that the alerts read.
+func TestGoMetrics(t *testing.T) {
+	t.Parallel()
+	issuer, another := verifiertest.NewIssuer(t), verifiertest.NewIssuer(t)
+	directory := t.TempDir()
+	file := filepath.Join(directory, "main.json")
+	issuer.WriteKeySet(file)
+	program := build(t, map[string]string{"metrics.go": example(t, "go-metrics"), "main.go": metricsDriver})
+	cmd := exec.Command(program, file)
+	cmd.Stdin = strings.NewReader(strings.Join([]string{issuer.Token("alice"), issuer.Token("alice"), another.Token("alice"), "x"}, "\n"))
+	out, err := cmd.CombinedOutput()
+	check(t, err)
+	set, err := os.ReadFile(file)
+	check(t, err)
+	digest := sha256.Sum256(set)
+	for _, want := range []string{
+		`keywright_verifier_tokens_total{result="ok"} 2`, `keywright_verifier_tokens_total{result="unknown_key"} 1`,
+		`keywright_verifier_tokens_total{result="malformed"} 1`, `keywright_verifier_keyset_failing{issuer="` + verifiertest.IssuerName + `"} 0`,
+		`keywright_verifier_keyset_info{digest="` + hex.EncodeToString(digest[:8]) + `",issuer="` + verifiertest.IssuerName + `"} 1`,
+	} {
+		if !strings.Contains(string(out), "\n"+want+"\n") {
+			t.Errorf("there is no %s in\n%s", want, out)
+		}
+	}
+	rules, err := os.ReadFile("../../config/monitoring/rules.yaml")
+	check(t, err)
+	if !strings.Contains(string(rules), `keywright_verifier_tokens_total{result="unknown_key"}`) {
+		t.Error("no alert reads the metric")
 	}
 }
 
