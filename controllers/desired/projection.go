@@ -34,6 +34,8 @@ type Projection struct {
 	GatewayEntry time.Time
 	// Frozen leaves every key set as it is, but for revoked keys: the keyring cannot be trusted or read.
 	Frozen bool
+	// Held are the kids that Secret and files of a Frozen projection have: what is known of its keys.
+	Held []string
 	// Confirmed is when the keyring was last read from the API server itself.
 	Confirmed time.Time
 }
@@ -46,10 +48,10 @@ func New(ring *rotation.Keyring, policy rotation.Policy, also issuerfiles.Revoke
 	}
 }
 
-// NewFrozen leaves what stands as it is, but for what is revoked.
-func NewFrozen(list issuerfiles.Revoked, keyNamespace string, now time.Time) Projection {
+// NewFrozen leaves what stands as it is, but for what is revoked. held are the kids that Secret and files have.
+func NewFrozen(list issuerfiles.Revoked, held []string, keyNamespace string, now time.Time) Projection {
 	return Projection{
-		Frozen: true, Revoked: list.KeyIDs, List: list, KeyNamespace: keyNamespace, Confirmed: now,
+		Frozen: true, Held: held, Revoked: list.KeyIDs, List: list, KeyNamespace: keyNamespace, Confirmed: now,
 		Files: Files{Revoked: string(list.Encode())},
 	}
 }

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -93,17 +94,14 @@ func SourceOf(spec *keywrightv1alpha1.TrustedIssuerSpec) (string, error) {
 	}{spec.Issuer, spec.Keys})
 }
 
-// KeyIDsOfSigningKeys returns the name of the SigningKey of each key that is published or revoked. Their kids are RFC 7638 thumbprints.
+// KeyIDsOfSigningKeys returns the name of the SigningKey of each key that is published or revoked, or that a file may still have. Their kids are RFC 7638 thumbprints.
 func KeyIDsOfSigningKeys(projections map[string]Projection) map[string]string {
 	ids := map[string]string{}
 	for name, p := range projections {
 		if p.Foreign {
 			continue
 		}
-		for _, id := range issuerfiles.KeyIDs([]byte(p.Files.KeySet)) {
-			ids[id] = name
-		}
-		for _, id := range p.Revoked {
+		for _, id := range slices.Concat(issuerfiles.KeyIDs([]byte(p.Files.KeySet)), p.Revoked, p.Held) {
 			ids[id] = name
 		}
 	}

@@ -254,7 +254,7 @@ func unanswered(cm *corev1.ConfigMap, projections map[string]desired.Projection)
 }
 
 // doubtful returns the names whose projection may be older than the file that stands, or than one that stood: the file
-// bears a higher generation, or none while the keyring was not read for a while, or its list names a revocation that the projection does
+// bears a higher generation, is of the other kind of object, or bears none while the keyring was not read for a while, or its list names a revocation that the projection does
 // not know, as with a keyring that cannot be written. A controller that was paused while another one led must not write what it remembers.
 func doubtful(now time.Time, c composition, cm *corev1.ConfigMap, projections map[string]desired.Projection) []string {
 	const fresh = 5 * time.Second
@@ -265,7 +265,7 @@ func doubtful(now time.Time, c composition, cm *corev1.ConfigMap, projections ma
 			continue
 		}
 		r, recorded := c.was[name]
-		if r.Generation > p.Generation || p.Lacks(desired.RevokedIn(cm, name), r.Generation) || (!recorded && now.Sub(p.Confirmed) > fresh) {
+		if recorded && r.Foreign != p.Foreign || r.Generation > p.Generation || p.Lacks(desired.RevokedIn(cm, name), r.Generation) || (!recorded && now.Sub(p.Confirmed) > fresh) {
 			names = append(names, name)
 		}
 	}

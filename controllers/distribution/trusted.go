@@ -13,6 +13,7 @@ import (
 	"github.com/keywright/keywright/api/fetched"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
+	"github.com/keywright/keywright/controllers/keystore"
 )
 
 // confirmTrusted reads a TrustedIssuer and what was fetched of it, and stores the projection that they make.
@@ -22,12 +23,26 @@ func (q *QuorumReader) confirmTrusted(ctx context.Context, name string, held des
 	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &ti); err != nil {
 		return false, client.IgnoreNotFound(err) // the trustedissuer controller decides what a deletion means
 	}
+	if taken, err := q.nameTaken(ctx, name); err != nil || taken {
+		return false, err
+	}
 	entry, err := Fetched(ctx, q.API, q.KeyNamespace, name)
 	if err != nil {
 		return false, err
 	}
 	fresh := desired.OfTrustedIssuer(&ti, entry, desired.KeyIDsOfSigningKeys(q.Projections.All()), q.KeyNamespace, before).Projection
 	return q.Projections.Replace(name, held, fresh) && !fresh.Frozen, nil
+}
+
+// nameTaken reports whether a SigningKey has the name of a TrustedIssuer, or left its Secrets.
+func (q *QuorumReader) nameTaken(ctx context.Context, name string) (bool, error) {
+	err := q.API.Get(ctx, client.ObjectKey{Name: name}, &keywrightv1alpha1.SigningKey{})
+	if err == nil {
+		return true, nil
+	} else if !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("get SigningKey %s: %w", name, err)
+	}
+	return keystore.Has(ctx, q.API, q.KeyNamespace, name)
 }
 
 // Fetched returns what the fetcher handed over of one TrustedIssuer, an empty entry if there is nothing that can be read.

@@ -3,6 +3,7 @@ package keystore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +32,19 @@ func ReadSigningKey(ctx context.Context, api client.Reader, namespace, name stri
 		return nil, fmt.Errorf("get the signing-key Secret %s: %w", key, err)
 	}
 	return &s, nil
+}
+
+// Has reports whether a name has a keyring or a signing-key Secret, readable or not.
+func Has(ctx context.Context, api client.Reader, namespace, name string) (bool, error) {
+	ring, err := ReadKeyring(ctx, api, namespace, name)
+	var unreadable *UnreadableError
+	if errors.As(err, &unreadable) {
+		return true, nil
+	} else if err != nil {
+		return false, err
+	}
+	secret, err := ReadSigningKey(ctx, api, namespace, name)
+	return ring.Object != nil || secret != nil, err
 }
 
 // Generation is the keyring generation that a signing-key Secret was made from, 0 if it does not say.

@@ -1,6 +1,8 @@
 package signingkey
 
 import (
+	"slices"
+
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
@@ -18,12 +20,13 @@ func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 		case p.unreadable == nil && p.keyring.Object != nil:
 			return desired.New(ring, rotation.Policy{}, issuerfiles.Revoked{KeyIDs: list.KeyIDs}, p.confirmed), true
 		case p.unreadable != nil || p.secret != nil:
-			return desired.NewFrozen(list, "", p.confirmed), true
+			return desired.NewFrozen(list, allKeysIn(p.secret), "", p.confirmed), true
 		}
 		return desired.Projection{}, false
 	}
 	if p.leftAsItIs() {
-		frozen := desired.NewFrozen(keystore.RevokedIn(p.secret).Union(p.pendingList()), keyNamespace, p.confirmed)
+		held := slices.Concat(ring.PublishedIDs(), allKeysIn(p.secret), p.targets.held)
+		frozen := desired.NewFrozen(keystore.RevokedIn(p.secret).Union(p.pendingList()), held, keyNamespace, p.confirmed)
 		frozen.GatewayEntry = desired.GatewayEntryOf(p.key)
 		return frozen, true
 	}

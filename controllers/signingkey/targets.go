@@ -30,6 +30,8 @@ type targets struct {
 	matched, selected int
 	inSync            int
 	kept              int
+	// held are the kids that any file has.
+	held []string
 	// holders are the namespaces whose file holds a key, selected or not, sorted.
 	holders []string
 	// behind are the targets that do not hold the current keys, and lacking those of them that are awaited. leftBehind are those
@@ -99,6 +101,10 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	for _, names := range [][]string{t.behind, t.lacking, t.leftBehind, t.holders, t.terminating, want.versions} {
 		slices.Sort(names)
 	}
+	for _, ids := range want.parsed {
+		t.held = union(t.held, ids)
+	}
+	slices.Sort(t.held)
 	sum := sha256.Sum256([]byte(strings.Join(want.versions, "\n")))
 	t.digest = hex.EncodeToString(sum[:16])
 	return t, nil

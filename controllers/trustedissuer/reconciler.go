@@ -2,7 +2,6 @@ package trustedissuer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -143,13 +142,7 @@ func (r *Reconciler) nameTaken(ctx context.Context, name string) (bool, error) {
 	if p, ok := r.Projections.Get(name); ok {
 		return !p.Foreign, nil
 	}
-	ring, err := keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, name)
-	var unreadable *keystore.UnreadableError
-	if err != nil && !errors.As(err, &unreadable) {
-		return false, err
-	}
-	secret, err := keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, name)
-	return unreadable != nil || ring.Object != nil || secret != nil, err
+	return keystore.Has(ctx, r.API, r.KeyNamespace, name)
 }
 
 // nudgeWithdrawn asks for kubelets to be nudged for keys that are no longer published: those that this process saw, and those that files
