@@ -15,7 +15,7 @@ func (w *world) calm() {
 		return
 	}
 	w.log("calm, lag %s, skew %s, spec %+v", w.lag, w.skew, w.users.spec)
-	w.faults.calm = true
+	w.faults.calm, w.stormy = true, w.runs
 	clear(w.faults.refused)
 	for i, p := range w.processes {
 		if p != nil {
@@ -24,6 +24,7 @@ func (w *world) calm() {
 		}
 	}
 	w.processes[0] = w.startProcess(0)
+	w.foreign.calm()
 	w.live(2 * time.Minute)
 	if w.users.wanted {
 		w.bringBack()

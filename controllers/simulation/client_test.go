@@ -24,7 +24,7 @@ type cached struct {
 type quorum struct{ p *process }
 
 func (c *cached) Get(ctx context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	r := ref{kindOf(into), key.Namespace, key.Name}
+	r := refFor(into, key)
 	if r.kind == kindSecret {
 		return (&quorum{c.p}).Get(ctx, key, into)
 	}
@@ -49,7 +49,7 @@ func (c *cached) List(ctx context.Context, list client.ObjectList, _ ...client.L
 }
 
 func (q *quorum) Get(ctx context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	r := ref{kindOf(into), key.Namespace, key.Name}
+	r := refFor(into, key)
 	q.p.pause(ctx, "read "+r.String())
 	if err := q.p.w.faults.read(q.p, r); err != nil {
 		return err
@@ -79,6 +79,8 @@ func kindOfList(list client.ObjectList) string {
 		return kindSigningKey
 	case *keywrightv1alpha1.RevocationList:
 		return kindRevocation
+	case *keywrightv1alpha1.TrustedIssuerList:
+		return kindTrusted
 	case *corev1.ConfigMapList:
 		return kindConfigMap
 	case *corev1.PodList:
@@ -96,6 +98,8 @@ func fill(list client.ObjectList, objects []client.Object) {
 			list.Items = append(list.Items, *o.(*keywrightv1alpha1.SigningKey))
 		case *keywrightv1alpha1.RevocationList:
 			list.Items = append(list.Items, *o.(*keywrightv1alpha1.Revocation))
+		case *keywrightv1alpha1.TrustedIssuerList:
+			list.Items = append(list.Items, *o.(*keywrightv1alpha1.TrustedIssuer))
 		case *corev1.ConfigMapList:
 			list.Items = append(list.Items, *o.(*corev1.ConfigMap))
 		case *corev1.PodList:
@@ -115,6 +119,8 @@ func copyInto(o, into client.Object) {
 		o.(*keywrightv1alpha1.SigningKey).DeepCopyInto(into)
 	case *keywrightv1alpha1.Revocation:
 		o.(*keywrightv1alpha1.Revocation).DeepCopyInto(into)
+	case *keywrightv1alpha1.TrustedIssuer:
+		o.(*keywrightv1alpha1.TrustedIssuer).DeepCopyInto(into)
 	case *corev1.Secret:
 		o.(*corev1.Secret).DeepCopyInto(into)
 	case *corev1.ConfigMap:
@@ -129,6 +135,8 @@ func copyInto(o, into client.Object) {
 		case *metav1.PartialObjectMetadata:
 			o.DeepCopyInto(into)
 		case *keywrightv1alpha1.SigningKey:
+			o.ObjectMeta.DeepCopyInto(&into.ObjectMeta)
+		case *keywrightv1alpha1.TrustedIssuer:
 			o.ObjectMeta.DeepCopyInto(&into.ObjectMeta)
 		default:
 			metadataOf(o, kind.Kind).ObjectMeta.DeepCopyInto(&into.ObjectMeta)
@@ -172,8 +180,7 @@ func (c *cached) Apply(ctx context.Context, apply runtime.ApplyConfiguration, op
 	if err := json.Unmarshal(b, &cm); err != nil {
 		return err
 	}
-	r := ref{kindConfigMap, cm.Namespace, cm.Name}
-	return c.p.write(ctx, "apply", r, nil, func() (client.Object, error) { return c.p.w.store.apply(&cm, o.FieldManager) })
+	return c.p.write(ctx, "apply", refOf(&cm), nil, func() (client.Object, error) { return c.p.w.store.apply(&cm, o.FieldManager) })
 }
 
 func (c *cached) Status() client.SubResourceWriter { return &statusWriter{p: c.p} }

@@ -74,7 +74,7 @@ func newPair(t *testing.T, api client.Client, seed uint64) *pair {
 
 func (p *pair) refs() []ref {
 	return []ref{
-		{kindSecret, p.ns, "s"}, {kindConfigMap, p.ns, "c"}, {kindConfigMap, p.ns, "c"}, {kindSigningKey, "", p.name},
+		{kindSecret, p.ns, "s"}, {kindConfigMap, p.ns, "c"}, {kindConfigMap, p.ns, "c"}, {kindSigningKey, "", p.name}, {kindTrusted, "", p.name},
 	}
 }
 
@@ -131,6 +131,9 @@ func (p *pair) vary(o client.Object) {
 			},
 		}
 	}
+	if ti, ok := o.(*keywrightv1alpha1.TrustedIssuer); ok {
+		ti.Spec = trustedSpec("https://issuer.test", keywrightv1alpha1.KeySource{URL: "https://issuer.test/" + value}, &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}})
+	}
 	switch p.rnd.IntN(4) {
 	case 0:
 		o.SetLabels(map[string]string{"l": value})
@@ -169,6 +172,12 @@ func (p *pair) operate(r ref) {
 		a, b := inAPI.(*keywrightv1alpha1.SigningKey), mem.(*keywrightv1alpha1.SigningKey)
 		a.Status.KeyringGeneration = int64(p.rnd.IntN(3))
 		b.Status.KeyringGeneration = a.Status.KeyringGeneration
+		_, err := p.mem.update(b, true)
+		p.compare("update the status of "+r.String(), r, p.api.Status().Update(ctx, a), err)
+	case k == 4 && r.kind == kindTrusted:
+		a, b := inAPI.(*keywrightv1alpha1.TrustedIssuer), mem.(*keywrightv1alpha1.TrustedIssuer)
+		a.Status.KeyCount = int32(p.rnd.IntN(3))
+		b.Status.KeyCount = a.Status.KeyCount
 		_, err := p.mem.update(b, true)
 		p.compare("update the status of "+r.String(), r, p.api.Status().Update(ctx, a), err)
 	default:

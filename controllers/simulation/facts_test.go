@@ -113,8 +113,13 @@ func (w *world) commit(c change) {
 		f.reselect()
 	case kindRevocation:
 		f.revocationChanged(c)
+	case kindTrusted:
+		w.foreign.trustedChanged(c)
+	case kindFetched:
+		w.foreign.fetchedChanged(c)
 	case kindNamespace:
 		f.reselect()
+		w.foreign.namespaceChanged(c)
 		if c.new == nil {
 			delete(f.namespaces, c.ref.name)
 		}

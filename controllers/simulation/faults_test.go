@@ -85,7 +85,7 @@ func (f *faults) strike() {
 		w.pods.restart(pod)
 	case 5:
 		if p := w.anyProcess(); p != nil { // a relist
-			kind := watchedKinds()[w.rnd.IntN(4)]
+			kind := w.watchedKinds()[w.rnd.IntN(4)]
 			p.catchUp(kind, p.behind(kind), true)
 		}
 	case 6:

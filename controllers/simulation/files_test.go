@@ -101,6 +101,9 @@ func (f *facts) checkFile(name string, n *namespaceFacts, old, cm *corev1.Config
 		return
 	}
 	f.w.mustNotHoldPrivateJSON("the ConfigMap of "+name, cm.Data)
+	if f.w.foreign != nil {
+		f.w.foreign.checkFiles(name, old, cm)
+	}
 	if cm.Data[signingKey+contract.JWKSSuffix] == "" && before != "" && f.w.key() != nil {
 		f.w.violate("the file of %s vanishes: trust is taken away by a tombstone", name)
 	}

@@ -65,11 +65,13 @@ func emptyOf(kind string) client.Object {
 		return &keywrightv1alpha1.SigningKey{}
 	case kindRevocation:
 		return &keywrightv1alpha1.Revocation{}
+	case kindTrusted:
+		return &keywrightv1alpha1.TrustedIssuer{}
 	case kindNamespace:
 		return &corev1.Namespace{}
 	case kindSecret:
 		return &corev1.Secret{}
-	case kindConfigMap:
+	case kindConfigMap, kindFetched:
 		return &corev1.ConfigMap{}
 	default:
 		return &corev1.Pod{}

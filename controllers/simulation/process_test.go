@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers"
@@ -27,6 +28,7 @@ type process struct {
 	clock     time.Duration
 	worked    time.Time // when it first had done all there was to do
 	views     map[string]*view
+	fetched   *fetchedCache // nil where there are no TrustedIssuers
 	workloads []*workload
 	working   []*activity
 	ctx       context.Context //nolint:containedctx // that of the handlers and sources of this process
@@ -80,13 +82,18 @@ func (w *world) startProcess(slot int) *process {
 		Registry: prometheus.NewRegistry(),
 		Generate: func(spec rotation.KeySpec) (rotation.Material, error) { return w.generate(p, spec) },
 	}
+	if w.foreign != nil {
+		p.fetched = &fetchedCache{p: p}
+		made.Fetched = p.fetched
+	}
 	for _, c := range made.Controllers() {
 		p.workloads = append(p.workloads, &workload{c, c.Watches(), newQueue(func() time.Time { return w.now })})
 	}
 	for _, c := range p.workloads {
 		for _, s := range c.Sources() {
-			if err := s.Start(p.ctx, c.queue); err != nil {
-				panic(err)
+			must(s.Start(p.ctx, c.queue))
+			if s, ok := s.(source.SyncingSource); ok {
+				must(s.WaitForSync(p.ctx))
 			}
 		}
 	}

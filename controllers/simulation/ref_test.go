@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
@@ -14,9 +15,11 @@ import (
 const (
 	kindSigningKey = "SigningKey"
 	kindRevocation = "Revocation"
+	kindTrusted    = "TrustedIssuer"
 	kindNamespace  = "Namespace"
 	kindSecret     = "Secret"
 	kindConfigMap  = "ConfigMap"
+	kindFetched    = "ConfigMap of the fetcher" // which a process has a cache of its own for
 	kindPod        = "Pod"
 )
 
@@ -36,17 +39,31 @@ func kindOf(o client.Object) string {
 		return kindSigningKey
 	case *keywrightv1alpha1.Revocation:
 		return kindRevocation
+	case *keywrightv1alpha1.TrustedIssuer:
+		return kindTrusted
 	case *corev1.Namespace:
 		return kindNamespace
 	case *corev1.Secret:
 		return kindSecret
 	case *corev1.ConfigMap:
+		if o.GetName() == contract.FetchedConfigMap {
+			return kindFetched
+		}
 		return kindConfigMap
 	case *corev1.Pod:
 		return kindPod
 	default:
 		return o.GetObjectKind().GroupVersionKind().Kind
 	}
+}
+
+// refFor is what a reader asks for by a key.
+func refFor(into client.Object, key client.ObjectKey) ref {
+	r := ref{kindOf(into), key.Namespace, key.Name}
+	if r.kind == kindConfigMap && key.Name == contract.FetchedConfigMap {
+		r.kind = kindFetched
+	}
+	return r
 }
 
 func refOf(o client.Object) ref { return ref{kindOf(o), o.GetNamespace(), o.GetName()} }
@@ -57,11 +74,13 @@ func (r ref) resource() schema.GroupResource {
 		return schema.GroupResource{Group: "keywright.dev", Resource: "signingkeys"}
 	case kindRevocation:
 		return schema.GroupResource{Group: "keywright.dev", Resource: "revocations"}
+	case kindTrusted:
+		return schema.GroupResource{Group: "keywright.dev", Resource: "trustedissuers"}
 	case kindNamespace:
 		return schema.GroupResource{Resource: "namespaces"}
 	case kindSecret:
 		return schema.GroupResource{Resource: "secrets"}
-	case kindConfigMap:
+	case kindConfigMap, kindFetched:
 		return schema.GroupResource{Resource: "configmaps"}
 	default:
 		return schema.GroupResource{Resource: "pods"}

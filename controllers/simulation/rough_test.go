@@ -117,6 +117,11 @@ func (u *users) whole() (keyring, secret *corev1.Secret) {
 			return nil, nil // the loss of both would be the loss of a revocation
 		}
 	}
+	for _, kid := range u.w.facts.inSecretList() {
+		if !slices.ContainsFunc(ring.Revoked, func(r rotation.Revocation) bool { return r.ID == kid }) {
+			return nil, nil // the keyring cannot be written, and the Secret has the only record of a revocation
+		}
+	}
 	if _, err := issuerfiles.Decode(s.Data); err != nil {
 		return nil, nil
 	}

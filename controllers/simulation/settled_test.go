@@ -32,6 +32,7 @@ func (w *world) checkQuiet() {
 
 // checkSettled asserts that everything is as the last spec says.
 func (w *world) checkSettled() {
+	w.foreign.checkSettled()
 	key := w.key()
 	switch {
 	case w.wrong != "":
@@ -55,6 +56,9 @@ func (w *world) checkGone() {
 		if p.issuer && p.snapshot != nil && p.snapshot.Signs() && !p.settled && p.due.IsZero() {
 			w.violate("the SigningKey and its Secrets are gone, and %s still signs with %s", p, p.snapshot.KeyID)
 		}
+	}
+	if _, another := w.store.objects[ref{kindTrusted, "", signingKey}]; another {
+		return // a TrustedIssuer may have the name then
 	}
 	for _, ns := range w.store.list(kindNamespace, "") {
 		if content := w.fileIn(ns.GetName()); content != "" && !issuerfiles.TrustsNobody(content) && ns.GetDeletionTimestamp() == nil {

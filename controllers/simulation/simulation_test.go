@@ -120,7 +120,8 @@ func (w *world) act() {
 		w.work()
 	case k < 50:
 		if p := w.anyProcess(); p != nil {
-			kind := watchedKinds()[w.rnd.IntN(len(watchedKinds()))]
+			kinds := w.watchedKinds()
+			kind := kinds[w.rnd.IntN(len(kinds))]
 			if n := p.behind(kind); n > 0 {
 				p.catchUp(kind, 1+w.rnd.IntN(n), w.rnd.IntN(4) == 0)
 			}

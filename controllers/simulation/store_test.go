@@ -95,7 +95,10 @@ func (s *store) create(o client.Object) (client.Object, error) {
 	switch typed := next.(type) {
 	case *keywrightv1alpha1.SigningKey:
 		typed.Generation = 1
-		typed.Status = statusDefault()
+		typed.Status.Conditions = conditionsDefault("SigningKey")
+	case *keywrightv1alpha1.TrustedIssuer:
+		typed.Generation = 1
+		typed.Status.Conditions = conditionsDefault("TrustedIssuer")
 	case *keywrightv1alpha1.Revocation:
 		typed.Generation = 1
 	case *corev1.Namespace:
@@ -113,12 +116,12 @@ func (s *store) create(o client.Object) (client.Object, error) {
 	return next, nil
 }
 
-// statusDefault is that of the CRD.
-func statusDefault() keywrightv1alpha1.SigningKeyStatus {
-	return keywrightv1alpha1.SigningKeyStatus{Conditions: []metav1.Condition{{
+// conditionsDefault are those of the CRD.
+func conditionsDefault(kind string) []metav1.Condition {
+	return []metav1.Condition{{
 		Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonPending,
-		Message: "no controller has looked at this SigningKey yet", LastTransitionTime: metav1.NewTime(time.Unix(0, 0)),
-	}}}
+		Message: "no controller has looked at this " + kind + " yet", LastTransitionTime: metav1.NewTime(time.Unix(0, 0)),
+	}}
 }
 
 // update replaces an object, or its status alone. An update that changes nothing stores nothing.
@@ -140,6 +143,9 @@ func (s *store) update(o client.Object, status bool) (client.Object, error) {
 	next := normal(o)
 	if key, ok := next.(*keywrightv1alpha1.SigningKey); ok {
 		next = updatedSigningKey(old.(*keywrightv1alpha1.SigningKey), key, status)
+	}
+	if ti, ok := next.(*keywrightv1alpha1.TrustedIssuer); ok {
+		next = updatedTrustedIssuer(old.(*keywrightv1alpha1.TrustedIssuer), ti, status)
 	}
 	if revocation, ok := next.(*keywrightv1alpha1.Revocation); ok && status {
 		of := old.(*keywrightv1alpha1.Revocation).DeepCopy()
@@ -165,6 +171,19 @@ func updatedSigningKey(old, key *keywrightv1alpha1.SigningKey, status bool) *key
 		key.Generation++
 	}
 	return key
+}
+
+func updatedTrustedIssuer(old, ti *keywrightv1alpha1.TrustedIssuer, status bool) *keywrightv1alpha1.TrustedIssuer {
+	if status {
+		next := old.DeepCopy()
+		next.Status = ti.Status
+		return next
+	}
+	ti.Status, ti.Generation = old.Status, old.Generation
+	if !equality.Semantic.DeepEqual(ti.Spec, old.Spec) {
+		ti.Generation++
+	}
+	return ti
 }
 
 // immutable refuses what the API server refuses to change.
@@ -198,7 +217,7 @@ func (s *store) replace(old, next client.Object) (client.Object, error) {
 	next.SetCreationTimestamp(old.GetCreationTimestamp())
 	next.SetDeletionTimestamp(old.GetDeletionTimestamp())
 	next.SetResourceVersion(old.GetResourceVersion())
-	if r.kind != kindSigningKey {
+	if r.kind != kindSigningKey && r.kind != kindTrusted {
 		next.SetGeneration(old.GetGeneration())
 	}
 	if old.GetDeletionTimestamp() != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,16 +23,9 @@ func normal(o client.Object) client.Object {
 	}
 	switch typed := next.(type) {
 	case *keywrightv1alpha1.SigningKey:
-		var stored keywrightv1alpha1.SigningKey
-		b, err := json.Marshal(typed)
-		if err == nil {
-			err = json.Unmarshal(b, &stored)
-		}
-		if err != nil {
-			panic(err)
-		}
-		stored.TypeMeta = metav1.TypeMeta{}
-		return &stored
+		return throughJSON(typed, &keywrightv1alpha1.SigningKey{})
+	case *keywrightv1alpha1.TrustedIssuer:
+		return throughJSON(typed, &keywrightv1alpha1.TrustedIssuer{})
 	case *keywrightv1alpha1.Revocation:
 		stored := typed.DeepCopy() // times have whole seconds already
 		return stored
@@ -47,4 +39,16 @@ func normal(o client.Object) client.Object {
 		}
 	}
 	return next
+}
+
+func throughJSON(o, into client.Object) client.Object {
+	b, err := json.Marshal(o)
+	if err == nil {
+		err = json.Unmarshal(b, into)
+	}
+	if err != nil {
+		panic(err)
+	}
+	into.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	return into
 }

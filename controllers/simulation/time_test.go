@@ -55,7 +55,7 @@ func (w *world) live(d time.Duration) {
 	end := w.now.Add(max(0, d))
 	for w.wrong == "" {
 		w.settle()
-		if w.runs > mostRuns {
+		if w.runs-w.stormy > mostRuns {
 			w.pass(end.Sub(w.now))
 			return
 		}
@@ -107,7 +107,7 @@ func (w *world) settle() {
 // turn shows a process everything, goes on with what it does, and begins all that is ready.
 func (p *process) turn() bool {
 	busy := false
-	for _, kind := range watchedKinds() {
+	for _, kind := range p.w.watchedKinds() {
 		if n := p.behind(kind); n > 0 {
 			busy = true
 			p.catchUp(kind, n, false)

@@ -62,10 +62,16 @@ func newUsers(w *world) *users {
 	u.spec.Rotation.Interval = seconds(u.least() + pick(rnd, 0, time.Second, time.Hour, 10*time.Hour))
 	u.ends = 4*u.spec.Rotation.Interval.Duration + time.Hour
 	deeds := u.deeds()
-	for range 6 + rnd.IntN(20) {
-		d := deeds[rnd.IntN(len(deeds))]
-		d.at, d.seed = w.now.Add(time.Duration(rnd.Int64N(int64(u.ends)))), rnd.Uint64()
-		u.plan = append(u.plan, d)
+	plan := func(of []deed, n int) {
+		for range n {
+			d := of[rnd.IntN(len(of))]
+			d.at, d.seed = w.now.Add(time.Duration(rnd.Int64N(int64(u.ends)))), rnd.Uint64()
+			u.plan = append(u.plan, d)
+		}
+	}
+	plan(deeds, 6+rnd.IntN(20))
+	if foreign := u.foreignDeeds(); foreign != nil {
+		plan(foreign, 4+rnd.IntN(12))
 	}
 	slices.SortStableFunc(u.plan, func(a, b deed) int { return a.at.Compare(b.at) })
 	return u

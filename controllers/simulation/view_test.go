@@ -22,8 +22,12 @@ type view struct {
 }
 
 // watchedKinds are those that a process caches, in the order in which a turn delivers them.
-func watchedKinds() []string {
-	return []string{kindSigningKey, kindRevocation, kindSecret, kindNamespace, kindConfigMap}
+func (w *world) watchedKinds() []string {
+	kinds := []string{kindSigningKey, kindRevocation, kindSecret, kindNamespace, kindConfigMap}
+	if w.foreign != nil {
+		kinds = append(kinds, kindTrusted, kindFetched)
+	}
+	return kinds
 }
 
 // shown is an object as the cache of a process holds it: as cacheOptions of the product says. nil is for what it does not hold.
@@ -32,7 +36,7 @@ func shown(o client.Object) client.Object {
 	case nil:
 		return nil
 	case *corev1.ConfigMap:
-		if o.Name != contract.JWKSConfigMap {
+		if o.Name != contract.JWKSConfigMap && (o.Name != contract.FetchedConfigMap || o.Namespace != keyNamespace) {
 			return nil
 		}
 		return o
@@ -66,7 +70,7 @@ func metadataOf(o client.Object, kind string) *metav1.PartialObjectMetadata {
 
 // open fills the views of a process that starts, and hands what they show to the handlers.
 func (p *process) open() {
-	for _, kind := range watchedKinds() {
+	for _, kind := range p.w.watchedKinds() {
 		v := &view{kind: kind, seen: len(p.w.store.changes[kind]), objects: map[ref]client.Object{}}
 		p.views[kind] = v
 		for _, o := range p.w.store.list(kind, "") {
@@ -75,7 +79,7 @@ func (p *process) open() {
 			}
 		}
 	}
-	for _, kind := range watchedKinds() {
+	for _, kind := range p.w.watchedKinds() {
 		for _, o := range sortedObjects(p.views[kind].objects, kind, "") {
 			p.dispatch(kind, nil, o, true)
 		}
@@ -113,6 +117,10 @@ func (p *process) catchUp(kind string, n int, collapsed bool) {
 
 // dispatch hands a change to the handlers of all controllers whose predicates let it pass.
 func (p *process) dispatch(kind string, was, is client.Object, initial bool) {
+	if kind == kindFetched {
+		p.fetched.dispatch(was, is, initial)
+		return
+	}
 	for _, c := range p.workloads {
 		for _, watch := range c.watches {
 			if kindOf(watch.Object) == kind {
@@ -154,7 +162,7 @@ func handOn(ctx context.Context, watch wiring.Watch, was, is client.Object, init
 func (p *process) due(lag time.Duration) (time.Time, string) {
 	var first time.Time
 	of := ""
-	for _, kind := range watchedKinds() {
+	for _, kind := range p.w.watchedKinds() {
 		if p.behind(kind) == 0 {
 			continue
 		}

@@ -49,6 +49,7 @@ type world struct {
 	users     *users
 	facts     *facts
 	sessions  *sessions
+	foreign   *foreign // nil in every other schedule
 	processes [2]*process
 	writer    *process // who writes just now, nil for users
 	writing   *activity
@@ -56,6 +57,7 @@ type world struct {
 	paused    *process
 	disturbed time.Time // when users or refusals last changed what rotations go by
 	runs      int
+	stormy    int // the runs before the calm
 	rotations int
 	nudgePods bool
 	// lag is the smallest propagation delay and skew the smallest clock skew that the spec ever says: files and clocks keep to them.
@@ -81,6 +83,7 @@ func newWorld(seed uint64, quiet, clean bool) *world {
 	w.pods = newPods(w)
 	w.facts = newFacts(w)
 	w.sessions = &sessions{w: w, dropped: map[int64]bool{}}
+	w.foreign = newForeign(w)
 	w.users = newUsers(w)
 	return w
 }
@@ -92,6 +95,7 @@ func (w *world) close() {
 		}
 	}
 	w.pods.close()
+	w.foreign.close()
 	_ = os.RemoveAll(w.dir)
 }
 
