@@ -13,10 +13,11 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/keywright/keywright/api/jwks"
+	"github.com/keywright/keywright/issuer/mount"
 )
 
 const (
-	// refreshEvery is how soon a key that was taken away is no longer accepted.
+	// refreshEvery is how soon a key that a server no longer publishes is no longer accepted.
 	refreshEvery = 5 * time.Minute
 	// askAgainAfter bounds how often the unknown keys of one asker make us ask, and strangersAskAfter how often those of all strangers do.
 	askAgainAfter     = 10 * time.Second
@@ -39,8 +40,9 @@ type KeySet struct {
 
 	mu   sync.Mutex
 	good *jose.JSONWebKeySet
-	// old is that the last reading failed.
+	// old is that the last reading failed, and problem why.
 	old     bool
+	problem string
 	leftOut []string
 }
 
@@ -53,7 +55,7 @@ type Asker struct {
 	Known bool
 }
 
-// NewKeySet returns a KeySet that has read nothing yet. report is told of every time it is read, nil or the error; warn of the keys that
+// NewKeySet returns a KeySet that has read nothing yet. report is told of every time it is read, nil or the error, of each error once; warn of the keys that
 // are left out, when they are others than before.
 func NewKeySet(issuer string, source KeySource, report func(error), warn func(leftOut []string)) *KeySet {
 	askers, _ := lru.New[string, *rate.Limiter](maxAskers) // fails for sizes below 1 only
@@ -72,8 +74,15 @@ func (k *KeySet) mayAsk(who Asker) bool {
 	return mine.Allow() && (who.Known || k.strange.Allow())
 }
 
-// Follow reads the keys again and again until the context ends.
-func (k *KeySet) Follow(ctx context.Context) {
+// Follow reads the keys again and again until the context ends. A file is looked at every so often, and read when it has changed.
+func (k *KeySet) Follow(ctx context.Context, every time.Duration) {
+	if k.source.File != "" {
+		load := func() (struct{}, error) { return struct{}{}, k.refresh(ctx) }
+		file := mount.New(k.source.File, []string{k.source.File}, load, func(string, error) {}) // refresh reports
+		_ = file.Poll()
+		file.Follow(ctx, every)
+		return
+	}
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()
 	for {
@@ -136,11 +145,17 @@ func (k *KeySet) refresh(ctx context.Context) error {
 	}
 	warn := len(leftOut) > 0 && !slices.Equal(leftOut, k.leftOut)
 	k.leftOut = leftOut
+	problem := ""
+	if err != nil {
+		problem = err.Error()
+	}
+	again := problem != "" && problem == k.problem
+	k.problem = problem
 	k.mu.Unlock()
 	if warn {
 		k.warn(leftOut)
 	}
-	if ctx.Err() == nil || err == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if !again && (ctx.Err() == nil || err == nil || errors.Is(ctx.Err(), context.DeadlineExceeded)) {
 		k.report(err)
 	}
 	return err

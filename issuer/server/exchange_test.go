@@ -15,6 +15,10 @@ import (
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
+
+	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/api/jwks"
+	"github.com/keywright/keywright/verifier/verifiertest"
 )
 
 const exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -259,5 +263,37 @@ func TestTrustedIssuerThatIsDown(t *testing.T) {
 	})
 	if r := p.post(alice()); r.status != http.StatusOK {
 		t.Errorf("other grants: %s", r.body)
+	}
+}
+
+// The file of a TrustedIssuer, as the controller writes it, is what tokens are checked against: the issuer then asks nobody.
+func TestExchangeByTheFileOfATrustedIssuer(t *testing.T) {
+	t.Parallel()
+	w := prepare(t)
+	p := newProvider(w)
+	mount := &volume{T: t, Volume: verifiertest.Volume{Directory: t.TempDir()}}
+	write := func() {
+		keys, _, err := jwks.Publish([]byte(*p.keys.Load()), jwks.Rules{Issuer: p.server.URL})
+		p.must(err)
+		mount.write(map[string]string{"them.json": string(jwks.EncodeFile(keys, "ES256"))})
+	}
+	write()
+	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(p.config(), "keys: {caFile: "+p.ca+"}", "keys: {file: "+mount.Directory+"/them.json}", 1)})
+	w.useKey("ES256", newKey(t))
+	w.start()
+	old := p.token(nil)
+	if r := p.exchange(old); r.status != http.StatusOK {
+		t.Fatalf("%d %s\n%s", r.status, r.body, p.audit)
+	}
+	p.rotate()
+	write()
+	p.until("the new key", func() bool { return p.exchange(p.token(nil)).status == http.StatusOK })
+	if r := p.exchange(old); r.fields["error"] != "invalid_request" {
+		t.Errorf("a key that was withdrawn: %s", r.body)
+	}
+	mount.write(map[string]string{"them.json": string(issuerfiles.Tombstone("ES256"))})
+	p.until("the end of the TrustedIssuer", func() bool { return p.exchange(p.token(nil)).fields["error"] == "invalid_request" })
+	if n := p.asked.Load(); n > 0 {
+		t.Errorf("the issuer was asked for its keys %d times", n)
 	}
 }

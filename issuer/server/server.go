@@ -157,7 +157,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	go s.watchAge(ctx)
 	for _, keys := range s.trusted {
-		go keys.Follow(ctx)
+		go keys.Follow(ctx, pollEvery)
 	}
 	if s.database != nil {
 		go s.watchDatabase(ctx)
