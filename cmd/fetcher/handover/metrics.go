@@ -10,6 +10,7 @@ import (
 type Metrics struct {
 	fetches *prometheus.CounterVec
 	last    *prometheus.GaugeVec
+	next    *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics.
@@ -21,8 +22,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		last: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keywright_fetch_last_success_timestamp_seconds", Help: "When the keys of a TrustedIssuer were last fetched, as a Unix time.",
 		}, []string{"trustedissuer"}),
+		next: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "keywright_fetch_next_timestamp_seconds", Help: "When the keys of a TrustedIssuer are fetched again, as a Unix time.",
+		}, []string{"trustedissuer"}),
 	}
-	registry.MustRegister(m.fetches, m.last)
+	registry.MustRegister(m.fetches, m.last, m.next)
 	return m
 }
 
@@ -35,8 +39,11 @@ func (m *Metrics) fetched(name string, at time.Time, failure error) {
 	m.last.WithLabelValues(name).Set(float64(at.Unix()))
 }
 
+func (m *Metrics) due(name string, at time.Time) { m.next.WithLabelValues(name).Set(float64(at.Unix())) }
+
 func (m *Metrics) forget(name string) {
 	of := prometheus.Labels{"trustedissuer": name}
 	m.fetches.DeletePartialMatch(of)
 	m.last.DeletePartialMatch(of)
+	m.next.DeletePartialMatch(of)
 }

@@ -93,6 +93,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	wait := last.next(&ti.Spec, keys, failure)
 	last.due = now.Add(wait)
+	r.Metrics.due(ti.Name, last.due)
 	r.fetches.Store(ti.Name, last)
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
