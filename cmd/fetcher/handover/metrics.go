@@ -39,7 +39,9 @@ func (m *Metrics) fetched(name string, at time.Time, failure error) {
 	m.last.WithLabelValues(name).Set(float64(at.Unix()))
 }
 
-func (m *Metrics) due(name string, at time.Time) { m.next.WithLabelValues(name).Set(float64(at.Unix())) }
+func (m *Metrics) due(name string, at time.Time) {
+	m.next.WithLabelValues(name).Set(float64(at.Unix()))
+}
 
 func (m *Metrics) forget(name string) {
 	of := prometheus.Labels{"trustedissuer": name}
