@@ -334,3 +334,44 @@ func TestPausedLeaderBringsNoEndedTokenBack(t *testing.T) {
 		})
 	}
 }
+
+// What a Revocation ended while the keyring could not be written, and that was deleted meanwhile, is recorded when the keyring can be written: the files
+// say what the keyring says, and forget it when it has expired.
+func TestDeletedRevocationThatNoKeyringRecordedExpires(t *testing.T) {
+	for name, end := range map[string]func(*keywrightv1alpha1.RevocationSpec){
+		"a subject":  func(s *keywrightv1alpha1.RevocationSpec) { s.Subject = "alice" },
+		"everything": func(s *keywrightv1alpha1.RevocationSpec) { s.Everything = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newRevoking(t)
+			now := w.clock.now()
+			w.keys.Client = refusesSecret(w.Client, contract.KeyringSuffix)
+			v := w.end(func(s *keywrightv1alpha1.RevocationSpec) {
+				at := metav1.NewTime(now.Truncate(time.Second))
+				s.IssuedBefore = &at
+				end(s)
+			})
+			w.clock.step(time.Minute)
+			w.try()
+			w.wantEnded("sub", "alice", now, true)
+			w.must(w.Delete(t.Context(), v))
+			w.try()
+			w.restart()
+			w.step(time.Minute)
+			w.wantEnded("sub", "alice", now, true)
+			w.want("Distributed", w.condition(keywrightv1alpha1.ConditionDistributed), "True InSync")
+			if ring := w.keyring(); len(ring.Tokens) != 1 {
+				t.Errorf("the keyring records %v", ring.Tokens)
+			}
+			w.step(24 * time.Hour)
+			if pods := w.lists()[0]; pods.Ends(now, map[string]string{"sub": "alice"}) {
+				t.Errorf("it stays for ever: %s", pods.Encode())
+			}
+			w.step(30 * 24 * time.Hour)
+			w.step(time.Minute)
+			if ring := w.keyring(); len(ring.Tokens) != 0 {
+				t.Errorf("the keyring still records %v", ring.Tokens)
+			}
+		})
+	}
+}

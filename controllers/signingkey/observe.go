@@ -99,7 +99,8 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 	if p.targets, err = r.observeTargets(ctx, p); err != nil {
 		return p, err
 	}
-	p.policy.Revoked = union(p.policy.Revoked, p.targets.revoked)
+	p.policy.Revoked = union(p.policy.Revoked, p.targets.list.KeyIDs)
+	p.policy.Tokens = append(p.policy.Tokens, p.inFilesAlone()...)
 	p.now = r.Now()
 	r.lookAtProof(p)
 	if s := p.keyring.Ring.Standby(); s != nil {

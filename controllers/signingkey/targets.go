@@ -43,8 +43,9 @@ type targets struct {
 	lagging map[string]int
 	// holding counts for each revoked key the files that still hold it.
 	holding map[string]int
-	// revoked are the key IDs that the revocation list of the key namespace names, if it is as the controller left it.
-	revoked []string
+	// list is the revocation list of the key namespace, if it is as the controller left it, and listGeneration that of its keyring.
+	list           issuerfiles.Revoked
+	listGeneration int64
 	// lists are the revocation lists beside the files that hold a key, each once.
 	lists map[string]bool
 	// gateway counts where another object has the gateway entry, nil unless this one asks for it.
@@ -140,7 +141,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		t.largest = max(t.largest, sizeOf(cm))
 	}
 	if ns.Name == want.keyNamespace {
-		t.revoked = desired.RevokedIn(cm, want.name).KeyIDs
+		t.list, t.listGeneration = desired.RevokedIn(cm, want.name), desired.RecordsOf(cm)[want.name].Generation
 	}
 	matches := t.selector != nil && t.selector.Matches(labels.Set(ns.Labels))
 	selected := matches || ns.Name == want.keyNamespace

@@ -27,6 +27,23 @@ func (r *Reconciler) observeRevocations(ctx context.Context, p *pass) error {
 	return nil
 }
 
+// inFilesAlone returns requests for what the list of the key namespace ends and the keyring does not record. It was asked for by a Revocation that
+// was deleted again while the keyring could not be written. What the list of an older keyring names has expired since.
+func (p *pass) inFilesAlone() []rotation.TokenRequest {
+	ring := &p.keyring.Ring
+	if p.unreadable != nil || p.keyring.Object == nil || p.targets.listGeneration < ring.Generation {
+		return nil
+	}
+	known := desired.RevokedOf(ring, desired.Pending(nil, p.policy.Tokens, p.policy))
+	var requests []rotation.TokenRequest
+	for _, t := range desired.TokensOf(p.targets.list) {
+		if !desired.Lists(known, &t) {
+			requests = append(requests, rotation.TokenRequest{UID: "in-files-alone:" + t.Digest, At: p.at, Digest: t.Digest, Before: t.Before})
+		}
+	}
+	return requests
+}
+
 // listed returns the UIDs of the TokenRevocations that the signing-key Secret and every file list.
 func (p *pass) listed() map[string]bool {
 	if p.secret == nil {
