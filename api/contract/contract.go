@@ -39,7 +39,7 @@ const (
 	KeyringFile = "keyring.json"
 )
 
-// The files of JWKSConfigMap: two for each SigningKey, the first of them for each TrustedIssuer.
+// The files of JWKSConfigMap: up to three for each SigningKey, the first of them for each TrustedIssuer.
 const (
 	// JWKSSuffix ends the name of a key set, "<name>.json".
 	JWKSSuffix = ".json"
@@ -47,6 +47,9 @@ const (
 	GatewayFile = "jwks"
 	// RevokedSuffix ends the name of a revocation list, "<name>.revoked".
 	RevokedSuffix = ".revoked"
+	// CASuffix ends the name of the CA certificates of an issuer, "<name>.tls-ca.crt": PEM. In the order of names it comes behind the key set,
+	// which some gateways take for being the first entry.
+	CASuffix = ".tls-ca.crt"
 )
 
 // MountPath is where pods mount JWKSConfigMap, as a projected volume with optional: false and without subPath.
@@ -58,12 +61,15 @@ const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of ManagedByLabel, and the field manager of every write.
 	ManagedBy = "keywright"
-	// RoleLabel tells the Secrets of the key namespace apart; its values are RoleKeyring and RoleSigningKey.
+	// RoleLabel tells the Secrets of the key namespace apart; its values are RoleKeyring and RoleSigningKey. A ConfigMap there bears
+	// RoleIssuerCA.
 	RoleLabel = Group + "/role"
 	// RoleKeyring is the RoleLabel of a keyring Secret.
 	RoleKeyring = "keyring"
 	// RoleSigningKey is the RoleLabel of a signing-key Secret.
 	RoleSigningKey = "signing-key"
+	// RoleIssuerCA is the RoleLabel of a ConfigMap with CA certificates that a SigningKey may distribute.
+	RoleIssuerCA = "issuer-ca"
 	// SigningKeyAnnotation names the SigningKey that a Secret belongs to. (A label could not hold 200 characters.)
 	SigningKeyAnnotation = Group + "/signing-key"
 	// GenerationAnnotation on a signing-key Secret is the keyring generation it was made from (decimal).

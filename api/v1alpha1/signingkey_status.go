@@ -13,6 +13,8 @@ const (
 	// ConditionGatewayEntry says whether the entry jwks is that of this object wherever it is selected. It is absent unless
 	// distribution.gatewayEntry is set.
 	ConditionGatewayEntry = "GatewayEntry"
+	// ConditionCADistributed says whether every target holds the CA certificates of distribution.caConfigMap. It is absent unless that is set.
+	ConditionCADistributed = "CADistributed"
 	// ConditionStalled is True while only an admin can help, and absent otherwise: what kstatus, Flux and Argo CD call failed.
 	ConditionStalled = "Stalled"
 )
@@ -42,6 +44,16 @@ const (
 	ReasonTooManyKeys      = "TooManyKeys"
 	ReasonEntryWritten     = "EntryWritten"
 	ReasonEntryTaken       = "EntryTaken"
+)
+
+// The reasons of ConditionCADistributed, beside InSync and TargetsBehind. With each, the certificates that were distributed stay.
+const (
+	// ReasonCANotFound says that the ConfigMap, its label or its entry is missing.
+	ReasonCANotFound = "CANotFound"
+	// ReasonCAInvalid says that the entry has something else than CA certificates, or too many.
+	ReasonCAInvalid = "CAInvalid"
+	// ReasonCAWaiting says that too many certificates left the ConfigMap lately: those that it has now are written when these have left the files.
+	ReasonCAWaiting = "CAWaiting"
 )
 
 // ReasonControllerStopped says of Ready that no controller works: its release was uninstalled.

@@ -214,4 +214,9 @@ type Distribution struct {
 	// kgateway (jwks.local.configMapRef) read. One SigningKey or TrustedIssuer per namespace has it: the one that was created first.
 	// +optional
 	GatewayEntry bool `json:"gatewayEntry,omitempty"`
+	// caConfigMap is an entry of a ConfigMap of the key namespace with the CA certificates that clients trust the issuer by, PEM. They are
+	// written into the ConfigMap keywright-jwks of every selected namespace, as <name>.tls-ca.crt. The ConfigMap must have the label
+	// keywright.dev/role: issuer-ca. A certificate that leaves it stays in the files for propagationDelay + clockSkew.
+	// +optional
+	CAConfigMap *ConfigMapEntry `json:"caConfigMap,omitempty"`
 }

@@ -29,6 +29,10 @@ type Keyring struct {
 	Tokens []TokenRevocation `json:"tokens,omitempty"`
 	// TokensChangedAt is when the list of them changed last.
 	TokensChangedAt time.Time `json:"tokensChangedAt,omitzero"`
+	// CA are the certificates that clients trust the issuer's TLS certificate by, sorted.
+	CA []CACertificate `json:"ca,omitempty"`
+	// CAUnknown is set while a keyring that was rebuilt has not seen the source of CA: the certificates that were distributed stay.
+	CAUnknown bool `json:"caUnknown,omitempty"`
 	// ClockSkew is that of the policy, which the list says, also while there is no SigningKey.
 	ClockSkew time.Duration `json:"clockSkewNanoseconds,omitempty"`
 	// HandledRequest is the time of the newest rotation request that was carried out.
@@ -101,7 +105,7 @@ func withoutInput(err error) error {
 func (r Keyring) check() error {
 	seen := map[string]bool{}
 	states := map[State]int{}
-	if err := checkSealing(r.Sealing); err != nil {
+	if err := errors.Join(checkSealing(r.Sealing), checkCA(r.CA)); err != nil {
 		return err
 	}
 	for i := range r.Keys {
@@ -135,6 +139,7 @@ func (r Keyring) Clone() Keyring {
 	r.Revoked = slices.Clone(r.Revoked)
 	r.Tokens = slices.Clone(r.Tokens)
 	r.Sealing = slices.Clone(r.Sealing)
+	r.CA = slices.Clone(r.CA)
 	return r
 }
 
@@ -170,6 +175,7 @@ func (r Keyring) Equal(o Keyring) bool {
 		r.EndingAt.Equal(o.EndingAt) && r.EndedAt.Equal(o.EndedAt) && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&
 		r.TokensChangedAt.Equal(o.TokensChangedAt) && r.ClockSkew == o.ClockSkew && slices.EqualFunc(r.Tokens, o.Tokens, equalTokens) &&
 		slices.EqualFunc(r.Sealing, o.Sealing, equalSealing) && r.LastSealing == o.LastSealing &&
+		slices.EqualFunc(r.CA, o.CA, equalCA) && r.CAUnknown == o.CAUnknown &&
 		slices.EqualFunc(r.Revoked, o.Revoked, equalRevocations) && slices.EqualFunc(r.Keys, o.Keys, equalKeys)
 }
 

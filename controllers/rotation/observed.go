@@ -31,6 +31,8 @@ type Observed struct {
 	Nudged map[string]Nudged
 	// Listed has the UIDs of the TokenRevocations that the signing-key Secret and every file list.
 	Listed map[string]bool
+	// CA is what the source of the issuer's CA holds.
+	CA CASource
 	// Files counts the files that a change of the list writes, and FileBytes is the size of the largest ConfigMap among them.
 	Files, FileBytes int
 }

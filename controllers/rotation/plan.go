@@ -26,6 +26,9 @@ type Decision struct {
 	sealAtOnce     bool
 	// ListChanged is set when the list of ended tokens changed, and TokensFull says which requests were not taken up.
 	ListChanged bool
+	// CAChanged is set when the distributed CA certificates changed. CAFull is set when those of the source are not taken up, because too many
+	// others left it lately.
+	CAChanged, CAFull bool
 	// TokensRecorded counts the requests that were taken up.
 	TokensRecorded int
 	TokensFull     map[string]TokensFull
@@ -72,8 +75,9 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	p.noteEnded()
 	p.prepare()
 	p.seal()
+	p.trustCA()
 	p.schedule()
-	if len(p.out.Moves) > 0 || p.out.Wanted != nil || p.out.ListChanged || p.out.SealingChanged {
+	if len(p.out.Moves) > 0 || p.out.Wanted != nil || p.out.ListChanged || p.out.SealingChanged || p.out.CAChanged {
 		p.ring.Generation++
 	}
 	p.out.Next = p.ring

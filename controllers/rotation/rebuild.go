@@ -13,9 +13,11 @@ import (
 //
 // So is no ended token: tokens are what the Secret's list names.
 //
+// The CA of the issuer is in no Secret: CAUnknown lets what is distributed stay until its source is seen.
+//
 // active is nil when the Secret has no active.jwk. others are the remaining keys of its jwks.json, public halves only.
 func Rebuild(now time.Time, generation int64, active *Key, others []Key, revoked []string, tokens []TokenRevocation) Keyring {
-	r := Keyring{Version: formatVersion, Generation: generation + 1, EverActive: true}
+	r := Keyring{Version: formatVersion, Generation: generation + 1, EverActive: true, CAUnknown: true}
 	for _, t := range tokens {
 		t.At = now
 		r.Tokens = append(r.Tokens, t)
