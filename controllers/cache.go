@@ -36,18 +36,26 @@ func cacheOptions(keyNamespace string) cache.Options {
 	}
 }
 
-// newFetchedCache returns a cache of the one ConfigMap of the fetcher: that of a manager has one selector for all ConfigMaps. The manager
-// starts it.
+// newFetchedCache returns a cache of the one ConfigMap of the fetcher.
 func newFetchedCache(mgr ctrl.Manager, keyNamespace string) (cache.Cache, error) {
+	return newConfigMapCache(mgr, keyNamespace, cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", contract.FetchedConfigMap)})
+}
+
+// newCACache returns a cache of the ConfigMaps that SigningKeys may take the CA of an issuer from.
+func newCACache(mgr ctrl.Manager, keyNamespace string) (cache.Cache, error) {
+	return newConfigMapCache(mgr, keyNamespace, cache.ByObject{Label: labels.SelectorFromSet(labels.Set{contract.RoleLabel: contract.RoleIssuerCA})})
+}
+
+// newConfigMapCache returns a cache of some ConfigMaps of the key namespace: that of a manager has one selector for all ConfigMaps. The manager
+// starts it.
+func newConfigMapCache(mgr ctrl.Manager, keyNamespace string, which cache.ByObject) (cache.Cache, error) {
 	c, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultTransform: cache.TransformStripManagedFields(),
 		DefaultNamespaces: map[string]cache.Config{keyNamespace: {}},
-		ByObject: map[client.Object]cache.ByObject{
-			&corev1.ConfigMap{}: {Field: fields.OneTermEqualSelector("metadata.name", contract.FetchedConfigMap)},
-		},
+		ByObject:          map[client.Object]cache.ByObject{&corev1.ConfigMap{}: which},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create the cache of what was fetched: %w", err)
+		return nil, fmt.Errorf("create a cache of ConfigMaps of the key namespace: %w", err)
 	}
 	return c, mgr.Add(beforeControllers{c})
 }

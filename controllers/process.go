@@ -27,6 +27,8 @@ type Process struct {
 	API client.Reader
 	// Fetched is a cache of what the fetcher hands over. Nil where there are no TrustedIssuers.
 	Fetched cache.Cache
+	// CAs is a cache of the CA certificates that SigningKeys distribute. Nil where none names any.
+	CAs cache.Cache
 	// KeyNamespace, TakeOverFrom and NudgePods are those of Options.
 	KeyNamespace string
 	TakeOverFrom []string
@@ -48,7 +50,7 @@ func (p *Process) Controllers() []wiring.Controller {
 	installation := &installation.Installation{Client: p.Client, KeyNamespace: p.KeyNamespace, TakeOverFrom: p.TakeOverFrom}
 	all := []wiring.Controller{
 		&signingkey.Reconciler{
-			Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Generate: p.Generate, Recorder: p.Recorder,
+			Client: p.Client, API: p.API, CAs: p.CAs, KeyNamespace: p.KeyNamespace, Now: p.Now, Generate: p.Generate, Recorder: p.Recorder,
 			Projections: projections, Published: publication.NewTracker(p.Now), Refreshes: nudges, Metrics: signingkey.NewMetrics(p.Registry, p.Now), Installation: installation,
 		},
 		&distribution.Reconciler{

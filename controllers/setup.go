@@ -31,7 +31,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-jwks,verbs=get;list;watch;create;patch;update;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete,namespace=keywright-system
-// +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=keywright-fetched,verbs=get;list;watch,namespace=keywright-system
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch,namespace=keywright-system
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch,namespace=keywright-system
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;patch,namespace=keywright-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
@@ -79,7 +79,8 @@ func Run(ctx context.Context, config *rest.Config, opts Options) error {
 }
 
 // NewManager returns a manager that runs the controllers. It caches SigningKeys, TrustedIssuers, the metadata of Namespaces, the
-// ConfigMaps of the one reserved name, and the metadata of the Secrets of the key namespace: never a private key.
+// ConfigMaps of the one reserved name, the ConfigMaps with the CA of an issuer, and the metadata of the Secrets of the key namespace: never a
+// private key.
 func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
@@ -143,8 +144,12 @@ func setup(mgr ctrl.Manager, opts Options) error {
 	if err != nil {
 		return err
 	}
+	cas, err := newCACache(mgr, opts.KeyNamespace)
+	if err != nil {
+		return err
+	}
 	process := Process{
-		Client: mgr.GetClient(), API: mgr.GetAPIReader(), Fetched: fetched, KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
+		Client: mgr.GetClient(), API: mgr.GetAPIReader(), Fetched: fetched, CAs: cas, KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
 		NudgePods: opts.NudgePods, Now: opts.Now, Recorder: mgr.GetEventRecorder("keywright-controller"), Registry: metrics.Registry,
 		Generate: jwk.Generate,
 	}

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
@@ -114,7 +115,7 @@ func (w *world) restart() {
 	namespace := "keys-" + strings.TrimPrefix(w.name, "key-")
 	installation := &installation.Installation{Client: ownKeys{w.Client, w.name}, KeyNamespace: namespace}
 	w.keys = &signingkey.Reconciler{
-		Installation: installation, Client: w.Client, API: w.Client, KeyNamespace: namespace, Now: w.clock.now, Generate: jwk.Generate, Recorder: w.events,
+		Installation: installation, Client: w.Client, API: w.Client, CAs: uncached{from: w.Client}, KeyNamespace: namespace, Now: w.clock.now, Generate: jwk.Generate, Recorder: w.events,
 		Projections: projections, Published: publication.NewTracker(w.clock.now), Refreshes: podrefresh.NewRequests(), Metrics: signingkey.NewMetrics(prometheus.NewRegistry(), w.clock.now),
 	}
 	w.files = &distribution.Reconciler{
@@ -122,6 +123,16 @@ func (w *world) restart() {
 		Projections: projections, Metrics: distribution.NewMetrics(prometheus.NewRegistry()),
 		Quorum: &distribution.QuorumReader{API: ownKeys{w.Client, w.name}, KeyNamespace: namespace, Now: w.clock.now, Projections: projections},
 	}
+}
+
+// uncached reads from the API server where the product has a cache.
+type uncached struct {
+	cache.Cache
+	from client.Reader
+}
+
+func (u uncached) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return u.from.Get(ctx, key, o, opts...)
 }
 
 // ownKeys shows of all SigningKeys those of one world: the worlds of other tests are other installations, on the same API server.

@@ -6,13 +6,18 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/controllers/issuerca"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Files are the two files of one SigningKey in a ConfigMap.
+// Files are the files of one SigningKey in a ConfigMap.
 type Files struct {
 	// KeySet is the JWKS, revoked the revocation list.
 	KeySet, Revoked string
+	// CA are the certificates that clients trust the issuer by, PEM. It is empty if there is no such file. KeepCA lets the one stay that the
+	// controller wrote: a keyring that was rebuilt does not know it yet.
+	CA     string
+	KeepCA bool
 }
 
 // FilesOf projects a keyring. also is revoked without being recorded in it, because it cannot be written.
@@ -27,6 +32,7 @@ func FilesOf(ring *rotation.Keyring, p rotation.Policy, also issuerfiles.Revoked
 	return Files{
 		KeySet:  string(issuerfiles.EncodeKeySet(tombstoneAlgorithm(ring, p), keys)),
 		Revoked: string(list.Encode()),
+		CA:      issuerca.Encode(ring.CACertificates()), KeepCA: ring.CAUnknown,
 	}
 }
 

@@ -28,10 +28,11 @@ type Record struct {
 	// Writes counts the versions of the key set that the controller knows of: its own, and those of others that it replaced. A
 	// watcher for whom it jumps has missed some.
 	Writes int64 `json:"writes"`
-	// Digest of the key set, and RevokedDigest of the revocation list, as the controller wrote them: the first 64 bits of the
-	// SHA-256.
+	// Digest of the key set, RevokedDigest of the revocation list, and CADigest of the issuer's CA, as the controller wrote them: the first
+	// 64 bits of the SHA-256.
 	Digest        string `json:"digest"`
 	RevokedDigest string `json:"revokedDigest,omitempty"`
+	CADigest      string `json:"caDigest,omitempty"`
 }
 
 // GatewayRecord is the name of the record of contract.GatewayFile. No object can have it.
@@ -63,7 +64,7 @@ func EncodeRecords(records map[string]Record) (string, error) {
 
 // Equal reports whether two records say the same.
 func (r Record) Equal(b Record) bool {
-	return r.Generation == b.Generation && r.Foreign == b.Foreign && r.Owner == b.Owner && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest &&
+	return r.Generation == b.Generation && r.Foreign == b.Foreign && r.Owner == b.Owner && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest && r.CADigest == b.CADigest &&
 		sameTime(r.DeselectedAt, b.DeselectedAt) && sameTime(r.TakenAwayAt, b.TakenAwayAt)
 }
 
@@ -88,6 +89,15 @@ func RevokedIn(cm *corev1.ConfigMap, name string) issuerfiles.Revoked {
 		return issuerfiles.Revoked{}
 	}
 	return list
+}
+
+// CAIn returns the issuer's CA that stands as the controller left it, empty for any other.
+func CAIn(data map[string]string, r Record, name string) string {
+	content, ok := data[name+contract.CASuffix]
+	if !ok || r.CADigest != Digest(content) {
+		return ""
+	}
+	return content
 }
 
 // IsForeign reports whether a key set is that of a TrustedIssuer, as the controller wrote it.

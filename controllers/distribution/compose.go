@@ -71,7 +71,7 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 		if strings.HasSuffix(file, contract.JWKSSuffix) {
 			unanswered = append(unanswered, name)
 		}
-		if was := c.was[name]; desired.Digest(content) != was.Digest && desired.Digest(content) != was.RevokedDigest {
+		if was := c.was[name]; !slices.Contains([]string{was.Digest, was.RevokedDigest, was.CADigest}, desired.Digest(content)) {
 			c.unexpected = append(c.unexpected, file)
 		}
 	}
@@ -87,6 +87,7 @@ func compose(now time.Time, at place, projections map[string]desired.Projection)
 func (c *composition) add(name string, p *desired.Projection, selected bool) {
 	content, stands := c.found[name+contract.JWKSSuffix]
 	was, recorded := c.was[name]
+	defer c.lookForPlantedCA(name)
 	switch {
 	case p.Frozen:
 		c.freeze(name, p, selected)
@@ -95,7 +96,7 @@ func (c *composition) add(name string, p *desired.Projection, selected bool) {
 		c.put(name, p, desired.Record{Generation: p.Generation, Foreign: p.Foreign})
 	case stands && issuerfiles.TrustsNobody(content):
 		was.Generation = min(was.Generation, p.Generation)
-		c.set(name, content, p.Files.Revoked)
+		c.set(name, desired.Files{KeySet: content, Revoked: p.Files.Revoked})
 		c.records[name] = c.takenAway(was)
 		return
 	case stands:
@@ -109,7 +110,7 @@ func (c *composition) add(name string, p *desired.Projection, selected bool) {
 }
 
 // freeze keeps a key set as it stands, but for what is revoked, which is named in the key namespace in any case: issuers whose
-// Secret cannot be written learn it there. What the list named before stays in it.
+// Secret cannot be written learn it there. What the list named before stays in it. So does the CA that the controller wrote.
 func (c *composition) freeze(name string, p *desired.Projection, selected bool) {
 	was, recorded := c.was[name]
 	content, stands := c.found[name+contract.JWKSSuffix]
@@ -117,6 +118,7 @@ func (c *composition) freeze(name string, p *desired.Projection, selected bool) 
 		c.frozen = true
 		clean, _ := issuerfiles.Without([]byte(content), p.Revoked)
 		c.data[name+contract.JWKSSuffix] = string(clean)
+		c.setCA(name, desired.CAIn(c.found, was, name))
 	}
 	list, listed := c.found[name+contract.RevokedSuffix]
 	if p.Files.Revoked != "" && (stands || selected) {
@@ -146,18 +148,38 @@ func (c *composition) fit() {
 	for _, content := range c.data {
 		total += len(content)
 	}
-	for _, name := range slices.Backward(slices.Sorted(maps.Keys(c.records))) {
-		keySet, list := name+contract.JWKSSuffix, name+contract.RevokedSuffix
+	names := slices.Sorted(maps.Keys(c.records))
+	for _, name := range slices.Backward(names) {
+		if total > mostBytes {
+			total -= c.fitCA(name)
+		}
+	}
+	for _, name := range slices.Backward(names) {
+		keySet, list, ca := name+contract.JWKSSuffix, name+contract.RevokedSuffix, name+contract.CASuffix
 		if _, stands := c.found[keySet]; total <= mostBytes || stands && !c.entombed[name] {
 			continue
 		}
-		total -= len(c.data[keySet]) + len(c.data[list])
+		total -= len(c.data[keySet]) + len(c.data[list]) + len(c.data[ca])
 		delete(c.data, keySet)
 		delete(c.data, list)
+		delete(c.data, ca)
 		delete(c.records, name)
 		c.leftOut = append(c.leftOut, keySet)
 	}
 	slices.Sort(c.leftOut)
+}
+
+// fitCA leaves a CA as it stands, or leaves it out, and returns by how many bytes less there are. No key is refused for want of one.
+func (c *composition) fitCA(name string) int {
+	file := name + contract.CASuffix
+	wanted, stands := c.data[file], desired.CAIn(c.found, c.was[name], name)
+	if len(wanted) <= len(stands) {
+		return 0
+	}
+	delete(c.data, file)
+	c.setCA(name, stands)
+	c.leftOut = append(c.leftOut, file)
+	return len(wanted) - len(stands)
 }
 
 // count brings the counters of the files that change up to date.
@@ -167,6 +189,10 @@ func (c *composition) count() {
 		content, stands := c.found[name+contract.JWKSSuffix]
 		next, has := c.data[name+contract.JWKSSuffix]
 		r.Writes, r.Digest, r.RevokedDigest = before.Writes, desired.Digest(next), desired.Digest(c.data[name+contract.RevokedSuffix])
+		r.CADigest = ""
+		if ca, has := c.data[name+contract.CASuffix]; has {
+			r.CADigest = desired.Digest(ca)
+		}
 		if r.Writes < 0 || r.Writes > desired.MaxWrites {
 			r.Writes = 0 // somebody else wrote that
 		}
@@ -180,16 +206,34 @@ func (c *composition) count() {
 	}
 }
 
-// set sets the files of a name. A TrustedIssuer has no revocation list.
-func (c *composition) set(name, keySet, revoked string) {
-	c.data[name+contract.JWKSSuffix] = keySet
-	if revoked != "" {
-		c.data[name+contract.RevokedSuffix] = revoked
+// set sets the files of a name. A TrustedIssuer has no revocation list and no CA.
+func (c *composition) set(name string, files desired.Files) {
+	c.data[name+contract.JWKSSuffix] = files.KeySet
+	if files.Revoked != "" {
+		c.data[name+contract.RevokedSuffix] = files.Revoked
+	}
+	if files.KeepCA {
+		files.CA = desired.CAIn(c.found, c.was[name], name)
+	}
+	c.setCA(name, files.CA)
+}
+
+func (c *composition) setCA(name, ca string) {
+	if ca != "" {
+		c.data[name+contract.CASuffix] = ca
+	}
+}
+
+// lookForPlantedCA notes a CA that stands and that this controller did not write.
+func (c *composition) lookForPlantedCA(name string) {
+	file := name + contract.CASuffix
+	if found, stands := c.found[file]; stands && found != c.data[file] && desired.Digest(found) != c.was[name].CADigest {
+		c.unexpected = append(c.unexpected, file)
 	}
 }
 
 func (c *composition) put(name string, p *desired.Projection, r desired.Record) {
-	c.set(name, p.Files.KeySet, p.Files.Revoked)
+	c.set(name, p.Files)
 	if issuerfiles.TrustsNobody(p.Files.KeySet) {
 		r.TakenAwayAt = c.was[name].TakenAwayAt
 		r = c.takenAway(r)
@@ -217,7 +261,7 @@ func (c *composition) keep(name string, p *desired.Projection, was desired.Recor
 		return
 	}
 	c.ended = append(c.ended, name)
-	c.set(name, p.Tombstone, p.Files.Revoked)
+	c.set(name, desired.Files{KeySet: p.Tombstone, Revoked: p.Files.Revoked}) // its pods have nothing to ask the issuer for
 	c.records[name] = c.takenAway(r)
 }
 
@@ -228,9 +272,10 @@ func (c *composition) stands(cm *corev1.ConfigMap) bool {
 		maps.EqualFunc(c.was, c.records, desired.Record.Equal)
 }
 
-// nameOfFile returns the name of the SigningKey or TrustedIssuer that a file of the ConfigMap belongs to.
+// nameOfFile returns the name of the SigningKey or TrustedIssuer that a file of the ConfigMap belongs to. None of the suffixes ends with another
+// one, so that a file belongs to one name, whatever dots that has.
 func nameOfFile(file string) (string, bool) {
-	for _, suffix := range []string{contract.JWKSSuffix, contract.RevokedSuffix} {
+	for _, suffix := range []string{contract.JWKSSuffix, contract.RevokedSuffix, contract.CASuffix} {
 		if name, ok := strings.CutSuffix(file, suffix); ok {
 			return name, true
 		}

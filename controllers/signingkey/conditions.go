@@ -16,6 +16,9 @@ func (p *pass) conditions() []metav1.Condition {
 	if c := p.targets.gateway.Condition(); c != nil {
 		all = append(all, *c)
 	}
+	if c := p.caDistributed(); c != nil {
+		all = append(all, *c)
+	}
 	if p.trouble != nil {
 		all = append(all, report.Condition(keywrightv1alpha1.ConditionStalled, true, p.trouble.reason, p.trouble.message))
 	}

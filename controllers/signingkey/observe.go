@@ -33,6 +33,7 @@ type pass struct {
 	unreadable *keystore.UnreadableError
 	secret     *corev1.Secret
 	targets    targets
+	ca         caSource
 	observed   rotation.Observed
 
 	decision rotation.Decision
@@ -101,6 +102,7 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 	}
 	p.policy.Revoked = union(p.policy.Revoked, p.targets.list.KeyIDs)
 	p.policy.Tokens = append(p.policy.Tokens, p.inFilesAlone()...)
+	p.ca = r.observeCA(ctx, p.key.Spec.Distribution.CAConfigMap)
 	p.now = r.Now()
 	r.lookAtProof(p)
 	if s := p.keyring.Ring.Standby(); s != nil {
@@ -112,6 +114,7 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 		HandedOver: r.Published.HandedOver(name),
 		Holding:    p.targets.holding, Nudged: r.Refreshes.Finished(name),
 		Listed: p.listed(), Files: p.targets.selected + p.targets.kept, FileBytes: p.targets.largest,
+		CA: p.ca.holds,
 	}
 	return p, nil
 }

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -30,6 +31,8 @@ type Reconciler struct {
 	Client client.Client
 	// API reads Secrets from the API server itself: the truth is never taken from a cache.
 	API client.Reader
+	// CAs is a cache of the ConfigMaps of the key namespace that bear contract.RoleIssuerCA. Nil where no SigningKey names one.
+	CAs cache.Cache
 	// KeyNamespace holds the Secrets.
 	KeyNamespace string
 	// Installation knows whether another one reconciles the SigningKeys of this cluster.

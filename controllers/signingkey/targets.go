@@ -37,6 +37,8 @@ type targets struct {
 	// behind are the targets that do not hold the current keys, and lacking those of them that are awaited. leftBehind are those
 	// that rotations no longer wait for. All are sorted.
 	behind, lacking, leftBehind []string
+	// withoutCA are the namespaces that do not hold the current CA, sorted.
+	withoutCA []string
 	// terminating are the namespaces that are being deleted and whose ConfigMap is gone, sorted: pods there may run on.
 	terminating []string
 	// lagging counts for each published key the awaited files that lack it.
@@ -99,7 +101,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	for i := range namespaces.Items {
 		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], want)
 	}
-	for _, names := range [][]string{t.behind, t.lacking, t.leftBehind, t.holders, t.terminating, want.versions} {
+	for _, names := range [][]string{t.behind, t.withoutCA, t.lacking, t.leftBehind, t.holders, t.terminating, want.versions} {
 		slices.Sort(names)
 	}
 	for _, ids := range want.parsed {
@@ -128,9 +130,10 @@ func configMaps(ctx context.Context, c client.Reader) (map[string]*corev1.Config
 
 // look counts one namespace.
 func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
-	var content, list string
+	var content, list, ca string
 	if cm != nil && !desired.IsForeign(cm, want.name) { // one of a TrustedIssuer gives way
 		content, list = cm.Data[want.name+contract.JWKSSuffix], cm.Data[want.name+contract.RevokedSuffix]
+		ca = cm.Data[want.name+contract.CASuffix]
 	}
 	holds := t.hold(ns.Name, content, want)
 	if holds && (t.algorithm == "" || ns.Name == want.keyNamespace) {
@@ -170,8 +173,14 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	if !inSync {
 		t.behind = append(t.behind, ns.Name)
 	}
+	if !want.holdsCA(ca) {
+		t.withoutCA = append(t.withoutCA, ns.Name)
+	}
 	t.await(ns.Name, cm, inSync, t.over(ns.Name, cm, selected, want), want)
 }
+
+// holdsCA reports whether a CA is the current one.
+func (w *wanted) holdsCA(ca string) bool { return ca == w.files.CA || w.files.KeepCA }
 
 // sizeOf is how many bytes the files of a ConfigMap have.
 func sizeOf(cm *corev1.ConfigMap) int {

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -36,9 +37,29 @@ func (r *Reconciler) Watches() []wiring.Watch {
 	}
 }
 
-// Sources tell how far the nudging of pods is.
+// Sources tell how far the nudging of pods is, and that the CA of an issuer changed.
 func (r *Reconciler) Sources() []source.Source {
-	return []source.Source{r.Refreshes.Progressed()}
+	all := []source.Source{r.Refreshes.Progressed()}
+	if r.CAs != nil {
+		all = append(all, source.Kind[client.Object](r.CAs, &corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.caToSigningKeys)))
+	}
+	return all
+}
+
+// caToSigningKeys returns the SigningKeys that name a ConfigMap.
+func (r *Reconciler) caToSigningKeys(ctx context.Context, o client.Object) []reconcile.Request {
+	var keys keywrightv1alpha1.SigningKeyList
+	if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "List the SigningKeys that may name a ConfigMap", "configMap", o.GetName())
+		return nil
+	}
+	var all []reconcile.Request
+	for i := range keys.Items {
+		if entry := keys.Items[i].Spec.Distribution.CAConfigMap; entry != nil && entry.Name == o.GetName() {
+			all = append(all, wiring.Named(keys.Items[i].Name))
+		}
+	}
+	return all
 }
 
 func revocationToSigningKey(_ context.Context, o client.Object) []reconcile.Request {

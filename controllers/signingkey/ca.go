@@ -1,0 +1,129 @@
+package signingkey
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/api/contract"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/issuerca"
+	"github.com/keywright/keywright/controllers/report"
+	"github.com/keywright/keywright/controllers/rotation"
+)
+
+// caSource is what the ConfigMap holds that spec.distribution.caConfigMap names.
+type caSource struct {
+	holds rotation.CASource
+	// from names the ConfigMap, empty if the spec names none.
+	from string
+	// reason and problem say why nothing can be taken from it. Both are empty if it can.
+	reason, problem string
+}
+
+// defaultCAEntry is the entry of an older client, which does not know the default.
+const defaultCAEntry = "ca.crt"
+
+// observeCA reads the CA certificates of the issuer. Only a ConfigMap with the label counts: a policy guards who may write one.
+func (r *Reconciler) observeCA(ctx context.Context, entry *keywrightv1alpha1.ConfigMapEntry) caSource {
+	if entry == nil {
+		return caSource{holds: rotation.CASource{Known: true}}
+	}
+	s := caSource{from: fmt.Sprintf("ConfigMap %s/%s", r.KeyNamespace, entry.Name)}
+	if r.CAs == nil {
+		return s.not(keywrightv1alpha1.ReasonCANotFound, "this controller reads no ConfigMaps")
+	}
+	var cm corev1.ConfigMap
+	err := r.CAs.Get(ctx, client.ObjectKey{Namespace: r.KeyNamespace, Name: entry.Name}, &cm)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && cm.Labels[contract.RoleLabel] != contract.RoleIssuerCA:
+		return s.not(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf("it does not exist, or does not have the label %s=%s: create it, or set the label",
+			contract.RoleLabel, contract.RoleIssuerCA))
+	case err != nil:
+		return s.not(keywrightv1alpha1.ReasonCANotFound, "it cannot be read: "+shorten(err.Error()))
+	}
+	key := entry.Key
+	if key == "" {
+		key = defaultCAEntry
+	}
+	text, has := cm.Data[key]
+	if !has {
+		return s.not(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf("it has no entry %s: write one, or name another in distribution.caConfigMap.key", key))
+	}
+	s.from += ", entry " + key
+	certificates, err := issuerca.Parse(text, rotation.MaxCASource)
+	if err != nil {
+		return s.not(keywrightv1alpha1.ReasonCAInvalid, err.Error())
+	}
+	s.holds = rotation.CASource{Known: true, Certificates: certificates}
+	return s
+}
+
+func (s caSource) not(reason, problem string) caSource {
+	s.reason, s.problem = reason, problem
+	return s
+}
+
+// caDistributed says whether every namespace has the CA. It is nil if there is to be none.
+func (p *pass) caDistributed() *metav1.Condition {
+	if p.ca.from == "" || p.policy.Ending() && len(p.keyring.Ring.PublishedIDs()) == 0 {
+		return nil
+	}
+	reason, message := p.caProblem()
+	c := report.Condition(keywrightv1alpha1.ConditionCADistributed, reason == "", reason, message)
+	if reason == "" {
+		c.Reason, c.Message = keywrightv1alpha1.ReasonInSync, p.caHeld()
+	}
+	return &c
+}
+
+// caProblem returns a reason why not every namespace has the CA of the source, and what to do. Both are empty if every one has it.
+func (p *pass) caProblem() (reason, message string) {
+	switch without := p.targets.withoutCA; {
+	case p.trouble != nil && (p.frozen() || p.unrecorded):
+		return p.trouble.reason, "the CA stays as it is: see the condition Ready"
+	case p.ca.problem != "":
+		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". What was distributed before stays"
+	case p.decision.CAFull:
+		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("too many certificates left %s lately: those that it has now are distributed when these have "+
+			"left the files, from %s on", p.ca.from, report.Stamp(p.firstCARemoval()))
+	case len(without) > 0:
+		return keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not hold the current CA: %s", len(without), report.Names(without))
+	}
+	return "", ""
+}
+
+// caHeld says what the files hold.
+func (p *pass) caHeld() string {
+	var left int
+	for i := range p.keyring.Ring.CA {
+		if !p.keyring.Ring.CA[i].LeftAt.IsZero() {
+			left++
+		}
+	}
+	text := fmt.Sprintf("%s%s has %d certificates of %s, of which the first expires at %s", p.name, contract.CASuffix, len(p.ca.holds.Certificates), p.ca.from,
+		report.Stamp(issuerca.Expiry(p.ca.holds.Certificates)))
+	if left > 0 {
+		text += fmt.Sprintf(". It also has %d that left it, of which the first is removed at %s", left, report.Stamp(p.firstCARemoval()))
+	}
+	return text
+}
+
+// firstCARemoval is when the first of the certificates that left the source leaves the files, zero for never.
+func (p *pass) firstCARemoval() time.Time {
+	var first time.Time
+	for i := range p.keyring.Ring.CA {
+		if left := p.keyring.Ring.CA[i].LeftAt; !left.IsZero() && (first.IsZero() || left.Before(first)) {
+			first = left
+		}
+	}
+	if first.IsZero() {
+		return first
+	}
+	return p.policy.CARemovalTime(first)
+}
