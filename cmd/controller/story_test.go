@@ -192,6 +192,15 @@ func TestLeastPrivilege(t *testing.T) {
 		"list all ConfigMaps":      func(ctx context.Context) error { return as.List(ctx, &corev1.ConfigMapList{}) },
 		"write another ConfigMap":  func(ctx context.Context) error { return as.Create(ctx, &corev1.ConfigMap{ObjectMeta: elsewhere}) },
 		"update another ConfigMap": func(ctx context.Context) error { return as.Update(ctx, &corev1.ConfigMap{ObjectMeta: elsewhere}) },
+		"write a ConfigMap of the key namespace": func(ctx context.Context) error {
+			return as.Create(ctx, &corev1.ConfigMap{ObjectMeta: inKeys})
+		},
+		"update a ConfigMap of the key namespace": func(ctx context.Context) error {
+			return as.Update(ctx, &corev1.ConfigMap{ObjectMeta: inKeys})
+		},
+		"delete a ConfigMap of the key namespace": func(ctx context.Context) error {
+			return as.Delete(ctx, &corev1.ConfigMap{ObjectMeta: inKeys})
+		},
 		"read another ConfigMap": func(ctx context.Context) error {
 			return as.Get(ctx, client.ObjectKey{Namespace: "kube-system", Name: "extension-apiserver-authentication"}, &corev1.ConfigMap{})
 		},
