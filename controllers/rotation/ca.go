@@ -13,6 +13,9 @@ const (
 	MaxCASource = 16
 	// MaxCACertificates bounds those of a keyring: what the source has, and what left it.
 	MaxCACertificates = 2 * MaxCASource
+	// MaxCABytes bounds what a source that is changed again and again puts into a keyring, and so into every file: a Secret has 1 MiB, and a
+	// keyring that is too large for it could not be written.
+	MaxCABytes = 48 << 10
 )
 
 // CACertificate is a certificate that clients trust the issuer's TLS certificate by.
@@ -76,7 +79,7 @@ func (p *planner) takeUpCA(kept []CACertificate) []CACertificate {
 			added = append(added, CACertificate{DER: der})
 		}
 	}
-	if len(kept)+len(added) > MaxCACertificates {
+	if len(kept)+len(added) > MaxCACertificates || len(added) > 0 && bytesOf(kept)+bytesOf(added) > MaxCABytes {
 		p.out.CAFull = true
 		return kept
 	}
@@ -94,6 +97,13 @@ func (p *planner) takeUpCA(kept []CACertificate) []CACertificate {
 	all := append(kept, added...)
 	slices.SortFunc(all, func(a, b CACertificate) int { return bytes.Compare(a.DER, b.DER) })
 	return all
+}
+
+func bytesOf(all []CACertificate) (n int) {
+	for i := range all {
+		n += len(all[i].DER)
+	}
+	return n
 }
 
 // CACertificates returns the certificates that belong into the files, DER, sorted.

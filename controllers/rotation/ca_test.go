@@ -153,6 +153,36 @@ func TestSourceThatChangesTooOftenWaits(t *testing.T) {
 	s.wantCA(c...)
 }
 
+// Who changes a source of few, large certificates again and again does not make the keyring too large to be written.
+func TestSourceOfLargeCertificatesWaits(t *testing.T) {
+	s := newShell(t)
+	large := func(name string) string { return name + strings.Repeat("x", rotation.MaxCABytes/2-len(name)) }
+	s.source(large("a"))
+	s.settle()
+	s.source(large("b"))
+	s.settle()
+	s.wantCA(large("a"), large("b"))
+	s.source("c")
+	s.settle()
+	s.wantCA(large("a"), large("b"))
+	if !s.plan().CAFull {
+		t.Error("nobody is told")
+	}
+	s.source(large("a")) // which is there
+	s.settle()
+	if s.plan().CAFull {
+		t.Error("it is said of a source that is taken up")
+	}
+	s.source("c")
+	s.pass(overlap)
+	s.settle()
+	s.wantCA(large("a"), "c")
+	encoded, err := s.ring.Encode()
+	if err != nil || len(encoded) > 2*rotation.MaxCABytes {
+		t.Errorf("%d bytes, %v", len(encoded), err)
+	}
+}
+
 // Clients trust the issuer while there are tokens to verify, and no longer.
 func TestCAEndsWithTheKeys(t *testing.T) {
 	for name, end := range map[string]func(*rotation.Policy){
