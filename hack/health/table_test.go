@@ -66,6 +66,7 @@ func table() []row {
 		"Fetched=True":         v1alpha1.ReasonFetched + " " + v1alpha1.ReasonInline,
 		"GatewayEntry=True":    v1alpha1.ReasonEntryWritten,
 		"GatewayEntry=False":   v1alpha1.ReasonEntryTaken,
+		"CADistributed=False":  strings.Join([]string{v1alpha1.ReasonCANotFound, v1alpha1.ReasonCAInvalid, v1alpha1.ReasonCAWaiting}, " "),
 		"Fetched=False":        v1alpha1.ReasonFetchFailed,
 		"Stale=True":           v1alpha1.ReasonTooOld,
 		"RotationOnTime=True":  v1alpha1.ReasonOnTime + " " + v1alpha1.ReasonManualRotation,
