@@ -89,6 +89,11 @@ func isSelector(s *openAPI) bool {
 	return is
 }
 
+// isName reports whether a field takes any text that is not too long.
+func isName(s *openAPI) bool {
+	return s.Type == "string" && len(s.Enum) == 0 && len(s.Rules) == 0 && s.MaxLength > 0
+}
+
 // generator makes values for fields, for one sequence.
 type generator struct {
 	*rand.Rand
@@ -169,6 +174,8 @@ func (g *generator) valid(s *openAPI, kids []string) any {
 		return pick[any](g, 2048, 2048, 2048, 3072)
 	case len(s.Enum) > 0:
 		return pick(g, s.Enum...)
+	case isName(s):
+		return pick(g, "a", "issuer-ca", "keywright-jwks", "Not/a name", strings.Repeat("x", s.MaxLength)) // there is no such CA
 	default:
 		low, high := boundsOf(s)
 		return pick(g, low, high, "1s", "2s", "3s", "5s", "10s", "90s", "1h", "1500ms", "0h0m2s", "1s1s1s1ms", strings.Repeat("0", 29)+"10s")
@@ -194,6 +201,8 @@ func (g *generator) invalid(s *openAPI) any {
 		return pick[any](g, "true", "", 1, []any{}, map[string]any{})
 	case s.Type == "integer":
 		return pick[any](g, 1024, 0, -2048, 1<<40, "2048", 2048.5, true)
+	case isName(s):
+		return pick[any](g, "", strings.Repeat("x", s.MaxLength+1), 5, true, []any{}, map[string]any{})
 	case len(s.Enum) > 0:
 		return pick[any](g, "", "none", "es256", "ES256 ", strings.Repeat("A", 10000), 256, true, []any{})
 	default:

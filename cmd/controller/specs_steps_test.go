@@ -117,6 +117,7 @@ var rules = map[string]string{
 	"is for RS256, RS384 and RS512 only":             "spec.rsaKeySize",
 	"may not change the key type":                    "spec.algorithm",
 	"must be at least maxRefreshLifetime":            "spec.sessions.maxSessionLifetime",
+	"caConfigMap.name: Required value":               "spec.distribution.caConfigMap.name", // where a step gives the key alone
 }
 
 // refusal checks that an error names a field that is wrong.
