@@ -223,11 +223,12 @@ func TestKeyFindings(t *testing.T) {
 	}
 	for want, conditions := range map[string][]metav1.Condition{
 		"": {of("Ready", metav1.ConditionTrue, "Signing")}, " ": {of("Ready", metav1.ConditionFalse, "Starting")}, "  ": {of("Ready", metav1.ConditionFalse, "Draining")},
-		"Ready is Unknown, Pending: message":           {of("Ready", metav1.ConditionUnknown, "Pending")},
-		"Ready is Unknown, ControllerStopped: message": {of("Ready", metav1.ConditionUnknown, "ControllerStopped")},
-		"Ready is False, KeysLost: message":            {of("Ready", metav1.ConditionFalse, "KeysLost")},
-		"it is stalled, KeysLost: message":             {of("Ready", metav1.ConditionFalse, "KeysLost"), of("Stalled", metav1.ConditionTrue, "KeysLost")},
-		"it has no condition Ready":                    nil,
+		"Ready is Unknown, Pending: message":            {of("Ready", metav1.ConditionUnknown, "Pending")},
+		"Ready is Unknown, ControllerStopped: message":  {of("Ready", metav1.ConditionUnknown, "ControllerStopped")},
+		"Ready is False, KeysLost: message":             {of("Ready", metav1.ConditionFalse, "KeysLost")},
+		"its CA is not distributed, CAInvalid: message": {of("Ready", metav1.ConditionTrue, "Signing"), of("CADistributed", metav1.ConditionFalse, "CAInvalid")},
+		"it is stalled, KeysLost: message":              {of("Ready", metav1.ConditionFalse, "KeysLost"), of("Stalled", metav1.ConditionTrue, "KeysLost")},
+		"it has no condition Ready":                     nil,
 	} {
 		key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "k"}}
 		key.Status.Conditions = conditions

@@ -75,6 +75,10 @@ func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 	case ready.Status == metav1.ConditionUnknown, ready.Status == metav1.ConditionFalse && !passing(ready.Reason):
 		findings = append(findings, fmt.Sprintf("%sReady is %s, %s: %s", about, ready.Status, ready.Reason, ready.Message))
 	}
+	ca := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionCADistributed)
+	if ca != nil && (ca.Reason == keywrightv1alpha1.ReasonCANotFound || ca.Reason == keywrightv1alpha1.ReasonCAInvalid) {
+		findings = append(findings, fmt.Sprintf("%sits CA is not distributed, %s: %s", about, ca.Reason, ca.Message))
+	}
 	return findings
 }
 

@@ -34,8 +34,15 @@ func (p *patient) trustedFindings() []string {
 // missingEntries says which entries of the ConfigMap a pod mounts that nobody writes: its kubelet does not start it, or its file never changes.
 func (p *patient) missingEntries(pod *corev1.Pod) []string {
 	written := map[string]bool{contract.GatewayFile: true}
+	withoutCA := map[string]string{}
 	for i := range p.keys.Items {
-		written[p.keys.Items[i].Name+contract.JWKSSuffix], written[p.keys.Items[i].Name+contract.RevokedSuffix] = true, true
+		key := &p.keys.Items[i]
+		written[key.Name+contract.JWKSSuffix], written[key.Name+contract.RevokedSuffix] = true, true
+		if ca := key.Name + contract.CASuffix; key.Spec.Distribution.CAConfigMap != nil {
+			written[ca] = true
+		} else {
+			withoutCA[ca] = key.Name
+		}
 	}
 	for i := range p.trusted.Items {
 		written[p.trusted.Items[i].Name+contract.JWKSSuffix] = true
@@ -44,7 +51,12 @@ func (p *patient) missingEntries(pod *corev1.Pod) []string {
 	for i := range pod.Spec.Volumes {
 		v := &pod.Spec.Volumes[i]
 		for _, item := range itemsOf(v) {
-			if name := strings.TrimSpace(item.Key); !written[name] {
+			name := strings.TrimSpace(item.Key)
+			switch key, without := withoutCA[name]; {
+			case written[name]:
+			case without:
+				all = append(all, fmt.Sprintf("volume %s names the entry %s, which SigningKey %s does not have: set its distribution.caConfigMap", v.Name, item.Key, key))
+			default:
 				all = append(all, fmt.Sprintf("volume %s names the entry %s, which belongs to no SigningKey and no TrustedIssuer: correct the name", v.Name, item.Key))
 			}
 		}

@@ -35,4 +35,12 @@ func TestDoctorFindsWhatNobodyFetches(t *testing.T) {
 	if got := p.missingEntries(pod); len(got) != 1 || !strings.Contains(got[0], "godo.json") {
 		t.Errorf("found %v", got)
 	}
+	with := keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "with"}}
+	with.Spec.Distribution.CAConfigMap = &keywrightv1alpha1.ConfigMapEntry{Name: "ca"}
+	p.keys.Items = []keywrightv1alpha1.SigningKey{with, {ObjectMeta: metav1.ObjectMeta{Name: "without"}}}
+	pod.Spec.Volumes = []corev1.Volume{volume("with.json", "with.tls-ca.crt", "without.revoked", "without.tls-ca.crt", "good.tls-ca.crt")}
+	got := p.missingEntries(pod)
+	if len(got) != 2 || !strings.Contains(got[0], "without.tls-ca.crt, which SigningKey without does not have: set its distribution.caConfigMap") || !strings.Contains(got[1], "good.tls-ca.crt") {
+		t.Errorf("found %v", got)
+	}
 }
