@@ -50,6 +50,12 @@ func TestChartEqualsConfig(t *testing.T) {
 				}
 				delete(got, certificate)
 			}
+			// So it has no CA that the SigningKey could name.
+			distribution := got["SigningKey main"]["spec"].(map[string]any)["distribution"].(map[string]any)
+			if diff := cmp.Diff(map[string]any{"name": "keywright-issuer-ca"}, distribution["caConfigMap"]); diff != "" {
+				t.Errorf("the chart distributes another CA than the one that it makes: %s", diff)
+			}
+			delete(distribution, "caConfigMap")
 			for _, title := range slices.Sorted(maps.Keys(want)) {
 				if diff := cmp.Diff(want[title], got[title]); diff != "" {
 					t.Errorf("%s: config/ has -, the chart has +\n%s", title, diff)

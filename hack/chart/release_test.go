@@ -65,6 +65,7 @@ func TestRelease(t *testing.T) {
 			if n, _, _ := unstructured.NestedInt64(c.get(t, "apps/v1", "Deployment", keys, "keywright-issuer").Object, "spec", "replicas"); n != 4 {
 				t.Errorf("an upgrade leaves %d replicas", n)
 			}
+			c.wantCA(t, keys, "default", "main", "keywright-issuer")
 			c.wantRefusedTwice(t, version)
 
 			stop()
@@ -84,6 +85,7 @@ func TestRelease(t *testing.T) {
 			c.moreSigningKeys(t)
 			c.runController(t, controller, keys)
 			c.wantTrust(t)
+			c.wantCA(t, keys, "default", "main", "keywright-issuer")
 			c.removeAll(t, version, notes)
 		})
 	}
@@ -162,9 +164,9 @@ func outlive() []*unstructured.Unstructured {
 		of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "revocations.keywright.dev"),
 		of("keywright.dev/v1alpha1", "SigningKey", "", "main"),
 		of("v1", "Secret", keys, "main-keyring"), of("v1", "Secret", keys, "main-signing-key"), of("v1", "Secret", keys, "keywright-issuer-ca"),
-		of("v1", "ConfigMap", "default", "keywright-jwks"),
+		of("v1", "ConfigMap", keys, "keywright-issuer-ca"), of("v1", "ConfigMap", "default", "keywright-jwks"),
 	}
-	for _, name := range []string{"jwks", "key-mounts", "key-namespace", "controller-token", "controller-touches-pods", "revocations"} {
+	for _, name := range []string{"jwks", "key-mounts", "key-namespace", "controller-token", "controller-touches-pods", "revocations", "issuer-ca"} {
 		for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
 			all = append(all, of("admissionregistration.k8s.io/v1", kind, "", "keywright-"+name))
 		}

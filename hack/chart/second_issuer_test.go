@@ -48,12 +48,14 @@ func TestSecondIssuer(t *testing.T) {
 		t.Errorf("with the SigningKey of another release: %v", err)
 	}
 	c.wantTrust(t)
+	c.wantCA(t, keyNamespace, "default", "main", "keywright-issuer")
+	c.wantCA(t, keyNamespace, "default", "customers", "customers-issuer")
 	c.wantApart(t, "keywright-issuer", "customers-issuer", "partners-issuer")
 	c.wantGuarded(t)
 	c.wantOwnTokens(t, map[string]string{"main": "keywright-issuer", "customers": "customers-issuer"})
 
 	c.shell(t, "helm4", commands[1])
-	for kind, name := range map[string]string{"Secret": "customers-issuer-ca", "ServiceAccount": "keywright-issuer", "Service": "partners-issuer"} {
+	for kind, name := range map[string]string{"Secret": "customers-issuer-ca", "ConfigMap": "customers-issuer-ca", "ServiceAccount": "keywright-issuer", "Service": "partners-issuer"} {
 		if c.get(t, "v1", kind, keyNamespace, name) == nil {
 			t.Errorf("the %s %s is gone with the second issuer", kind, name)
 		}

@@ -60,6 +60,10 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"signingKey.spec.token.clockSkew=60":                                                                                                                                        "/signingKey/spec/token/clockSkew",
 		"signingKey.spec.sessions.maxSessionLifetime=30d":                                                                                                                           "/signingKey/spec/sessions/maxSessionLifetime",
 		"signingKey.spec.distribution.propagationDelay=15min":                                                                                                                       "/signingKey/spec/distribution/propagationDelay",
+		"signingKey.spec.distribution.caConfigMap=issuer-ca":                                                                                                                        "/signingKey/spec/distribution/caConfigMap",
+		"signingKey.spec.distribution.caConfigMap.key=ca.crt":                                                                                                                       "missing property 'name'",
+		"signingKey.spec.distribution.caConfigMap.secretName=x":                                                                                                                     "'secretName' not allowed",
+		"signingKey.spec.distribution.caConfigMap.name=":                                                                                                                            "/signingKey/spec/distribution/caConfigMap/name",
 		"signingKey.name=":      "/signingKey/name",
 		"controller.replicas=0": "/controller/replicas",
 		"issuer.tls.certManager.enabled=true,issuer.tls.certManager.issuerRef.name=b,issuer.tls.certManager.renewBefore=2161h": "renewBefore is 2161h, longer than duration, 2160h",
@@ -92,6 +96,7 @@ func TestRightValuesAreTaken(t *testing.T) {
 		"issuer.config.tokenExchange[0].name=x,issuer.config.tokenExchange[0].keys.file=/x/y,issuer.extraVolumeMounts[0].name=x,issuer.extraVolumeMounts[0].mountPath=/x",
 		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.caFile=/etc/ssl/certs/ca-certificates.crt",
 		"issuer.autoscaling.enabled=true,issuer.autoscaling.minReplicas=10", "issuer.config.token.lifetime=60m", "signingKey.spec.rotation.interval=1h30m",
+		"signingKey.spec.distribution.caConfigMap=null", "signingKey.spec.distribution.caConfigMap.name=x,signingKey.spec.distribution.caConfigMap.key=y",
 		"signingKey.enabled=false,issuer.config.token.lifetime=2h", // of a SigningKey that the chart does not know
 		"issuer.networkPolicy.enabled=false,issuer.extraEnv[0].name=OTEL_EXPORTER_OTLP_ENDPOINT,issuer.extraEnv[0].value=x",
 		"issuer.users.secretName=", "issuer.config.server.proxyProtocol=true,issuer.config.server.trustedProxies[0]=10.0.0.0/8",

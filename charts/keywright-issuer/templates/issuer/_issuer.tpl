@@ -8,6 +8,21 @@
 {{ .Values.issuer.tls.secretName | default (print (include "keywright.issuer.name" .) "-tls") }}
 {{- end }}
 
+{{/* keywright.issuer.caConfigMap is the ConfigMap with the certificate of the CA that the chart makes. */}}
+{{- define "keywright.issuer.caConfigMap" -}}
+{{ include "keywright.issuer.name" . }}-ca
+{{- end }}
+
+{{/* keywright.issuer.distributedCA is caConfigMap of the SigningKey: what the values name, else the CA that the chart makes, else empty. */}}
+{{- define "keywright.issuer.distributedCA" -}}
+{{- $makes := and .Values.issuer.enabled (not .Values.issuer.tls.secretName) (not .Values.issuer.tls.certManager.enabled) }}
+{{- if hasKey .Values.signingKey.spec.distribution "caConfigMap" }}
+{{- with .Values.signingKey.spec.distribution.caConfigMap }}{{ toJson . }}{{ end }}
+{{- else if $makes }}
+{{- dict "name" (include "keywright.issuer.caConfigMap" .) | toJson }}
+{{- end }}
+{{- end }}
+
 {{/* keywright.issuer.configuration is issuer.yaml: issuer.config, and what the chart knows better, the places of its own mounts. */}}
 {{- define "keywright.issuer.configuration" -}}
 {{- $ours := dict
