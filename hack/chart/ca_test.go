@@ -53,17 +53,17 @@ func TestCAIsDistributed(t *testing.T) {
 	}
 }
 
-// wantCA waits for the CA of an issuer to be where its keys are: whoever mounts them needs nothing else to ask the issuer.
-func (c *cluster) wantCA(t *testing.T, in, namespace, signingKey, issuer string) {
+// wantCA waits for the CA of a ConfigMap to be where the keys are: whoever mounts them needs nothing else to ask the issuer.
+func (c *cluster) wantCA(t *testing.T, in, namespace, signingKey, configMap string) {
 	t.Helper()
-	source, _, _ := unstructured.NestedString(orEmpty(c.get(t, "v1", "ConfigMap", in, issuer+"-ca")), "data", "ca.crt")
+	source, _, _ := unstructured.NestedString(orEmpty(c.get(t, "v1", "ConfigMap", in, configMap)), "data", "ca.crt")
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		files, _, _ := unstructured.NestedStringMap(orEmpty(c.get(t, "v1", "ConfigMap", namespace, "keywright-jwks")), "data")
 		if got := files[signingKey+".tls-ca.crt"]; got != "" && got == strings.TrimSpace(source)+"\n" {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the CA of %s is %q, and the namespace %s has %v", issuer, source, namespace, files)
+			t.Fatalf("the CA of %s is %q, and the namespace %s has %v", configMap, source, namespace, files)
 		}
 	}
 }

@@ -29,11 +29,11 @@ func pageBlocks(t *testing.T, page, language string) []string {
 	return all
 }
 
-// The commands of docs/helm.md work, one after the other: install, label, upgrade, uninstall, and, installed again, remove, with three
-// SigningKeys.
+// The commands of docs/helm.md work, one after the other: install, label, name a CA, upgrade, uninstall, and, installed again, remove, with
+// three SigningKeys.
 func TestDocumentedCommands(t *testing.T) {
 	commands := blocks(t, "sh")
-	if len(commands) != 5 || !strings.Contains(commands[4], "deletionPolicy") {
+	if len(commands) != 6 || !strings.Contains(commands[5], "deletionPolicy") {
 		t.Fatalf("docs/helm.md has other commands than this test knows: %q", commands)
 	}
 	controller := filepath.Join(t.TempDir(), "controller")
@@ -42,7 +42,7 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 	c := start(t)
 	c.kubernetes(t, controller, keyNamespace)
-	for _, block := range append(commands[:4:4], commands[0]) {
+	for _, block := range append(commands[:5:5], commands[0]) {
 		c.shell(t, "helm4", block)
 	}
 	c.hurry(t)
@@ -50,7 +50,9 @@ func TestDocumentedCommands(t *testing.T) {
 	c.runController(t, controller, keyNamespace)
 	c.label(t, "default", "keywright.dev/verify", "true")
 	c.wantTrust(t)
-	c.shell(t, "helm4", commands[4])
+	c.kubectl(t, "patch", "signingkey", "main", "--type=merge", "-p", `{"spec":{"distribution":{"caConfigMap":{"name":"clients-trust"}}}}`)
+	c.wantCA(t, keyNamespace, "default", "main", "clients-trust")
+	c.shell(t, "helm4", commands[5])
 	if c.get(t, "apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "signingkeys.keywright.dev") != nil ||
 		c.get(t, "v1", "ConfigMap", "default", "keywright-jwks") != nil {
 		t.Error("the commands that remove all leave something")

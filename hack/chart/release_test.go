@@ -65,7 +65,7 @@ func TestRelease(t *testing.T) {
 			if n, _, _ := unstructured.NestedInt64(c.get(t, "apps/v1", "Deployment", keys, "keywright-issuer").Object, "spec", "replicas"); n != 4 {
 				t.Errorf("an upgrade leaves %d replicas", n)
 			}
-			c.wantCA(t, keys, "default", "main", "keywright-issuer")
+			c.wantCA(t, keys, "default", "main", "keywright-issuer-ca")
 			c.wantRefusedTwice(t, version)
 
 			stop()
@@ -85,7 +85,7 @@ func TestRelease(t *testing.T) {
 			c.moreSigningKeys(t)
 			c.runController(t, controller, keys)
 			c.wantTrust(t)
-			c.wantCA(t, keys, "default", "main", "keywright-issuer")
+			c.wantCA(t, keys, "default", "main", "keywright-issuer-ca")
 			c.removeAll(t, version, notes)
 		})
 	}

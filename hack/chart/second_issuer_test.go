@@ -48,8 +48,8 @@ func TestSecondIssuer(t *testing.T) {
 		t.Errorf("with the SigningKey of another release: %v", err)
 	}
 	c.wantTrust(t)
-	c.wantCA(t, keyNamespace, "default", "main", "keywright-issuer")
-	c.wantCA(t, keyNamespace, "default", "customers", "customers-issuer")
+	c.wantCA(t, keyNamespace, "default", "main", "keywright-issuer-ca")
+	c.wantCA(t, keyNamespace, "default", "customers", "customers-issuer-ca")
 	c.wantApart(t, "keywright-issuer", "customers-issuer", "partners-issuer")
 	c.wantGuarded(t)
 	c.wantOwnTokens(t, map[string]string{"main": "keywright-issuer", "customers": "customers-issuer"})
