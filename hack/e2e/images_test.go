@@ -34,7 +34,7 @@ func haveImages(t *testing.T, issuer string) (archives []string) {
 	for _, name := range []string{"keywright-controller", "keywright-issuer", "keywright-fetcher", "kubectl-keywright"} {
 		archives = append(archives, filepath.Join(out, name+".tar"))
 	}
-	programs := compile(t, out, map[string]string{"load": ".", "watch": ".", "service": filepath.Join("..", "demo")})
+	programs := compile(t, out, map[string]string{"load": ".", "watch": ".", "exchange": ".", "service": filepath.Join("..", "demo")})
 	return append(archives,
 		pack(t, out, "keywright-e2e", []string{"/load"}, programs),
 		pack(t, out, "keywright-e2e-node", []string{"/usr/bin/node", "/app/main.mjs"}, nodeFiles(t, out, issuer)))

@@ -36,6 +36,7 @@ func TestEndToEnd(t *testing.T) {
 	s.install(t)
 	s.atRest(t)
 	s.step(t, "services start, and verify", s.serve)
+	s.step(t, "a pod gets a token with its own mounts alone", s.exchange)
 	s.startPrometheus(t)
 	s.step(t, "a second issuer, of whose tokens the verifiers of the first know nothing", s.secondIssuer)
 	s.step(t, "ten rotations, kubelets that look once a second", s.rotateTen)
@@ -81,13 +82,14 @@ func (s *story) step(t *testing.T, what string, happens func(*testing.T)) {
 
 // install is what the chart tells a user to type, to the first token that is verified.
 func (s *story) install(t *testing.T) {
-	values, err := filepath.Abs(filepath.Join("manifests", "values.yaml"))
-	check(t, err)
+	var cluster struct{ Issuer string }
+	check(t, json.Unmarshal([]byte(s.run(t, "kubectl get --raw /.well-known/openid-configuration")), &cluster))
+	manifest(t, s.shell, "values.yaml", map[string]string{"Issuer": cluster.Issuer})
 	chart, err := filepath.Abs(filepath.Join("..", "..", "charts", "keywright"))
 	check(t, err)
 	customers, err := filepath.Abs(filepath.Join("manifests", "customers.yaml"))
 	check(t, err)
-	for name, from := range map[string]string{"values.yaml": values, "customers.yaml": customers, "chart": chart, "issuer-chart": chart + "-issuer"} {
+	for name, from := range map[string]string{"customers.yaml": customers, "chart": chart, "issuer-chart": chart + "-issuer"} {
 		check(t, os.Symlink(from, filepath.Join(s.directory, name)))
 	}
 	s.began = time.Now()
