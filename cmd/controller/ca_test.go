@@ -17,6 +17,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
@@ -123,6 +124,15 @@ func TestOnlyWhoMayChangeSigningKeysWritesTheCA(t *testing.T) {
 				t.Errorf("%s cannot %s: %v", name, what, err)
 			}
 		}
+	}
+	controller := c.as(t, "system:serviceaccount:"+keyNamespace+":keywright-controller")
+	labelled := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a.json": "{}"}, "metadata": map[string]any{
+			"namespace": keyNamespace, "name": contract.JWKSConfigMap, "labels": map[string]any{contract.RoleLabel: contract.RoleIssuerCA},
+		},
+	}}
+	if err := controller.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(labelled), client.FieldOwner("test"), client.DryRunAll); err != nil {
+		t.Errorf("a label on the keys keeps the controller from writing them: %v", err)
 	}
 	if err := c.admin.Create(t.Context(), caConfigMap("guarded-ca", "x")); err != nil {
 		t.Fatal(err)
