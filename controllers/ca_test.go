@@ -104,7 +104,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	w.settle()
 	w.wantCA(first)
 	w.want("the condition", w.condition(conditionCA), "True InSync")
-	if text := w.message(conditionCA); !strings.Contains(text, "1 certificates of ConfigMap "+w.keys.KeyNamespace+"/issuer-ca") || !strings.Contains(text, "2036-01-02T03:04:05Z") {
+	if text := w.message(conditionCA); !strings.Contains(text, "1 certificate of ConfigMap "+w.keys.KeyNamespace+"/issuer-ca") || !strings.Contains(text, "2036-01-02T03:04:05Z") {
 		t.Errorf("it says %q", text)
 	}
 	w.namespace(w.name+"-late", map[string]string{"trusts": w.name})
@@ -116,7 +116,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	w.settle()
 	w.wantCA(first, second)
 	w.want("the condition of an overlap", w.condition(conditionCA), "True InSync")
-	if text := w.message(conditionCA); !strings.Contains(text, "1 that left it, of which the first is removed at 2026-03-01T12:11:00Z") {
+	if text := w.message(conditionCA); !strings.Contains(text, "1 that left it; the first is removed at 2026-03-01T12:11:00Z") {
 		t.Errorf("it says %q", text)
 	}
 	w.step(11*time.Minute - time.Second)

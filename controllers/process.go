@@ -27,7 +27,7 @@ type Process struct {
 	API client.Reader
 	// Fetched is a cache of what the fetcher hands over. Nil where there are no TrustedIssuers.
 	Fetched cache.Cache
-	// CAs is a cache of the CA certificates that SigningKeys distribute. Nil where none names any.
+	// CAs is a cache of the CA certificates that SigningKeys distribute. Without one, they distribute none.
 	CAs cache.Cache
 	// KeyNamespace, TakeOverFrom and NudgePods are those of Options.
 	KeyNamespace string

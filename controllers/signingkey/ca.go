@@ -106,10 +106,14 @@ func (p *pass) caHeld() string {
 			left++
 		}
 	}
-	text := fmt.Sprintf("%s%s has %d certificates of %s, of which the first expires at %s", p.name, contract.CASuffix, len(p.ca.holds.Certificates), p.ca.from,
+	has := "1 certificate"
+	if n := len(p.ca.holds.Certificates); n != 1 {
+		has = fmt.Sprintf("%d certificates", n)
+	}
+	text := fmt.Sprintf("%s%s has %s of %s; the first expires at %s", p.name, contract.CASuffix, has, p.ca.from,
 		report.Stamp(issuerca.Expiry(p.ca.holds.Certificates)))
 	if left > 0 {
-		text += fmt.Sprintf(". It also has %d that left it, of which the first is removed at %s", left, report.Stamp(p.firstCARemoval()))
+		text += fmt.Sprintf(". It also has %d that left it; the first is removed at %s", left, report.Stamp(p.firstCARemoval()))
 	}
 	return text
 }

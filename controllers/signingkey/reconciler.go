@@ -31,7 +31,7 @@ type Reconciler struct {
 	Client client.Client
 	// API reads Secrets from the API server itself: the truth is never taken from a cache.
 	API client.Reader
-	// CAs is a cache of the ConfigMaps of the key namespace that bear contract.RoleIssuerCA. Nil where no SigningKey names one.
+	// CAs is a cache of the ConfigMaps of the key namespace that bear contract.RoleIssuerCA. Without one, a SigningKey that names a CA has none.
 	CAs cache.Cache
 	// KeyNamespace holds the Secrets.
 	KeyNamespace string
