@@ -53,6 +53,10 @@ interop: ## Run the examples of docs/verifying in their own languages and proxie
 	@if command -v npm >/dev/null; then npm --prefix hack/interop install --silent; fi
 	$(GO) -C hack/interop test -parallel 8 ./...
 
+.PHONY: gateways
+gateways: bin/egctl ## Run the translator of Envoy Gateway over the page about it (many minutes to build it, and 2 GB of modules).
+	REQUIRE_EGCTL=1 $(GO) -C hack/interop test -count=1 -run TestEnvoyGateway .
+
 .PHONY: e2e
 e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
 	@npm --prefix hack/interop install --silent
@@ -193,5 +197,9 @@ bin/golangci-lint: hack/tools/go.mod
 # Not in hack/tools: it does not compile with the version of yaml/v4 that other tools there require.
 bin/actionlint:
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+# Not in hack/tools: its modules are more than those of all other tools together.
+bin/egctl:
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/envoyproxy/gateway/cmd/egctl@v1.9.1
 
 include hack/chart/helm.mk
