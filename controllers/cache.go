@@ -23,7 +23,7 @@ func cacheOptions(keyNamespace string) cache.Options {
 	shared := newSharer()
 	ours := labels.SelectorFromSet(labels.Set{contract.ManagedByLabel: contract.ManagedBy})
 	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+		NewInformer: newInformer, DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: {
 				Field: fields.OneTermEqualSelector("metadata.name", contract.JWKSConfigMap), Transform: shared.configMap,
@@ -50,7 +50,7 @@ func newCACache(mgr ctrl.Manager, keyNamespace string) (cache.Cache, error) {
 // starts it.
 func newConfigMapCache(mgr ctrl.Manager, keyNamespace string, which cache.ByObject) (cache.Cache, error) {
 	c, err := cache.New(mgr.GetConfig(), cache.Options{
-		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultTransform: cache.TransformStripManagedFields(),
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), NewInformer: newInformer, DefaultTransform: cache.TransformStripManagedFields(),
 		DefaultNamespaces: map[string]cache.Config{keyNamespace: {}},
 		ByObject:          map[client.Object]cache.ByObject{&corev1.ConfigMap{}: which},
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -31,6 +32,7 @@ type proxy struct {
 	broken func()
 	// watchLag is how much later than the API server told it the controller hears of a change.
 	watchLag time.Duration
+	server   *httptest.Server
 }
 
 // fault is what happens to a request.
@@ -69,6 +71,7 @@ func newProxy(t *testing.T, c *cluster) *proxy {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, forward) }))
+	p.server = server
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(func() { go server.Close() }) // it waits for watches, which end with the controller
 	kubeconfig := clientcmdapi.NewConfig()
@@ -108,6 +111,21 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handl
 		w = late
 	}
 	forward.ServeHTTP(w, r)
+}
+
+// outage refuses connections for a while, and ends those that there are.
+func (p *proxy) outage(t *testing.T, lasts time.Duration) {
+	t.Helper()
+	address := p.server.Listener.Addr().String()
+	_ = p.server.Listener.Close()
+	p.server.CloseClientConnections()
+	letPass(t.Context(), lasts)
+	again, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.server.Listener = again
+	go func() { _ = p.server.Config.Serve(again) }()
 }
 
 // lagOf is how late the answer to a request comes, if it is a watch.
