@@ -17,6 +17,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/installation"
+	"github.com/keywright/keywright/controllers/istio"
 	"github.com/keywright/keywright/controllers/keystore"
 	"github.com/keywright/keywright/controllers/podrefresh"
 	"github.com/keywright/keywright/controllers/publication"
@@ -30,6 +31,8 @@ type Reconciler struct {
 	Client client.Client
 	// API reads Secrets from the API server itself: the truth is never taken from a cache.
 	API client.Reader
+	// Istio shows what Istio's proxies are given. Nil where that is not this controller's to do.
+	Istio *istio.Objects
 	// KeyNamespace holds the Secrets.
 	KeyNamespace string
 	// Installation knows whether another one reconciles the SigningKeys of this cluster.

@@ -87,15 +87,22 @@ func (r *Reconciler) warnOfNoTargets(p *pass, last reportedStatus) {
 
 // onlyProgress reports whether two statuses differ in how far a distribution is, which goes on, and in nothing else.
 func onlyProgress(was, is *keywrightv1alpha1.SigningKeyStatus) bool {
-	before := meta.FindStatusCondition(was.Conditions, keywrightv1alpha1.ConditionDistributed)
-	if before == nil || before.Reason != keywrightv1alpha1.ReasonTargetsBehind || is.Targets.InSync == is.Targets.Selected {
-		return false
-	}
 	same := is.DeepCopy()
-	same.Targets = was.Targets
-	after := meta.FindStatusCondition(same.Conditions, keywrightv1alpha1.ConditionDistributed)
-	after.Message, after.ObservedGeneration = before.Message, before.ObservedGeneration
-	return equality.Semantic.DeepEqual(was, same)
+	// behind reports whether a condition says so, before and now, and lets it say the same.
+	behind := func(kind string) bool {
+		before, after := meta.FindStatusCondition(was.Conditions, kind), meta.FindStatusCondition(same.Conditions, kind)
+		if before == nil || after == nil || before.Reason != keywrightv1alpha1.ReasonTargetsBehind {
+			return false
+		}
+		after.Message, after.ObservedGeneration = before.Message, before.ObservedGeneration
+		return true
+	}
+	keys := is.Targets.InSync != is.Targets.Selected && behind(keywrightv1alpha1.ConditionDistributed)
+	if keys {
+		same.Targets = was.Targets
+	}
+	proxies := behind(keywrightv1alpha1.ConditionIstioDistributed)
+	return (keys || proxies) && equality.Semantic.DeepEqual(was, same)
 }
 
 // status says what the pass found. The given conditions only lend their transition times.
@@ -116,6 +123,9 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 	s.HandledRotateRequest = report.TimeOrNil(ring.HandledRequest)
 	if p.targets.gateway == nil {
 		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionGatewayEntry)
+	}
+	if p.istioDistributed() == nil {
+		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionIstioDistributed)
 	}
 	if p.trouble == nil {
 		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)

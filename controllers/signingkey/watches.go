@@ -36,9 +36,13 @@ func (r *Reconciler) Watches() []wiring.Watch {
 	}
 }
 
-// Sources tell how far the nudging of pods is.
+// Sources tell how far the nudging of pods is, and what Istio's proxies are given.
 func (r *Reconciler) Sources() []source.Source {
-	return []source.Source{r.Refreshes.Progressed()}
+	all := []source.Source{r.Refreshes.Progressed()}
+	if r.Istio != nil {
+		all = append(all, source.Func(r.onProxies))
+	}
+	return all
 }
 
 func revocationToSigningKey(_ context.Context, o client.Object) []reconcile.Request {
