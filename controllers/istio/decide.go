@@ -23,6 +23,8 @@ type situation struct {
 	stands *RequestAuthentication
 	// revoked keys must be in none, whatever the file says.
 	revoked []string
+	// nobody is the key set of a SigningKey that nobody is to trust any more, whatever the file says. It is empty for others.
+	nobody string
 }
 
 // file is what the ConfigMap of the namespace says.
@@ -100,8 +102,11 @@ func (s *situation) follow(output *keywrightv1alpha1.IstioOutput) verdict {
 	return verdict{spec: spec}
 }
 
-// without takes revoked keys out of a key set.
+// without takes out of a key set what nobody is to trust any more. A ConfigMap that is refused says it late, or never.
 func (s *situation) without(keySet string) string {
+	if s.nobody != "" {
+		return s.nobody
+	}
 	clean, _ := issuerfiles.Without([]byte(keySet), s.revoked)
 	return string(clean)
 }

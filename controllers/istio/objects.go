@@ -156,7 +156,7 @@ func (o *Objects) WaitForAnswer(ctx context.Context) bool {
 	case <-bounded.Done():
 		return ctx.Err() == nil
 	}
-	if o.Trouble() != "" {
+	if o.lastTrouble() != nil {
 		return true
 	}
 	toolscache.WaitForCacheSync(bounded.Done(), o.informer.HasSynced)
@@ -173,9 +173,7 @@ func (o *Objects) Trouble() string {
 	if o == nil {
 		return keywrightv1alpha1.ReasonIstioNotEnabled
 	}
-	o.mu.Lock()
-	err := o.trouble
-	o.mu.Unlock()
+	err := o.lastTrouble()
 	switch {
 	case apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
 		return kindOf(err)
@@ -184,6 +182,12 @@ func (o *Objects) Trouble() string {
 	default:
 		return "" // a watch that ended and begins again
 	}
+}
+
+func (o *Objects) lastTrouble() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.trouble
 }
 
 // Get returns a RequestAuthentication, nil if there is none.

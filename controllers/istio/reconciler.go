@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/installation"
@@ -149,6 +150,9 @@ func (r *Reconciler) bring(ctx context.Context, at place, name string, key *keyw
 	s.selected, s.asked = r.asks(key, at.namespace, at.labels, s.stands != nil)
 	if p, ok := r.Projections.Get(name); ok && !p.Foreign {
 		s.revoked = p.Revoked
+		if issuerfiles.TrustsNobody(p.Files.KeySet) {
+			s.nobody = p.Files.KeySet
+		}
 	}
 	switch v := decide(s); {
 	case v.remove:
