@@ -84,8 +84,12 @@ func (r *Reconciler) onObjects(ctx context.Context, q wiring.Queue) error {
 			changed = c.Before
 		}
 		stored, _ := r.wrote.Load(changed.Namespace() + "/" + changed.object.GetName())
+		priority := wiring.AtOnce
+		if c.Initial {
+			priority = handler.LowPriority
+		}
 		if was, _ := stored.(last); c.After == nil || was.version != c.After.object.GetResourceVersion() {
-			wiring.Enqueue(q, wiring.AtOnce, wiring.Named(changed.Namespace()))
+			wiring.Enqueue(q, priority, wiring.Named(changed.Namespace()))
 		}
 	})
 }
