@@ -247,6 +247,26 @@ func TestRevocationReachesProxiesWithoutTheConfigMap(t *testing.T) {
 	}
 }
 
+// Pods of a namespace that is being deleted may run for long.
+func TestRevocationReachesProxiesOfATerminatingNamespace(t *testing.T) {
+	m := newMesh(t)
+	m.settle()
+	first := m.signs()
+	m.must(m.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.targets[0]}}))
+	m.revoke(first)
+	m.settle()
+	m.wantGiven("after the revocation", m.file())
+	if strings.Contains(m.given(), first) {
+		t.Error("proxies have the revoked key")
+	}
+	m.must(m.Delete(t.Context(), m.stands(m.targets[0])))
+	m.caughtUp()
+	m.settle()
+	if m.stands(m.targets[0]) != nil {
+		t.Error("it was created in a namespace that is being deleted")
+	}
+}
+
 // The receipt of a revocation waits for proxies.
 func TestReceiptWaitsForProxies(t *testing.T) {
 	m := newMesh(t)

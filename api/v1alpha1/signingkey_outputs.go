@@ -36,3 +36,19 @@ type IstioOutput struct {
 	// +required
 	Selector *metav1.LabelSelector `json:"selector"`
 }
+
+// ConditionIstioDistributed says whether every namespace that asks for a RequestAuthentication has it, with the current keys. It is absent
+// unless outputs.istio is set, or one stands that nobody asks for.
+const ConditionIstioDistributed = "IstioDistributed"
+
+// The reasons of IstioDistributed, beside those of Distributed.
+const (
+	// ReasonIstioNotEnabled says that the controller was not told to write RequestAuthentications.
+	ReasonIstioNotEnabled = "IstioNotEnabled"
+	// ReasonIstioNotInstalled says that the API server does not know RequestAuthentications.
+	ReasonIstioNotInstalled = "IstioNotInstalled"
+	// ReasonIstioForbidden says that the controller may not read them.
+	ReasonIstioForbidden = "IstioForbidden"
+	// ReasonIstioUnreachable says that the API server did not say yet which there are.
+	ReasonIstioUnreachable = "IstioUnreachable"
+)

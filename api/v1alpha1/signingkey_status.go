@@ -13,9 +13,6 @@ const (
 	// ConditionGatewayEntry says whether the entry jwks is that of this object wherever it is selected. It is absent unless
 	// distribution.gatewayEntry is set.
 	ConditionGatewayEntry = "GatewayEntry"
-	// ConditionIstioDistributed says whether every namespace that asks for a RequestAuthentication has it, with the current keys. It is absent
-	// unless outputs.istio is set.
-	ConditionIstioDistributed = "IstioDistributed"
 	// ConditionStalled is True while only an admin can help, and absent otherwise: what kstatus, Flux and Argo CD call failed.
 	ConditionStalled = "Stalled"
 )
@@ -45,14 +42,6 @@ const (
 	ReasonTooManyKeys      = "TooManyKeys"
 	ReasonEntryWritten     = "EntryWritten"
 	ReasonEntryTaken       = "EntryTaken"
-)
-
-// The reasons of IstioDistributed, beside those of Distributed.
-const (
-	ReasonIstioNotEnabled   = "IstioNotEnabled"
-	ReasonIstioNotInstalled = "IstioNotInstalled"
-	ReasonIstioForbidden    = "IstioForbidden"
-	ReasonIstioUnreachable  = "IstioUnreachable"
 )
 
 // ReasonControllerStopped says of Ready that no controller works: its release was uninstalled.

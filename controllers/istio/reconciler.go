@@ -60,7 +60,9 @@ type Reconciler struct {
 type place struct {
 	namespace string
 	labels    labels.Set
-	cm        *corev1.ConfigMap
+	// terminating is set while it is being deleted: nothing can be created there any more, and pods may run on with what stands.
+	terminating bool
+	cm          *corev1.ConfigMap
 }
 
 // Reconcile brings the RequestAuthentications of one namespace to what its ConfigMap says.
@@ -71,8 +73,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	namespace := metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	err := r.Client.Get(ctx, req.NamespacedName, &namespace)
-	if err != nil || namespace.DeletionTimestamp != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err) // it takes what it has along
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	keys, err := r.signingKeys(ctx)
 	if err != nil {
@@ -92,7 +94,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if owner, err := r.Installation.Owner(ctx); err != nil || owner != "" {
 		return ctrl.Result{RequeueAfter: time.Minute}, err // reported for each SigningKey
 	}
-	at := place{namespace: req.Name, labels: namespace.Labels}
+	at := place{namespace: req.Name, labels: namespace.Labels, terminating: namespace.DeletionTimestamp != nil}
 	if at.cm, err = configMap(ctx, r.Client, req.Name); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -148,6 +150,7 @@ func configMap(ctx context.Context, from client.Reader, namespace string) (*core
 func (r *Reconciler) bring(ctx context.Context, at place, name string, key *keywrightv1alpha1.SigningKey) error {
 	s := situation{name: name, key: key, file: fileIn(at.cm, name), stands: r.Objects.Get(at.namespace, NameOf(name))}
 	s.selected, s.asked = r.asks(key, at.namespace, at.labels, s.stands != nil)
+	s.selected = s.selected && !at.terminating
 	if p, ok := r.Projections.Get(name); ok && !p.Foreign {
 		s.revoked = p.Revoked
 		if issuerfiles.TrustsNobody(p.Files.KeySet) {
