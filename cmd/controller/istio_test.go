@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,9 +162,11 @@ func TestProxiesAreGivenTheKeysOfTheFile(t *testing.T) {
 		if err := c.admin.Patch(t.Context(), &key, patch); err != nil {
 			t.Fatal(err)
 		}
+		revoked := time.Now()
 		until(t, "without the key", 20*time.Second, func(ctx context.Context) bool {
 			return !strings.Contains(c.published(ctx, "mesh-in", name), kid) && c.follows(ctx, "mesh-in", name)
 		})
+		t.Logf("without the key %v after the revocation", time.Since(revoked).Round(time.Millisecond))
 		until(t, "receipt", 20*time.Second, func(ctx context.Context) bool {
 			all := c.signingKey(ctx, name).Status.Revocations
 			return len(all) == 1 && all[0].RemovedAt != nil
@@ -224,6 +229,77 @@ func (c *cluster) putsProxiesRight(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	until(t, "back", 20*time.Second, func(ctx context.Context) bool { return c.follows(ctx, "mesh-in", name) })
+}
+
+// hangs lets a webhook be asked about each RequestAuthentication that does not answer, as one of an istiod that is stuck.
+func (c *cluster) hangs(t *testing.T) (end func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	webhook := &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "stuck"}, Webhooks: []admissionv1.ValidatingWebhook{{
+		Name: "stuck.istio.io", AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionv1.SideEffectClassNone), TimeoutSeconds: new(int32(10)),
+		ClientConfig: admissionv1.WebhookClientConfig{URL: new("https://" + l.Addr().String())},
+		Rules: []admissionv1.RuleWithOperations{{
+			Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
+			Rule:       admissionv1.Rule{APIGroups: []string{"security.istio.io"}, APIVersions: []string{"*"}, Resources: []string{"*"}},
+		}},
+	}}}
+	c.create(t, webhook)
+	end = func() { _ = c.admin.Delete(context.WithoutCancel(t.Context()), webhook) }
+	t.Cleanup(end)
+	until(t, "the webhook in force", 30*time.Second, func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return c.admin.Create(ctx, requestAuthentication("default", "asks"), client.DryRunAll) != nil
+	})
+	return end
+}
+
+// An istiod that does not answer holds up no ConfigMap. What it held up is done when it is back.
+func TestStuckIstioHoldsUpNoConfigMap(t *testing.T) {
+	t.Parallel()
+	c := borrow(t)
+	c.installIstio(t)
+	c.withIstio(t)
+	const name = "stuck"
+	var namespaces []string
+	for i := range 12 { // more than are written at once
+		namespaces = append(namespaces, fmt.Sprintf("stuck-%d", i))
+		c.create(t, meshNamespace(namespaces[i], name, true))
+	}
+	c.runWith(t, c.file("kubeconfig"), "--istio", "--leader-elect=false")
+	c.create(t, meshed(name))
+	all := func(ctx context.Context, is func(context.Context, string) bool) bool {
+		return !slices.ContainsFunc(namespaces, func(namespace string) bool { return !is(ctx, namespace) })
+	}
+	following := func(ctx context.Context, namespace string) bool { return c.follows(ctx, namespace, name) }
+	until(t, "given", 30*time.Second, func(ctx context.Context) bool {
+		key := c.signingKey(ctx, name)
+		return ready(&key) && len(key.Status.Keys) == 2 && all(ctx, following)
+	})
+	end := c.hangs(t)
+	key := c.signingKey(t.Context(), name)
+	kid := key.Status.ActiveKeyID
+	if err := c.admin.Patch(t.Context(), &key, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"revokedKeyIDs":["`+kid+`"]}}`))); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "out of every file", 5*time.Second, func(ctx context.Context) bool {
+		return all(ctx, func(ctx context.Context, namespace string) bool {
+			return !strings.Contains(c.published(ctx, namespace, name), kid)
+		})
+	})
+	until(t, "said", 30*time.Second, func(ctx context.Context) bool {
+		now := c.signingKey(ctx, name)
+		said := meta.FindStatusCondition(now.Status.Conditions, keywrightv1alpha1.ConditionIstioDistributed)
+		return said != nil && said.Reason == keywrightv1alpha1.ReasonTargetsBehind && strings.Contains(said.Message, "stuck.istio.io")
+	})
+	end()
+	until(t, "done", 90*time.Second, func(ctx context.Context) bool {
+		return all(ctx, following) && c.istioCondition(ctx, name) == "True InSync"
+	})
 }
 
 // Where there is no Istio the keys go on as always. Istio that is installed later is seen without a restart, and so is one that goes.
