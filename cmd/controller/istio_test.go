@@ -154,6 +154,21 @@ func TestProxiesAreGivenTheKeysOfTheFile(t *testing.T) {
 	if c.proxied(t.Context(), "mesh-out", name) != nil || c.proxied(t.Context(), keyNamespace, name) != nil {
 		t.Error("a namespace that did not ask has one")
 	}
+	t.Run("SteadyStateIsSilent", func(t *testing.T) {
+		let := func(pass time.Duration) {
+			passed, cancel := context.WithTimeout(t.Context(), pass)
+			defer cancel()
+			<-passed.Done()
+		}
+		let(2 * time.Second)
+		since := time.Now()
+		let(5 * time.Second)
+		for _, r := range c.audited(t, since) {
+			if r.write() {
+				t.Errorf("nothing was to do, and the controller wrote: %s", r)
+			}
+		}
+	})
 	t.Run("Strangers", func(t *testing.T) { c.putsProxiesRight(t, name) })
 	t.Run("Revoke", func(t *testing.T) {
 		key := c.signingKey(t.Context(), name)

@@ -219,8 +219,11 @@ func (c *cluster) publishedKeys(t *testing.T, name string) (all []string) {
 
 func (c *cluster) until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	deadline := time.After(30 * time.Second)
+	for !is() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-deadline:
 			t.Fatalf("within 30 s not: %s", strings.TrimSpace(what))
 		}
 	}
