@@ -57,6 +57,10 @@ interop: ## Run the examples of docs/verifying in their own languages and proxie
 gateways: bin/egctl ## Run the translator of Envoy Gateway over the page about it (many minutes to build it, and 2 GB of modules).
 	REQUIRE_EGCTL=1 $(GO) -C hack/interop test -count=1 -run TestEnvoyGateway .
 
+.PHONY: istio
+istio: controlplane ## Let Istio's own pilot read what the controller writes (5 minutes the first time).
+	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/istio test -count=1 ./...
+
 .PHONY: e2e
 e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
 	@npm --prefix hack/interop install --silent
@@ -113,7 +117,7 @@ lint: $(TOOLS) bin/actionlint ## Lint all Go code, and the workflows.
 
 .PHONY: tidy
 tidy: ## Tidy every module.
-	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes hack/controlplane/containers; do $(GO) -C $$m mod tidy || exit 1; done
+	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes hack/controlplane/containers hack/istio; do $(GO) -C $$m mod tidy || exit 1; done
 
 .PHONY: verify
 verify: ## Fail if anything is not generated, formatted, tidy or lint-free.

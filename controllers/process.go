@@ -11,6 +11,7 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/distribution"
 	"github.com/keywright/keywright/controllers/installation"
+	"github.com/keywright/keywright/controllers/istio"
 	"github.com/keywright/keywright/controllers/podrefresh"
 	"github.com/keywright/keywright/controllers/publication"
 	"github.com/keywright/keywright/controllers/rotation"
@@ -29,6 +30,8 @@ type Process struct {
 	Fetched cache.Cache
 	// CAs is a cache of the CA certificates that SigningKeys distribute. Without one, they distribute none.
 	CAs cache.Cache
+	// Istio shows the RequestAuthentications. Nil where none are written.
+	Istio *istio.Objects
 	// KeyNamespace, TakeOverFrom and NudgePods are those of Options.
 	KeyNamespace string
 	TakeOverFrom []string
@@ -48,19 +51,25 @@ func (p *Process) Controllers() []wiring.Controller {
 	projections, nudges := desired.NewStore(), podrefresh.NewRequests()
 	nudged := podrefresh.NewMetrics(p.Registry)
 	installation := &installation.Installation{Client: p.Client, KeyNamespace: p.KeyNamespace, TakeOverFrom: p.TakeOverFrom}
+	quorum := &distribution.QuorumReader{API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Projections: projections}
 	all := []wiring.Controller{
 		&signingkey.Reconciler{
-			Client: p.Client, API: p.API, CAs: p.CAs, KeyNamespace: p.KeyNamespace, Now: p.Now, Generate: p.Generate, Recorder: p.Recorder,
+			Client: p.Client, API: p.API, CAs: p.CAs, Istio: p.Istio, KeyNamespace: p.KeyNamespace, Now: p.Now, Generate: p.Generate, Recorder: p.Recorder,
 			Projections: projections, Published: publication.NewTracker(p.Now), Refreshes: nudges, Metrics: signingkey.NewMetrics(p.Registry, p.Now), Installation: installation,
 		},
 		&distribution.Reconciler{
 			Client: p.Client, KeyNamespace: p.KeyNamespace, Now: p.Now, Recorder: p.Recorder, Projections: projections,
-			Metrics: distribution.NewMetrics(p.Registry), Installation: installation,
-			Quorum: &distribution.QuorumReader{API: p.API, KeyNamespace: p.KeyNamespace, Now: p.Now, Projections: projections},
+			Metrics: distribution.NewMetrics(p.Registry), Installation: installation, Quorum: quorum,
 		},
 		&podrefresh.Reconciler{
 			For: "nudge", Client: p.Client, API: p.API, KeyNamespace: p.KeyNamespace, Everywhere: p.NudgePods, Now: p.Now, Requests: nudges, Metrics: nudged,
 		},
+	}
+	if p.Istio != nil {
+		all = append(all, &istio.Reconciler{
+			Client: p.Client, API: p.API, Objects: p.Istio, KeyNamespace: p.KeyNamespace, Installation: installation, Projections: projections, Names: quorum,
+			Recorder: p.Recorder,
+		})
 	}
 	if p.Fetched == nil {
 		return all

@@ -52,6 +52,8 @@ type Options struct {
 	// NudgePods lets a revocation touch the pods of all namespaces that mount the public keys, so that their kubelets renew
 	// the files at once. It needs the rights of config/nudge. Without it only the pods of the issuer are touched.
 	NudgePods bool
+	// Istio lets SigningKeys ask for RequestAuthentications. It needs the rights of config/istio.
+	Istio bool
 	// LeaseDuration, RenewDeadline and RetryPeriod are those of client-go's leader election.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	// TakeOverFrom are the key namespaces of installations that this one replaces.
@@ -148,8 +150,12 @@ func setup(mgr ctrl.Manager, opts Options) error {
 	if err != nil {
 		return err
 	}
+	proxies, err := newIstioWatch(mgr, opts.Istio)
+	if err != nil {
+		return err
+	}
 	process := Process{
-		Client: mgr.GetClient(), API: mgr.GetAPIReader(), Fetched: fetched, CAs: cas, KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
+		Client: mgr.GetClient(), API: mgr.GetAPIReader(), Fetched: fetched, CAs: cas, Istio: proxies, KeyNamespace: opts.KeyNamespace, TakeOverFrom: opts.TakeOverFrom,
 		NudgePods: opts.NudgePods, Now: opts.Now, Recorder: mgr.GetEventRecorder("keywright-controller"), Registry: metrics.Registry,
 		Generate: jwk.Generate,
 	}

@@ -42,6 +42,10 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 		return fmt.Sprintf("rotation: {interval: %s}\ntoken: {maxLifetime: %s, clockSkew: %s}\n"+
 			"distribution: {namespaceSelector: {matchLabels: {}}, propagationDelay: %s}", interval, lifetime, skew, delay)
 	}
+	output := func(issuer, audiences, selector string) string {
+		return fmt.Sprintf("outputs: {istio: {issuer: %s, audiences: [%s], selector: {%s}}}\n", issuer, audiences, selector) + selectsAll
+	}
+	const asked = "matchLabels: {mesh: in}"
 	for _, c := range []struct {
 		name, spec string
 		// refused is what the message must say, empty for a spec that is accepted.
@@ -88,6 +92,21 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 		{"revoked too short", "revokedKeyIDs: [" + thumbprint[1:] + "]\n" + selectsAll, "should match"},
 		{"revoked too long", "revokedKeyIDs: [" + thumbprint + "A]\n" + selectsAll, "may not be more than 43"},
 		{"revoked too many", `revokedKeyIDs: ["` + strings.Join(tooMany, `","`) + "\"]\n" + selectsAll, "must have at most 256"},
+		{"outputs empty", "outputs: {}\n" + selectsAll, "name an output, like istio"},
+		{"outputs unknown", "outputs: {linkerd: {}}\n" + selectsAll, "name an output, like istio"},
+		{"istio", output("https://issuer", "a", asked), ""},
+		{"istio by expression", output("https://issuer", "a, b", "matchExpressions: [{key: mesh, operator: Exists}]"), ""},
+		{"istio without anything", "outputs: {istio: {}}\n" + selectsAll, "Required value"},
+		{"istio without an issuer", output(`""`, "a", asked), "spec.outputs.istio.issuer"},
+		{"istio with a line break", output(`"a\nb"`, "a", asked), "must not have control characters"},
+		{"istio without audiences", output("i", "", asked), "spec.outputs.istio.audiences"},
+		{"istio with an audience twice", output("i", "a, a", asked), "Duplicate value"},
+		{"istio with an empty audience", output("i", `""`, asked), "spec.outputs.istio.audiences"},
+		{"istio with a tab in an audience", output("i", `"a\t"`, asked), "must not have control characters"},
+		{"istio with 17 audiences", output("i", "1a, 2a, 3a, 4a, 5a, 6a, 7a, 8a, 9a, 10a, 11a, 12a, 13a, 14a, 15a, 16a, 17a", asked), "must have at most 16 items"},
+		{"istio everywhere", output("i", "a", "matchLabels: {}"), "must say which namespaces ask for it"},
+		{"istio with an empty selector", output("i", "a", ""), "must say which namespaces ask for it"},
+		{"istio with no expressions", output("i", "a", "matchExpressions: []"), "must say which namespaces ask for it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			key := parse(t, "rules-"+strings.ToLower(strings.ReplaceAll(c.name, " ", "-")), c.spec)

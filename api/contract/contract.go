@@ -13,6 +13,8 @@ const (
 	SigningKeySuffix = "-signing-key"
 	// JWKSConfigMap is the one, reserved name of the ConfigMap with the public keys, in every target namespace.
 	JWKSConfigMap = "keywright-jwks"
+	// RequestAuthenticationPrefix begins the reserved names of Istio's RequestAuthentications, "keywright-<name>".
+	RequestAuthenticationPrefix = "keywright-"
 	// FetchedConfigMap is the ConfigMap of the key namespace in which the fetcher hands over the keys of TrustedIssuers: package
 	// fetched has its format.
 	FetchedConfigMap = "keywright-fetched"

@@ -86,6 +86,9 @@ type SigningKeySpec struct {
 	// distribution says which namespaces trust the key.
 	// +required
 	Distribution Distribution `json:"distribution"`
+	// outputs are other forms of the public keys, for what reads neither a file nor a ConfigMap.
+	// +optional
+	Outputs *Outputs `json:"outputs,omitempty"`
 	// revokedKeyIDs are keys that must not be trusted from now on. Taking one out again does not bring it back.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256

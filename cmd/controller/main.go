@@ -40,6 +40,8 @@ func main() {
 	flag.BoolVar(&opts.NudgePods, "nudge-pods", false,
 		"after a revocation, touch an annotation of all pods that mount the public keys, so that they know at once; needs the "+
 			"rights of config/nudge")
+	flag.BoolVar(&opts.Istio, "istio", false,
+		"write RequestAuthentications of Istio for SigningKeys with outputs.istio; needs the rights of config/istio")
 	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "work only while holding the Lease, so that several replicas can run")
 	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a Lease lasts unrenewed")
 	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long the leader tries to renew before it stops")

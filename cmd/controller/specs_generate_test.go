@@ -71,13 +71,13 @@ type field struct {
 	required bool
 }
 
-// fieldsOf returns all fields below an object, sorted. A selector is one field.
+// fieldsOf returns all fields below an object, sorted. A selector is one field, and so are the outputs.
 func fieldsOf(s *openAPI, path ...string) (all []field) {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		child := s.Properties[name]
 		at := append(slices.Clone(path), name)
 		all = append(all, field{at, child, slices.Contains(s.Required, name)})
-		if !isSelector(child) {
+		if !isSelector(child) && !isOutputs(child) {
 			all = append(all, fieldsOf(child, at...)...)
 		}
 	}
@@ -93,6 +93,8 @@ func isSelector(s *openAPI) bool {
 func isName(s *openAPI) bool {
 	return s.Type == "string" && len(s.Enum) == 0 && len(s.Rules) == 0 && s.MaxLength > 0
 }
+
+func isOutputs(s *openAPI) bool { return s.Properties["istio"] != nil }
 
 // generator makes values for fields, for one sequence.
 type generator struct {
@@ -162,6 +164,8 @@ func (g *generator) valid(s *openAPI, kids []string) any {
 	switch {
 	case isSelector(s):
 		return g.selector()
+	case isOutputs(s):
+		return g.outputs(pick(g, "https://issuer.example.com", "issuer"), []any{"a", "b"}, matchLabels("mesh", "nobody"))
 	case s.Type == "object" && len(s.Required) > 0:
 		return nil
 	case s.Type == "object":
@@ -188,6 +192,11 @@ func (g *generator) invalid(s *openAPI) any {
 	case isSelector(s):
 		return pick[any](g, map[string]any{}, "all", []any{}, map[string]any{"matchLabels": "a"}, map[string]any{"matchExpressions": map[string]any{}},
 			map[string]any{"matchExpressions": []any{map[string]any{"key": "a"}}}, map[string]any{"matchLabels": map[string]any{"a": 1}})
+	case isOutputs(s):
+		return pick[any](g, map[string]any{}, map[string]any{"istio": map[string]any{}}, map[string]any{"istio": 5}, "istio",
+			g.outputs("", []any{"a"}, matchLabels("mesh", "a")), g.outputs("i", []any{}, matchLabels("mesh", "a")), g.outputs("i\n", []any{"a"}, matchLabels("mesh", "a")),
+			g.outputs("i", []any{"a", "a"}, matchLabels("mesh", "a")), g.outputs("i", []any{"a"}, matchLabels()), g.outputs("i", []any{"a"}, map[string]any{}),
+			g.outputs("i", []any{""}, matchLabels("mesh", "a")), g.outputs("i", []any{"a\t"}, matchLabels("mesh", "a")))
 	case s.Type == "object":
 		return pick[any](g, "x", 5, []any{}, true)
 	case s.Type == "array":
@@ -247,6 +256,11 @@ func (g *generator) selector() any {
 		expressions(expression("Bogus")), expressions(expression("In")), expressions(expression("Exists", "a")),
 		matchLabels("no key!", "a"), matchLabels(g.name, strings.Repeat("x", 64)), matchLabels(g.name, "no value!"),
 	)
+}
+
+// outputs returns a RequestAuthentication to ask for. Nobody gets one where these sequences run.
+func (g *generator) outputs(issuer string, audiences []any, selector any) any {
+	return map[string]any{"istio": map[string]any{"issuer": issuer, "audiences": audiences, "selector": selector}}
 }
 
 func matchLabels(pairs ...string) any {

@@ -238,3 +238,20 @@ func TestKeyFindings(t *testing.T) {
 		}
 	}
 }
+
+func TestIstioFinding(t *testing.T) {
+	for reason, want := range map[string]bool{
+		keywrightv1alpha1.ReasonIstioNotEnabled: true, keywrightv1alpha1.ReasonIstioForbidden: true, keywrightv1alpha1.ReasonInvalidSelector: true,
+		keywrightv1alpha1.ReasonTargetsBehind: false, "": false,
+	} {
+		key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "k"}}
+		key.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Signing"}}
+		if reason != "" {
+			key.Status.Conditions = append(key.Status.Conditions, metav1.Condition{Type: "IstioDistributed", Status: metav1.ConditionFalse, Reason: reason, Message: "message"})
+		}
+		got := keyFindings(key)
+		if want != (len(got) == 1 && got[0] == "SigningKey k: proxies of Istio are not given its keys, "+reason+": message") || !want && len(got) != 0 {
+			t.Errorf("%s: %q", reason, got)
+		}
+	}
+}

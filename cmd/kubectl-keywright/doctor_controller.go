@@ -65,6 +65,9 @@ func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 		findings = append(findings, fmt.Sprintf("%sits status is of generation %d, and it is at %d: no controller has looked at the change",
 			about, key.Status.ObservedGeneration, key.Generation))
 	}
+	if text := istioFinding(key); text != "" {
+		findings = append(findings, about+text)
+	}
 	ready := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionReady)
 	stalled := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionStalled)
 	switch {
@@ -80,6 +83,15 @@ func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 		findings = append(findings, fmt.Sprintf("%sits CA is not distributed, %s: %s", about, ca.Reason, ca.Message))
 	}
 	return findings
+}
+
+// istioFinding says why the proxies of Istio are not given the keys of a SigningKey, empty if that is on its way.
+func istioFinding(key *keywrightv1alpha1.SigningKey) string {
+	c := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionIstioDistributed)
+	if c == nil || c.Status != metav1.ConditionFalse || c.Reason == keywrightv1alpha1.ReasonTargetsBehind {
+		return ""
+	}
+	return fmt.Sprintf("proxies of Istio are not given its keys, %s: %s", c.Reason, c.Message)
 }
 
 // passing reports whether a condition is False with a reason that goes away by itself.

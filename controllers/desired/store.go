@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/keywright/keywright/api/issuerfiles"
@@ -11,20 +12,30 @@ import (
 type Store struct {
 	mu     sync.RWMutex
 	byName map[string]Projection
-	// changed is called without the lock when files must change.
-	changed func(urgent bool)
+	// changed are called without the lock when files must change.
+	changed []func(urgent bool)
 }
 
 // NewStore returns an empty store.
 func NewStore() *Store {
-	return &Store{byName: map[string]Projection{}, changed: func(bool) {}}
+	return &Store{byName: map[string]Projection{}}
 }
 
-// OnChange sets what is called when files must change. urgent changes, revocations, go first.
+// OnChange adds what is called when files must change. urgent changes, revocations, go first.
 func (s *Store) OnChange(f func(urgent bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.changed = f
+	s.changed = append(s.changed, f)
+}
+
+// tell says that files must change.
+func (s *Store) tell(urgent bool) {
+	s.mu.RLock()
+	changed := slices.Clone(s.changed)
+	s.mu.RUnlock()
+	for _, f := range changed {
+		f(urgent)
+	}
 }
 
 // Set stores a projection. A lower generation of a keyring that was not read later does not replace a higher one. A SigningKey takes
@@ -38,10 +49,9 @@ func (s *Store) Set(name string, p Projection) {
 		return
 	}
 	s.byName[name] = p
-	changed := s.changed
 	s.mu.Unlock()
 	if !had || !old.same(p) {
-		changed(len(p.Revoked) > len(old.Revoked) || had && p.Files.Revoked != old.Files.Revoked || issuerfiles.TrustsNobody(p.Files.KeySet))
+		s.tell(len(p.Revoked) > len(old.Revoked) || had && p.Files.Revoked != old.Files.Revoked || issuerfiles.TrustsNobody(p.Files.KeySet))
 	}
 }
 
@@ -55,10 +65,9 @@ func (s *Store) Replace(name string, was, p Projection) bool {
 		return false
 	}
 	s.byName[name] = p
-	changed := s.changed
 	s.mu.Unlock()
 	if !old.same(p) {
-		changed(issuerfiles.TrustsNobody(p.Files.KeySet))
+		s.tell(issuerfiles.TrustsNobody(p.Files.KeySet))
 	}
 	return true
 }
@@ -75,10 +84,9 @@ func (s *Store) drop(name string, foreign bool) {
 	if had = had && p.Foreign == foreign; had {
 		delete(s.byName, name)
 	}
-	changed := s.changed
 	s.mu.Unlock()
 	if had {
-		changed(false)
+		s.tell(false)
 	}
 }
 

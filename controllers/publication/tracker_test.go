@@ -2,6 +2,7 @@ package publication
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,6 +100,52 @@ func TestTombstoneOfSomebodyElseIsALoss(t *testing.T) {
 			tracker.Deleted(cm)
 			if got := tracker.WasLost("main", "shop"); got != test.lost {
 				t.Errorf("lost: %v, want %v", got, test.lost)
+			}
+		})
+	}
+}
+
+// Proxies that are given a key delay its activation as a file does, but for the first that they are given.
+func TestProxiesChanged(t *testing.T) {
+	began := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	keys := func(ids ...string) string {
+		var all []issuerfiles.PublicKey
+		for _, id := range ids {
+			all = append(all, issuerfiles.PublicKey{ID: id, JWK: []byte(`{"kty":"EC","alg":"ES256","kid":"` + id + `"}`)})
+		}
+		return string(issuerfiles.EncodeKeySet("ES256", all))
+	}
+	for name, c := range map[string]struct {
+		before, after string
+		missed        bool
+		came          []string
+	}{
+		"one more":                 {keys("a"), keys("a", "b"), false, []string{"b"}},
+		"one less":                 {keys("a", "b"), keys("a"), false, nil},
+		"the same":                 {keys("a"), keys("a"), false, nil},
+		"the same, after others":   {keys("a"), keys("a"), true, []string{"a"}},
+		"the first":                {"", keys("a"), false, nil},
+		"one less, after others":   {keys("a", "b"), keys("a"), true, []string{"a"}},
+		"the first that was shown": {"", keys("a"), true, []string{"a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := began
+			tracker := NewTracker(func() time.Time { return now })
+			tracker.HandOver("main", []string{"a", "b"})
+			now = began.Add(time.Minute)
+			tracker.ProxiesChanged("main", "shop", c.before, c.after, c.missed)
+			tracker.ProxiesChanged("nobody", "shop", c.before, c.after, c.missed)
+			var came []string
+			for _, id := range []string{"a", "b"} {
+				if tracker.HeldSince("main", []string{id})[id].Equal(now) {
+					came = append(came, id)
+				}
+			}
+			if !slices.Equal(came, c.came) {
+				t.Errorf("came %v", came)
+			}
+			if _, known := tracker.byName["nobody"]; known {
+				t.Error("a name that nobody asks for is remembered")
 			}
 		})
 	}

@@ -19,6 +19,9 @@ func (p *pass) conditions() []metav1.Condition {
 	if c := p.caDistributed(); c != nil {
 		all = append(all, *c)
 	}
+	if c := p.istioDistributed(); c != nil {
+		all = append(all, *c)
+	}
 	if p.trouble != nil {
 		all = append(all, report.Condition(keywrightv1alpha1.ConditionStalled, true, p.trouble.reason, p.trouble.message))
 	}
@@ -73,6 +76,9 @@ func (p *pass) distributed() metav1.Condition {
 		text := fmt.Sprintf("%d namespaces do not hold the current keys: %s", len(t.behind), report.Names(t.behind))
 		if len(t.leftBehind) > 0 {
 			text += fmt.Sprintf(". Rotations no longer wait for %s, whose pods reject the tokens of newer keys", report.Names(t.leftBehind))
+		}
+		if len(t.proxies.behind) > 0 {
+			text += ". See the condition IstioDistributed"
 		}
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonTargetsBehind, text)
 	case t.matched == 0:

@@ -18,6 +18,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/installation"
+	"github.com/keywright/keywright/controllers/istio"
 	"github.com/keywright/keywright/controllers/keystore"
 	"github.com/keywright/keywright/controllers/podrefresh"
 	"github.com/keywright/keywright/controllers/publication"
@@ -33,6 +34,8 @@ type Reconciler struct {
 	API client.Reader
 	// CAs is a cache of the ConfigMaps of the key namespace that bear contract.RoleIssuerCA. Without one, a SigningKey that names a CA has none.
 	CAs cache.Cache
+	// Istio shows what Istio's proxies are given. Nil where that is not this controller's to do.
+	Istio *istio.Objects
 	// KeyNamespace holds the Secrets.
 	KeyNamespace string
 	// Installation knows whether another one reconciles the SigningKeys of this cluster.

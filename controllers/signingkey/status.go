@@ -101,8 +101,8 @@ func onlyProgress(was, is *keywrightv1alpha1.SigningKeyStatus) bool {
 	if keys {
 		same.Targets = was.Targets
 	}
-	ca := behind(keywrightv1alpha1.ConditionCADistributed)
-	return (keys || ca) && equality.Semantic.DeepEqual(was, same)
+	ca, proxies := behind(keywrightv1alpha1.ConditionCADistributed), behind(keywrightv1alpha1.ConditionIstioDistributed)
+	return (keys || ca || proxies) && equality.Semantic.DeepEqual(was, same)
 }
 
 // status says what the pass found. The given conditions only lend their transition times.
@@ -126,6 +126,9 @@ func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus
 	}
 	if p.caDistributed() == nil {
 		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionCADistributed)
+	}
+	if p.istioDistributed() == nil {
+		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionIstioDistributed)
 	}
 	if p.trouble == nil {
 		meta.RemoveStatusCondition(&s.Conditions, keywrightv1alpha1.ConditionStalled)

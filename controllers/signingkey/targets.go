@@ -52,6 +52,8 @@ type targets struct {
 	lists map[string]bool
 	// gateway counts where another object has the gateway entry, nil unless this one asks for it.
 	gateway *desired.GatewayTaken
+	// proxies are those of Istio.
+	proxies proxies
 	// largest is the size of the largest ConfigMap that holds a key, in bytes.
 	largest int
 	// algorithm is that of a key in the file of the key namespace, or of another one if that has none. Empty if no file has any.
@@ -88,6 +90,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	if err != nil {
 		return t, err
 	}
+	t.proxies = r.observeProxies(p.key)
 	t.gateway = desired.NewGatewayTaken(r.Projections.All(), p.name, p.key.Spec.Distribution.GatewayEntry)
 	ring := &p.keyring.Ring
 	want := &wanted{
@@ -101,7 +104,9 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	for i := range namespaces.Items {
 		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], want)
 	}
-	for _, names := range [][]string{t.behind, t.withoutCA, t.lacking, t.leftBehind, t.holders, t.terminating, want.versions} {
+	for _, names := range [][]string{
+		t.behind, t.withoutCA, t.lacking, t.leftBehind, t.holders, t.terminating, t.proxies.behind, t.proxies.leaving, want.versions,
+	} {
 		slices.Sort(names)
 	}
 	for _, ids := range want.parsed {
@@ -136,6 +141,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		ca = cm.Data[want.name+contract.CASuffix]
 	}
 	holds := t.hold(ns.Name, content, want)
+	proxiesHold := t.holdInProxies(ns.Name, holds, want)
 	if holds && (t.algorithm == "" || ns.Name == want.keyNamespace) {
 		t.algorithm = cmp.Or(algorithmOfSet(content), t.algorithm)
 	}
@@ -161,12 +167,13 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	case selected:
 		t.selected++
 		t.gateway.Look(ns.Name, ns.Labels)
-	case holds:
+	case holds || proxiesHold:
 		t.kept++
 	default:
 		return
 	}
-	inSync := content == want.files.KeySet && list == want.files.Revoked
+	proxies := t.proxies.look(ns.Name, ns.Labels, selected, content)
+	inSync := content == want.files.KeySet && list == want.files.Revoked && proxies.inSync
 	if inSync && selected {
 		t.inSync++
 	}
@@ -176,7 +183,7 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	if !want.holdsCA(ca) {
 		t.withoutCA = append(t.withoutCA, ns.Name)
 	}
-	t.await(ns.Name, cm, inSync, t.over(ns.Name, cm, selected, want), want)
+	t.await(ns.Name, cm, proxies, inSync, t.over(ns.Name, cm, selected, want), want)
 }
 
 // holdsCA reports whether a CA is the current one.
@@ -218,6 +225,23 @@ func (t *targets) hold(namespace, content string, want *wanted) bool {
 	return true
 }
 
+// holdInProxies counts a RequestAuthentication that holds any key. also is set if the file of its namespace was counted.
+func (t *targets) holdInProxies(namespace string, also bool, want *wanted) bool {
+	stands := t.proxies.stands[namespace]
+	if stands == nil || !stands.Trusts() {
+		return false
+	}
+	if !also {
+		t.holders = append(t.holders, namespace)
+	}
+	for _, id := range want.parsed.Of(stands.KeySet()) {
+		if slices.Contains(want.revoked, id) {
+			t.holding[id]++
+		}
+	}
+	return true
+}
+
 // over reports whether the time of a namespace that is no longer selected is over: then nobody waits for it, whatever it refuses.
 func (t *targets) over(namespace string, cm *corev1.ConfigMap, selected bool, want *wanted) bool {
 	since := want.tracker.DeselectedSince(want.name, namespace, selected || t.selector == nil)
@@ -232,13 +256,13 @@ func (t *targets) over(namespace string, cm *corev1.ConfigMap, selected bool, wa
 
 // await counts what a rotation waits for. A target without a ConfigMap is awaited only if there was one: nobody else there can
 // have mounted it.
-func (t *targets) await(namespace string, cm *corev1.ConfigMap, inSync, over bool, want *wanted) {
+func (t *targets) await(namespace string, cm *corev1.ConfigMap, proxies proxyKeys, inSync, over bool, want *wanted) {
 	awaited := want.tracker.Awaits(want.name, namespace, inSync, want.delay)
 	switch {
 	case !awaited:
 		t.leftBehind = append(t.leftBehind, namespace)
 		return
-	case over || cm == nil && !want.tracker.WasLost(want.name, namespace):
+	case over || cm == nil && proxies.stands == nil && !want.tracker.WasLost(want.name, namespace):
 		return
 	}
 	var held []string
@@ -246,9 +270,12 @@ func (t *targets) await(namespace string, cm *corev1.ConfigMap, inSync, over boo
 		want.versions = append(want.versions, namespace+" "+string(cm.UID)+" "+cm.ResourceVersion)
 		held = want.parsed.Of(cm.Data[want.name+contract.JWKSSuffix])
 	}
+	if proxies.stands != nil {
+		want.versions = append(want.versions, namespace+" proxies "+proxies.stands.Version())
+	}
 	lacks := false
 	for _, id := range want.ids {
-		if !slices.Contains(held, id) {
+		if !slices.Contains(held, id) || proxies.lacks(id, want.parsed) {
 			t.lagging[id]++
 			lacks = true
 		}

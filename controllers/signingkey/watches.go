@@ -37,11 +37,14 @@ func (r *Reconciler) Watches() []wiring.Watch {
 	}
 }
 
-// Sources tell how far the nudging of pods is, and that the CA of an issuer changed.
+// Sources tell how far the nudging of pods is, what Istio's proxies are given, and that the CA of an issuer changed.
 func (r *Reconciler) Sources() []source.Source {
 	all := []source.Source{r.Refreshes.Progressed()}
 	if r.CAs != nil {
 		all = append(all, source.Kind[client.Object](r.CAs, &corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.caToSigningKeys)))
+	}
+	if r.Istio != nil {
+		all = append(all, source.Func(r.onProxies))
 	}
 	return all
 }

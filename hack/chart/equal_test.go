@@ -26,6 +26,7 @@ func TestChartEqualsConfig(t *testing.T) {
 	}{
 		"default":    {[]string{"default"}, "image.tag="},
 		"nudge":      {[]string{"nudge"}, "controller.nudgeAllPods=true"},
+		"istio":      {[]string{"istio"}, "outputs.istio.enabled=true"},
 		"fetcher":    {[]string{"default", "fetcher"}, "trustedIssuers.enabled=true"},
 		"injection":  {[]string{"default", "injection"}, "injection.enabled=true"},
 		"monitoring": {[]string{"default", "monitoring"}, "monitoring.podMonitor.enabled=true,monitoring.rules.enabled=true,monitoring.dashboard.enabled=true"},

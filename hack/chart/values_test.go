@@ -25,6 +25,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"controller.podDisruptionBudget.maxUnavailable=ab": "/controller/podDisruptionBudget/maxUnavailable",
 		"controller.extraArgs[0]=verbose":                  "/controller/extraArgs/0",
 		"controller.nudgeAllPods=yes":                      "/controller/nudgeAllPods",
+		"outputs.istio.enabled=yes":                        "/outputs/istio/enabled",
+		"signingKey.spec.outputs.istio.issuer=https://x":   "set outputs.istio.enabled to true",
 		"image.pullPolicy=Sometimes":                       "/image/pullPolicy",
 		"image.tag=a b":                                    "/image/tag",
 		"image.registry=https://registry.example.com":      "/image/registry",

@@ -61,16 +61,18 @@ func table() []row {
 	}
 	// What Distributed and RotationOnTime say holds up nobody.
 	for condition, reasons := range map[string]string{
-		"Distributed=True":     v1alpha1.ReasonInSync + " " + v1alpha1.ReasonNoTargets,
-		"Distributed=False":    v1alpha1.ReasonTargetsBehind + " " + v1alpha1.ReasonInvalidSelector,
-		"Fetched=True":         v1alpha1.ReasonFetched + " " + v1alpha1.ReasonInline,
-		"GatewayEntry=True":    v1alpha1.ReasonEntryWritten,
-		"GatewayEntry=False":   v1alpha1.ReasonEntryTaken,
-		"CADistributed=False":  strings.Join([]string{v1alpha1.ReasonCANotFound, v1alpha1.ReasonCAInvalid, v1alpha1.ReasonCAWaiting}, " "),
-		"Fetched=False":        v1alpha1.ReasonFetchFailed,
-		"Stale=True":           v1alpha1.ReasonTooOld,
-		"RotationOnTime=True":  v1alpha1.ReasonOnTime + " " + v1alpha1.ReasonManualRotation,
-		"RotationOnTime=False": strings.Join([]string{v1alpha1.ReasonNotPublished, v1alpha1.ReasonPropagationDelay, v1alpha1.ReasonNotSigning, v1alpha1.ReasonTooManyKeys}, " "),
+		"Distributed=True":       v1alpha1.ReasonInSync + " " + v1alpha1.ReasonNoTargets,
+		"Distributed=False":      v1alpha1.ReasonTargetsBehind + " " + v1alpha1.ReasonInvalidSelector,
+		"Fetched=True":           v1alpha1.ReasonFetched + " " + v1alpha1.ReasonInline,
+		"GatewayEntry=True":      v1alpha1.ReasonEntryWritten,
+		"GatewayEntry=False":     v1alpha1.ReasonEntryTaken,
+		"IstioDistributed=True":  v1alpha1.ReasonInSync + " " + v1alpha1.ReasonNoTargets,
+		"IstioDistributed=False": strings.Join([]string{v1alpha1.ReasonTargetsBehind, v1alpha1.ReasonInvalidSelector, v1alpha1.ReasonIstioNotEnabled, v1alpha1.ReasonIstioNotInstalled, v1alpha1.ReasonIstioForbidden, v1alpha1.ReasonIstioUnreachable}, " "),
+		"CADistributed=False":    strings.Join([]string{v1alpha1.ReasonCANotFound, v1alpha1.ReasonCAInvalid, v1alpha1.ReasonCAWaiting}, " "),
+		"Fetched=False":          v1alpha1.ReasonFetchFailed,
+		"Stale=True":             v1alpha1.ReasonTooOld,
+		"RotationOnTime=True":    v1alpha1.ReasonOnTime + " " + v1alpha1.ReasonManualRotation,
+		"RotationOnTime=False":   strings.Join([]string{v1alpha1.ReasonNotPublished, v1alpha1.ReasonPropagationDelay, v1alpha1.ReasonNotSigning, v1alpha1.ReasonTooManyKeys}, " "),
 	} {
 		for reason := range strings.FieldsSeq(reasons) {
 			rows = append(rows, row{

@@ -1,0 +1,166 @@
+package istio
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/api/issuerfiles"
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/desired"
+)
+
+// keySet is a JWKS of keys that need not be real.
+func keySet(ids ...string) string {
+	var keys []issuerfiles.PublicKey
+	for _, id := range ids {
+		keys = append(keys, issuerfiles.PublicKey{ID: id, JWK: []byte(`{"kty":"EC","crv":"P-256","x":"x","y":"y","alg":"ES256","use":"sig","kid":"` + id + `"}`)})
+	}
+	return string(issuerfiles.EncodeKeySet("ES256", keys))
+}
+
+var tombstone = string(issuerfiles.Tombstone("ES256"))
+
+func asking(change ...func(*keywrightv1alpha1.SigningKey)) *keywrightv1alpha1.SigningKey {
+	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "main"}}
+	key.Spec.Outputs = &keywrightv1alpha1.Outputs{Istio: &keywrightv1alpha1.IstioOutput{Issuer: "https://issuer", Audiences: []string{"a", "b"}}}
+	for _, f := range change {
+		f(key)
+	}
+	return key
+}
+
+// standing is what the controller wrote for asking.
+func standing(keySet string) *RequestAuthentication {
+	return &RequestAuthentication{written("shop", "keywright-main", nil, specOf(outputOf(asking()), keySet))}
+}
+
+func spec(issuer string, audiences []any, keySet string) map[string]any {
+	return map[string]any{"jwtRules": []any{map[string]any{"issuer": issuer, "audiences": audiences, "jwks": keySet, "forwardOriginalToken": true}}}
+}
+
+func TestDecide(t *testing.T) {
+	ab := []any{"a", "b"}
+	deleted := func(k *keywrightv1alpha1.SigningKey) { k.DeletionTimestamp = &metav1.Time{} }
+	silent := func(k *keywrightv1alpha1.SigningKey) { k.Spec.Outputs = nil }
+	renamed := func(k *keywrightv1alpha1.SigningKey) { k.Spec.Outputs.Istio.Issuer = "https://new" }
+	owned := standing(keySet("1"))
+	owned.object.SetOwnerReferences([]metav1.OwnerReference{{Name: "x"}})
+	widened := standing(keySet("1"))
+	widened.object.Object["spec"].(map[string]any)["selector"] = map[string]any{}
+	emptied := standing(keySet("1"))
+	emptied.object.Object["spec"] = map[string]any{}
+	unlabelled := standing(keySet("1"))
+	unlabelled.object.SetLabels(nil)
+	for name, c := range map[string]struct {
+		s    situation
+		want verdict
+	}{
+		"asked for":                   {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
+		"not asked for":               {situation{key: asking(), selected: true, file: file{true, keySet("1")}}, verdict{}},
+		"not selected":                {situation{key: asking(), asked: true, file: file{true, keySet("1")}}, verdict{}},
+		"no output":                   {situation{key: asking(silent), selected: true, asked: true, file: file{true, keySet("1")}}, verdict{}},
+		"no file yet":                 {situation{key: asking(), selected: true, asked: true, file: file{known: true}}, verdict{}},
+		"a file of somebody else":     {situation{key: asking(), selected: true, asked: true}, verdict{}},
+		"a tombstone begins none":     {situation{key: asking(), selected: true, asked: true, file: file{true, tombstone}}, verdict{}},
+		"a deletion begins none":      {situation{key: asking(deleted), selected: true, asked: true, file: file{true, keySet("1")}}, verdict{}},
+		"only revoked keys":           {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, revoked: []string{"1"}}, verdict{}},
+		"as it should be":             {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{}},
+		"another key":                 {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1", "2")}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, keySet("1", "2"))}},
+		"another issuer":              {situation{key: asking(renamed), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{spec: spec("https://new", ab, keySet("1"))}},
+		"a selector of somebody else": {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: widened}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
+		"an owner of somebody else":   {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: owned}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
+		"no label":                    {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: unlabelled}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
+		"emptied":                     {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: emptied}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
+		"emptied, and no file":        {situation{key: asking(), selected: true, asked: true, stands: emptied}, verdict{}},
+		"no longer asked for":         {situation{key: asking(), selected: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{remove: true}},
+		"no output any more":          {situation{key: asking(silent), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{remove: true}},
+		"deselected: follows on":      {situation{key: asking(), asked: true, file: file{true, keySet("1", "2")}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, keySet("1", "2"))}},
+		"deselected, over":            {situation{key: asking(), asked: true, file: file{true, tombstone}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, tombstone)}},
+		"deleted: follows on":         {situation{key: asking(deleted), selected: true, asked: true, file: file{true, tombstone}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, tombstone)}},
+		"retained: follows on":        {situation{file: file{true, keySet("2")}, stands: standing(keySet("1", "2"))}, verdict{spec: spec("https://issuer", ab, keySet("2"))}},
+		"retained, emptied":           {situation{file: file{true, keySet("2")}, stands: emptied}, verdict{}},
+		"its file is gone":            {situation{file: file{known: true}, stands: standing(tombstone)}, verdict{remove: true}},
+		"its ConfigMap is gone":       {situation{stands: standing(keySet("1"))}, verdict{}},
+		"revoked, file refused":       {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1", "2")}, stands: standing(keySet("1", "2")), revoked: []string{"1"}}, verdict{spec: spec("https://issuer", ab, keySet("2"))}},
+		"revoked, ConfigMap gone":     {situation{key: asking(), selected: true, asked: true, stands: standing(keySet("1", "2")), revoked: []string{"1"}}, verdict{spec: spec("https://issuer", ab, keySet("2"))}},
+		"all revoked":                 {situation{key: asking(), selected: true, asked: true, stands: standing(keySet("1")), revoked: []string{"1"}}, verdict{spec: spec("https://issuer", ab, tombstone)}},
+		"trusted by nobody, refused":  {situation{key: asking(deleted), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1")), nobody: tombstone}, verdict{spec: spec("https://issuer", ab, tombstone)}},
+		"a file of somebody else now": {situation{key: asking(), selected: true, asked: true, stands: standing(keySet("1"))}, verdict{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := decide(c.s); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("it is\n%v, not\n%v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestFileIn(t *testing.T) {
+	content := keySet("1")
+	cm := func(record *desired.Record, data map[string]string) *corev1.ConfigMap {
+		records := map[string]desired.Record{}
+		if record != nil {
+			records["main"] = *record
+		}
+		annotation, err := desired.EncodeRecords(records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{contract.ProjectionsAnnotation: annotation}}, Data: data}
+	}
+	stands := map[string]string{"main.json": content}
+	for name, c := range map[string]struct {
+		cm   *corev1.ConfigMap
+		want file
+	}{
+		"no ConfigMap":          {nil, file{}},
+		"as it was written":     {cm(&desired.Record{Digest: desired.Digest(content)}, stands), file{true, content}},
+		"changed":               {cm(&desired.Record{Digest: "x"}, stands), file{}},
+		"planted":               {cm(nil, stands), file{}},
+		"deleted by somebody":   {cm(&desired.Record{Digest: desired.Digest(content)}, nil), file{}},
+		"none":                  {cm(nil, nil), file{known: true}},
+		"that of another kind":  {cm(&desired.Record{Digest: desired.Digest(content), Foreign: true}, stands), file{known: true}},
+		"no annotation, a file": {&corev1.ConfigMap{Data: stands}, file{}},
+	} {
+		if got := fileIn(c.cm, "main"); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// What others labelled and annotated stays, and nothing else of theirs.
+func TestWritten(t *testing.T) {
+	before := standing(keySet("1"))
+	before.object.SetLabels(map[string]string{"team": "a", contract.ManagedByLabel: "somebody"})
+	before.object.SetAnnotations(map[string]string{"b": "c"})
+	before.object.SetFinalizers([]string{"x"})
+	before.object.SetResourceVersion("7")
+	o := written("shop", "keywright-main", before, spec("i", nil, "k"))
+	if want := map[string]string{"team": "a", contract.ManagedByLabel: contract.ManagedBy}; !reflect.DeepEqual(o.GetLabels(), want) {
+		t.Errorf("labels are %v", o.GetLabels())
+	}
+	if o.GetAnnotations()["b"] != "c" || len(o.GetFinalizers()) != 0 || o.GetResourceVersion() != "7" {
+		t.Errorf("it is %v", o.Object)
+	}
+	if before.object.GetLabels()[contract.ManagedByLabel] != "somebody" {
+		t.Error("what a cache holds was changed")
+	}
+}
+
+func TestKeySetsAreShared(t *testing.T) {
+	s := &sharer{known: map[string]string{}}
+	for range 2 * mostShared {
+		u := standing(strings.Clone(keySet("1"))).object
+		if _, err := s.transform(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.known) != 1 {
+		t.Errorf("%d texts are known", len(s.known))
+	}
+}
