@@ -45,18 +45,24 @@ func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 	if settings == nil {
 		return err
 	}
-	summary, wrong := "its files are not read", error(nil)
+	summary, ofUsers, wrong := "its files are not read", error(nil), error(nil)
 	if !*withoutFiles {
-		summary, wrong = checkFiles(settings)
+		summary, ofUsers, wrong = checkFiles(settings)
 	}
-	if err := errors.Join(err, wrong); err != nil {
-		return err
-	}
-	if *connect {
+	found := errors.Join(err, ofUsers, wrong)
+	switch {
+	case !*connect:
+	case err != nil || ofUsers != nil:
+		found = errors.Join(found, errors.New("the users were not asked: correct the above first"))
+	default:
 		if err := tryUsers(ctx, settings); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			found = errors.Join(fmt.Errorf("%s: %w", path, err), found)
+		} else {
+			summary = strings.Replace(summary, notAsked, "(asked)", 1)
 		}
-		summary = strings.Replace(summary, notAsked, "(asked)", 1)
+	}
+	if found != nil {
+		return found
 	}
 	_, err = fmt.Fprintf(out, "%s: configuration is valid: issuer %s, %d clients, %s\n", path, settings.Issuer, len(settings.Clients), summary)
 	return err
@@ -81,20 +87,23 @@ func tryUsers(ctx context.Context, settings *config.Config) error {
 		}
 		defer d.Close()
 		var query *postgres.WrongQueryError
-		if err := d.Check(ctx); errors.As(err, &query) {
+		switch err := d.Check(ctx); {
+		case errors.As(err, &query):
 			return fmt.Errorf("users.postgresql.%w", err)
-		} else if err != nil {
-			return fmt.Errorf("users.postgresql: %w", err)
+		case err != nil:
+			reasons := each(err) // login.ErrDown, which is about a user's password, and why
+			return fmt.Errorf("users.postgresql%s: %w", postgres.FieldOf(err), reasons[len(reasons)-1])
 		}
 	}
 	return nil
 }
 
-// checkFiles reads the files that a configuration names. Where it names none although it must, it is wrong already.
-func checkFiles(settings *config.Config) (summary string, err error) {
+// checkFiles reads the files that a configuration names. Where it names none although it must, it is wrong already. ofUsers is what is wrong with
+// those of the users, and err with the others.
+func checkFiles(settings *config.Config) (summary string, ofUsers, err error) {
 	var wrong []error
 	check := func(field string, err error) {
-		if err != nil {
+		for _, err := range each(err) {
 			wrong = append(wrong, fmt.Errorf("%s: %w", field, err))
 		}
 	}
@@ -106,6 +115,7 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 	if settings.Users.PostgreSQL != nil {
 		check("users.postgresql", postgres.CheckFiles(settings.Users.PostgreSQL))
 	}
+	ofUsers, wrong = errors.Join(wrong...), nil
 	for i := range settings.TokenExchange {
 		check(fmt.Sprintf("tokenExchange[%d]", i), jwtverify.CheckFiles(settings.TokenExchange[i].Keys))
 	}
@@ -129,8 +139,8 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 			summary += fmt.Sprintf("SigningKey %s signs with key %s", key.SigningKey, key.KeyID)
 		}
 	}
-	if len(wrong) > 0 {
-		return "", errors.Join(wrong...)
+	if len(wrong) > 0 || ofUsers != nil {
+		return "", ofUsers, errors.Join(wrong...)
 	}
 	known := fmt.Sprintf("%d users", users.Len())
 	switch {
@@ -139,5 +149,16 @@ func checkFiles(settings *config.Config) (summary string, err error) {
 	case settings.Users.PostgreSQL != nil:
 		known = "users from PostgreSQL " + notAsked
 	}
-	return known + ", " + summary, nil
+	return known + ", " + summary, nil, nil
+}
+
+// each returns the errors that are joined in one, none for nil.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }

@@ -177,6 +177,10 @@ func TestCheckConfigReadsUsers(t *testing.T) {
 	}
 }
 
+func replace(files map[string]string, old, with string) {
+	files["issuer.yaml"] = strings.Replace(files["issuer.yaml"], old, with, 1)
+}
+
 // With --connect the database is asked, too: it has to answer, and the query to be right.
 func TestCheckConfigConnects(t *testing.T) {
 	s := postgrestest.Start(t, "CREATE TABLE users (id text, name text, hash text); GRANT SELECT ON users TO keywright")
@@ -198,6 +202,28 @@ func TestCheckConfigConnects(t *testing.T) {
 	}
 	if said, code := check(t, with("SELECT id AS subject FROM users WHERE name = $1"), "--connect"); code != 1 || !strings.Contains(said, "issuer.yaml: users.postgresql.query: the column passwordHash is missing") {
 		t.Errorf("exit code %d: %s", code, said)
+	}
+	for name, c := range map[string]struct {
+		change func(map[string]string)
+		want   string
+	}{
+		"a file that only the cluster has": {func(f map[string]string) { delete(f, contract.PolicyFile) }, "signingKey.directory: "},
+		"another database":                 {func(f map[string]string) { replace(f, "database: app", "database: none") }, "users.postgresql.database: "},
+		"another host":                     {func(f map[string]string) { replace(f, "host: 127.0.0.1", "host: localhost") }, "users.postgresql.host: "},
+		"another password":                 {func(f map[string]string) { replace(f, s.Directory+"/password", s.Directory+"/tls.crt") }, "users.postgresql.passwordFile: "},
+		"no password":                      {func(f map[string]string) { replace(f, s.Directory+"/password", "/nowhere") }, "the users were not asked: correct the above first"},
+		"a column of no name":              {func(f map[string]string) { replace(f, "hash AS", "hasch AS") }, "Perhaps you meant to reference the column"},
+		"a table without rights":           {func(f map[string]string) { replace(f, "FROM users", "FROM pg_authid, users") }, "GRANT SELECT on each column"},
+	} {
+		changed := with(right)
+		c.change(changed)
+		said, code := check(t, changed, "--connect")
+		if code != 1 || !strings.Contains(said, c.want) || strings.Contains(said, postgrestest.Password) {
+			t.Errorf("%s: exit code %d: %s", name, code, said)
+		}
+		if asked := name != "no password"; asked == strings.Contains(said, "not asked") {
+			t.Errorf("%s: asked should be %v: %s", name, asked, said)
+		}
 	}
 	s.Stop()
 	if said, code := check(t, with(right), "--connect"); code != 1 || !strings.Contains(said, "issuer.yaml: users.postgresql: ") || !strings.Contains(said, "refused") || strings.Contains(said, postgrestest.Password) {

@@ -253,17 +253,19 @@ func (c *cli) newPassword(ctx context.Context) (hash string, err error) {
 func (c *cli) sayWhen(list usersList) {
 	secret, ok := list.(*usersSecret)
 	if !ok {
-		say(c.ErrOut, "No issuer knows before this file is in the Secret that its pods mount.\n")
+		say(c.ErrOut, "No issuer knows of this until the file is in the Secret that its pods mount. This replaces the whole list there:\n"+
+			"  kubectl create secret generic %s -n %s --from-file=%s=%s --dry-run=client -o yaml | kubectl apply -f -\n",
+			usualUsersSecret, usualKeyNamespace, usersEntry, shellWord(list.String()))
 		return
 	}
-	say(c.ErrOut, "Issuers know it without a restart when their kubelets have renewed the file, 0 to 90 s from now. This hurries them:\n"+
+	say(c.ErrOut, "Issuers pick it up without a restart once their kubelets have renewed the file, 0 to 90 s from now. This hurries them:\n"+
 		"  kubectl annotate pods -n %s -l app.kubernetes.io/component=issuer --overwrite keywright.dev/nudged-at=\"$(date)\"\n", secret.namespace)
 }
 
 // sayTokens says what ends the tokens that a user has.
 func (c *cli) sayTokens(user *login.Description) {
 	say(c.ErrOut, "Tokens of %s stay valid until they expire. When the issuers know, this ends them, with the name of your SigningKey:\n"+
-		"  kubectl keywright revoke main --subject %s --nudge -w\n", user.Name, shellWord(user.Subject))
+		"  kubectl keywright revoke SIGNINGKEY --subject %s --nudge -w\n", user.Name, shellWord(user.Subject))
 }
 
 var plainWord = regexp.MustCompile(`^[\w@%+=:,./][\w@%+=:,./-]*$`)

@@ -111,7 +111,7 @@ func TestUsersInASecret(t *testing.T) {
 		t.Error("bob does not log in with the new password alone")
 	}
 	if _, errOut, err := users("", "disable", "bob"); err != nil || !strings.Contains(errOut, "Tokens of bob stay valid until they expire") ||
-		!strings.Contains(errOut, "kubectl keywright revoke main --subject b1 --nudge -w") {
+		!strings.Contains(errOut, "kubectl keywright revoke SIGNINGKEY --subject b1 --nudge -w") {
 		t.Errorf("%v %s", err, errOut)
 	}
 	if out, _, err := users("", "remove", "bob"); err != nil || !strings.Contains(out, "User bob is removed from Secret users/") {
@@ -341,7 +341,7 @@ func TestUsersInAFile(t *testing.T) {
 	if _, _, err := users("x\n", "add", "alice"); err == nil || !strings.Contains(err.Error(), "there is no file "+path) {
 		t.Errorf("%v", err)
 	}
-	if _, errOut, err := users("correct horse\n", "add", "alice", "--create"); err != nil || !strings.Contains(errOut, "No issuer knows before this file is in the Secret") {
+	if _, errOut, err := users("correct horse\n", "add", "alice", "--create"); err != nil || !strings.Contains(errOut, "No issuer knows of this until the file is in the Secret") {
 		t.Errorf("%v %s", err, errOut)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

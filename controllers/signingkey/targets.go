@@ -135,11 +135,7 @@ func configMaps(ctx context.Context, c client.Reader) (map[string]*corev1.Config
 
 // look counts one namespace.
 func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
-	var content, list, ca string
-	if cm != nil && !desired.IsForeign(cm, want.name) { // one of a TrustedIssuer gives way
-		content, list = cm.Data[want.name+contract.JWKSSuffix], cm.Data[want.name+contract.RevokedSuffix]
-		ca = cm.Data[want.name+contract.CASuffix]
-	}
+	content, list, ca := filesIn(cm, want.name)
 	holds := t.hold(ns.Name, content, want)
 	proxiesHold := t.holdInProxies(ns.Name, holds, want)
 	if holds && (t.algorithm == "" || ns.Name == want.keyNamespace) {
@@ -177,13 +173,26 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	if inSync && selected {
 		t.inSync++
 	}
-	if !inSync {
-		t.behind = append(t.behind, ns.Name)
-	}
-	if !want.holdsCA(ca) {
-		t.withoutCA = append(t.withoutCA, ns.Name)
-	}
+	t.note(ns.Name, inSync, want.holdsCA(ca))
 	t.await(ns.Name, cm, proxies, inSync, t.over(ns.Name, cm, selected, want), want)
+}
+
+// filesIn returns what a ConfigMap holds of a name. What is that of a TrustedIssuer gives way.
+func filesIn(cm *corev1.ConfigMap, name string) (keySet, list, ca string) {
+	if cm == nil || desired.IsForeign(cm, name) {
+		return "", "", ""
+	}
+	return cm.Data[name+contract.JWKSSuffix], cm.Data[name+contract.RevokedSuffix], cm.Data[name+contract.CASuffix]
+}
+
+// note notes what a namespace does not hold.
+func (t *targets) note(namespace string, inSync, holdsCA bool) {
+	if !inSync {
+		t.behind = append(t.behind, namespace)
+	}
+	if !holdsCA {
+		t.withoutCA = append(t.withoutCA, namespace)
+	}
 }
 
 // holdsCA reports whether a CA is the current one.

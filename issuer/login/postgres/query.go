@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -157,9 +158,40 @@ func classified(err error) error {
 	}
 	switch class := said.Code[:min(2, len(said.Code))]; class {
 	case "42", "22", "0A", "25":
-		return &WrongQueryError{fmt.Errorf("%s (SQLSTATE %s)", said.Message, said.Code)}
+		return &WrongQueryError{fmt.Errorf("%s (SQLSTATE %s)%s", said.Message, said.Code, advice(said))}
 	}
 	return withoutPassword(err)
+}
+
+// advice is what to do, as the server says it, or as is known of some of its answers (PostgreSQL's appendix A).
+func advice(said *pgconn.PgError) string {
+	switch {
+	case said.Hint != "":
+		return ": " + said.Hint
+	case said.Code == "42501": // insufficient_privilege
+		return ": GRANT SELECT on each column that the query reads, or on the table, to the role"
+	case said.Code == "42P01": // undefined_table
+		return ": if the table is there, GRANT USAGE on its schema to the role, and name the schema in the query"
+	}
+	return ""
+}
+
+// FieldOf returns which field of users.postgresql an error of Check is about, with a dot before it, empty if that is not known.
+func FieldOf(err error) string {
+	var said *pgconn.PgError
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &said) && said.Code == "28P01": // invalid_password
+		return ".passwordFile"
+	case errors.As(err, &said) && said.Code == "3D000": // invalid_catalog_name
+		return ".database"
+	case errors.As(err, &name):
+		return ".host"
+	case errors.As(err, &authority):
+		return ".caFile"
+	}
+	return ""
 }
 
 // withoutPassword is an error as it may be logged: the library's own have hosts, users and databases, and no password.
