@@ -25,7 +25,7 @@ type feed struct {
 
 	current atomic.Pointer[generation]
 	status  atomic.Pointer[KeySetStatus] // without the issuer
-	// keysFailed is that the last look found no keys to read, whatever became of the revocation list.
+	// keysFailed means that the last look found no keys to read, whatever became of the revocation list.
 	keysFailed atomic.Bool
 	done       <-chan struct{}    // closed when nobody follows any more
 	loaded     chan<- struct{}    // hears of new keys, nil without an Accelerator

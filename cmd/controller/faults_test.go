@@ -87,7 +87,7 @@ func (s *scene) run() *process {
 	return s.on.runWith(s.t, s.proxy.kubeconfig, "--leader-elect=false")
 }
 
-// mine tells whether a request is about the objects of this scene.
+// mine reports whether a request is about the objects of this scene.
 func (s *scene) mine(path string) bool {
 	return strings.Contains(path, "/"+s.name) || strings.Contains(path, "/"+s.target+"/") ||
 		strings.HasSuffix(path, "/"+keyNamespace+"/secrets")

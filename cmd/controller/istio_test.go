@@ -93,7 +93,7 @@ func (c *cluster) proxied(ctx context.Context, namespace, name string) *unstruct
 	return o
 }
 
-// follows tells whether the RequestAuthentication of a namespace is as documented, with the keys of its file.
+// follows reports whether the RequestAuthentication of a namespace is as documented, with the keys of its file.
 func (c *cluster) follows(ctx context.Context, namespace, name string) bool {
 	o := c.proxied(ctx, namespace, name)
 	if o == nil {

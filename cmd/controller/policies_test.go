@@ -54,7 +54,7 @@ func (c *cluster) deployer(t *testing.T) client.Client {
 	return c.as(t, "deployer")
 }
 
-// refusedBy tells whether a policy, and nothing else, stood in the way.
+// refusedBy reports whether a policy, and nothing else, stood in the way.
 func refusedBy(err error, policy string) bool {
 	return err != nil && strings.Contains(err.Error(), "ValidatingAdmissionPolicy '"+policy+"'")
 }

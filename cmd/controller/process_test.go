@@ -98,7 +98,7 @@ func freeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// ready tells whether the controller has filled its caches.
+// ready reports whether the controller has filled its caches.
 func (p *process) ready() bool {
 	response, err := http.Get(p.probes + "/readyz")
 	if err != nil {
@@ -163,7 +163,7 @@ func (r request) String() string {
 	return fmt.Sprintf("%s %s: %d", r.Verb, r.RequestURI, r.ResponseStatus.Code)
 }
 
-// write tells whether the request was made to change something, Leases aside.
+// write reports whether the request was made to change something, Leases aside.
 func (r request) write() bool {
 	return !strings.Contains("get list watch", r.Verb) && r.ObjectRef.Resource != "leases"
 }

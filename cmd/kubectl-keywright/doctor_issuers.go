@@ -71,7 +71,7 @@ func secretsOf(v *corev1.Volume) (names []string) {
 	return names
 }
 
-// overdue tells whether every issuer is bound to have read the Active key.
+// overdue reports whether every issuer is bound to have read the Active key.
 func (p *patient) overdue(key *keywrightv1alpha1.SigningKey, now time.Time) bool {
 	for _, k := range key.Status.Keys {
 		if k.KeyID == key.Status.ActiveKeyID && k.ActivatedAt != nil {

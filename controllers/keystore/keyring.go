@@ -100,7 +100,7 @@ func CreateOrUpdate(ctx context.Context, c client.Client, s, was *corev1.Secret)
 	return err
 }
 
-// ErrOvertaken is that something changed since it was read. Creations have no resource version that would tell.
+// ErrOvertaken means that something changed since it was read. Creations have no resource version that would tell.
 var ErrOvertaken = errors.New("another write came first")
 
 // LostRace reports whether a write failed because another one came first. That is a normal outcome, not an error.

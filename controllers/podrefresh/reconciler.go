@@ -210,7 +210,7 @@ func (r *Reconciler) eachPod(ctx context.Context, do func(*corev1.Pod) error) er
 	}
 }
 
-// file tells whether a namespace has a file of this SigningKey, and whether that still holds one of the keys. Where the
+// file reports whether a namespace has a file of this SigningKey, and whether that still holds one of the keys. Where the
 // ConfigMap is missing, running pods may have the file all the same.
 func (r *Reconciler) file(ctx context.Context, namespace, name string, ids []string) (has, holds bool, err error) {
 	var cm corev1.ConfigMap
@@ -236,7 +236,7 @@ func (r *Reconciler) ends(ctx context.Context, namespace string) (bool, error) {
 	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
 
-// mounts tells whether a pod has a volume of a ConfigMap or of a Secret. An empty name is none.
+// mounts reports whether a pod has a volume of a ConfigMap or of a Secret. An empty name is none.
 func mounts(pod *corev1.Pod, configMap, secret string) bool {
 	for i := range pod.Spec.Volumes {
 		v := &pod.Spec.Volumes[i]

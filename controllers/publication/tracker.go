@@ -47,7 +47,7 @@ type publications struct {
 	leftBehind map[string]time.Time
 }
 
-// arrival is that a namespace came to hold a key.
+// arrival is one: a namespace came to hold a key.
 type arrival struct {
 	namespace string
 	at        time.Time
@@ -170,7 +170,7 @@ type version struct {
 	record  desired.Record
 }
 
-// fileChanged notes the keys that a file came to hold. What the records say tells whether there were versions in between that the
+// fileChanged notes the keys that a file came to hold. The records say whether there were versions in between that the
 // watch did not show: then every key of the file may have come with the last one.
 func (t *Tracker) fileChanged(name, namespace string, before, after version) {
 	p := t.of(name)

@@ -12,11 +12,11 @@ type Blocked string
 const (
 	// NotBlocked is a rotation that only waits for its time.
 	NotBlocked Blocked = ""
-	// NotSigning is that the Active key was not yet seen in the signing-key Secret.
+	// NotSigning means that the Active key was not yet seen in the signing-key Secret.
 	NotSigning Blocked = "NotSigning"
-	// NotPublished is that some projection lacks the Standby.
+	// NotPublished means that some projection lacks the Standby.
 	NotPublished Blocked = "NotPublished"
-	// TooManyKeys is that the published set is full; it empties as tokens expire.
+	// TooManyKeys means that the published set is full; it empties as tokens expire.
 	TooManyKeys Blocked = "TooManyKeys"
 )
 
@@ -157,7 +157,7 @@ func (p *planner) due(a *Key) (Reason, time.Time) {
 	}
 }
 
-// fromTheFuture tells whether the rotation request bears a time that no clock can have shown yet: it waits for that time.
+// fromTheFuture reports whether the rotation request bears a time that no clock can have shown yet: it waits for that time.
 func (p *planner) fromTheFuture() bool {
 	return p.policy.RotateRequested.After(p.now.Add(p.policy.ClockSkew))
 }

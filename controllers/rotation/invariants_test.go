@@ -76,7 +76,7 @@ func (w *world) revoked(kid string) bool {
 	return slices.Contains(w.policy.Revoked, kid) || w.recorded(kid)
 }
 
-// recorded tells whether the keyring has a revocation of kid on record.
+// recorded reports whether the keyring has a revocation of kid on record.
 func (w *world) recorded(kid string) bool {
 	return slices.ContainsFunc(w.keyring.val.Revoked, func(r rotation.Revocation) bool { return r.ID == kid })
 }

@@ -27,17 +27,17 @@ const (
 	PolicyChanged Reason = "PolicyChanged"
 	// KeyRevoked is a revocation, of this key or of the one it replaces.
 	KeyRevoked Reason = "KeyRevoked"
-	// NextStandby is that no Standby waits.
+	// NextStandby means that no Standby waits.
 	NextStandby Reason = "NextStandby"
-	// Superseded is that another key signs.
+	// Superseded means that another key signs.
 	Superseded Reason = "Superseded"
-	// TokensExpired is that the last token the key can have signed has expired.
+	// TokensExpired means that the last token the key can have signed has expired.
 	TokensExpired Reason = "TokensExpired"
-	// Draining is that the SigningKey was deleted with the policy Drain.
+	// Draining means that the SigningKey was deleted with the policy Drain.
 	Draining Reason = "Draining"
-	// Resumed is that nothing signs since the SigningKey was drained, and it was applied again.
+	// Resumed means that nothing signs since the SigningKey was drained, and it was applied again.
 	Resumed Reason = "Resumed"
-	// Deleted is that the SigningKey was deleted with the policy Delete.
+	// Deleted means that the SigningKey was deleted with the policy Delete.
 	Deleted Reason = "Deleted"
 )
 

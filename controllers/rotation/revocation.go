@@ -9,9 +9,9 @@ import (
 type Revocation struct {
 	ID string    `json:"kid"`
 	At time.Time `json:"at"`
-	// Known tells whether the keyring held the key when it was revoked.
+	// Known reports whether the keyring held the key when it was revoked.
 	Known bool `json:"known"`
-	// Signed tells whether the key was the Active one when it was revoked.
+	// Signed reports whether the key was the Active one when it was revoked.
 	Signed bool `json:"signed,omitempty"`
 	// SigningMovedAt is when the signing-key Secret was first seen to hold another Active key.
 	SigningMovedAt time.Time `json:"signingMovedAt,omitzero"`
@@ -24,7 +24,7 @@ type Revocation struct {
 // Nudged says when the last pod was nudged that had mounted a file with a revoked key.
 type Nudged struct {
 	At time.Time `json:"at,omitzero"`
-	// Everywhere tells whether the pods of the targets were nudged too, not those of the issuer alone.
+	// Everywhere reports whether the pods of the targets were nudged too, not those of the issuer alone.
 	Everywhere bool `json:"everywhere,omitempty"`
 }
 

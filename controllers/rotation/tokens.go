@@ -57,9 +57,9 @@ type TokensFull string
 
 // The reasons.
 const (
-	// ListFull is that the list names as many values as it may.
+	// ListFull means that the list names as many values as it may.
 	ListFull TokensFull = "ListFull"
-	// RecordsFull is that too many expired Revocations were never deleted.
+	// RecordsFull means that too many expired Revocations were never deleted.
 	RecordsFull TokensFull = "RecordsFull"
 )
 

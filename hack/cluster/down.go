@@ -37,13 +37,13 @@ func (c *cluster) pid() (int, bool) {
 	return pid, err == nil
 }
 
-// alive tells whether the cluster runs.
+// alive reports whether the cluster runs.
 func (c *cluster) alive() bool {
 	pid, ok := c.pid()
 	return ok && c.owns(pid)
 }
 
-// owns tells whether a process is the cluster's, and not one that got its number later.
+// owns reports whether a process is the cluster's, and not one that got its number later.
 func (c *cluster) owns(pid int) bool {
 	command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	return err == nil && strings.Contains(string(command), c.state) && strings.Contains(string(command), inside)

@@ -39,7 +39,7 @@ type answer struct {
 	Error        string `json:"error"`
 }
 
-// errEnded is that the issuer says the session is over.
+// errEnded means that the issuer says the session is over.
 var errEnded = errors.New("the session has ended")
 
 // begin logs in, with a proof.

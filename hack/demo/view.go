@@ -22,7 +22,7 @@ type view struct {
 	hints []string
 }
 
-// terminal tells whether somebody watches.
+// terminal reports whether somebody watches.
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"

@@ -59,5 +59,5 @@ func (n *node) run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// ours tells whether the test may stop parts of the cluster.
+// ours reports whether the test may stop parts of the cluster.
 func (n *node) ours() bool { return n.program != "" }

@@ -106,7 +106,7 @@ func (f *finder) names(list *ast.CompositeLit) {
 	}
 }
 
-// refuses tells whether statements end in a return of an error or of false.
+// refuses reports whether statements end in a return of an error or of false.
 func refuses(statements []ast.Stmt) bool {
 	if len(statements) == 0 {
 		return false

@@ -71,13 +71,13 @@ func (c *Config) checkUsers(f *document.Findings) {
 	}
 }
 
-// isHTTPS tells whether a text is an https URL. A password in it would end up in logs.
+// isHTTPS reports whether a text is an https URL. A password in it would end up in logs.
 func isHTTPS(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil
 }
 
-// isIssuer tells whether a text can be our issuer identifier (RFC 8414 section 2). The mux must take its path as it is written.
+// isIssuer reports whether a text can be our issuer identifier (RFC 8414 section 2). The mux must take its path as it is written.
 func isIssuer(text string) bool {
 	if !isHTTPS(text) || len(text) > 512 || strings.ContainsAny(text, "?#%{} ") {
 		return false
@@ -166,5 +166,5 @@ func checkScopes(f *document.Findings, field string, scopes []string) {
 	}
 }
 
-// IsScope tells whether a text is one scope (RFC 6749 section 3.3).
+// IsScope reports whether a text is one scope (RFC 6749 section 3.3).
 func IsScope(text string) bool { return scopeToken.MatchString(text) }

@@ -40,7 +40,7 @@ type KeySet struct {
 
 	mu   sync.Mutex
 	good *jose.JSONWebKeySet
-	// old is that the last reading failed, and problem why.
+	// old means that the last reading failed, and problem why.
 	old     bool
 	problem string
 	leftOut []string

@@ -70,7 +70,7 @@ func deep(text []byte) bool {
 	return false
 }
 
-// replaced tells whether a text has the character that stands for what could not be decoded: half of a surrogate pair.
+// replaced reports whether a text has the character that stands for what could not be decoded: half of a surrogate pair.
 // Different texts would otherwise become one.
 func replaced(value any) bool {
 	switch v := value.(type) {

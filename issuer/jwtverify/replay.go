@@ -26,7 +26,7 @@ type Replays struct {
 // NewReplays returns one that has seen nothing.
 func NewReplays() *Replays { return &Replays{seen: map[int64]map[digest]struct{}{}} }
 
-// First tells whether this is the first use of an ID by a client, and remembers it until it expires.
+// First reports whether this is the first use of an ID by a client, and remembers it until it expires.
 func (r *Replays) First(client, id string, expiry, now time.Time) bool {
 	sum := sha256.Sum256([]byte(client + "\x00" + id))
 	key := digest(sum[:])

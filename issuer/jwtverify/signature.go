@@ -12,7 +12,7 @@ import (
 	"github.com/keywright/keywright/api/jwks"
 )
 
-// ErrUnknownKey is that the key of a JWT is not in the set.
+// ErrUnknownKey means that the key of a JWT is not in the set.
 var ErrUnknownKey = errors.New("its key is not known")
 
 // verifySignature wants the signature of the one key that the header names.

@@ -1,2 +1,2 @@
-// Package login knows the users, and tells whether a password is theirs without telling anything else.
+// Package login knows the users, and reports whether a password is theirs without telling anything else.
 package login

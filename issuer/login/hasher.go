@@ -48,7 +48,7 @@ func Slots(cores int, limit int64) (slots int, budget int64) {
 	return max(1, min(cores, int(budget/standard().workerBytes()))), budget
 }
 
-// matches tells whether a password is the hashed one. ErrBusy is that it did not get its turn.
+// matches reports whether a password is the hashed one. ErrBusy is that it did not get its turn.
 func (h *Hasher) matches(ctx context.Context, hash Hash, password string) (bool, error) {
 	if h.waiting.Add(1) > h.bound {
 		h.waiting.Add(-1)

@@ -10,12 +10,12 @@ import (
 
 // The outcomes of a login that failed.
 var (
-	// ErrDenied is that the password is not that of an enabled user of this name. A *Denied tells more, for the audit log
+	// ErrDenied means that the password is not that of an enabled user of this name. A *Denied tells more, for the audit log
 	// alone: clients must not learn it.
 	ErrDenied = errors.New("denied")
-	// ErrBusy is that too many passwords are being checked.
+	// ErrBusy means that too many passwords are being checked.
 	ErrBusy = errors.New("busy")
-	// ErrDown is that nobody can tell now whether the password is right.
+	// ErrDown means that nobody can tell now whether the password is right.
 	ErrDown = errors.New("the password cannot be checked")
 )
 
@@ -76,7 +76,7 @@ const (
 	maxPassword = 1024
 )
 
-// TooLong tells whether a name or a password can be nobody's.
+// TooLong reports whether a name or a password can be nobody's.
 func TooLong(name, password string) bool { return len(name) > maxName || len(password) > maxPassword }
 
 // List is a Directory that compares hashes. Its users may change from one login to the next.

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// ErrUnusableHash is that a text is no hash that ParseHash reads. It took as long to say so as to compare.
+// ErrUnusableHash means that a text is no hash that ParseHash reads. It took as long to say so as to compare.
 var ErrUnusableHash = errors.New("the hash of the password cannot be used")
 
 // Passwords compares passwords with the hashes that a directory looks up one by one, as texts.

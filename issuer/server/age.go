@@ -12,7 +12,7 @@ const (
 	checkAgeEvery = time.Minute
 )
 
-// overdue tells whether the signing key should have been replaced. The issuer goes on with it: every token that it signs
+// overdue reports whether the signing key should have been replaced. The issuer goes on with it: every token that it signs
 // is accepted.
 func (s *Server) overdue() bool {
 	key, ok := s.keys.Get()

@@ -78,7 +78,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// addOverdue adds a metric that tells whether the signing key is overdue.
+// addOverdue adds a metric that reports whether the signing key is overdue.
 func (m *metrics) addOverdue(overdue func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the signing key is over an hour past its planned rotation; signing goes on.",

@@ -50,11 +50,11 @@ type sealed struct {
 
 // The errors of Open.
 var (
-	// ErrInvalid is that the text is no refresh token, or that the key that sealed it is gone.
+	// ErrInvalid means that the text is no refresh token, or that the key that sealed it is gone.
 	ErrInvalid = errors.New("not a refresh token, or sealed with a key that is gone")
-	// ErrNewerKey is that the token is sealed with a key that has not arrived here yet.
+	// ErrNewerKey means that the token is sealed with a key that has not arrived here yet.
 	ErrNewerKey = errors.New("sealed with a key that is not here yet")
-	// ErrTooLong is that a refresh token would be longer than MaxBytes.
+	// ErrTooLong means that a refresh token would be longer than MaxBytes.
 	ErrTooLong = fmt.Errorf("the refresh token would be longer than %d bytes", MaxBytes)
 )
 

@@ -104,7 +104,7 @@ func (c *Claims) Marshal() ([]byte, error) {
 	return append(own, more[1:]...), nil
 }
 
-// TooLargeError is that a token would be longer than MaxBytes.
+// TooLargeError means that a token would be longer than MaxBytes.
 type TooLargeError struct {
 	// Bytes is how long it would be, and Claim the largest of the claims.
 	Bytes int

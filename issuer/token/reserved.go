@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// Reserved tells whether a claim is the issuer's own (RFC 7519, RFC 9068, RFC 8693, RFC 7800), in whatever case: Go's
+// Reserved reports whether a claim is the issuer's own (RFC 7519, RFC 9068, RFC 8693, RFC 7800), in whatever case: Go's
 // encoding/json, among others, takes SUB for sub.
 func Reserved(claim string) bool {
 	for _, own := range [...]string{
@@ -19,7 +19,7 @@ func Reserved(claim string) bool {
 	return false
 }
 
-// NeverLeaves tells whether a name is that of something which must not be in a token, since whoever has a token can read
+// NeverLeaves reports whether a name is that of something which must not be in a token, since whoever has a token can read
 // it: password, secret, hash and the like, however they are spelt and whatever stands around them.
 func NeverLeaves(name string) bool {
 	plain := strings.Map(func(r rune) rune {

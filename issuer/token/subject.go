@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// IsSubject tells whether a text can be the sub of a user, wherever the user comes from: 1 to 255 bytes of printable text that
+// IsSubject reports whether a text can be the sub of a user, wherever the user comes from: 1 to 255 bytes of printable text that
 // is not the sub of a client.
 func IsSubject(text string) bool {
 	return IsText(text) && text != "" && len(text) <= 255 && !strings.HasPrefix(text, ClientPrefix)

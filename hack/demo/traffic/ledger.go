@@ -30,7 +30,7 @@ type Tally struct {
 	Unreachable                                   int
 }
 
-// Broken tells whether the promise was.
+// Broken reports whether the promise was.
 func (t Tally) Broken() bool {
 	return t.ValidRejected > 0 || t.RevokedLate > 0 || t.ForgedAccepted > 0 || t.Unreachable > 0 || t.RefusedLogins > 0
 }

@@ -18,12 +18,12 @@ import (
 
 // Reasons of a login that is denied although the password may be right.
 const (
-	// Refused is that the directory refused it for another reason than the password, like an account that is locked. The name of the
+	// Refused means that the directory refused it for another reason than the password, like an account that is locked. The name of the
 	// result (RFC 4511 section 4.1.9) comes after it; what the directory says beyond that may hold anything.
 	Refused = "refused by the directory: "
-	// Several is that a name is that of more than one entry.
+	// Several means that a name is that of more than one entry.
 	Several = "several entries match users.ldap.users.filter"
-	// TooManyGroups is that not all groups of the user could be read: a right, or the lack of one, may hang on any of them.
+	// TooManyGroups means that not all groups of the user could be read: a right, or the lack of one, may hang on any of them.
 	TooManyGroups = "in too many groups, or in groups that are nested too deeply"
 )
 
@@ -172,13 +172,13 @@ func (d *Directory) userOf(c *conn, entry *ldap.Entry) (*login.User, error) {
 	return user, nil
 }
 
-// answered tells whether the server gave a result, whatever it was.
+// answered reports whether the server gave a result, whatever it was.
 func answered(err error) bool {
 	var result *ldap.Error
 	return errors.As(err, &result) && result.ResultCode < ldap.ErrorNetwork
 }
 
-// cannotSay tells whether a bind failed for a reason that lies with the server (RFC 4511 appendix A), or without a result.
+// cannotSay reports whether a bind failed for a reason that lies with the server (RFC 4511 appendix A), or without a result.
 // Any other result is about the account: a wrong password, one that is locked or has expired, an entry that was deleted or has
 // moved. Known and unknown names go through here, so that they get the same answer.
 func cannotSay(err error) bool {

@@ -15,13 +15,13 @@ import (
 
 // Reasons of a login that is denied although the password may be right.
 const (
-	// Several is that the query returns more than one row for a name.
+	// Several means that the query returns more than one row for a name.
 	Several = "several rows match users.postgresql.query"
-	// NoPassword is that the hash of the password is null or empty.
+	// NoPassword means that the hash of the password is null or empty.
 	NoPassword = "the user has no password"
-	// UnusableHash is that the hash is of no scheme that is read, or has too few rounds.
+	// UnusableHash means that the hash is of no scheme that is read, or has too few rounds.
 	UnusableHash = "the hash of the user's password cannot be used"
-	// UnusableSubject is that the row has no subject, or one that is no printable text.
+	// UnusableSubject means that the row has no subject, or one that is no printable text.
 	UnusableSubject = "the row has no usable subject"
 )
 

@@ -23,7 +23,7 @@ type row struct {
 	values [][]byte
 }
 
-// errSeveral is that a name is that of more than one row.
+// errSeveral means that a name is that of more than one row.
 var errSeveral = errors.New("several rows")
 
 // ask runs the query in a transaction that cannot write, and returns the one row of a name, nil if there is none.

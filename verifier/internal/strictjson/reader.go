@@ -36,7 +36,7 @@ func (r *reader) peek() byte {
 	return 0
 }
 
-// skip steps over the byte, which is not 0, if it is the next, and tells whether it was.
+// skip steps over the byte, which is not 0, if it is the next, and reports whether it was.
 func (r *reader) skip(c byte) bool {
 	if r.peek() != c {
 		return false
@@ -280,7 +280,7 @@ func (r *reader) number() error {
 	return nil
 }
 
-// digits steps over digits, and tells whether there was one.
+// digits steps over digits, and reports whether there was one.
 func (r *reader) digits() bool {
 	start := r.at
 	for '0' <= r.peek() && r.peek() <= '9' {
