@@ -148,6 +148,8 @@ bench-plan: ## Measure a plan for a keyring of ten keys.
 bench-distribution: controlplane ## Measure the fan-out to TARGETS (1000) namespaces against a floor, on a real API server.
 	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench Distribution -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
+	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench ForeignRotation -benchtime 5x -timeout 1h -v \
+		./cmd/controller -clusters 1 -targets $(TARGETS)
 	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench Revocations -benchtime 1x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 

@@ -234,13 +234,19 @@ func (d *distribution) change() time.Duration {
 		return len(d.signingKey(ctx, benchKey).Status.Revocations) > before
 	})
 	d.settled()
+	return d.lastWrite(began).Sub(began)
+}
+
+// lastWrite is when the last ConfigMap was written since a time.
+func (d *distribution) lastWrite(began time.Time) time.Time {
+	d.Helper()
 	last := began
 	for _, r := range d.audited(d.B, began) {
 		if r.ObjectRef.Resource == "configmaps" && r.ObjectRef.Name != "floor" && r.write() {
 			last = r.StageTimestamp.Time
 		}
 	}
-	return last.Sub(began)
+	return last
 }
 
 // count returns how many ConfigMaps the controller wrote since then, how often it wrote something else, and how many ConfigMaps
