@@ -24,6 +24,7 @@ func (c *cluster) components() []component {
 			"--root-ca-file="+c.path("pki", "ca.crt"), "--client-ca-file="+c.path("pki", "ca.crt"),
 			"--requestheader-client-ca-file="+c.path("pki", "front-proxy-ca.crt"),
 			"--cluster-signing-cert-file="+c.path("pki", "ca.crt"), "--cluster-signing-key-file="+c.path("pki", "ca.key"),
+			"--node-monitor-grace-period=5m0s", // a node is not lost because the API server was away for a minute
 			"--allocate-node-cidrs=false", "--kube-api-qps=500", "--kube-api-burst=1000")...),
 		c.component("kube-scheduler", c.node, c.user("scheduler")...),
 		c.component("kube-proxy", c.node, "--config="+c.path("kube-proxy.yaml")),

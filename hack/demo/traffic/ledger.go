@@ -27,7 +27,8 @@ type Tally struct {
 	// RevokedLate after that, which must stay 0.
 	RevokedRejected, RevokedAccepted, RevokedLate int
 	ForgedRejected, ForgedAccepted                int
-	Unreachable                                   int
+	// CalledAgain are calls whose connection was refused: no service saw them. Unreachable were refused for longer.
+	CalledAgain, Unreachable int
 }
 
 // Broken reports whether the promise was.

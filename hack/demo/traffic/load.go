@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -28,7 +29,8 @@ type Load struct {
 	Ledger            *Ledger
 	// Logins and Calls are a second.
 	Logins, Calls int
-	// Patience is how long a login is tried again when no issuer answers: a Service sends requests to pods that died until its nodes know.
+	// Patience is how long a login is tried again when no issuer answers: a Service sends requests to pods that died until its nodes know. With it, a
+	// call is made again for a moment, too.
 	Patience time.Duration
 	// Took, if it is there, is told how long each login and each call took.
 	Took func(what string, took time.Duration)
@@ -151,8 +153,7 @@ func (l *Load) call(ctx context.Context, n int) {
 	if forge {
 		compact = forged(compact)
 	}
-	sent := time.Now()
-	status, said, err := l.Show(ctx, l.Services[n%len(l.Services)], compact)
+	sent, status, said, err := l.show(ctx, l.Services[n%len(l.Services)], compact)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
@@ -162,6 +163,21 @@ func (l *Load) call(ctx context.Context, n int) {
 	default:
 		l.took("call", sent)
 		l.Ledger.answered(t, sent, status == http.StatusOK, said)
+	}
+}
+
+// mostRefused is how long connections to a service may be refused: kube-proxy does so for moments while it writes the rules of any Service anew.
+const mostRefused = 2 * time.Second
+
+// show shows a token, again if the connection was refused. It also returns when the last try began.
+func (l *Load) show(ctx context.Context, service, compact string) (sent time.Time, status int, said string, err error) {
+	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		sent = time.Now()
+		status, said, err = l.Show(ctx, service, compact)
+		if !errors.Is(err, syscall.ECONNREFUSED) || l.Patience == 0 || time.Since(began) > mostRefused || ctx.Err() != nil {
+			return sent, status, said, err
+		}
+		l.Ledger.update(func(t *Tally) { t.CalledAgain++ }, "")
 	}
 }
 

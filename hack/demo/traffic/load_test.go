@@ -56,3 +56,44 @@ func TestPatience(t *testing.T) {
 		t.Errorf("the issuer that refuses was asked %d times", n)
 	}
 }
+
+// A connection that is refused for a moment is nobody's answer; a service that stays away is a broken promise.
+func TestCallIsMadeAgain(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	for name, c := range map[string]struct {
+		patience time.Duration
+		back     bool
+		want     Tally
+	}{
+		"back in a moment": {time.Second, true, Tally{Verified: 1}},
+		"not back":         {time.Second, false, Tally{Unreachable: 1}},
+		"no patience":      {0, true, Tally{Unreachable: 1}},
+	} {
+		load := &Load{HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, Services: []string{"http://" + address}, Ledger: NewLedger(0), Patience: c.patience}
+		load.Ledger.given(Token{Compact: "a.b.c", KeyID: "k", Expiry: time.Now().Add(time.Hour)})
+		back := make(chan net.Listener, 1)
+		time.AfterFunc(500*time.Millisecond, func() {
+			defer close(back)
+			if !c.back {
+				return
+			}
+			if again, err := net.Listen("tcp", address); err == nil {
+				go func() { _ = http.Serve(again, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) }()
+				back <- again
+			}
+		})
+		load.call(t.Context(), 1)
+		got, _ := load.Ledger.Snapshot()
+		if (got.CalledAgain > 0) != (c.patience > 0) || got.Verified != c.want.Verified || got.Unreachable != c.want.Unreachable {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if again := <-back; again != nil {
+			_ = again.Close()
+		}
+	}
+}
