@@ -1,13 +1,6 @@
 package controllers
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -19,31 +12,11 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/issuerca/issuercatest"
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
 const conditionCA = keywrightv1alpha1.ConditionCADistributed
-
-// newCA returns the certificate of a CA, PEM, and its private key.
-func newCA(t *testing.T, name string) (certificate, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Date(2036, 1, 2, 3, 4, 5, 0, time.UTC), BasicConstraintsValid: true, IsCA: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
-}
 
 // distributesCA is a change of a SigningKey.
 func distributesCA(k *keywrightv1alpha1.SigningKey) {
@@ -97,8 +70,8 @@ func (w *world) wantCA(all ...string) {
 
 func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	w := newWorld(t)
-	first, _ := newCA(t, "first")
-	second, _ := newCA(t, "second")
+	first, _ := issuercatest.New(t, "first")
+	second, _ := issuercatest.New(t, "second")
 	w.writeCA("# of the issuer\n" + first)
 	w.signingKey(distributesCA)
 	w.settle()
@@ -144,7 +117,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 // Whatever is wrong with the source, the CA stays, and a condition says what to do.
 func TestBadCASourceChangesNothing(t *testing.T) {
 	w := newWorld(t)
-	good, key := newCA(t, "good")
+	good, key := issuercatest.New(t, "good")
 	w.writeCA(good)
 	w.signingKey(distributesCA)
 	w.settle()
@@ -155,10 +128,10 @@ func TestBadCASourceChangesNothing(t *testing.T) {
 	}
 	var many string
 	for range 17 {
-		one, _ := newCA(t, "one of many")
+		one, _ := issuercatest.New(t, "one of many")
 		many += one
 	}
-	other, _ := newCA(t, "other")
+	other, _ := issuercatest.New(t, "other")
 	for _, c := range []struct {
 		name, reason, says string
 		spoil              func()
@@ -200,8 +173,8 @@ func TestBadCASourceChangesNothing(t *testing.T) {
 // Who can write the ConfigMap of a namespace makes nobody there trust another CA.
 func TestForgedCAIsReplaced(t *testing.T) {
 	w := newWorld(t)
-	good, _ := newCA(t, "good")
-	forged, _ := newCA(t, "forged")
+	good, _ := issuercatest.New(t, "good")
+	forged, _ := issuercatest.New(t, "forged")
 	w.writeCA(good)
 	w.signingKey(distributesCA)
 	w.settle()
@@ -232,8 +205,8 @@ func TestForgedCAIsReplaced(t *testing.T) {
 // While there is no keyring to go by, the CA is what it was, and nobody can put another one in its place.
 func TestFrozenKeyringKeepsTheCA(t *testing.T) {
 	w := newWorld(t)
-	good, _ := newCA(t, "good")
-	other, _ := newCA(t, "other")
+	good, _ := issuercatest.New(t, "good")
+	other, _ := issuercatest.New(t, "other")
 	w.writeCA(good)
 	w.signingKey(distributesCA)
 	w.settle()
@@ -262,7 +235,7 @@ func TestFrozenKeyringKeepsTheCA(t *testing.T) {
 // A keyring that was lost does not take the CA along, also if the source cannot be read then.
 func TestRebuiltKeyringKeepsTheCA(t *testing.T) {
 	w := newWorld(t)
-	good, _ := newCA(t, "good")
+	good, _ := issuercatest.New(t, "good")
 	w.writeCA(good)
 	w.signingKey(distributesCA)
 	w.settle()
@@ -286,7 +259,7 @@ func TestCAEndsWithTrust(t *testing.T) {
 	for _, policy := range []keywrightv1alpha1.DeletionPolicy{keywrightv1alpha1.Retain, keywrightv1alpha1.Drain, keywrightv1alpha1.Delete} {
 		t.Run(string(policy), func(t *testing.T) {
 			w := newWorld(t)
-			good, _ := newCA(t, "good")
+			good, _ := issuercatest.New(t, "good")
 			w.writeCA(good)
 			key := w.signingKey(distributesCA, func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = policy })
 			w.settle()

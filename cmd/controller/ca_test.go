@@ -2,13 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -22,24 +15,8 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/issuerca/issuercatest"
 )
-
-// newCA returns the certificate of a CA, PEM.
-func newCA(t *testing.T, name string) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true, IsCA: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
 
 // caConfigMap is a ConfigMap that a SigningKey may take the CA from.
 func caConfigMap(name, ca string) *corev1.ConfigMap {
@@ -152,7 +129,8 @@ func TestOnlyWhoMayChangeSigningKeysWritesTheCA(t *testing.T) {
 func TestCAOfTheIssuer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	first, second := newCA(t, "first"), newCA(t, "second")
+	first, _ := issuercatest.New(t, "first")
+	second, _ := issuercatest.New(t, "second")
 	source := caConfigMap(s.name+"-ca", first)
 	s.on.create(t, source)
 	t.Cleanup(func() { _ = s.on.admin.Delete(context.WithoutCancel(t.Context()), source) })
