@@ -5,22 +5,25 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // cacheOptions says what is watched, and what is kept of it: no private key, no ConfigMap but ours, and of equal maps one.
 func cacheOptions(keyNamespace string) cache.Options {
-	shared := newSharer()
+	shared := &sharer{}
 	ours := labels.SelectorFromSet(labels.Set{contract.ManagedByLabel: contract.ManagedBy})
 	return cache.Options{
 		NewInformer: newInformer, DefaultTransform: cache.TransformStripManagedFields(),
@@ -66,20 +69,15 @@ type beforeControllers struct{ cache.Cache }
 // GetCache is what a manager knows caches by.
 func (c beforeControllers) GetCache() cache.Cache { return c.Cache }
 
-// sharer lets equal maps be one map. Nobody changes what is in a cache.
-type sharer struct {
-	mu    sync.Mutex
-	known map[string]map[string]string
+// newInformer returns an informer that does not pause after an outage.
+func newInformer(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+	return toolscache.NewSharedIndexInformer(wiring.Reconnecting(lw), example, resync, indexers)
 }
 
-const (
-	// maxShared bounds how many maps are remembered, far above what one cluster has at a time.
-	maxShared = 512
-	// longestShared bounds what is remembered of a map, in bytes: longer ones are planted, and do not stay.
-	longestShared = 512 << 10
-)
-
-func newSharer() *sharer { return &sharer{known: map[string]map[string]string{}} }
+// sharer lets equal maps be one map.
+type sharer struct {
+	maps wiring.Shared[map[string]string]
+}
 
 // configMap lets the ConfigMaps of all namespaces share what they hold. It is nearly always the same, so the cache does not
 // grow with the size of the key sets, only with the number of namespaces.
@@ -105,17 +103,8 @@ func (s *sharer) one(m map[string]string) map[string]string {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		fmt.Fprintf(&text, "%d %d %s%s", len(k), len(m[k]), k, m[k])
 	}
-	if len(m) == 0 || text.Len() > longestShared {
+	if len(m) == 0 {
 		return m
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known, ok := s.known[text.String()]; ok {
-		return known
-	}
-	if len(s.known) >= maxShared {
-		clear(s.known)
-	}
-	s.known[text.String()] = m
-	return m
+	return s.maps.One(text.String(), m)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,7 +11,7 @@ import (
 )
 
 func TestEqualMapsAreOne(t *testing.T) {
-	s := newSharer()
+	s := &sharer{}
 	of := func(n int) *corev1.ConfigMap {
 		cm := &corev1.ConfigMap{Data: map[string]string{"main.json": fmt.Sprintf("keys %d", n), "other.json": "keys"}}
 		cm.Labels = map[string]string{"a": "b"}
@@ -34,24 +33,13 @@ func TestEqualMapsAreOne(t *testing.T) {
 	if address(s.one(map[string]string{"a": "bc"})) == address(s.one(map[string]string{"ab": "c"})) {
 		t.Error("two maps of the same letters are one")
 	}
-	for n := range 3 * maxShared {
-		of(n)
-	}
-	if len(s.known) > maxShared {
-		t.Errorf("%d maps are remembered", len(s.known))
-	}
-	long := func() map[string]string { return s.one(map[string]string{"a": strings.Repeat("x", longestShared)}) }
-	first, second := long(), long()
-	if address(first) == address(second) {
-		t.Error("a map that is too long is remembered")
-	}
 }
 
 func TestNamespacesKeepTheirLabelsOnly(t *testing.T) {
 	m := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 		Name: "shop", ResourceVersion: "7", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"large": "x"},
 	}}
-	if _, err := newSharer().namespace(m); err != nil {
+	if _, err := (&sharer{}).namespace(m); err != nil {
 		t.Fatal(err)
 	}
 	if m.Name != "shop" || m.ResourceVersion != "7" || !maps.Equal(m.Labels, map[string]string{"a": "b"}) || m.Annotations != nil {

@@ -3,12 +3,8 @@ package istio
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
-	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,6 +17,7 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/wiring"
 )
 
 // Objects are the RequestAuthentications that Keywright has, as a watch shows them, which goes on trying while there is no Istio, or no right
@@ -38,6 +35,8 @@ type Objects struct {
 	refused map[types.NamespacedName]string
 	// changed are called without the lock when trouble or refused are other ones.
 	changed []func()
+	// keySets lets those of all namespaces, which are nearly always the same, be one text.
+	keySets wiring.Shared[string]
 }
 
 const bySigningKey = "signingKey"
@@ -58,8 +57,7 @@ func NewObjects(config *rest.Config) (*Objects, error) {
 			return nil, nil
 		},
 	})
-	shared := &sharer{known: map[string]string{}}
-	if err := o.informer.SetTransform(shared.transform); err != nil {
+	if err := o.informer.SetTransform(o.slim); err != nil {
 		return nil, err
 	}
 	return o, o.informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *toolscache.Reflector, err error) {
@@ -70,7 +68,7 @@ func NewObjects(config *rest.Config) (*Objects, error) {
 // listWatch lists and watches, and notes how that ends.
 func (o *Objects) listWatch() *toolscache.ListWatch {
 	ours := contract.ManagedByLabel + "=" + contract.ManagedBy
-	return &toolscache.ListWatch{
+	return wiring.Reconnecting(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.LabelSelector = ours
 			list, err := o.client.List(ctx, options)
@@ -83,42 +81,21 @@ func (o *Objects) listWatch() *toolscache.ListWatch {
 			o.note(ctx, err)
 			return w, err
 		},
-	}
+	})
 }
 
-// note remembers how a look ended.
-func (o *Objects) note(ctx context.Context, err error) {
-	if err != nil && ctx.Err() != nil {
-		return // it was given up
+// slim drops what is not asked for of a RequestAuthentication, and shares its key set.
+func (o *Objects) slim(in any) (any, error) {
+	u, ok := in.(*unstructured.Unstructured)
+	if !ok {
+		return in, nil
 	}
-	o.mu.Lock()
-	same := kindOf(o.trouble) == kindOf(err)
-	o.trouble = err
-	select {
-	case <-o.answered:
-	default:
-		close(o.answered)
-		same = false
+	u.SetManagedFields(nil)
+	rule := (&RequestAuthentication{u}).rule()
+	if text, ok := rule[fieldKeySet].(string); ok {
+		rule[fieldKeySet] = o.keySets.One(text, text)
 	}
-	o.mu.Unlock()
-	if !same {
-		log.FromContext(ctx).Info("RequestAuthentications of Istio", "state", kindOf(err))
-		o.tell()
-	}
-}
-
-// kindOf tells apart what an answer can mean.
-func kindOf(err error) string {
-	switch {
-	case err == nil:
-		return "readable"
-	case apierrors.IsNotFound(err):
-		return keywrightv1alpha1.ReasonIstioNotInstalled
-	case apierrors.IsForbidden(err):
-		return keywrightv1alpha1.ReasonIstioForbidden
-	default:
-		return keywrightv1alpha1.ReasonIstioUnreachable
-	}
+	return u, nil
 }
 
 // Run watches until the context ends.
@@ -131,63 +108,6 @@ func (o *Objects) Run(ctx context.Context) {
 		}
 	}()
 	o.informer.RunWithContext(ctx)
-}
-
-// tell says that Trouble or Refused say something else.
-func (o *Objects) tell() {
-	o.mu.Lock()
-	changed := slices.Clone(o.changed)
-	o.mu.Unlock()
-	for _, f := range changed {
-		f()
-	}
-}
-
-// firstAnswer is how long everything waits for the first answer.
-const firstAnswer = 10 * time.Second
-
-// WaitForAnswer waits until it is known what stands, or why that is not known. An API server that does not answer about RequestAuthentications holds
-// nothing else up for longer than ten seconds.
-func (o *Objects) WaitForAnswer(ctx context.Context) bool {
-	bounded, cancel := context.WithTimeout(ctx, firstAnswer)
-	defer cancel()
-	select {
-	case <-o.answered:
-	case <-bounded.Done():
-		return ctx.Err() == nil
-	}
-	if o.lastTrouble() != nil {
-		return true
-	}
-	toolscache.WaitForCacheSync(bounded.Done(), o.informer.HasSynced)
-	return ctx.Err() == nil
-}
-
-// Readable reports whether it is known which RequestAuthentications stand: those that the watch shows, and none where there is no Istio.
-func (o *Objects) Readable() bool {
-	return o != nil && (o.informer.HasSynced() || o.Trouble() == keywrightv1alpha1.ReasonIstioNotInstalled)
-}
-
-// Trouble returns the reason of a condition that says why RequestAuthentications cannot be kept, empty if they can.
-func (o *Objects) Trouble() string {
-	if o == nil {
-		return keywrightv1alpha1.ReasonIstioNotEnabled
-	}
-	err := o.lastTrouble()
-	switch {
-	case apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
-		return kindOf(err)
-	case !o.informer.HasSynced():
-		return keywrightv1alpha1.ReasonIstioUnreachable
-	default:
-		return "" // a watch that ended and begins again
-	}
-}
-
-func (o *Objects) lastTrouble() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.trouble
 }
 
 // Get returns a RequestAuthentication, nil if there is none.
@@ -251,50 +171,6 @@ func asOurs(in any) *RequestAuthentication {
 	return &RequestAuthentication{u}
 }
 
-// Refused returns why the RequestAuthentication of a SigningKey in a namespace could not be written or deleted, empty if it could.
-func (o *Objects) Refused(namespace, signingKey string) string {
-	if o == nil {
-		return ""
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.refused[types.NamespacedName{Namespace: namespace, Name: signingKey}]
-}
-
-// ended notes how an attempt to write or delete ended.
-func (o *Objects) ended(namespace, signingKey string, err error) {
-	text := ""
-	if err != nil {
-		text = shorten(err.Error())
-	}
-	key := types.NamespacedName{Namespace: namespace, Name: signingKey}
-	o.mu.Lock()
-	same := o.refused[key] == text
-	if o.refused[key] = text; text == "" {
-		delete(o.refused, key)
-	}
-	o.mu.Unlock()
-	if !same {
-		o.tell()
-	}
-}
-
-// shorten keeps a message of the API server within what a condition can hold.
-func shorten(text string) string {
-	const most = 300
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
-}
-
-// OnTrouble sets what else is called when Trouble or Refused say something else.
-func (o *Objects) OnTrouble(f func()) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.changed = append(o.changed, f)
-}
-
 // Change is one that the watch shows: Before is nil for what is new, After for what is gone.
 type Change struct {
 	Before, After *RequestAuthentication
@@ -322,40 +198,4 @@ func (o *Objects) OnChange(f func(Change)) error {
 		},
 	})
 	return err
-}
-
-// sharer lets equal key sets be one text: those of all namespaces are nearly always the same.
-type sharer struct {
-	mu    sync.Mutex
-	known map[string]string
-}
-
-// transform drops what is not asked for of a RequestAuthentication, and shares its key set.
-func (s *sharer) transform(in any) (any, error) {
-	u, ok := in.(*unstructured.Unstructured)
-	if !ok {
-		return in, nil
-	}
-	u.SetManagedFields(nil)
-	rule := (&RequestAuthentication{u}).rule()
-	if text, ok := rule[fieldKeySet].(string); ok {
-		rule[fieldKeySet] = s.one(text)
-	}
-	return u, nil
-}
-
-// mostShared bounds how many key sets are remembered.
-const mostShared = 64
-
-func (s *sharer) one(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known, ok := s.known[text]; ok {
-		return known
-	}
-	if len(s.known) >= mostShared {
-		clear(s.known)
-	}
-	s.known[text] = text
-	return text
 }

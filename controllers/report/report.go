@@ -38,3 +38,11 @@ func TimeOrNil(t time.Time) *metav1.Time {
 	}
 	return &metav1.Time{Time: t.Truncate(time.Second).Local()}
 }
+
+// Shorten keeps a message of somebody else within most bytes, which a condition can hold.
+func Shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

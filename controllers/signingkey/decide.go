@@ -9,6 +9,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/keystore"
+	"github.com/keywright/keywright/controllers/report"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -142,10 +143,4 @@ func (p *pass) refuse(what string, err error) {
 }
 
 // shorten keeps a message of the API server within what a condition can hold.
-func shorten(text string) string {
-	const most = 600
-	if len(text) <= most {
-		return text
-	}
-	return text[:most] + "…"
-}
+func shorten(text string) string { return report.Shorten(text, 600) }

@@ -1,4 +1,4 @@
-package controllers
+package wiring
 
 import (
 	"context"
@@ -17,19 +17,19 @@ import (
 // reconnectEvery is how often an informer tries to reach an API server that does not answer, give or take a half.
 const reconnectEvery = time.Second
 
-// newInformer returns an informer that hears of changes again within two seconds of the API server's return. That of client-go pauses for up to 30
-// seconds then, which thousands of clients must do, and a revocation would wait for: here are a few watches of one controller. client-go
-// lets nobody set that pause (kubernetes/kubernetes#136943), so it is never reached.
-func newInformer(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+// Reconnecting lets an informer hear of changes again within two seconds of the API server's return. That of client-go pauses for up to 30 seconds
+// then, which thousands of clients must do, and a revocation would wait for: here are a few watches of one controller. client-go lets nobody set that
+// pause (kubernetes/kubernetes#136943), so it is never reached.
+func Reconnecting(lw toolscache.ListerWatcher) *toolscache.ListWatch {
 	server := toolscache.ToListerWatcherWithContext(lw)
-	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
+	return &toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return reconnected(ctx, func() (runtime.Object, error) { return server.ListWithContext(ctx, options) })
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			return reconnected(ctx, func() (watch.Interface, error) { return server.WatchWithContext(ctx, options) })
 		},
-	}, example, resync, indexers)
+	}
 }
 
 // reconnected asks until the API server answers, whatever it says, or until the context ends.
