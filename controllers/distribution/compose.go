@@ -169,19 +169,6 @@ func (c *composition) fit() {
 	slices.Sort(c.leftOut)
 }
 
-// fitCA leaves a CA as it stands, or leaves it out, and returns by how many bytes less there are. No key is refused for want of one.
-func (c *composition) fitCA(name string) int {
-	file := name + contract.CASuffix
-	wanted, stands := c.data[file], desired.CAIn(c.found, c.was[name], name)
-	if len(wanted) <= len(stands) {
-		return 0
-	}
-	delete(c.data, file)
-	c.setCA(name, stands)
-	c.leftOut = append(c.leftOut, file)
-	return len(wanted) - len(stands)
-}
-
 // count brings the counters of the files that change up to date.
 func (c *composition) count() {
 	for name, r := range c.records {
@@ -216,20 +203,6 @@ func (c *composition) set(name string, files desired.Files) {
 		files.CA = desired.CAIn(c.found, c.was[name], name)
 	}
 	c.setCA(name, files.CA)
-}
-
-func (c *composition) setCA(name, ca string) {
-	if ca != "" {
-		c.data[name+contract.CASuffix] = ca
-	}
-}
-
-// lookForPlantedCA notes a CA that stands and that this controller did not write.
-func (c *composition) lookForPlantedCA(name string) {
-	file := name + contract.CASuffix
-	if found, stands := c.found[file]; stands && found != c.data[file] && desired.Digest(found) != c.was[name].CADigest {
-		c.unexpected = append(c.unexpected, file)
-	}
 }
 
 func (c *composition) put(name string, p *desired.Projection, r desired.Record) {

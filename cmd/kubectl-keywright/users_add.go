@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/issuer/login"
+)
+
+func (c *cli) usersAddCommand(at *usersAt) *cobra.Command {
+	var user login.NewUser
+	var claims []string
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a user, with a password that is asked for",
+		Long: `Add a user, with a password that is asked for twice on a terminal, or read from standard input.
+
+The subject is the sub of the user's tokens. It is random unless --subject gives one, and stays when the name changes. A name or
+subject that is in the list already is an error. A list that does not exist is made with --create.`,
+		Example: `  kubectl keywright users add alice --claim email=alice@example.com --claim 'groups=["staff"]'
+  kubectl keywright users add alice --create < password.txt
+  kubectl keywright users add alice -f users.yaml --subject 6d1c9e2a --scope read --disabled`,
+		Args: exactly("NAME"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			user.Name = args[0]
+			for _, claim := range claims {
+				name, value, found := strings.Cut(claim, "=")
+				if !found || name == "" {
+					return usage("--claim is NAME=VALUE")
+				}
+				user.Claims = append(user.Claims, login.NewClaim{Name: name, Value: value})
+			}
+			return c.addUser(cmd.Context(), at, &user)
+		},
+	}
+	cmd.Flags().StringVar(&user.Subject, "subject", "", "`SUB` of the user's tokens (default: a random one)")
+	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "`SCOPE` that the user can have, and no others; may be given again (default: all that a client can ask for)")
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "`NAME=VALUE` of an attribute, as JSON or else a text; may be given again")
+	cmd.Flags().BoolVar(&user.Disabled, "disabled", false, "the user cannot log in until it is enabled")
+	cmd.Flags().BoolVar(&at.create, "create", false, "make the list if there is none")
+	return cmd
+}
+
+func (c *cli) addUser(ctx context.Context, at *usersAt, user *login.NewUser) error {
+	list, err := c.openUsers(ctx, at)
+	if err != nil {
+		return err
+	}
+	if user.Subject == "" {
+		user.Subject = login.NewSubject()
+	}
+	user.PasswordHash = login.HashPassword("") // nobody's: the list takes all but the password, before it is asked for
+	if err := c.tryChange(ctx, list, func(e *login.Edit) error { return e.Add(user) }); err != nil {
+		return err
+	}
+	if user.PasswordHash, err = c.newPassword(ctx); err != nil {
+		return err
+	}
+	if err := list.change(ctx, func(e *login.Edit) error { return e.Add(user) }); err != nil {
+		return err
+	}
+	say(c.Out, "User %s is added to %s, with the subject %s.\n", user.Name, list, user.Subject)
+	c.sayWhen(list)
+	return nil
+}
