@@ -211,6 +211,7 @@ func TestCheckConfigConnects(t *testing.T) {
 		"another database":                 {func(f map[string]string) { replace(f, "database: app", "database: none") }, "users.postgresql.database: "},
 		"another host":                     {func(f map[string]string) { replace(f, "host: 127.0.0.1", "host: localhost") }, "users.postgresql.host: "},
 		"another password":                 {func(f map[string]string) { replace(f, s.Directory+"/password", s.Directory+"/tls.crt") }, "users.postgresql.passwordFile: "},
+		"another CA":                       {func(f map[string]string) { replace(f, "caFile: "+s.Directory+"/tls.crt", "caFile: DIR/ldap-ca.crt") }, "users.postgresql.caFile: "},
 		"no password":                      {func(f map[string]string) { replace(f, s.Directory+"/password", "/nowhere") }, "the users were not asked: correct the above first"},
 		"a column of no name":              {func(f map[string]string) { replace(f, "hash AS", "hasch AS") }, "Perhaps you meant to reference the column"},
 		"a table without rights":           {func(f map[string]string) { replace(f, "FROM users", "FROM pg_authid, users") }, "GRANT SELECT on each column"},

@@ -177,3 +177,30 @@ func certificateOf(t *testing.T, server *httptest.Server) string {
 	}
 	return file
 }
+
+// A file that cannot be read is reported once, and again when the reason is another one.
+func TestEachProblemIsReportedOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys.json")
+	var reported []string
+	keys := jwtverify.NewKeySet("them", jwtverify.KeySource{File: file}, func(err error) { reported = append(reported, fmt.Sprint(err)) }, nobody)
+	parsed, err := jwtverify.Parse(sign(t, key(t, "ES256", "one"), claims(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if _, err := keys.Verify(t.Context(), parsed, want, jwtverify.Asker{Name: name, Known: true}, now); !errors.Is(err, jwtverify.ErrKeysUnavailable) {
+				t.Error(err)
+			}
+		}
+	}
+	ask("a", "b")
+	if err := os.WriteFile(file, []byte("no JSON"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask("c", "d")
+	if len(reported) != 2 || reported[0] == reported[1] {
+		t.Errorf("reported are %q", reported)
+	}
+}
