@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/fetched"
@@ -60,6 +61,21 @@ func (w *world) fetchNow() {
 	before := ti.DeepCopy()
 	ti.Spec.MaxStaleness.Duration += time.Minute
 	w.must(w.Patch(w.Context(), &ti, client.MergeFrom(before)))
+}
+
+// fetchedNext is when the metrics say that the keys are fetched again.
+func (w *world) fetchedNext() time.Time {
+	w.Helper()
+	families, err := metrics.Registry.Gather()
+	w.must(err)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "keywright_fetch_next_timestamp_seconds" && m.GetLabel()[0].GetValue() == w.name {
+				return time.Unix(int64(m.GetGauge().GetValue()), 0)
+			}
+		}
+	}
+	return time.Time{}
 }
 
 // file returns what the pods of the target read.
@@ -124,6 +140,9 @@ func TestKeysOfAProviderReachItsNamespaces(t *testing.T) {
 	}
 	if err := w.verify(token(t, one, p.URL), p.URL, "at+jwt"); err != nil {
 		t.Error(err)
+	}
+	if next := time.Until(w.fetchedNext()); next < time.Minute || next > 5*time.Minute {
+		t.Errorf("the metric says that the next fetch is in %v", next)
 	}
 	p.answers(set(one, two)) // rotates
 	w.fetchNow()

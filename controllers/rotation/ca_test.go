@@ -224,10 +224,11 @@ func TestRebuiltKeyringWaitsForTheSource(t *testing.T) {
 	if s.ring.CAUnknown || s.ring.Generation != before+1 {
 		t.Errorf("unknown %v, and the generation went from %d to %d", s.ring.CAUnknown, before, s.ring.Generation)
 	}
-	s.ring = rebuilt.Clone()
+	s.ring, s.seen.CA = rebuilt.Clone(), rotation.CASource{}
 	s.write()
-	s.source()
+	s.settle()
 	before = s.ring.Generation
+	s.source()
 	s.settle()
 	if s.ring.CAUnknown || s.ring.Generation == before {
 		t.Error("a SigningKey without a CA keeps one")

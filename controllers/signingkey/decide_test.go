@@ -148,3 +148,32 @@ func TestProjectionOfARetainedName(t *testing.T) {
 		t.Error("nothing was retained, and something is to be distributed")
 	}
 }
+
+// What the list of the key namespace ends is recorded if the list was made from this keyring, and not if it has expired since.
+func TestWhatFilesAloneEndIsRecorded(t *testing.T) {
+	for name, c := range map[string]struct {
+		generation int64
+		change     func(*pass)
+		want       int
+	}{
+		"a list of this keyring":   {7, func(*pass) {}, 2},
+		"a list of an older one":   {6, func(*pass) {}, 0},
+		"without a keyring":        {7, func(p *pass) { p.keyring.Object = nil }, 0},
+		"with one that is garbled": {7, func(p *pass) { p.unreadable = &keystore.UnreadableError{} }, 0},
+		"what a Revocation asks as well": {7, func(p *pass) {
+			p.policy.Tokens = []rotation.TokenRequest{{UID: "u", At: noon, Before: noon}}
+		}, 1},
+		"what the keyring records": {7, func(p *pass) {
+			p.keyring.Ring.Tokens = []rotation.TokenRevocation{{UID: "u", At: noon, Digest: "d", Before: noon}}
+		}, 1},
+	} {
+		p := seen(func(p *pass) {
+			p.targets.list = issuerfiles.Revoked{AllBefore: noon}.With("d", noon)
+			p.targets.listGeneration = c.generation
+			c.change(p)
+		})
+		if got := p.inFilesAlone(); len(got) != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
