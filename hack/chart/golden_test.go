@@ -29,6 +29,7 @@ var cases = map[string]struct{ chart, namespace, release string }{
 	"ldap":            {chart, keyNamespace, "keywright"},
 	"least":           {chart, keyNamespace, "keywright"},
 	"own-certificate": {chart, keyNamespace, "keywright"},
+	"trusted":         {chart, keyNamespace, "keywright"},
 	"customers":       {issuerChart, keyNamespace, "customers"},
 	"partners":        {issuerChart, "keys", "partners"},
 }

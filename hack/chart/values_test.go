@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// trusted is a TrustedIssuer that the chart creates.
+const trusted = "trustedIssuers.issuers.a.issuer=https://x,trustedIssuers.issuers.a.keys.url=https://x,trustedIssuers.issuers.a.distribution.namespaceSelector.matchLabels.a=b"
+
 // What cannot work is refused before anything is installed, in words that say where it is.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for set, complaint := range map[string]string{
@@ -27,13 +30,16 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"controller.nudgeAllPods=yes":                      "/controller/nudgeAllPods",
 		"outputs.istio.enabled=yes":                        "/outputs/istio/enabled",
 		"signingKey.spec.outputs.istio.issuer=https://x":   "set outputs.istio.enabled to true",
-		"image.pullPolicy=Sometimes":                       "/image/pullPolicy",
-		"image.tag=a b":                                    "/image/tag",
-		"image.registry=https://registry.example.com":      "/image/registry",
-		"signingKey.name=Main":                             "/signingKey/name",
-		"signingKey.spec.algorithm=HS256":                  "/signingKey/spec/algorithm",
-		"signingKey.spec.interval=1h":                      "'interval' not allowed",
-		"monitoring.rules.labels.release=1":                "/monitoring/rules/labels/release",
+		"trustedIssuers.issuers.a.issuer=https://x":        "/trustedIssuers/issuers/a",
+		trusted: "set trustedIssuers.enabled to true",
+		trusted + ",trustedIssuers.enabled=true,fetcher.networkPolicy.egressFromIssuers=true,fetcher.networkPolicy.egress[0].ports[0].port=1": "set one of them",
+		"image.pullPolicy=Sometimes":                  "/image/pullPolicy",
+		"image.tag=a b":                               "/image/tag",
+		"image.registry=https://registry.example.com": "/image/registry",
+		"signingKey.name=Main":                        "/signingKey/name",
+		"signingKey.spec.algorithm=HS256":             "/signingKey/spec/algorithm",
+		"signingKey.spec.interval=1h":                 "'interval' not allowed",
+		"monitoring.rules.labels.release=1":           "/monitoring/rules/labels/release",
 		"issuer.tls.secretName=a,issuer.tls.certManager.enabled=true,issuer.tls.certManager.issuerRef.name=b": "/issuer/tls/certManager/enabled",
 		"issuer.config.users.ldap.url=ldaps://x": "name the rules in issuer.networkPolicy.egress",
 		"issuer.config.users.postgresql.host=db": "/issuer/config/users/postgresql",
