@@ -63,14 +63,14 @@ istio: controlplane ## Let Istio's own pilot read what the controller writes (5 
 
 .PHONY: e2e
 e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
-	@npm --prefix hack/interop install --silent
+	@npm --prefix hack/interop install --silent && npm --prefix hack/clients install --silent
 	$(GO) -C hack/e2e test ./report
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
 		$(GO) -C hack/e2e test -count=1 -timeout 30m -v -skip TestGettingStarted .
 
 .PHONY: e2e-pages
 e2e-pages: controlplane bin/helm3 ## Type what docs/getting-started.md says, on a real node (3 minutes).
-	@npm --prefix hack/interop install --silent
+	@npm --prefix hack/interop install --silent && npm --prefix hack/clients install --silent
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
 		$(GO) -C hack/e2e test -count=1 -timeout 30m -v -run TestGettingStarted .
 

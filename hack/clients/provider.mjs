@@ -1,10 +1,13 @@
-// An OpenID provider of others, with the keys, the certificate and the port that standard input has as JSON. It runs until it is killed.
+// An OpenID provider of others, with the keys, the certificate and the port that a file or standard input has as JSON. It runs until it is killed.
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { text } from 'node:stream/consumers';
 import Provider from 'oidc-provider';
 
-const { port, cert, key, jwks, audience } = JSON.parse(await text(process.stdin));
-const provider = new Provider(`https://127.0.0.1:${port}`, {
+const [file] = process.argv.slice(2);
+const config = JSON.parse(file ? readFileSync(file, 'utf8') : await text(process.stdin));
+const { issuer, host, port, cert, key, jwks, audience, lifetime } = config;
+const provider = new Provider(issuer, {
   jwks,
   clients: [{
     client_id: 'batch', client_secret: 'secret', grant_types: ['client_credentials'], redirect_uris: [], response_types: [],
@@ -18,9 +21,9 @@ const provider = new Provider(`https://127.0.0.1:${port}`, {
       defaultResource: () => audience,
       useGrantedResource: () => true,
       getResourceServerInfo: () => ({
-        scope: 'read', audience, accessTokenFormat: 'jwt', accessTokenTTL: 60, jwt: { sign: { alg: jwks.keys[0].alg } },
+        scope: 'read', audience, accessTokenFormat: 'jwt', accessTokenTTL: lifetime, jwt: { sign: { alg: jwks.keys[0].alg } },
       }),
     },
   },
 });
-createServer({ cert, key }, provider.callback()).listen(port, '127.0.0.1', () => console.log('listening'));
+createServer({ cert, key }, provider.callback()).listen(port, host, () => console.log('listening'));

@@ -45,7 +45,8 @@ func (p *provider) rotate(keys ...json.RawMessage) {
 		return string(b)
 	}
 	in, err := json.Marshal(map[string]any{
-		"port": p.port, "cert": read(p.a.crt()), "key": read(p.a.key()), "audience": audience, "jwks": map[string]any{"keys": keys},
+		"issuer": p.issuer(), "host": "127.0.0.1", "port": p.port, "cert": read(p.a.crt()), "key": read(p.a.key()),
+		"jwks": map[string]any{"keys": keys}, "audience": audience, "lifetime": 60,
 	})
 	must(p, err)
 	ctx, cancel := context.WithCancel(p.Context())

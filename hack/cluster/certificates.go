@@ -59,8 +59,7 @@ func (c *cluster) certify() error {
 			return err
 		}
 	}
-	_, err = c.sign("service-accounts", nil, &x509.Certificate{Subject: pkix.Name{CommonName: "service-accounts"}})
-	return err
+	return c.signServiceAccounts()
 }
 
 func user(name string, groups ...string) pkix.Name {

@@ -7,6 +7,8 @@
 //	cluster check     says why it cannot run here, if it cannot
 //	cluster hold C    stops the component C, like kube-apiserver, until
 //	cluster release C starts it again
+//	cluster rotate    starts the API server again, with a new key for the
+//	                  tokens of ServiceAccounts, beside those before
 //	cluster sync 10s  starts the kubelet again, with that syncFrequency; 0 is its default
 package main
 
@@ -40,7 +42,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&c.sync, "sync", 0, "syncFrequency of the kubelet; 0 is its default, a minute")
 	images := flags.String("images", "", "archives of images that pods may use, with commas between them")
 	flags.Usage = func() {
-		say("cluster [flags] up|down|check|hold COMPONENT|release COMPONENT|sync DURATION")
+		say("cluster [flags] up|down|check|hold COMPONENT|release COMPONENT|rotate|sync DURATION")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -61,6 +63,8 @@ func run(ctx context.Context, args []string) error {
 		return c.hold(ctx, name)
 	case verb == "release" && name != "":
 		return c.release(name)
+	case verb == "rotate" && name == "":
+		return c.rotate(ctx)
 	case verb == "sync" && name != "":
 		return c.resync(ctx, name)
 	case verb == inside:

@@ -8,16 +8,17 @@ func (s *story) explain(t *testing.T) {
 		return
 	}
 	for _, line := range []string{
-		"kubectl get nodes -o jsonpath='{range .items[*].status.conditions[*]}{.type}={.status} {end}'; echo; kubectl get pods -A -o wide",
+		"kubectl get nodes -o jsonpath='{range .items[*].status.conditions[*]}{.type}={.status} {end}'",
 		unready + ` | while read -r namespace pod; do
-  kubectl describe pod -n "$namespace" "$pod" | sed -n '/^Conditions:/,$p'
+  kubectl describe pod -n "$namespace" "$pod" | sed -n '/^Node:/p; /^Conditions:/,$p'
   kubectl logs -n "$namespace" "$pod" --all-containers --tail=5 || true
 done`,
 	} {
-		out, err := s.try(line, "")
-		t.Logf("%s\n%v", out, err)
+		if out, err := s.try(line, ""); err != nil || out != "" {
+			t.Logf("%s\n%v", out, err)
+		}
 	}
 }
 
 // unready prints the namespace and the name of each pod that is not ready.
-const unready = `kubectl get pods -A -o jsonpath='{range .items[*]}{.metadata.namespace} {.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' | grep -v ' True$'`
+const unready = `kubectl get pods -A -o jsonpath='{range .items[*]}{.metadata.namespace} {.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' | sed '/ True$/d'`

@@ -35,9 +35,15 @@ func haveImages(t *testing.T, issuer string) (archives []string) {
 		archives = append(archives, filepath.Join(out, name+".tar"))
 	}
 	programs := compile(t, out, map[string]string{"load": ".", "watch": ".", "exchange": ".", "service": filepath.Join("..", "demo")})
+	// The service in Node is the example of docs/verifying/node.md with the library jose.
+	service := append(interpreter(t), archive.File{Path: "app/verify.mjs", From: example(t, out, issuer), Mode: 0o644},
+		archive.File{Path: "app/main.mjs", From: filepath.Join("node", "main.mjs"), Mode: 0o644})
+	provider := append(interpreter(t), archive.File{Path: "app/main.mjs", From: filepath.Join("..", "clients", "provider.mjs"), Mode: 0o644})
+	run := []string{"/usr/bin/node", "/app/main.mjs"}
 	return append(archives,
 		pack(t, out, "keywright-e2e", []string{"/load"}, programs),
-		pack(t, out, "keywright-e2e-node", []string{"/usr/bin/node", "/app/main.mjs"}, nodeFiles(t, out, issuer)))
+		pack(t, out, "keywright-e2e-node", run, append(service, modules(t, "interop", "jose")...)),
+		pack(t, out, "keywright-e2e-provider", run, append(provider, modules(t, "clients", "")...)))
 }
 
 // compile builds programs, each in the folder of its name in the module that is given, and returns them as files of an image.
@@ -66,35 +72,39 @@ func pack(t *testing.T, out, name string, entrypoint []string, files []archive.F
 	return path
 }
 
-// nodeFiles are the interpreter with its libraries, the library jose, and the example of docs/verifying/node.md.
-func nodeFiles(t *testing.T, out, issuer string) []archive.File {
+// interpreter is Node with its libraries.
+func interpreter(t *testing.T) []archive.File {
 	t.Helper()
-	interpreter, err := exec.LookPath("node")
+	program, err := exec.LookPath("node")
 	if err != nil {
-		t.Fatalf("the service in Node needs Debian's nodejs: %v", err)
+		t.Fatalf("the pods in Node need Debian's nodejs: %v", err)
 	}
-	files := []archive.File{
-		{Path: "usr/bin/node", From: interpreter, Mode: 0o755},
-		{Path: "app/main.mjs", From: filepath.Join("node", "main.mjs"), Mode: 0o644},
-		{Path: "app/verify.mjs", From: example(t, out, issuer), Mode: 0o644},
-	}
-	libraries, err := exec.Command("ldd", interpreter).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := []archive.File{{Path: "usr/bin/node", From: program, Mode: 0o755}}
+	libraries, err := exec.Command("ldd", program).Output()
+	check(t, err)
 	for _, library := range regexp.MustCompile(`(/\S+) \(0x`).FindAllStringSubmatch(string(libraries), -1) {
 		files = append(files, archive.File{Path: strings.TrimPrefix(library[1], "/"), From: library[1], Mode: 0o755})
 	}
-	modules := filepath.Join("..", "interop", "node_modules")
-	err = filepath.WalkDir(filepath.Join(modules, "jose"), func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			relative, _ := filepath.Rel(modules, path)
+	return files
+}
+
+// modules are what npm installed for a folder of hack: one library, or all of them but the browser's.
+func modules(t *testing.T, folder, library string) []archive.File {
+	t.Helper()
+	var files []archive.File
+	root := filepath.Join("..", folder, "node_modules")
+	err := filepath.WalkDir(filepath.Join(root, library), func(path string, d os.DirEntry, err error) error {
+		relative, _ := filepath.Rel(root, path)
+		switch {
+		case err == nil && d.Name() == "playwright-core":
+			return filepath.SkipDir
+		case err == nil && d.Type().IsRegular():
 			files = append(files, archive.File{Path: "app/node_modules/" + filepath.ToSlash(relative), From: path, Mode: 0o644})
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatalf("the service in Node needs `npm --prefix hack/interop install`: %v", err)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("a pod in Node needs `npm --prefix hack/%s install`: %v", folder, err)
 	}
 	return files
 }

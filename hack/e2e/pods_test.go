@@ -23,7 +23,7 @@ import (
 func startPods(t *testing.T, s *shell, issuer, password string) {
 	t.Helper()
 	s.run(t, "kubectl apply -f "+manifest(t, s, "namespaces.yaml", nil))
-	certify(t, s.directory, "shop.shop.svc", "orders.orders.svc")
+	certify(t, s.directory, "shop.shop.svc", "orders.orders.svc", "provider.providers.svc")
 	for _, namespace := range []string{"shop", "orders"} {
 		s.run(t, "kubectl create secret tls tls -n "+namespace+" --cert=tls.crt --key=tls.key")
 	}

@@ -36,6 +36,7 @@ func TestEndToEnd(t *testing.T) {
 	s.install(t)
 	s.atRest(t)
 	s.step(t, "services start, and verify", s.serve)
+	s.publications = follow(t, s.shell)
 	s.step(t, "a pod gets a token with its own mounts alone", s.exchange)
 	s.startPrometheus(t)
 	s.step(t, "a second issuer, of whose tokens the verifiers of the first know nothing", s.secondIssuer)
@@ -59,25 +60,35 @@ func TestEndToEnd(t *testing.T) {
 	s.step(t, "all is removed", s.remove)
 }
 
-// step lets something happen, and shows what came of it: the SigningKey, and that no promise was broken.
+// step lets something happen, and shows what came of it: the SigningKey, and that no promise was broken. The story ends with the first step
+// that fails, and the last lines of the output name it.
 func (s *story) step(t *testing.T, what string, happens func(*testing.T)) {
 	t.Helper()
-	t.Logf("=== %s", what)
-	began := time.Now()
-	happens(t)
+	if !t.Run(what, func(t *testing.T) {
+		began := time.Now()
+		happens(t)
+		s.show(t)
+		t.Logf("%s: %.1f s", what, time.Since(began).Seconds())
+	}) {
+		t.FailNow()
+	}
+}
+
+// show logs how the SigningKey and the load are, and fails if a promise was broken.
+func (s *story) show(t *testing.T) {
+	t.Helper()
 	if out, err := s.try("kubectl keywright status main", ""); err == nil {
 		t.Logf("\n%s", out)
 	}
-	if out, err := s.try("kubectl get deployment load -n clients", ""); err == nil {
-		r := reported(t, s.shell)
-		t.Logf("%+v, login %+v, call %+v", r.Tally, r.Latencies["login"], r.Latencies["call"])
-		if r.Broken() {
-			t.Fatalf("the promise was broken:\n%s", strings.Join(r.Problems, "\n"))
-		}
-	} else {
+	if out, err := s.try("kubectl get deployment load -n clients", ""); err != nil {
 		t.Logf("no load: %s", out)
+		return
 	}
-	t.Logf("=== %s: %.1f s", what, time.Since(began).Seconds())
+	r := reported(t, s.shell)
+	t.Logf("%+v, login %+v, call %+v", r.Tally, r.Latencies["login"], r.Latencies["call"])
+	if r.Broken() {
+		t.Fatalf("the promise was broken:\n%s", strings.Join(r.Problems, "\n"))
+	}
 }
 
 // install is what the chart tells a user to type, to the first token that is verified.
@@ -134,7 +145,6 @@ func (s *story) noted(t *testing.T, block string) {
 func (s *story) serve(t *testing.T) {
 	s.run(t, "kubectl label namespace keywright-system pod-security.kubernetes.io/enforce=restricted")
 	startPods(t, s.shell, issuer, s.password)
-	s.publications = follow(t, s.shell)
 	s.until(t, "both services verified tokens", func() bool { return reported(t, s.shell).Verified > 200 })
 	s.doctor(t, "")
 }

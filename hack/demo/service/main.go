@@ -20,17 +20,19 @@ func main() {
 	keys := flag.String("keys", "", "mounted key set of that issuer")
 	cert := flag.String("cert", "", "TLS certificate")
 	key := flag.String("key", "", "TLS key")
+	typ := flag.String("type", "", "typ of the tokens; at+jwt if empty")
 	flag.Parse()
-	if err := serve(*address, *name, *issuer, *keys, *cert, *key); err != nil {
+	if err := serve(*address, *name, *issuer, *keys, *cert, *key, *typ); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func serve(address, name, issuer, keys, cert, key string) error {
+func serve(address, name, issuer, keys, cert, key, typ string) error {
 	v, err := verifier.New(verifier.Config{
 		Issuers:   map[string]verifier.Source{issuer: verifier.File(keys)},
 		Audience:  "https://" + name + ".example.com",
+		Type:      typ,
 		ClockSkew: time.Second, PollInterval: 100 * time.Millisecond,
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
