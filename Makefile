@@ -140,26 +140,30 @@ simulate-product: ## Simulate PRODUCT_SCHEDULES schedules of the product itself:
 .PHONY: bench
 bench: bench-plan bench-distribution bench-fetcher bench-verifier bench-issuer ## Measure everything that has a figure in docs/benchmarks.md.
 
+.PHONY: bin/goals
+bin/goals:
+	@$(GO) -C hack/bench build -o $(CURDIR)/bin/goals ./goals
+
 .PHONY: bench-plan
-bench-plan: ## Measure a plan for a keyring of ten keys.
-	$(GO) test -run '^$$' -bench . ./controllers/rotation
+bench-plan: bin/goals ## Measure a plan for a keyring of ten keys.
+	bin/goals $(GO) test -run '^$$' -bench . ./controllers/rotation
 
 .PHONY: bench-distribution
-bench-distribution: controlplane ## Measure the fan-out to TARGETS (1000) namespaces against a floor, on a real API server.
-	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench Distribution -benchtime 5x -timeout 1h -v \
+bench-distribution: controlplane bin/goals ## Measure the fan-out to TARGETS (1000) namespaces against a floor, on a real API server.
+	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench Distribution -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
-	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench ForeignRotation -benchtime 5x -timeout 1h -v \
+	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench ForeignRotation -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
-	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench Revocations -benchtime 1x -timeout 1h -v \
+	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench Revocations -benchtime 1x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 
 .PHONY: bench-fetcher
-bench-fetcher: controlplane ## Measure the memory of the fetcher with 100 issuers.
-	REQUIRE_CONTROLPLANE=1 $(GO) test -run '^$$' -bench FetcherMemory -benchtime 1x ./cmd/fetcher
+bench-fetcher: controlplane bin/goals ## Measure the memory of the fetcher with 100 issuers.
+	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench FetcherMemory -benchtime 1x ./cmd/fetcher
 
 .PHONY: bench-verifier
-bench-verifier: ## Measure the verifier: the bare signature, ours, with DPoP, other libraries, in one run (2 minutes).
-	$(GO) -C hack/bench run ./verifying
+bench-verifier: bin/goals ## Measure the verifier: the bare signature, ours, with DPoP, other libraries, in one run (2 minutes).
+	bin/goals $(GO) -C hack/bench run ./verifying
 
 .PHONY: mutate-verifier
 mutate-verifier: ## Take each check out of the verifier and see a test fail (5 minutes).
