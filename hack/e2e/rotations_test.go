@@ -62,7 +62,14 @@ func (s *story) rotateByDefaults(t *testing.T) {
 	s.until(t, "the next key signs", func() bool { return s.key(t).Status.ActiveKeyID != before })
 	t.Logf("the next key signed %.1f s after it was published, and %.1f s after the API server came back", time.Since(began).Seconds(), time.Since(back).Seconds())
 	s.cameToEveryFile(t, began)
+	if s.node.ours() {
+		s.until(t, "Kubernetes hears of changes again", func() bool { return time.Since(back) > deafAfterOutage })
+	}
 }
+
+// deafAfterOutage is how long kubelets, kube-proxy and the controller manager may not hear of changes after the API server was away: informers of
+// client-go try again after a pause of up to a minute. Until then, Services send requests to pods that died.
+const deafAfterOutage = 75 * time.Second
 
 // standbyOlderThan waits until the Standby has been published for some time.
 func (s *story) standbyOlderThan(t *testing.T, age time.Duration) {
