@@ -9,6 +9,7 @@ PARALLEL ?= 2
 SCHEDULES ?= 1000000
 SEQUENCES ?= 1000
 PRODUCT_SCHEDULES ?= 100000
+PEER_TARGETS ?= 200
 FUZZTIME ?= 1m
 MINUTES ?= 30
 TARGETS ?= 1000
@@ -156,6 +157,18 @@ bench-distribution: controlplane bin/goals ## Measure the fan-out to TARGETS (10
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench Revocations -benchtime 1x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
+
+TRUST_MANAGER := github.com/cert-manager/trust-manager
+TRUST_MANAGER_VERSION := v0.25.0
+
+.PHONY: bench-peers
+bench-peers: controlplane bin/trust-manager ## Measure the fan-out of trust-manager beside ours, in the same run, to PEER_TARGETS (200) namespaces (minutes to build it).
+	REQUIRE_CONTROLPLANE=1 TRUST_MANAGER=$(CURDIR)/bin/trust-manager \
+		TRUST_MANAGER_CRDS=$$($(GO) env GOMODCACHE)/$(TRUST_MANAGER)@$(TRUST_MANAGER_VERSION)/deploy/crds \
+		$(GO) test -run '^$$' -bench Peers -benchtime 3x -timeout 1h -v ./cmd/controller -clusters 1 -targets $(PEER_TARGETS)
+
+bin/trust-manager:
+	GOBIN=$(CURDIR)/bin $(GO) install $(TRUST_MANAGER)/cmd/trust-manager@$(TRUST_MANAGER_VERSION)
 
 .PHONY: bench-fetcher
 bench-fetcher: controlplane bin/goals ## Measure the memory of the fetcher with 100 issuers.

@@ -115,7 +115,7 @@ kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
 rules:
 - level: Metadata
-  users: ["` + account + `", "` + floorAccount + `"]
+  users: ["` + account + `", "` + floorAccount + `", "` + peerAccount + `"]
 - level: None
 `
 
