@@ -155,6 +155,8 @@ bench-distribution: controlplane bin/goals ## Measure the fan-out to TARGETS (10
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench ForeignRotation -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
+	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench ManySigningKeys -benchtime 1x -timeout 1h -v \
+		./cmd/controller -clusters 1 -targets $(TARGETS)
 	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench Revocations -benchtime 1x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 

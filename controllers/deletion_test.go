@@ -75,6 +75,27 @@ func TestDeletionPolicies(t *testing.T) {
 	})
 }
 
+// A SigningKey of the same name may be made while the tombstones of the one before still have its generation: they were not planted.
+func TestMadeAgainAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.signingKey()
+	w.settle()
+	w.requestRotation()
+	w.settle() // generations that the next keyring does not have at first
+	w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
+	w.must(w.Delete(t.Context(), w.get()))
+	w.settle()
+	w.clock.step(11 * time.Minute)
+	w.reconcileKey() // no file is looked at before the next one is there
+	w.wantGone()
+	w.signingKey()
+	w.settle()
+	w.wantEverywhere(w.signs(), w.standby())
+	if strings.Contains(w.events.text(), "UnexpectedContent") {
+		t.Errorf("a tombstone counts as planted:\n%s", w.events.text())
+	}
+}
+
 // wantGone checks that the SigningKey does not exist any more.
 func (w *world) wantGone() {
 	w.Helper()

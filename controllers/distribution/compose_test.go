@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/jwk"
@@ -50,5 +51,45 @@ func TestLargestKeySetHasRoom(t *testing.T) {
 	}
 	if n := len(desired.FilesOf(&ring, rotation.Policy{}, issuerfiles.Revoked{}).KeySet); n < 20<<10 || n > mostBytes/4 {
 		t.Errorf("%d keys of 4,096 bits take %d bytes", rotation.MaxKeys, n)
+	}
+}
+
+// A file is of somebody else if no record has its digest, or if its record is of a generation that no keyring has yet. A tombstone may be of the
+// SigningKey before, whose keyring had other generations.
+func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
+	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := string(issuerfiles.EncodeKeySet("ES256", []issuerfiles.PublicKey{{ID: key.ID, JWK: key.Public}}))
+	tombstone := string(issuerfiles.Tombstone("ES256"))
+	for name, c := range map[string]struct {
+		stands string
+		record *desired.Record
+		want   bool
+	}{
+		"keys of an earlier generation":      {keys, &desired.Record{Generation: 1, Digest: desired.Digest(keys)}, false},
+		"keys of a later generation":         {keys, &desired.Record{Generation: 7, Digest: desired.Digest(keys)}, true},
+		"keys of another digest":             {keys, &desired.Record{Generation: 1, Digest: "0"}, true},
+		"keys without a record":              {keys, nil, true},
+		"the tombstone of a SigningKey gone": {tombstone, &desired.Record{Generation: 7, Digest: desired.Digest(tombstone)}, false},
+		"a tombstone of another digest":      {tombstone, &desired.Record{Generation: 7, Digest: "0"}, true},
+		"a tombstone without a record":       {tombstone, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cm := &corev1.ConfigMap{Data: map[string]string{"a.json": c.stands}}
+			if c.record != nil {
+				text, err := desired.EncodeRecords(map[string]desired.Record{"a": *c.record})
+				if err != nil {
+					t.Fatal(err)
+				}
+				cm.Annotations = map[string]string{contract.ProjectionsAnnotation: text}
+			}
+			next := desired.Projection{Files: desired.Files{KeySet: "next"}, Selector: labels.Everything(), Generation: 2}
+			got := compose(time.Now(), place{cm: cm}, map[string]desired.Projection{"a": next})
+			if slices.Contains(got.unexpected, "a.json") != c.want || got.data["a.json"] != "next" {
+				t.Errorf("unexpected are %v, and %q is written", got.unexpected, got.data["a.json"])
+			}
+		})
 	}
 }

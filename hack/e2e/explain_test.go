@@ -2,7 +2,7 @@ package e2e
 
 import "testing"
 
-// explain logs what keeps pods from being ready, after a failure.
+// explain logs what keeps pods from being ready, and what the controller warned of, after a failure.
 func (s *story) explain(t *testing.T) {
 	if !t.Failed() {
 		return
@@ -13,6 +13,7 @@ func (s *story) explain(t *testing.T) {
   kubectl describe pod -n "$namespace" "$pod" | sed -n '/^Node:/p; /^Conditions:/,$p'
   kubectl logs -n "$namespace" "$pod" --all-containers --tail=5 || true
 done`,
+		"kubectl get events -A --field-selector type=Warning,reportingComponent=keywright-controller --no-headers | tail -5",
 	} {
 		if out, err := s.try(line, ""); err != nil || out != "" {
 			t.Logf("%s\n%v", out, err)
