@@ -36,6 +36,13 @@ func TestDocumentedCommands(t *testing.T) {
 	if len(commands) != 6 || !strings.Contains(commands[5], "deletionPolicy") {
 		t.Fatalf("docs/helm.md has other commands than this test knows: %q", commands)
 	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte(blocks(t, "yaml")[0]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, block := range commands {
+		commands[i] = strings.ReplaceAll(block, "values.yaml", file)
+	}
 	controller := filepath.Join(t.TempDir(), "controller")
 	if _, err := run(t.Context(), "go", "build", "-C", root, "-o", controller, "./cmd/controller"); err != nil {
 		t.Fatal(err)
