@@ -19,7 +19,7 @@ import (
 // ends with 2, and what fails with 1.
 func TestExitCodes(t *testing.T) {
 	directory := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", directory, "../issuer", "../controller", "../fetcher", "../kubectl-keywright").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X github.com/keywright/keywright/cmd/commandline.version=v1.2.3", "-o", directory, "../issuer", "../controller", "../fetcher", "../kubectl-keywright").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -45,6 +45,13 @@ func TestExitCodes(t *testing.T) {
 		{"issuer new-secret --help", 0, "  issuer new-secret\n"},
 		{"issuer hash-worker --help", 0, "not for people"},
 		{"issuer version --help", 0, "Prints the version"},
+		{"issuer version", 0, "v1.2.3 go1."},
+		{"issuer --version", 0, "v1.2.3 go1."},
+		{"controller version", 0, "v1.2.3 go1."},
+		{"controller --version", 0, "v1.2.3 go1."},
+		{"controller -version --leader-elect", wrong, "flag provided but not defined: -version"},
+		{"fetcher version", 0, "v1.2.3 go1."},
+		{"kubectl-keywright version --client", 0, "kubectl keywright  v1.2.3"},
 		{"issuer serv", wrong, `there is no command "serv"; did you mean serve?`},
 		{"issuer help serv", wrong, `there is no command "serv"`},
 		{"issuer serve issuer.yaml", wrong, "issuer serve takes no arguments, not 1"},
