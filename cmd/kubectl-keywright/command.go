@@ -60,7 +60,7 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra
 	c.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&c.keyNamespace, "key-namespace", "",
 		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+controllers.LeaseName+")")
-	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.revocationsCommand(), c.planCommand(), c.keysCommand(), c.fetchCommand(), c.verifyCommand(),
+	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.revocationsCommand(), c.planCommand(), c.keysCommand(), c.fetchCommand(), c.verifyCommand(), c.inspectCommand(),
 		c.tokenCommand(), c.usersCommand(), c.doctorCommand(), c.versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -68,7 +67,11 @@ func (c *cli) readToken(ctx context.Context, argument string) (string, error) {
 		return argument, nil
 	}
 	b, err := c.readAll(ctx, maxInput)
-	return strings.TrimSpace(string(b)), err
+	token := strings.TrimSpace(string(b))
+	if err == nil && token == "" {
+		return "", usage("standard input is empty: pipe the token into it")
+	}
+	return token, err
 }
 
 // mount writes a key set and the revocation list beside it into a directory, as pods mount them, and returns the path of the key set.
@@ -116,12 +119,14 @@ func (c *cli) fetchFiles(ctx context.Context, name string) (keys, list []byte, e
 		return nil, nil, err
 	}
 	var cm corev1.ConfigMap
-	if err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm); err != nil {
+	err = k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
+	if client.IgnoreNotFound(err) != nil {
 		return nil, nil, err
 	}
 	set, ok := cm.Data[name+contract.JWKSSuffix]
 	if !ok {
-		return nil, nil, fmt.Errorf("namespace %s has no keys of SigningKey %s: is it selected?", namespace, name)
+		return nil, nil, fmt.Errorf("ConfigMap %s/%s has no keys of %q: -n names a namespace that its namespaceSelector selects",
+			namespace, contract.JWKSConfigMap, name)
 	}
 	if revoked, ok := cm.Data[name+contract.RevokedSuffix]; ok {
 		list = []byte(revoked)
@@ -139,14 +144,14 @@ func (c *cli) verify(ctx context.Context, config verifier.Config, token string) 
 	defer v.Close()
 	verified, err := v.Verify(ctx, token)
 	if err != nil {
-		return err
+		return c.explained(err, token, config, v)
 	}
 	var claims map[string]any
 	if err := verified.Claims(&claims); err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(claims, "", "  ")
-	say(c.Out, "%s\n", b)
+	text, err := printableJSON(claims)
+	say(c.Out, "%s", text)
 	say(c.ErrOut, "valid: signed by key %s\n", verified.KeyID())
 	return err
 }
