@@ -8,6 +8,7 @@ COPY verifier/go.mod verifier/go.sum verifier/
 RUN go mod download
 COPY api api
 COPY cmd cmd
+COPY config/crd config/crd
 COPY controllers controllers
 COPY issuer issuer
 COPY verifier verifier

@@ -6,14 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -134,46 +131,6 @@ func TestRotateAsksAnew(t *testing.T) {
 		if got := newerThanHandled(at, &key); !got.Equal(c.want) {
 			t.Errorf("handled %v: asks for %v, want %v", c.handled, got, c.want)
 		}
-	}
-}
-
-func TestPlan(t *testing.T) {
-	file := filepath.Join("..", "..", "config", "samples", "signingkey.yaml")
-	out, _, err := try(t, "", "plan", "-f", file, "--rotations", "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(out, "Activate"); n != 3 || !strings.Contains(out, "TokensExpired") {
-		t.Errorf("%d activations:\n%s", n, out)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	manual := strings.Replace(string(b), "interval: 720h", "mode: Manual", 1)
-	if out, _, err := try(t, manual, "plan", "-f", "-"); err != nil || !strings.Contains(out, "unless it is asked for") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	for was, is := range map[string]string{"interval: 720h": "interval: 1h", "interval: ": "intervall: ", "kind: SigningKey": "kind: Pod"} {
-		if out, _, err := try(t, strings.Replace(string(b), was, is, 1), "plan", "-f", "-"); err == nil {
-			t.Errorf("%s is accepted:\n%s", is, out)
-		}
-	}
-}
-
-// Default must say what the API server's defaults say.
-func TestDefaultsAreTheAPIServers(t *testing.T) {
-	withCluster(t)
-	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
-	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "defaults"}}
-	key.Spec.Distribution.NamespaceSelector = selector
-	ours := key.Spec
-	ours.Default()
-	if err := cluster.admin.Create(t.Context(), key, client.DryRunAll); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(key.Spec, ours); diff != "" {
-		t.Error(diff)
 	}
 }
 
