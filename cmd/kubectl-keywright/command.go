@@ -130,9 +130,9 @@ func exactly(names ...string) cobra.PositionalArgs {
 
 // client returns a client for the cluster that the flags name.
 func (c *cli) client() (client.WithWatch, error) {
-	config, err := c.flags.ToRESTConfig()
+	config, err := c.config()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster: %w", err)
+		return nil, err
 	}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &notesTime{next, func(at time.Time) { c.serverTime.Store(&at) }}

@@ -116,9 +116,9 @@ func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (strin
 
 // Read implements source.Cluster.
 func (c cliCluster) Read(ctx context.Context, path string) ([]byte, error) {
-	config, err := c.flags.ToRESTConfig()
+	config, err := c.config()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster: %w", err)
+		return nil, err
 	}
 	d, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
