@@ -23,7 +23,7 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Find what silently breaks: no controller, wrong mounts, namespaces without keys, late kubelets, issuers with an old key",
 		Long: "Look at SigningKeys, pods, kubelets and issuers, and say what is wrong and what to do. Nothing is changed.\n" +
-			"The exit code is 1 if anything was found.",
+			"The exit code is 1 if anything was found, and 2 if the cluster could not be asked.",
 		Example: "  kubectl keywright doctor",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,7 +64,7 @@ func (c *cli) report(findings []string, seen *patient) error {
 	say(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces, %d SigningKeys and %d TrustedIssuers.\n",
 		len(seen.pods.Items), len(seen.nodes.Items), len(seen.namespaces.Items), len(seen.keys.Items), len(seen.trusted.Items))
 	if len(findings) > 0 {
-		return fmt.Errorf("%d findings", len(findings))
+		return no("%d findings", len(findings))
 	}
 	return nil
 }

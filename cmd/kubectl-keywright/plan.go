@@ -28,7 +28,7 @@ func (c *cli) planCommand() *cobra.Command {
 		Short: "Print the calendar of a SigningKey's next keys, without a cluster",
 		Long: `Print when the next keys of a SigningKey are prepared, sign, retire and leave, as the controller would decide it. It asks no cluster.
 
-A SigningKey that the API server would refuse is refused. Of a file with several documents the SigningKey is taken.`,
+A SigningKey that the API server would refuse is refused, with exit code 1. Of a file with several documents the SigningKey is taken.`,
 		Example: "  kubectl keywright plan -f signingkey.yaml --rotations 5\n  kubectl keywright plan -f signingkey.yaml -o json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,7 +64,7 @@ func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alph
 	}
 	delete(object, "status") // as the API server does
 	if err := admit(object); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, no("%s: %w", file, err)
 	}
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alph
 	}
 	var key keywrightv1alpha1.SigningKey
 	if err := yaml.UnmarshalStrict(text, &key); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, no("%s: %w", file, err)
 	}
 	return &key, nil
 }

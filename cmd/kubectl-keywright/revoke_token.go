@@ -153,7 +153,7 @@ func (c *cli) choose(ctx context.Context, choices []choice, yes bool) (choice, e
 	}
 	n, err := strconv.Atoi(answer)
 	if err != nil || n < 1 || n > len(choices) {
-		return choice{}, errors.New("not revoked")
+		return choice{}, no("not revoked")
 	}
 	return choices[n-1], nil
 }

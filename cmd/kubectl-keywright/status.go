@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -25,7 +24,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Use:   "status [NAME]",
 		Short: "Show the keys of SigningKeys on a time line, what is awaited from whom, and the TrustedIssuers",
 		Long: "Show the keys of one SigningKey, or of all, on a time line: which signs, which comes next, and when each leaves; and the TrustedIssuers.\n" +
-			"The exit code is 1 if no controller works.",
+			"The exit code is 1 if no controller works, and 2 if the cluster could not be asked.",
 		Example: "  kubectl keywright status main\n  kubectl keywright status -w\n  kubectl keywright status main -o json",
 		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,10 +86,8 @@ func (c *cli) absence(ctx context.Context, k client.Client) error {
 	}
 	text := l.String()
 	say(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.whereToLook())
-	return errNoController
+	return no("no controller works")
 }
-
-var errNoController = errors.New("no controller works")
 
 func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, stale bool) error {
 	if output != "" {

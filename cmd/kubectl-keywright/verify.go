@@ -27,7 +27,8 @@ func (c *cli) verifyCommand() *cobra.Command {
 
 The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in the namespace (-n). The list of what was ended
 early stands beside them, as <name>.revoked beside <name>.json, unless --revoked FILE names another. With - the token is read
-from standard input, which keeps it out of the shell's history. Exit code 1 and the reason if the token is not valid.`,
+from standard input, which keeps it out of the shell's history. The exit code is 1 if the token is not valid, and 2 if it could
+not be verified.`,
 		Example: "  kubectl keywright verify - --signing-key main -n shop --issuer https://issuer.example.com --audience https://shop.example.com < token.txt",
 		Args:    exactly("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {

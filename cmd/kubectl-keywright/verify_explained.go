@@ -11,12 +11,15 @@ import (
 
 // explained is a refusal with what the token has and what was asked for, which the verifier keeps out of the logs of services.
 func (c *cli) explained(refusal error, token string, config verifier.Config, v *verifier.Verifier) error {
+	if errors.Is(refusal, verifier.ErrStaleKeySet) || errors.Is(refusal, verifier.ErrKeysUnavailable) { // which says nothing about the token
+		return refusal
+	}
 	t, err := readContents(token)
 	if err != nil {
-		return fmt.Errorf("%w: %w", verifier.ErrMalformed, err)
+		return no("%w: %w", verifier.ErrMalformed, err)
 	}
 	because := func(reason error, format string, args ...any) error {
-		return fmt.Errorf("%w: %s", reason, fmt.Sprintf(format, args...))
+		return no("%w: %s", reason, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case errors.Is(refusal, verifier.ErrUnknownKey):
@@ -40,7 +43,7 @@ func (c *cli) explained(refusal error, token string, config verifier.Config, v *
 	case errors.Is(refusal, verifier.ErrNotYetValid):
 		return because(verifier.ErrNotYetValid, "its nbf is %s, its iat %s", c.moment(t.Claims["nbf"]), c.moment(t.Claims["iat"]))
 	}
-	return refusal
+	return &negative{refusal}
 }
 
 // keyIDsOf names the keys of the set.
