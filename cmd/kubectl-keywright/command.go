@@ -61,10 +61,11 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra
 	root.PersistentFlags().StringVar(&c.keyNamespace, "key-namespace", "",
 		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+controllers.LeaseName+")")
 	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.revocationsCommand(), c.planCommand(), c.keysCommand(), c.fetchCommand(), c.verifyCommand(), c.inspectCommand(),
-		c.tokenCommand(), c.usersCommand(), c.doctorCommand(), c.versionCommand())
+		c.tokenCommand(), c.usersCommand(), c.doctorCommand(), c.versionCommand(), optionsCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
+	explainCompletion(root)
+	withoutOptions(root)
 	strictly(root)
 	return root
 }

@@ -185,21 +185,38 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+func TestOptions(t *testing.T) {
+	out, _, err := offline(t, "", "options")
+	if err != nil || !strings.Contains(out, "--certificate-authority") || !strings.Contains(out, "--key-namespace") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, args := range [][]string{{"users", "add", "--help"}, {"--help"}} {
+		out, _, err := offline(t, "", args...)
+		if err != nil || strings.Contains(out, "--certificate-authority") || !strings.Contains(out, "options") {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+		if args[0] == "users" && !strings.Contains(out, "--secret") {
+			t.Errorf("a flag of users alone is missing:\n%s", out)
+		}
+	}
+}
+
 // --help of each command says what it does and an example, and asks no cluster.
 func TestEveryCommandExplainsItself(t *testing.T) {
 	explained := 0
 	var explain func(cmd *cobra.Command, path []string)
 	explain = func(cmd *cobra.Command, path []string) {
 		for _, child := range cmd.Commands() {
-			if name := child.Name(); name != "help" && name != "completion" {
-				explain(child, append(slices.Clone(path), name))
+			if child.Name() != "help" && child.Parent().Name() != "completion" {
+				explain(child, append(slices.Clone(path), child.Name()))
 			}
 		}
 		if len(path) == 0 {
 			return
 		}
 		out, _, err := tryAs(t, "/nowhere", "", append(path, "--help")...)
-		if err != nil || cmd.Long == "" || !strings.HasPrefix(out, cmd.Long) || !strings.Contains(out, "Examples:\n") || !strings.Contains(cmd.Example, "kubectl keywright "+strings.Join(path, " ")) {
+		if err != nil || cmd.Long == "" || !strings.HasPrefix(out, cmd.Long) || !strings.Contains(out, "Examples:\n") || !strings.Contains(cmd.Example, "kubectl keywright ") ||
+			strings.Contains(out, "--certificate-authority") || !strings.Contains(out, `Use "kubectl keywright options" for a list`) {
 			t.Errorf("%v: %v\n%s", path, err, out)
 		}
 		explained++
