@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
@@ -88,14 +88,14 @@ func TestStatus(t *testing.T) {
 	}
 	for _, format := range []string{"json", "yaml"} {
 		out, _, err := try(t, "", "status", "status", "-o", format)
-		if err != nil || !strings.Contains(out, key.Status.ActiveKeyID) {
+		var one keywrightv1alpha1.SigningKey
+		if err != nil || yaml.UnmarshalStrict([]byte(out), &one) != nil || one.Kind != "SigningKey" || one.APIVersion != "keywright.dev/v1alpha1" || one.Name != "status" {
 			t.Errorf("-o %s: %v\n%s", format, err, out)
 		}
-		var list []keywrightv1alpha1.SigningKey
-		if format == "json" {
-			if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].Name != "status" {
-				t.Errorf("%v %v", err, list)
-			}
+		out, _, err = try(t, "", "status", "-o", format)
+		var list keywrightv1alpha1.SigningKeyList
+		if err != nil || yaml.UnmarshalStrict([]byte(out), &list) != nil || list.Kind != "SigningKeyList" || len(list.Items) == 0 || list.Items[0].Kind != "SigningKey" {
+			t.Errorf("-o %s of all: %v\n%s", format, err, out)
 		}
 	}
 }

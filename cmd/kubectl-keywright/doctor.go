@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -70,18 +69,16 @@ type diagnosis struct {
 }
 
 func (c *cli) report(findings []string, seen *patient, output string) error {
-	if output == "json" {
-		b, err := json.MarshalIndent(diagnosis{
+	if output != "" {
+		if err := c.printFor(output, diagnosis{
 			append([]string{}, findings...), append([]string{}, seen.unasked...),
 			map[string]int{
 				"pods": len(seen.pods.Items), "nodes": len(seen.nodes.Items), "namespaces": len(seen.namespaces.Items),
 				"signingKeys": len(seen.keys.Items), "trustedIssuers": len(seen.trusted.Items),
 			},
-		}, "", "  ")
-		if err != nil {
+		}); err != nil {
 			return err
 		}
-		say(c.Out, "%s\n", b)
 	} else {
 		c.sayReport(findings, seen)
 	}

@@ -158,10 +158,8 @@ func written(ring rotation.Keyring) rotation.Secret {
 }
 
 func (c *cli) printCalendar(moves []plannedMove, policy rotation.Policy, output string) error {
-	if output == "json" {
-		b, err := json.MarshalIndent(map[string]any{"moves": moves}, "", "  ")
-		say(c.Out, "%s\n", b)
-		return err
+	if output != "" {
+		return c.printFor(output, map[string]any{"moves": moves})
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
 	say(table, "WHEN\tMOVE\tKEY\tWHY\n")

@@ -44,7 +44,7 @@ func (c *cli) statusCommand() *cobra.Command {
 					say(c.Out, "\x1b[H\x1b[2J")
 				}
 				absent := c.absence(cmd.Context(), k)
-				err = c.show(keys, output, absent != nil)
+				err = c.show(keys, output, len(args) == 1, absent != nil)
 				if err == nil && output == "" && len(args) == 0 {
 					err = c.showTrustedIssuers(cmd.Context(), k, absent != nil)
 				}
@@ -89,18 +89,10 @@ func (c *cli) absence(ctx context.Context, k client.Client) error {
 	return no("no controller works")
 }
 
-func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, stale bool) error {
+// show prints SigningKeys. For programs, the one that was asked for by name is no list, as in kubectl.
+func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, one, stale bool) error {
 	if output != "" {
-		for i := range keys {
-			keys[i].ManagedFields = nil
-		}
-		list := keywrightv1alpha1.SigningKeyList{Items: keys}
-		b, err := json.MarshalIndent(list.Items, "", "  ")
-		if err == nil && output == "yaml" {
-			b, err = yaml.JSONToYAML(b)
-		}
-		say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
-		return err
+		return c.printObjects(keys, one, output)
 	}
 	if len(keys) == 0 {
 		say(c.ErrOut, "There is no SigningKey yet.\n")
@@ -112,6 +104,31 @@ func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, stale boo
 		c.showKey(&keys[i], stale)
 	}
 	return nil
+}
+
+func (c *cli) printObjects(keys []keywrightv1alpha1.SigningKey, one bool, output string) error {
+	for i := range keys {
+		keys[i].ManagedFields = nil
+		keys[i].SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKey"))
+	}
+	if one {
+		return c.printFor(output, &keys[0])
+	}
+	list := keywrightv1alpha1.SigningKeyList{Items: keys}
+	list.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKeyList"))
+	return c.printFor(output, &list)
+}
+
+// printFor prints a value for programs, as json or yaml.
+func (c *cli) printFor(output string, value any) error {
+	b, err := json.MarshalIndent(value, "", "  ")
+	if err == nil && output == "yaml" {
+		b, err = yaml.JSONToYAML(b)
+	}
+	if err == nil {
+		say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
+	}
+	return err
 }
 
 // showKey draws one SigningKey. What is stale was true once.

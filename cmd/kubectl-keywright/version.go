@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"runtime"
@@ -108,10 +107,8 @@ func (c *cli) runningImages(ctx context.Context) ([]runningImage, error) {
 }
 
 func (c *cli) printVersions(v versions, output string) error {
-	if output == "json" {
-		b, err := json.MarshalIndent(v, "", "  ")
-		say(c.Out, "%s\n", b)
-		return err
+	if output != "" {
+		return c.printFor(output, v)
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
 	say(table, "kubectl keywright\t%s %s\n", v.ClientVersion, v.GoVersion)
