@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -97,6 +98,35 @@ func TestStatus(t *testing.T) {
 		if err != nil || yaml.UnmarshalStrict([]byte(out), &list) != nil || list.Kind != "SigningKeyList" || len(list.Items) == 0 || list.Items[0].Kind != "SigningKey" {
 			t.Errorf("-o %s of all: %v\n%s", format, err, out)
 		}
+	}
+}
+
+// Each phase is seen, also one of an hour in a month.
+func TestTimeLine(t *testing.T) {
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	at := func(after time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(after)} }
+	const day = 24 * time.Hour
+	c := &cli{now: func() time.Time { return now }}
+	status := keywrightv1alpha1.SigningKeyStatus{NextRotationTime: at(20 * day), Keys: []keywrightv1alpha1.KeyStatus{
+		{PreparedAt: at(-40 * day), ActivatedAt: at(-40*day + time.Minute), RetiredAt: at(-time.Hour), RemovalTime: at(time.Hour)},
+		{PreparedAt: at(-40*day + time.Minute), ActivatedAt: at(-time.Hour)},
+		{PreparedAt: at(-30 * time.Minute)},
+	}}
+	line := c.timeLine(&status)
+	var drawn []string
+	for i := range status.Keys {
+		drawn = append(drawn, line.of(&status.Keys[i]))
+	}
+	want := []string{
+		"..AAAAAAAAAAAAAAAAAAAArrrr|rr",
+		"  ....................AAAA|AAAAAAAAAAAAA",
+		"                        ..|.............",
+	}
+	if diff := cmp.Diff(want, drawn); diff != "" {
+		t.Error(diff)
+	}
+	if legend := line.legend(); !strings.Contains(legend, "from 40d ago to 20d ahead, not to scale") {
+		t.Error(legend)
 	}
 }
 

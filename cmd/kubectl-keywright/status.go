@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -156,7 +155,7 @@ func (c *cli) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
 	}
 	_ = table.Flush()
 	if len(s.Keys) > 0 {
-		say(c.Out, "  %s\n", line.legend(c.now()))
+		say(c.Out, "  %s\n", line.legend())
 	}
 	for i := range s.Revocations {
 		say(c.Out, "  revoked %s: %s\n", c.relative(&s.Revocations[i].RevokedAt), c.receipt(key, &s.Revocations[i]))
@@ -212,51 +211,4 @@ func (c *cli) relative(at *metav1.Time) string {
 		return duration.HumanDuration(d) + " ago"
 	}
 	return "in " + duration.HumanDuration(at.Sub(c.now()))
-}
-
-// timeLine maps times to columns.
-type timeLine struct {
-	from, to time.Time
-	columns  int
-}
-
-// timeLine spans from the first key's preparation to the last thing that is known to come.
-func (c *cli) timeLine(s *keywrightv1alpha1.SigningKeyStatus) timeLine {
-	line := timeLine{from: c.now(), to: c.now(), columns: 40}
-	for i := range s.Keys {
-		for _, at := range []*metav1.Time{s.Keys[i].PreparedAt, s.Keys[i].RemovalTime, s.NextRotationTime} {
-			if at != nil && at.Time.Before(line.from) {
-				line.from = at.Time
-			}
-			if at != nil && at.After(line.to) {
-				line.to = at.Time
-			}
-		}
-	}
-	return line
-}
-
-// of draws the life of one key, a letter a column.
-func (l timeLine) of(k *keywrightv1alpha1.KeyStatus) string {
-	reached := func(at *metav1.Time, t time.Time) bool { return at != nil && !t.Before(at.Time) }
-	var b strings.Builder
-	for i := range l.columns {
-		t := l.from.Add(time.Duration(float64(l.to.Sub(l.from)) * float64(i) / float64(l.columns-1)))
-		switch {
-		case reached(k.RemovalTime, t) || !reached(k.PreparedAt, t):
-			b.WriteByte(' ')
-		case reached(k.RetiredAt, t):
-			b.WriteByte('r')
-		case reached(k.ActivatedAt, t):
-			b.WriteByte('A')
-		default:
-			b.WriteByte('.')
-		}
-	}
-	return strings.TrimRight(b.String(), " ")
-}
-
-func (l timeLine) legend(now time.Time) string {
-	return fmt.Sprintf("time line from %s ago to %s ahead: . Standby, published and waiting   A Active, signs   r Retired, verifies",
-		duration.HumanDuration(now.Sub(l.from)), duration.HumanDuration(l.to.Sub(now)))
 }
