@@ -33,7 +33,7 @@ func tryAs(t *testing.T, kubeconfig, in string, args ...string) (out, errOut str
 	var stdout, stderr bytes.Buffer
 	streams := genericiooptions.IOStreams{In: strings.NewReader(in), Out: &stdout, ErrOut: &stderr}
 	cmd := newCommand(streams, time.Now)
-	cmd.SetArgs(kidsLast(append(args, "--kubeconfig", kubeconfig)))
+	cmd.SetArgs(append([]string{"--kubeconfig", kubeconfig}, args...))
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	err = cmd.ExecuteContext(ctx)

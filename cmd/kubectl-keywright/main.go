@@ -18,7 +18,6 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	cmd := newCommand(streams, time.Now)
-	cmd.SetArgs(kidsLast(os.Args[1:]))
 	err := cmd.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
 	stop()
