@@ -8,10 +8,12 @@ COPY verifier/go.mod verifier/go.sum verifier/
 RUN go mod download
 COPY api api
 COPY cmd cmd
+COPY config/crd config/crd
 COPY controllers controllers
 COPY issuer issuer
 COPY verifier verifier
-RUN CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o /out/ ./cmd/...
+ARG VERSION=dev
+RUN CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X github.com/keywright/keywright/cmd/commandline.version=$VERSION" -o /out/ ./cmd/...
 
 # The programs are static, trust no authority but the ones they are given, and need no shell.
 FROM scratch AS base

@@ -16,10 +16,10 @@ import (
 )
 
 // The programs as users have them: --help says what it is about, an example and the flags, ends with 0 and does nothing; a wrong command line
-// ends with 2, and what fails with 1.
+// ends with 2, and what fails with 1; the plugin ends with 1 if the answer is no, and with 2 if there is none.
 func TestExitCodes(t *testing.T) {
 	directory := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", directory, "../issuer", "../controller", "../fetcher", "../kubectl-keywright").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X github.com/keywright/keywright/cmd/commandline.version=v1.2.3", "-o", directory, "../issuer", "../controller", "../fetcher", "../kubectl-keywright").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -27,6 +27,17 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("kind: x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	keys, refused := filepath.Join(directory, "keys.json"), filepath.Join(directory, "signingkey.yaml")
+	for path, text := range map[string]string{
+		keys: `{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"a","use":"sig","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`,
+		refused: "{apiVersion: keywright.dev/v1alpha1, kind: SigningKey, metadata: {name: a}, spec: {algorithm: HS256, " +
+			"distribution: {namespaceSelector: {matchLabels: {}}}}}",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("KUBECONFIG", filepath.Join(directory, "nothing"))
 	const failed, wrong = commandline.ExitFailed, commandline.ExitUsage
 	for _, c := range []struct {
 		args string
@@ -45,6 +56,13 @@ func TestExitCodes(t *testing.T) {
 		{"issuer new-secret --help", 0, "  issuer new-secret\n"},
 		{"issuer hash-worker --help", 0, "not for people"},
 		{"issuer version --help", 0, "Prints the version"},
+		{"issuer version", 0, "v1.2.3 go1."},
+		{"issuer --version", 0, "v1.2.3 go1."},
+		{"controller version", 0, "v1.2.3 go1."},
+		{"controller --version", 0, "v1.2.3 go1."},
+		{"controller -version --leader-elect", wrong, "flag provided but not defined: -version"},
+		{"fetcher version", 0, "v1.2.3 go1."},
+		{"kubectl-keywright version --client", 0, "kubectl keywright  v1.2.3"},
 		{"issuer serv", wrong, `there is no command "serv"; did you mean serve?`},
 		{"issuer help serv", wrong, `there is no command "serv"`},
 		{"issuer serve issuer.yaml", wrong, "issuer serve takes no arguments, not 1"},
@@ -85,8 +103,15 @@ func TestExitCodes(t *testing.T) {
 		{"kubectl-keywright users add", wrong, "takes [NAME]"},
 		{"kubectl-keywright users add alice hunter2", wrong, "takes [NAME]"},
 		{"kubectl-keywright users list -f users.yaml -n x", wrong, "--secret and -n do not go with it"},
-		{"kubectl-keywright status --kubeconfig /nowhere", failed, "no cluster"},
-		{"kubectl-keywright users list -f /nowhere", failed, "there is no file /nowhere"},
+		{"kubectl-keywright status --kubeconfig /nowhere", wrong, "no cluster"},
+		{"kubectl-keywright doctor --kubeconfig /nowhere", wrong, "no cluster"},
+		{"kubectl-keywright doctor", wrong, "no kubeconfig was found at " + directory + "/nothing: name one with --kubeconfig FILE or in KUBECONFIG"},
+		{"kubectl-keywright doctor --server http://127.0.0.1:1", wrong, "refused"},
+		{"kubectl-keywright verify a.b.c --jwks " + keys + " --issuer i --audience a", failed, "malformed token"},
+		{"kubectl-keywright verify a.b.c --jwks /nowhere --issuer i --audience a", wrong, "/nowhere"},
+		{"kubectl-keywright plan -f " + refused, failed, "spec.algorithm should be one of"},
+		{"kubectl-keywright plan -f /nowhere", wrong, "/nowhere"},
+		{"kubectl-keywright users list -f /nowhere", wrong, "there is no file /nowhere"},
 	} {
 		args := strings.Fields(c.args)
 		cmd := exec.CommandContext(t.Context(), filepath.Join(directory, args[0]), args[1:]...)

@@ -21,6 +21,7 @@ const about = `Reconciles SigningKeys: makes their keys, rotates them, and distr
 
   controller --key-namespace keywright-system
   controller --release     # before Keywright is uninstalled
+  controller version       # print the version
 `
 
 func main() {
@@ -46,7 +47,7 @@ func main() {
 	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a Lease lasts unrenewed")
 	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long the leader tries to renew before it stops")
 	flag.DurationVar(&opts.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "time between tries")
-	_, err := commandline.Parse(flag.CommandLine, about, os.Args[1:], os.Stdout, 0, 0)
+	err := commandline.ParseFlags(flag.CommandLine, about, os.Args[1:], os.Stdout)
 	if err == nil {
 		err = run(opts, *verbose, *release)
 	}

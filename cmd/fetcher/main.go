@@ -21,6 +21,7 @@ import (
 const about = `Fetches the public keys of TrustedIssuers, and hands them to the controller in one ConfigMap. Runs until SIGTERM.
 
   fetcher --key-namespace keywright-system
+  fetcher version     # print the version
 `
 
 func main() {
@@ -30,7 +31,7 @@ func main() {
 	flag.StringVar(&opts.MetricsBindAddress, "metrics-bind-address", ":8080", "address of /metrics; empty for none")
 	flag.StringVar(&opts.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; empty for none")
 	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "fetch only while holding the Lease, so that several replicas can run")
-	_, err := commandline.Parse(flag.CommandLine, about, os.Args[1:], os.Stdout, 0, 0)
+	err := commandline.ParseFlags(flag.CommandLine, about, os.Args[1:], os.Stdout)
 	if err == nil {
 		err = run(opts, *verbose)
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -103,10 +102,5 @@ func version(args []string, out io.Writer) error {
 	if _, err := parse(flag.NewFlagSet("issuer version", flag.ContinueOnError), args, out, 0, 0); err != nil {
 		return err
 	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return errors.New("this binary does not know its version")
-	}
-	_, err := fmt.Fprintln(out, info.Main.Version, info.GoVersion)
-	return err
+	return commandline.PrintVersion(out)
 }

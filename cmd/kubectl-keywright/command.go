@@ -60,11 +60,12 @@ func newCommand(streams genericiooptions.IOStreams, now func() time.Time) *cobra
 	c.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&c.keyNamespace, "key-namespace", "",
 		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+controllers.LeaseName+")")
-	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.revocationsCommand(), c.planCommand(), c.keysCommand(), c.fetchCommand(), c.verifyCommand(),
-		c.tokenCommand(), c.usersCommand(), c.doctorCommand())
+	root.AddCommand(c.statusCommand(), c.rotateCommand(), c.revokeCommand(), c.revocationsCommand(), c.planCommand(), c.keysCommand(), c.fetchCommand(), c.verifyCommand(), c.inspectCommand(),
+		c.tokenCommand(), c.usersCommand(), c.doctorCommand(), c.versionCommand(), optionsCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
+	explainCompletion(root)
+	withoutOptions(root)
 	strictly(root)
 	return root
 }
@@ -130,9 +131,9 @@ func exactly(names ...string) cobra.PositionalArgs {
 
 // client returns a client for the cluster that the flags name.
 func (c *cli) client() (client.WithWatch, error) {
-	config, err := c.flags.ToRESTConfig()
+	config, err := c.config()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster: %w", err)
+		return nil, err
 	}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &notesTime{next, func(at time.Time) { c.serverTime.Store(&at) }}

@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
@@ -35,7 +33,7 @@ func tryAs(t *testing.T, kubeconfig, in string, args ...string) (out, errOut str
 	var stdout, stderr bytes.Buffer
 	streams := genericiooptions.IOStreams{In: strings.NewReader(in), Out: &stdout, ErrOut: &stderr}
 	cmd := newCommand(streams, time.Now)
-	cmd.SetArgs(kidsLast(append(args, "--kubeconfig", kubeconfig)))
+	cmd.SetArgs(append([]string{"--kubeconfig", kubeconfig}, args...))
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	err = cmd.ExecuteContext(ctx)
@@ -91,15 +89,44 @@ func TestStatus(t *testing.T) {
 	}
 	for _, format := range []string{"json", "yaml"} {
 		out, _, err := try(t, "", "status", "status", "-o", format)
-		if err != nil || !strings.Contains(out, key.Status.ActiveKeyID) {
+		var one keywrightv1alpha1.SigningKey
+		if err != nil || yaml.UnmarshalStrict([]byte(out), &one) != nil || one.Kind != "SigningKey" || one.APIVersion != "keywright.dev/v1alpha1" || one.Name != "status" {
 			t.Errorf("-o %s: %v\n%s", format, err, out)
 		}
-		var list []keywrightv1alpha1.SigningKey
-		if format == "json" {
-			if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].Name != "status" {
-				t.Errorf("%v %v", err, list)
-			}
+		out, _, err = try(t, "", "status", "-o", format)
+		var list keywrightv1alpha1.SigningKeyList
+		if err != nil || yaml.UnmarshalStrict([]byte(out), &list) != nil || list.Kind != "SigningKeyList" || len(list.Items) == 0 || list.Items[0].Kind != "SigningKey" {
+			t.Errorf("-o %s of all: %v\n%s", format, err, out)
 		}
+	}
+}
+
+// Each phase is seen, also one of an hour in a month.
+func TestTimeLine(t *testing.T) {
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	at := func(after time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(after)} }
+	const day = 24 * time.Hour
+	c := &cli{now: func() time.Time { return now }}
+	status := keywrightv1alpha1.SigningKeyStatus{NextRotationTime: at(20 * day), Keys: []keywrightv1alpha1.KeyStatus{
+		{PreparedAt: at(-40 * day), ActivatedAt: at(-40*day + time.Minute), RetiredAt: at(-time.Hour), RemovalTime: at(time.Hour)},
+		{PreparedAt: at(-40*day + time.Minute), ActivatedAt: at(-time.Hour)},
+		{PreparedAt: at(-30 * time.Minute)},
+	}}
+	line := c.timeLine(&status)
+	var drawn []string
+	for i := range status.Keys {
+		drawn = append(drawn, line.of(&status.Keys[i]))
+	}
+	want := []string{
+		"..AAAAAAAAAAAAAAAAAAAArrrr|rr",
+		"  ....................AAAA|AAAAAAAAAAAAA",
+		"                        ..|.............",
+	}
+	if diff := cmp.Diff(want, drawn); diff != "" {
+		t.Error(diff)
+	}
+	if legend := line.legend(); !strings.Contains(legend, "from 40d ago to 20d ahead, not to scale") {
+		t.Error(legend)
 	}
 }
 
@@ -134,46 +161,6 @@ func TestRotateAsksAnew(t *testing.T) {
 		if got := newerThanHandled(at, &key); !got.Equal(c.want) {
 			t.Errorf("handled %v: asks for %v, want %v", c.handled, got, c.want)
 		}
-	}
-}
-
-func TestPlan(t *testing.T) {
-	file := filepath.Join("..", "..", "config", "samples", "signingkey.yaml")
-	out, _, err := try(t, "", "plan", "-f", file, "--rotations", "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(out, "Activate"); n != 3 || !strings.Contains(out, "TokensExpired") {
-		t.Errorf("%d activations:\n%s", n, out)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	manual := strings.Replace(string(b), "interval: 720h", "mode: Manual", 1)
-	if out, _, err := try(t, manual, "plan", "-f", "-"); err != nil || !strings.Contains(out, "unless it is asked for") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	for was, is := range map[string]string{"interval: 720h": "interval: 1h", "interval: ": "intervall: ", "kind: SigningKey": "kind: Pod"} {
-		if out, _, err := try(t, strings.Replace(string(b), was, is, 1), "plan", "-f", "-"); err == nil {
-			t.Errorf("%s is accepted:\n%s", is, out)
-		}
-	}
-}
-
-// Default must say what the API server's defaults say.
-func TestDefaultsAreTheAPIServers(t *testing.T) {
-	withCluster(t)
-	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
-	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "defaults"}}
-	key.Spec.Distribution.NamespaceSelector = selector
-	ours := key.Spec
-	ours.Default()
-	if err := cluster.admin.Create(t.Context(), key, client.DryRunAll); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(key.Spec, ours); diff != "" {
-		t.Error(diff)
 	}
 }
 
@@ -228,21 +215,38 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+func TestOptions(t *testing.T) {
+	out, _, err := offline(t, "", "options")
+	if err != nil || !strings.Contains(out, "--certificate-authority") || !strings.Contains(out, "--key-namespace") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, args := range [][]string{{"users", "add", "--help"}, {"--help"}} {
+		out, _, err := offline(t, "", args...)
+		if err != nil || strings.Contains(out, "--certificate-authority") || !strings.Contains(out, "options") {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+		if args[0] == "users" && !strings.Contains(out, "--secret") {
+			t.Errorf("a flag of users alone is missing:\n%s", out)
+		}
+	}
+}
+
 // --help of each command says what it does and an example, and asks no cluster.
 func TestEveryCommandExplainsItself(t *testing.T) {
 	explained := 0
 	var explain func(cmd *cobra.Command, path []string)
 	explain = func(cmd *cobra.Command, path []string) {
 		for _, child := range cmd.Commands() {
-			if name := child.Name(); name != "help" && name != "completion" {
-				explain(child, append(slices.Clone(path), name))
+			if child.Name() != "help" && child.Parent().Name() != "completion" {
+				explain(child, append(slices.Clone(path), child.Name()))
 			}
 		}
 		if len(path) == 0 {
 			return
 		}
 		out, _, err := tryAs(t, "/nowhere", "", append(path, "--help")...)
-		if err != nil || cmd.Long == "" || !strings.HasPrefix(out, cmd.Long) || !strings.Contains(out, "Examples:\n") || !strings.Contains(cmd.Example, "kubectl keywright "+strings.Join(path, " ")) {
+		if err != nil || cmd.Long == "" || !strings.HasPrefix(out, cmd.Long) || !strings.Contains(out, "Examples:\n") || !strings.Contains(cmd.Example, "kubectl keywright ") ||
+			strings.Contains(out, "--certificate-authority") || !strings.Contains(out, `Use "kubectl keywright options" for a list`) {
 			t.Errorf("%v: %v\n%s", path, err, out)
 		}
 		explained++

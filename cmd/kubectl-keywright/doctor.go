@@ -10,8 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
@@ -19,14 +17,19 @@ import (
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var output string
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find what silently breaks: no controller, wrong mounts, namespaces without keys, late kubelets, issuers with an old key",
-		Long: "Look at SigningKeys, pods, kubelets and issuers, and say what is wrong and what to do. Nothing is changed.\n" +
-			"The exit code is 1 if anything was found.",
-		Example: "  kubectl keywright doctor",
+		Long: "Look at SigningKeys, pods, kubelets and issuers, and say what is wrong and what to do. Nothing is changed. With -n, only pods of\n" +
+			"that namespace are looked at.\n\n" +
+			"The exit code is 1 if anything was found, and 2 if the cluster could not be asked.",
+		Example: "  kubectl keywright doctor\n  kubectl keywright doctor -n shop\n  kubectl keywright doctor -o json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "" && output != "json" {
+				return usage("--output is json, not %q", output)
+			}
 			k, err := c.client()
 			if err != nil {
 				return err
@@ -36,13 +39,17 @@ func (c *cli) doctorCommand() *cobra.Command {
 				return err
 			}
 			var seen patient
-			if err := seen.examine(cmd.Context(), k); err != nil {
+			if err := seen.examine(cmd.Context(), k, *c.flags.Namespace); err != nil {
 				return err
 			}
 			findings := c.examineController(cmd.Context(), k, &seen)
-			return c.report(append(findings, seen.findings(cmd.Context(), ask, c.now())...), &seen)
+			findings = append(findings, seen.mistypedFindings(cmd.Context(), k)...)
+			findings = append(findings, seen.injectFindings(*c.flags.Namespace)...)
+			return c.report(append(findings, seen.findings(cmd.Context(), ask, c.now())...), &seen, output)
 		},
 	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
+	return cmd
 }
 
 // asker gets what has no type: what kubelets and issuers answer through the API server.
@@ -54,7 +61,34 @@ func (c *cli) asker() (asker, error) {
 	return askWith(discovery.RESTClient()), nil
 }
 
-func (c *cli) report(findings []string, seen *patient) error {
+// diagnosis is what doctor prints for programs.
+type diagnosis struct {
+	Findings []string       `json:"findings"`
+	NotAsked []string       `json:"notAsked"`
+	LookedAt map[string]int `json:"lookedAt"`
+}
+
+func (c *cli) report(findings []string, seen *patient, output string) error {
+	if output != "" {
+		if err := c.printFor(output, diagnosis{
+			append([]string{}, findings...), append([]string{}, seen.unasked...),
+			map[string]int{
+				"pods": len(seen.pods.Items), "nodes": len(seen.nodes.Items), "namespaces": len(seen.namespaces.Items),
+				"signingKeys": len(seen.keys.Items), "trustedIssuers": len(seen.trusted.Items),
+			},
+		}); err != nil {
+			return err
+		}
+	} else {
+		c.sayReport(findings, seen)
+	}
+	if len(findings) > 0 {
+		return no("%d findings", len(findings))
+	}
+	return nil
+}
+
+func (c *cli) sayReport(findings []string, seen *patient) {
 	for _, f := range findings {
 		say(c.Out, "%s\n", f)
 	}
@@ -63,10 +97,6 @@ func (c *cli) report(findings []string, seen *patient) error {
 	}
 	say(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces, %d SigningKeys and %d TrustedIssuers.\n",
 		len(seen.pods.Items), len(seen.nodes.Items), len(seen.namespaces.Items), len(seen.keys.Items), len(seen.trusted.Items))
-	if len(findings) > 0 {
-		return fmt.Errorf("%d findings", len(findings))
-	}
-	return nil
 }
 
 // patient is what the doctor looks at.
@@ -81,10 +111,11 @@ type patient struct {
 	unasked []string
 }
 
-func (p *patient) examine(ctx context.Context, k client.Client) error {
-	byName := client.MatchingFields{"metadata.name": contract.JWKSConfigMap}
+// examine reads what there is, of pods and of what they mount in one namespace only, unless that is empty.
+func (p *patient) examine(ctx context.Context, k client.Client, namespace string) error {
+	in, byName := client.InNamespace(namespace), client.MatchingFields{"metadata.name": contract.JWKSConfigMap}
 	for _, err := range []error{
-		k.List(ctx, &p.keys), k.List(ctx, &p.namespaces), k.List(ctx, &p.configMaps, byName), k.List(ctx, &p.pods), k.List(ctx, &p.nodes),
+		k.List(ctx, &p.keys), k.List(ctx, &p.namespaces), k.List(ctx, &p.configMaps, in, byName), k.List(ctx, &p.pods, in), k.List(ctx, &p.nodes),
 	} {
 		if err != nil {
 			return err
@@ -133,20 +164,7 @@ func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []stri
 		}
 	}
 	all = append(all, p.trustedFindings()...)
+	all = append(all, p.selectorFindings()...)
 	slices.Sort(all)
 	return all
-}
-
-// selected reports whether a namespace is a target of any SigningKey or TrustedIssuer: the key namespace is one of each.
-func (p *patient) selected(ns *corev1.Namespace) bool {
-	if slices.ContainsFunc(p.trusted.Items, func(ti keywrightv1alpha1.TrustedIssuer) bool {
-		selector, err := metav1.LabelSelectorAsSelector(ti.Spec.Distribution.NamespaceSelector)
-		return err == nil && selector.Matches(labels.Set(ns.Labels))
-	}) {
-		return true
-	}
-	return slices.ContainsFunc(p.keys.Items, func(key keywrightv1alpha1.SigningKey) bool {
-		selector, err := metav1.LabelSelectorAsSelector(key.Spec.Distribution.NamespaceSelector)
-		return key.Annotations[contract.KeyNamespaceAnnotation] == ns.Name || err == nil && selector.Matches(labels.Set(ns.Labels))
-	})
 }

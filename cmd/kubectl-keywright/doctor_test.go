@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
 // Each pod is what somebody might write, and stands on the real API server.
@@ -17,8 +21,26 @@ func TestDoctor(t *testing.T) {
 	if err := cluster.admin.Create(t.Context(), ns); err != nil {
 		t.Fatal(err)
 	}
+	near := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "doctor", Name: "keywright-jwks2"}}
+	if err := cluster.admin.Create(t.Context(), near); err != nil {
+		t.Fatal(err)
+	}
+	for name, by := range map[string]*metav1.LabelSelector{
+		"elsewhere": {MatchLabels: map[string]string{"nobody": "has"}},
+		"wrong":     {MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Is", Values: []string{"b"}}}},
+	} {
+		key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		key.Spec.Distribution.NamespaceSelector = by
+		if err := cluster.admin.Create(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cluster.admin.Delete(context.Background(), key) })
+	}
 	good := "volumes: [{name: k, projected: {sources: [{configMap: {name: keywright-jwks, optional: false}}]}}]"
 	mounts := "volumeMounts: [{name: k, mountPath: /k}]"
+	entry := func(name string) string {
+		return strings.Replace(good, "optional", "items: [{key: "+name+", path: a}], optional", 1)
+	}
 	pods := []struct{ name, namespace, container, volumes, finding string }{
 		{"good", "doctor", mounts, good, ""},
 		{"other", "doctor", "env: [{name: A, value: b}]", "volumes: [{name: k, configMap: {name: other, optional: true}}]", ""},
@@ -27,6 +49,12 @@ func TestDoctor(t *testing.T) {
 		{"subpath", "doctor", "volumeMounts: [{name: k, mountPath: /k, subPath: doctor.json}]", good, "container c mounts the keys by subPath"},
 		{"env", "doctor", "env: [{name: A, valueFrom: {configMapKeyRef: {name: keywright-jwks, key: doctor.json}}}]", "", "container c takes the keys as environment"},
 		{"envfrom", "doctor", "envFrom: [{configMapRef: {name: keywright-jwks}}]", "", "container c takes the keys as environment"},
+		{"entry", "doctor", mounts, entry("doctor.json"), ""},
+		{"entry-of-none", "doctor", mounts, entry("doctr.json"), "volume k names the entry doctr.json, which belongs to no SigningKey"},
+		{"entry-of-another", "doctor", mounts, entry("elsewhere.json"), "volume k names the entry elsewhere.json, which the ConfigMap keywright-jwks of its namespace does not have"},
+		{"mistyped", "doctor", mounts, strings.Replace(good, "-jwks", "-jwk", 1), "volume k names the ConfigMap keywright-jwk, which is not there: is keywright-jwks meant?"},
+		{"there", "doctor", mounts, strings.Replace(good, "-jwks", "-jwks2", 1), ""},
+		{"injected", "doctor", "", "", `its label keywright.dev/inject is "yes", which mounts nothing: set it to "true"`},
 		{"lost", "doctor-unselected", mounts, good, ""},
 		{"issuer", "keywright-system", mounts, good, ""}, // the key namespace is always a target
 	}
@@ -38,12 +66,15 @@ func TestDoctor(t *testing.T) {
 		}
 		spec.AutomountServiceAccountToken = new(false)
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.name}, Spec: spec}
+		if p.name == "injected" {
+			pod.Labels = map[string]string{injectLabel: "yes"}
+		}
 		if err := cluster.admin.Create(t.Context(), pod); err != nil {
 			t.Fatal(err)
 		}
 	}
 	out, looked, err := try(t, "", "doctor")
-	if err == nil || !strings.Contains(err.Error(), "findings") || !strings.Contains(looked, "Looked at 9 pods") {
+	if err == nil || !strings.Contains(err.Error(), "findings") || !strings.Contains(looked, "Looked at 15 pods") {
 		t.Errorf("%v %s", err, looked)
 	}
 	for _, p := range pods {
@@ -54,6 +85,8 @@ func TestDoctor(t *testing.T) {
 	}
 	for _, want := range []string{
 		"namespace doctor-unselected: pods mount keywright-jwks, and neither a SigningKey nor a TrustedIssuer selects it", "SigningKey doctor: its propagationDelay is 1s",
+		"SigningKey elsewhere: its distribution.namespaceSelector (nobody=has) selects no namespace: label",
+		"SigningKey wrong: its distribution.namespaceSelector selects nothing: ",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("want %q in\n%s", want, out)
@@ -61,5 +94,13 @@ func TestDoctor(t *testing.T) {
 	}
 	if strings.Contains(out, "namespace doctor:") || strings.Contains(out, "namespace keywright-system: pods mount") {
 		t.Errorf("a namespace that is well is named:\n%s", out)
+	}
+	out, _, err = try(t, "", "doctor", "-n", "doctor-unselected", "-o", "json")
+	var said diagnosis
+	if exitCode(t.Context(), err) != exitNo || json.Unmarshal([]byte(out), &said) != nil || said.LookedAt["pods"] != 1 || said.NotAsked == nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if strings.Contains(out, "pod doctor/") || !strings.Contains(strings.Join(said.Findings, "\n"), "namespace doctor-unselected: pods mount") {
+		t.Errorf("of one namespace: %v", said.Findings)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,6 +54,9 @@ func (p *patient) missingEntries(pod *corev1.Pod) []string {
 		for _, item := range itemsOf(v) {
 			name := strings.TrimSpace(item.Key)
 			switch key, without := withoutCA[name]; {
+			case written[name] && p.lacks(pod.Namespace, name):
+				all = append(all, fmt.Sprintf("volume %s names the entry %s, which the ConfigMap %s of its namespace does not have: "+
+					"select the namespace, or leave the entry out", v.Name, item.Key, contract.JWKSConfigMap))
 			case written[name]:
 			case without:
 				all = append(all, fmt.Sprintf("volume %s names the entry %s, which SigningKey %s does not have: set its distribution.caConfigMap", v.Name, item.Key, key))
@@ -62,6 +66,14 @@ func (p *patient) missingEntries(pod *corev1.Pod) []string {
 		}
 	}
 	return all
+}
+
+// lacks reports whether the ConfigMap of a namespace is there, without an entry.
+func (p *patient) lacks(namespace, entry string) bool {
+	return slices.ContainsFunc(p.configMaps.Items, func(cm corev1.ConfigMap) bool {
+		_, has := cm.Data[entry]
+		return cm.Namespace == namespace && !has
+	})
 }
 
 // itemsOf returns the entries of the ConfigMap of public keys that a volume names, none if it takes all.

@@ -23,7 +23,8 @@ func (c *cli) fetchCommand() *cobra.Command {
 		Use:   "fetch ISSUER | fetch -f FILE",
 		Short: "Read the keys of another issuer once, and print which would be distributed; nothing is written",
 		Long: "Reads the keys as the fetcher does, from this machine, and prints which would be distributed, which would be left out, and why.\n" +
-			"Nothing is written. keys.kubernetes and keys.caConfigMap need a cluster.",
+			"Nothing is written. keys.kubernetes and keys.caConfigMap need a cluster. The exit code is 1 if no key would be distributed, and 2 if the\n" +
+			"keys could not be read.",
 		Example: "  kubectl keywright fetch https://token.actions.githubusercontent.com\n  kubectl keywright fetch -f trustedissuer.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			spec, err := c.sourceSpec(cmd.Context(), file, args)
@@ -32,6 +33,9 @@ func (c *cli) fetchCommand() *cobra.Command {
 			}
 			keys, err := source.Read(cmd.Context(), spec, cliCluster{c}, "")
 			c.printFetched(keys)
+			if err != nil && len(keys.LeftOut) > 0 {
+				return &negative{err}
+			}
 			return err
 		},
 	}
@@ -116,9 +120,9 @@ func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (strin
 
 // Read implements source.Cluster.
 func (c cliCluster) Read(ctx context.Context, path string) ([]byte, error) {
-	config, err := c.flags.ToRESTConfig()
+	config, err := c.config()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster: %w", err)
+		return nil, err
 	}
 	d, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {

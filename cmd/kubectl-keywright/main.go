@@ -13,36 +13,18 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
-// The exit codes.
-const (
-	exitFailed = 1
-	exitUsage  = 2
-	// exitInterrupted is what shells expect of a program that a signal ended: 128 + SIGINT.
-	exitInterrupted = 130
-)
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	cmd := newCommand(streams, time.Now)
-	cmd.SetArgs(kidsLast(os.Args[1:]))
 	err := cmd.ExecuteContext(ctx)
-	interrupted := ctx.Err() != nil
+	code := exitCode(ctx, err)
 	stop()
-	if err == nil {
-		return
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "kubectl keywright:", messageOf(err))
 	}
-	fmt.Fprintln(os.Stderr, "kubectl keywright:", messageOf(err))
-	var usage *usageError
-	switch {
-	case interrupted:
-		os.Exit(exitInterrupted)
-	case errors.As(err, &usage):
-		os.Exit(exitUsage)
-	default:
-		os.Exit(exitFailed)
-	}
+	os.Exit(code)
 }
 
 // messageOf says what went wrong. "context canceled" means nothing to a person who pressed Ctrl-C.

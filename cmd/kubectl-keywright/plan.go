@@ -1,12 +1,18 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	apiyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
@@ -15,58 +21,98 @@ import (
 )
 
 func (c *cli) planCommand() *cobra.Command {
-	var file string
+	var file, output string
 	var rotations int
 	cmd := &cobra.Command{
-		Use:     "plan -f FILE",
-		Short:   "Print the calendar of a SigningKey's next keys, without a cluster",
-		Long:    "Print when the next keys of a SigningKey are prepared, sign, retire and leave, as the controller would decide it. It asks no cluster.",
-		Example: "  kubectl keywright plan -f signingkey.yaml --rotations 5",
+		Use:   "plan -f FILE",
+		Short: "Print the calendar of a SigningKey's next keys, without a cluster",
+		Long: `Print when the next keys of a SigningKey are prepared, sign, retire and leave, as the controller would decide it. It asks no cluster.
+
+A SigningKey that the API server would refuse is refused, with exit code 1. Of a file with several documents the SigningKey is taken.`,
+		Example: "  kubectl keywright plan -f signingkey.yaml --rotations 5\n  kubectl keywright plan -f signingkey.yaml -o json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || rotations < 1 || rotations > 1000 {
 				return usage("plan needs -f FILE, and 1 to 1000 --rotations")
+			}
+			if output != "" && output != "json" {
+				return usage("--output is json, not %q", output)
 			}
 			key, err := c.readSigningKey(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
 			policy, _ := desired.PolicyOf(key)
-			if least := policy.PropagationDelay + policy.MaxLifetime + policy.ClockSkew; policy.Interval < least {
-				return fmt.Errorf("spec.rotation.interval is %v: it must be at least propagationDelay + maxLifetime + clockSkew, %v", policy.Interval, least)
-			}
-			c.printCalendar(policy, rotations)
-			return nil
+			return c.printCalendar(calendar(c.now().UTC().Truncate(time.Second), policy, rotations), policy, output)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "filename", "f", "", "`FILE` with a SigningKey, - for standard input")
 	cmd.Flags().IntVar(&rotations, "rotations", 3, "how many rotations")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
 	return cmd
 }
 
+// readSigningKey reads the one SigningKey of a file, with the defaults of the API server. What that would refuse is an error.
 func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alpha1.SigningKey, error) {
 	b, err := c.readFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	var key keywrightv1alpha1.SigningKey
-	if err := yaml.UnmarshalStrict(b, &key); err != nil {
+	object, err := onlySigningKey(b)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if key.Kind != "SigningKey" || key.APIVersion != keywrightv1alpha1.GroupVersion().String() {
-		return nil, fmt.Errorf("%s is no SigningKey of %s", file, keywrightv1alpha1.GroupVersion())
+	delete(object, "status") // as the API server does
+	if err := admit(object); err != nil {
+		return nil, no("%s: %w", file, err)
 	}
-	key.Spec.Default()
+	text, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	var key keywrightv1alpha1.SigningKey
+	if err := yaml.UnmarshalStrict(text, &key); err != nil {
+		return nil, no("%s: %w", file, err)
+	}
 	return &key, nil
 }
 
-// printCalendar runs the core that the controller runs, in a world where every write works and time flies.
-func (c *cli) printCalendar(policy rotation.Policy, rotations int) {
-	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	say(table, "WHEN\tMOVE\tKEY\tWHY\n")
+// onlySigningKey finds the SigningKey among the documents of a file.
+func onlySigningKey(b []byte) (map[string]any, error) {
+	var found []map[string]any
+	documents := apiyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(b)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var object map[string]any
+		if err := errors.Join(err, yaml.UnmarshalStrict(document, &object)); err != nil {
+			return nil, err
+		}
+		if object["kind"] == "SigningKey" && object["apiVersion"] == keywrightv1alpha1.GroupVersion().String() {
+			found = append(found, object)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("it has %d SigningKeys of %s, and plan takes one", len(found), keywrightv1alpha1.GroupVersion())
+	}
+	return found[0], nil
+}
+
+// plannedMove is one line of the calendar.
+type plannedMove struct {
+	Time   time.Time `json:"time"`
+	Move   string    `json:"move"`
+	Key    string    `json:"key"`
+	Reason string    `json:"reason"`
+}
+
+// calendar runs the core that the controller runs, in a world where every write works and time flies.
+func calendar(now time.Time, policy rotation.Policy, rotations int) (moves []plannedMove) {
 	var ring rotation.Keyring
 	var secret rotation.Secret
-	keys, now := 0, c.now().UTC().Truncate(time.Second)
+	keys := 0
 	for activated := 0; activated <= rotations; {
 		d := rotation.Plan(now, policy, ring, rotation.Observed{At: now, Secret: secret})
 		if d.Wanted != nil {
@@ -77,31 +123,51 @@ func (c *cli) printCalendar(policy rotation.Policy, rotations int) {
 			d.PrepareSealing(now, make(rotation.SealingSecret, rotation.SealingSecretBytes), policy)
 		}
 		for _, move := range d.Moves {
-			say(table, "%s\t%s\t%s\t%s\n", now.Format(time.RFC3339), move.Kind, move.KeyID, move.Reason)
+			moves = append(moves, plannedMove{now, string(move.Kind), move.KeyID, string(move.Reason)})
 			if move.Kind == rotation.Activate {
 				activated++
 			}
 		}
 		same := d.Next.Equal(ring)
 		ring = d.Next
-		secret = rotation.Secret{Present: true, Generation: ring.Generation, Published: ring.PublishedIDs()}
-		for i := range ring.Sealing {
-			secret.Sealing = append(secret.Sealing, ring.Sealing[i].Number)
-		}
-		if s := ring.SealingInUse(); s != nil {
-			secret.SealingInUse = s.Number
-		}
-		if a := ring.Active(); a != nil {
-			secret.ActiveID = a.ID
-		}
+		secret = written(ring)
 		if !same {
 			continue
 		}
-		if d.Wake.IsZero() {
-			say(table, "\t\t\tnothing more happens unless it is asked for\n")
+		if d.Wake.IsZero() || (policy.Manual && activated > 0) { // sealing keys wake it on, and have no line here
 			break
 		}
 		now = d.Wake
 	}
-	_ = table.Flush()
+	return moves
+}
+
+// written is the signing-key Secret of a keyring.
+func written(ring rotation.Keyring) rotation.Secret {
+	secret := rotation.Secret{Present: true, Generation: ring.Generation, Published: ring.PublishedIDs()}
+	for i := range ring.Sealing {
+		secret.Sealing = append(secret.Sealing, ring.Sealing[i].Number)
+	}
+	if s := ring.SealingInUse(); s != nil {
+		secret.SealingInUse = s.Number
+	}
+	if a := ring.Active(); a != nil {
+		secret.ActiveID = a.ID
+	}
+	return secret
+}
+
+func (c *cli) printCalendar(moves []plannedMove, policy rotation.Policy, output string) error {
+	if output != "" {
+		return c.printFor(output, map[string]any{"moves": moves})
+	}
+	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	say(table, "WHEN\tMOVE\tKEY\tWHY\n")
+	for _, move := range moves {
+		say(table, "%s\t%s\t%s\t%s\n", move.Time.Format(time.RFC3339), move.Move, move.Key, move.Reason)
+	}
+	if policy.Manual {
+		say(table, "\t\t\tnothing more happens unless it is asked for\n")
+	}
+	return table.Flush()
 }

@@ -34,7 +34,7 @@ func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) er
 			waited.done(line)
 		}
 		if why := refusal(&r); why != "" {
-			return false, fmt.Errorf("the controller refuses Revocation %s: %s", name, why)
+			return false, no("the controller refuses Revocation %s: %s", name, why)
 		}
 		if isFull(&r) {
 			return true, nil

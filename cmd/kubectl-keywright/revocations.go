@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
@@ -87,12 +85,7 @@ func (c *cli) printList(list *keywrightv1alpha1.RevocationList, output string) e
 		list.Items[i].ManagedFields = nil
 		list.Items[i].SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("Revocation"))
 	}
-	b, err := json.MarshalIndent(list, "", "  ")
-	if err == nil && output == "yaml" {
-		b, err = yaml.JSONToYAML(b)
-	}
-	say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
-	return err
+	return c.printFor(output, list)
 }
 
 func (c *cli) showRevocations(list []keywrightv1alpha1.Revocation) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -162,7 +161,7 @@ func (c *cli) revoke(ctx context.Context, r *revocation) error {
 			return err
 		}
 		if answer != "y" && answer != "yes" {
-			return errors.New("not revoked")
+			return no("not revoked")
 		}
 	}
 	if r.inSpec {

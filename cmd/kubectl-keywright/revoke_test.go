@@ -341,3 +341,13 @@ func cancelled() context.Context {
 	cancel()
 	return ctx
 }
+
+// A key of before may have an ID that looks like a flag.
+func TestKeyIDsThatLookLikeFlags(t *testing.T) {
+	const kid = "-YXmKlkWSd1woAw70SXrqD8CFKLuCedafb53Ejghi2I"
+	for _, args := range [][]string{{"revoke", "missing", "--yes", "--", kid}, {"revoke", "missing", "--key", kid, "--yes"}} {
+		if _, _, err := try(t, "", args...); err == nil || !strings.Contains(err.Error(), `no SigningKey "missing"`) {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

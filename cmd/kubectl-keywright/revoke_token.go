@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,16 +25,16 @@ type tokenClaims struct {
 
 // readClaims takes apart a signed JWT (RFC 7519 section 7.2) without verifying it. No error repeats the token.
 func readClaims(token string) (tokenClaims, error) {
-	parts := strings.Split(strings.TrimPrefix(strings.TrimSpace(token), "Bearer "), ".")
 	var t tokenClaims
 	var header struct {
 		KeyID string `json:"kid"`
 	}
+	parts, err := tokenParts(token)
 	switch {
+	case err != nil:
+		return t, err
 	case len(parts) == 5:
 		return t, errors.New("the token is encrypted, and only its receiver can say what is in it: name --subject or --client instead")
-	case len(parts) != 3:
-		return t, fmt.Errorf("this is no JWT: it has %d parts and not 3", len(parts))
 	}
 	if err := readPart(parts[0], &header); err != nil {
 		return t, errors.New("this is no JWT: its header is no JSON in base64url")
@@ -47,14 +44,6 @@ func readClaims(token string) (tokenClaims, error) {
 	}
 	t.kid = header.KeyID
 	return t, nil
-}
-
-func readPart(part string, into any) error {
-	b, err := base64.RawURLEncoding.DecodeString(part)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(b, into)
 }
 
 // choice is one thing of a token that can be ended.
@@ -164,7 +153,7 @@ func (c *cli) choose(ctx context.Context, choices []choice, yes bool) (choice, e
 	}
 	n, err := strconv.Atoi(answer)
 	if err != nil || n < 1 || n > len(choices) {
-		return choice{}, errors.New("not revoked")
+		return choice{}, no("not revoked")
 	}
 	return choices[n-1], nil
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,7 +23,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		Use:   "status [NAME]",
 		Short: "Show the keys of SigningKeys on a time line, what is awaited from whom, and the TrustedIssuers",
 		Long: "Show the keys of one SigningKey, or of all, on a time line: which signs, which comes next, and when each leaves; and the TrustedIssuers.\n" +
-			"The exit code is 1 if no controller works.",
+			"The exit code is 1 if no controller works, and 2 if the cluster could not be asked.",
 		Example: "  kubectl keywright status main\n  kubectl keywright status -w\n  kubectl keywright status main -o json",
 		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,7 +43,7 @@ func (c *cli) statusCommand() *cobra.Command {
 					say(c.Out, "\x1b[H\x1b[2J")
 				}
 				absent := c.absence(cmd.Context(), k)
-				err = c.show(keys, output, absent != nil)
+				err = c.show(keys, output, len(args) == 1, absent != nil)
 				if err == nil && output == "" && len(args) == 0 {
 					err = c.showTrustedIssuers(cmd.Context(), k, absent != nil)
 				}
@@ -87,23 +85,13 @@ func (c *cli) absence(ctx context.Context, k client.Client) error {
 	}
 	text := l.String()
 	say(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.whereToLook())
-	return errNoController
+	return no("no controller works")
 }
 
-var errNoController = errors.New("no controller works")
-
-func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, stale bool) error {
+// show prints SigningKeys. For programs, the one that was asked for by name is no list, as in kubectl.
+func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, one, stale bool) error {
 	if output != "" {
-		for i := range keys {
-			keys[i].ManagedFields = nil
-		}
-		list := keywrightv1alpha1.SigningKeyList{Items: keys}
-		b, err := json.MarshalIndent(list.Items, "", "  ")
-		if err == nil && output == "yaml" {
-			b, err = yaml.JSONToYAML(b)
-		}
-		say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
-		return err
+		return c.printObjects(keys, one, output)
 	}
 	if len(keys) == 0 {
 		say(c.ErrOut, "There is no SigningKey yet.\n")
@@ -115,6 +103,31 @@ func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, stale boo
 		c.showKey(&keys[i], stale)
 	}
 	return nil
+}
+
+func (c *cli) printObjects(keys []keywrightv1alpha1.SigningKey, one bool, output string) error {
+	for i := range keys {
+		keys[i].ManagedFields = nil
+		keys[i].SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKey"))
+	}
+	if one {
+		return c.printFor(output, &keys[0])
+	}
+	list := keywrightv1alpha1.SigningKeyList{Items: keys}
+	list.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKeyList"))
+	return c.printFor(output, &list)
+}
+
+// printFor prints a value for programs, as json or yaml.
+func (c *cli) printFor(output string, value any) error {
+	b, err := json.MarshalIndent(value, "", "  ")
+	if err == nil && output == "yaml" {
+		b, err = yaml.JSONToYAML(b)
+	}
+	if err == nil {
+		say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
+	}
+	return err
 }
 
 // showKey draws one SigningKey. What is stale was true once.
@@ -142,7 +155,7 @@ func (c *cli) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
 	}
 	_ = table.Flush()
 	if len(s.Keys) > 0 {
-		say(c.Out, "  %s\n", line.legend(c.now()))
+		say(c.Out, "  %s\n", line.legend())
 	}
 	for i := range s.Revocations {
 		say(c.Out, "  revoked %s: %s\n", c.relative(&s.Revocations[i].RevokedAt), c.receipt(key, &s.Revocations[i]))
@@ -198,51 +211,4 @@ func (c *cli) relative(at *metav1.Time) string {
 		return duration.HumanDuration(d) + " ago"
 	}
 	return "in " + duration.HumanDuration(at.Sub(c.now()))
-}
-
-// timeLine maps times to columns.
-type timeLine struct {
-	from, to time.Time
-	columns  int
-}
-
-// timeLine spans from the first key's preparation to the last thing that is known to come.
-func (c *cli) timeLine(s *keywrightv1alpha1.SigningKeyStatus) timeLine {
-	line := timeLine{from: c.now(), to: c.now(), columns: 40}
-	for i := range s.Keys {
-		for _, at := range []*metav1.Time{s.Keys[i].PreparedAt, s.Keys[i].RemovalTime, s.NextRotationTime} {
-			if at != nil && at.Time.Before(line.from) {
-				line.from = at.Time
-			}
-			if at != nil && at.After(line.to) {
-				line.to = at.Time
-			}
-		}
-	}
-	return line
-}
-
-// of draws the life of one key, a letter a column.
-func (l timeLine) of(k *keywrightv1alpha1.KeyStatus) string {
-	reached := func(at *metav1.Time, t time.Time) bool { return at != nil && !t.Before(at.Time) }
-	var b strings.Builder
-	for i := range l.columns {
-		t := l.from.Add(time.Duration(float64(l.to.Sub(l.from)) * float64(i) / float64(l.columns-1)))
-		switch {
-		case reached(k.RemovalTime, t) || !reached(k.PreparedAt, t):
-			b.WriteByte(' ')
-		case reached(k.RetiredAt, t):
-			b.WriteByte('r')
-		case reached(k.ActivatedAt, t):
-			b.WriteByte('A')
-		default:
-			b.WriteByte('.')
-		}
-	}
-	return strings.TrimRight(b.String(), " ")
-}
-
-func (l timeLine) legend(now time.Time) string {
-	return fmt.Sprintf("time line from %s ago to %s ahead: . Standby, published and waiting   A Active, signs   r Retired, verifies",
-		duration.HumanDuration(now.Sub(l.from)), duration.HumanDuration(l.to.Sub(now)))
 }

@@ -22,7 +22,7 @@ func (c *cli) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "token",
 		Short:   "Log in at an issuer and print the token",
-		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal, or from\nstandard input: never from an argument.",
+		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal, or from\nstandard input: never from an argument. The exit code is 1 if the issuer refuses.",
 		Example: "  kubectl keywright token --url https://issuer.example.com --client-id web --username alice",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -100,7 +100,7 @@ func logIn(ctx context.Context, pool *x509.CertPool, issuer string, form url.Val
 		return "", fmt.Errorf("the issuer answered %s, and no token", response.Status)
 	}
 	if answer.AccessToken == "" {
-		return "", fmt.Errorf("the issuer answered %s: %s", answer.Error, answer.Description)
+		return "", no("the issuer answered %s: %s", answer.Error, answer.Description)
 	}
 	return answer.AccessToken, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -28,7 +27,8 @@ func (c *cli) verifyCommand() *cobra.Command {
 
 The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in the namespace (-n). The list of what was ended
 early stands beside them, as <name>.revoked beside <name>.json, unless --revoked FILE names another. With - the token is read
-from standard input, which keeps it out of the shell's history. Exit code 1 and the reason if the token is not valid.`,
+from standard input, which keeps it out of the shell's history. The exit code is 1 if the token is not valid, and 2 if it could
+not be verified.`,
 		Example: "  kubectl keywright verify - --signing-key main -n shop --issuer https://issuer.example.com --audience https://shop.example.com < token.txt",
 		Args:    exactly("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,7 +68,11 @@ func (c *cli) readToken(ctx context.Context, argument string) (string, error) {
 		return argument, nil
 	}
 	b, err := c.readAll(ctx, maxInput)
-	return strings.TrimSpace(string(b)), err
+	token := strings.TrimSpace(string(b))
+	if err == nil && token == "" {
+		return "", usage("standard input is empty: pipe the token into it")
+	}
+	return token, err
 }
 
 // mount writes a key set and the revocation list beside it into a directory, as pods mount them, and returns the path of the key set.
@@ -116,12 +120,14 @@ func (c *cli) fetchFiles(ctx context.Context, name string) (keys, list []byte, e
 		return nil, nil, err
 	}
 	var cm corev1.ConfigMap
-	if err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm); err != nil {
+	err = k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
+	if client.IgnoreNotFound(err) != nil {
 		return nil, nil, err
 	}
 	set, ok := cm.Data[name+contract.JWKSSuffix]
 	if !ok {
-		return nil, nil, fmt.Errorf("namespace %s has no keys of SigningKey %s: is it selected?", namespace, name)
+		return nil, nil, fmt.Errorf("ConfigMap %s/%s has no keys of %q: -n names a namespace that its namespaceSelector selects",
+			namespace, contract.JWKSConfigMap, name)
 	}
 	if revoked, ok := cm.Data[name+contract.RevokedSuffix]; ok {
 		list = []byte(revoked)
@@ -139,14 +145,14 @@ func (c *cli) verify(ctx context.Context, config verifier.Config, token string) 
 	defer v.Close()
 	verified, err := v.Verify(ctx, token)
 	if err != nil {
-		return err
+		return c.explained(err, token, config, v)
 	}
 	var claims map[string]any
 	if err := verified.Claims(&claims); err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(claims, "", "  ")
-	say(c.Out, "%s\n", b)
+	text, err := printableJSON(claims)
+	say(c.Out, "%s", text)
 	say(c.ErrOut, "valid: signed by key %s\n", verified.KeyID())
 	return err
 }

@@ -57,7 +57,7 @@ func tryUntil(t *testing.T, in io.Reader, says string, args ...string) (out, err
 	defer cancel()
 	stderr := &trigger{text: says, pull: cancel}
 	cmd := newCommand(genericiooptions.IOStreams{In: in, Out: &stdout, ErrOut: stderr}, time.Now)
-	cmd.SetArgs(kidsLast(append(args, "--kubeconfig", cluster.kubeconfig)))
+	cmd.SetArgs(append(args, "--kubeconfig", cluster.kubeconfig))
 	done := make(chan error, 1)
 	go func() { done <- cmd.ExecuteContext(ctx) }()
 	<-ctx.Done()

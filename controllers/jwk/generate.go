@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	jose "github.com/go-jose/go-jose/v4"
 
@@ -16,8 +17,18 @@ import (
 )
 
 // Generate makes a key pair. Its kid is the RFC 7638 SHA-256 thumbprint; alg and use are always set, so that a verifier
-// can pin the algorithm to the key.
+// can pin the algorithm to the key. A pair whose kid begins with "-", as one in 64 does, is thrown away: on a command line, where somebody
+// is in a hurry to revoke it, such a kid is taken for a flag.
 func Generate(spec rotation.KeySpec) (rotation.Material, error) {
+	for {
+		made, err := generate(spec)
+		if err != nil || !strings.HasPrefix(made.ID, "-") {
+			return made, err
+		}
+	}
+}
+
+func generate(spec rotation.KeySpec) (rotation.Material, error) {
 	private, err := newPrivateKey(spec)
 	if err != nil {
 		return rotation.Material{}, fmt.Errorf("generate a key for %s: %w", spec.Algorithm, err)

@@ -3,6 +3,7 @@ package jwk_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/keywright/keywright/api/issuerfiles"
@@ -47,6 +48,16 @@ func TestEveryAlgorithm(t *testing.T) {
 		}
 		if err := json.Unmarshal(issuerfiles.Tombstone(a.Name), &tombstone); err != nil || len(tombstone.Keys) != 1 || tombstone.Keys[0] != public {
 			t.Errorf("%s: its tombstone is %+v: %v", a.Name, tombstone, err)
+		}
+	}
+}
+
+// One thumbprint in 64 begins with a dash.
+func TestNoKeyIDLooksLikeAFlag(t *testing.T) {
+	for range 1000 {
+		made, err := jwk.Generate(rotation.KeySpec{Algorithm: string(keywrightv1alpha1.EdDSA)})
+		if err != nil || strings.HasPrefix(made.ID, "-") {
+			t.Fatalf("%q %v", made.ID, err)
 		}
 	}
 }

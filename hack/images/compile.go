@@ -23,13 +23,14 @@ func targets() []target {
 	}
 }
 
-// compile builds a program as the Dockerfile does: static, without paths of this machine or the state of its checkout.
+// compile builds a program as the Dockerfile does: static, without paths of this machine or the state of its checkout, from which it would
+// know its version.
 func (o options) compile(ctx context.Context, t target, arch string) (string, error) {
 	out, err := filepath.Abs(filepath.Join(o.out, arch, t.program))
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, "./cmd/"+t.program)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X github.com/keywright/keywright/cmd/commandline.version="+o.version, "-o", out, "./cmd/"+t.program)
 	cmd.Dir, cmd.Stderr = o.source, os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=")
 	if err := cmd.Run(); err != nil {

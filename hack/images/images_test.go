@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +60,17 @@ func TestEqualSourcesGiveEqualBytes(t *testing.T) {
 	hasOneFile(t, image)
 	describesTheSame(t, image)
 	namesItsModules(t, filepath.Join(one, "bill.json"))
+	knowsItsVersion(t, filepath.Join(one, "amd64", tried.program))
+}
+
+func knowsItsVersion(t *testing.T, program string) {
+	t.Helper()
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return
+	}
+	if out, err := exec.CommandContext(t.Context(), program, "version").Output(); err != nil || !strings.HasPrefix(string(out), "1.2.3 go") {
+		t.Errorf("%v: it says that its version is %s", err, out)
+	}
 }
 
 // open unpacks an OCI archive, as a registry client would, and returns its one image.
@@ -195,7 +208,7 @@ func describesTheSame(t *testing.T, image v1.Image) {
 		}
 	}
 	text, err := os.ReadFile("../../Dockerfile")
-	if err != nil || !bytes.Contains(text, []byte(`CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags "-s -w -buildid="`)) {
+	if err != nil || !bytes.Contains(text, []byte(`CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X github.com/keywright/keywright/cmd/commandline.version=$VERSION"`)) {
 		t.Errorf("%v: the Dockerfile compiles otherwise", err)
 	}
 }

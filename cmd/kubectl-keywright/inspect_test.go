@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keywright/keywright/verifier/verifiertest"
+)
+
+// offline runs the plugin without a cluster.
+func offline(t *testing.T, in string, args ...string) (out, errOut string, err error) {
+	t.Helper()
+	return tryAs(t, "/nowhere", in, args...)
+}
+
+func unsigned(parts ...string) string {
+	for i := range parts {
+		parts[i] = base64.RawURLEncoding.EncodeToString([]byte(parts[i]))
+	}
+	return strings.Join(parts, ".")
+}
+
+func TestInspect(t *testing.T) {
+	token := unsigned(`{"alg":"ES256","kid":"k"}`, `{"sub":"a","exp":1700000000,"n":12345678901234567890,"x":"`+"\u202e\u009b31m\U000e0041"+`\u001b[2J<"}`, "signature")
+	out, errOut, err := offline(t, "Bearer "+token+"\n", "inspect", "-")
+	var said struct{ Header, Claims map[string]any }
+	if err != nil || json.Unmarshal([]byte(out), &said) != nil || said.Header["kid"] != "k" || said.Claims["x"] != "\u202e\u009b31m\U000e0041\x1b[2J<" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if strings.ContainsAny(out, "\x1b\u009b\u202e\U000e0041") || !strings.Contains(out, `\u202e\u009b31m\udb40\udc41\u001b[2J<`) ||
+		!strings.Contains(out, "12345678901234567890") || strings.Contains(out, base64.RawURLEncoding.EncodeToString([]byte("signature"))) {
+		t.Errorf("it prints\n%q", out)
+	}
+	if !strings.Contains(errOut, "exp        2023-11-14T22:13:20Z, ") || !strings.Contains(errOut, "Nothing of this was verified") {
+		t.Errorf("it says\n%s", errOut)
+	}
+	out, errOut, err = offline(t, "", "inspect", unsigned(`{"enc":"A256GCM"}`, "", "", "", ""))
+	if err != nil || !strings.Contains(out, "A256GCM") || !strings.Contains(errOut, "only its receiver") {
+		t.Errorf("an encrypted token: %v\n%s%s", err, out, errOut)
+	}
+	for in, says := range map[string]string{
+		" \n": "standard input is empty", "secret": "1 parts between dots", unsigned("[]", "{}", ""): "its header is no JSON object",
+		unsigned("null", "{}", ""): "its header", unsigned("{}", "{}x", ""): "its claims", strings.Repeat("a", maxTokenBytes+1): "longer than",
+	} {
+		if out, _, err := offline(t, in, "inspect", "-"); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") || out != "" {
+			t.Errorf("%.20s: want %q, got %v %s", in, says, err, out)
+		}
+	}
+}
+
+func TestShown(t *testing.T) {
+	for want, value := range map[string]any{
+		`"a\x1b[2J\"\u202e"`: "a\x1b[2J\"\u202e", `["a","b\\u001b"]`: []any{"a", "b\x1b"}, `null`: nil, `7`: json.Number("7"),
+		`"` + strings.Repeat("x", maxShown) + `"…`: strings.Repeat("x", maxShown+1),
+	} {
+		if got := shown(value); got != want {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+	}
+}
+
+// A refusal says what the token has and what was asked for.
+func TestVerifyExplains(t *testing.T) {
+	issuer := verifiertest.NewIssuer(t)
+	file := filepath.Join(t.TempDir(), "main.json")
+	issuer.WriteKeySet(file)
+	const name, audience = verifiertest.IssuerName, verifiertest.Audience
+	good := issuer.Token("alice")
+	header, rest, _ := strings.Cut(good, ".")
+	for says, token := range map[string]string{
+		`wrong audience: its aud is ["a","b"], not "` + audience + `"`:             issuer.Token("alice", verifiertest.ForAudience("a", "b")),
+		`wrong issuer: its iss is "https://x\u202e", not "` + name + `"`:           issuer.Token("alice", verifiertest.Claim("iss", "https://x\u202e")),
+		`wrong token type: its typ is "JWT", not at+jwt (--type asks for another)`: issuer.Token("alice", verifiertest.OfType("JWT")),
+		`expired token: its exp is 20`:                                             issuer.Token("alice", verifiertest.Expired()),
+		`token not yet valid: its nbf is 2100-01-01T00:00:00Z, in `:                issuer.Token("alice", verifiertest.Claim("nbf", 4102444800)),
+		`unknown key: its kid is "nobody", and the key set has "`:                  unsigned(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
+		`malformed token: this is no JWT: it has 2 parts between dots, and not 3`:  header + "." + strings.Split(rest, ".")[0],
+		`standard input is empty: pipe the token into it`:                          "\n",
+		`wrong algorithm: none, symmetric, unknown or missing: its alg is "HS256"`: unsigned(`{"alg":"HS256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
+	} {
+		_, _, err := offline(t, token, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience)
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), strings.Split(rest, ".")[1]) {
+			t.Errorf("want %q, got %v", says, err)
+		}
+	}
+	if out, _, err := offline(t, good, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience); err != nil || !strings.Contains(out, `"sub": "alice"`) {
+		t.Errorf("%v %s", err, out)
+	}
+}

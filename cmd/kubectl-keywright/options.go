@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// optionsCommand prints the flags that all commands have, as that of kubectl does.
+func optionsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "options",
+		Short:   "Print the options that all commands have",
+		Long:    "Print the options that all commands have: which cluster and namespace, and as whom.",
+		Example: "  kubectl keywright options",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			say(cmd.OutOrStdout(), "The following options can be passed to any command:\n\n%s", cmd.Root().PersistentFlags().FlagUsages())
+			return nil
+		},
+	}
+}
+
+// withoutOptions has the help of each command leave out what options prints, and say where it is. The flags stay known to completion.
+func withoutOptions(root *cobra.Command) {
+	usual := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		hide := func(hidden bool) {
+			root.PersistentFlags().VisitAll(func(flag *pflag.Flag) { flag.Hidden = hidden })
+		}
+		hide(true)
+		defer hide(false)
+		err := usual(cmd)
+		say(cmd.OutOrStderr(), "\nUse \"kubectl keywright options\" for a list of global command-line options (applies to all commands).\n")
+		return err
+	})
+}

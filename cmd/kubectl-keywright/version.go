@@ -1,0 +1,123 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/cmd/commandline"
+)
+
+// versionTimeout bounds each request that asks a cluster which images run.
+const versionTimeout = "5s"
+
+// podsOfKeywright selects them, and those of issuers of a chart of their own.
+const podsOfKeywright = "app.kubernetes.io/name in (keywright,keywright-issuer),app.kubernetes.io/component in (controller,issuer,fetcher)"
+
+// versions is what the command prints.
+type versions struct {
+	ClientVersion string         `json:"clientVersion"`
+	GoVersion     string         `json:"goVersion"`
+	Images        []runningImage `json:"images,omitempty"`
+}
+
+// runningImage is an image that pods of Keywright run in a namespace.
+type runningImage struct {
+	Component string `json:"component"`
+	Namespace string `json:"namespace"`
+	Image     string `json:"image"`
+	Pods      int    `json:"pods"`
+}
+
+func (c *cli) versionCommand() *cobra.Command {
+	var clientOnly bool
+	var output string
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of the plugin, and the images of Keywright that run in the cluster",
+		Long: `Print the version of the plugin, and the images of the controllers, issuers and fetchers that run in the cluster.
+
+A cluster that does not answer within 5 s is left out, and standard error says so.`,
+		Example: "  kubectl keywright version\n  kubectl keywright version --client\n  kubectl keywright version -o json",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "" && output != "json" {
+				return usage("--output is json, not %q", output)
+			}
+			v := versions{ClientVersion: commandline.Version(), GoVersion: runtime.Version()}
+			if !clientOnly {
+				var err error
+				if v.Images, err = c.runningImages(cmd.Context()); err != nil {
+					say(c.ErrOut, "Which images run in the cluster could not be asked: %v\n", err)
+				}
+			}
+			return c.printVersions(v, output)
+		},
+	}
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "print the version of the plugin, and ask no cluster")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
+	return cmd
+}
+
+// runningImages lists the images that pods of Keywright run.
+func (c *cli) runningImages(ctx context.Context) ([]runningImage, error) {
+	if *c.flags.Timeout == "0" { // that of --request-timeout
+		*c.flags.Timeout = versionTimeout
+	}
+	k, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	ours, err := labels.Parse(podsOfKeywright)
+	if err != nil {
+		return nil, err
+	}
+	var pods corev1.PodList
+	if err := k.List(ctx, &pods, client.MatchingLabelsSelector{Selector: ours}); err != nil {
+		return nil, err
+	}
+	count := map[runningImage]int{}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		component := pod.Labels["app.kubernetes.io/component"]
+		for j := range pod.Spec.Containers {
+			if container := &pod.Spec.Containers[j]; container.Name == component && pod.Status.Phase == corev1.PodRunning {
+				count[runningImage{Component: component, Namespace: pod.Namespace, Image: container.Image}]++
+			}
+		}
+	}
+	var images []runningImage
+	for image, n := range maps.All(count) {
+		image.Pods = n
+		images = append(images, image)
+	}
+	slices.SortFunc(images, func(a, b runningImage) int {
+		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Image, b.Image))
+	})
+	return images, nil
+}
+
+func (c *cli) printVersions(v versions, output string) error {
+	if output != "" {
+		return c.printFor(output, v)
+	}
+	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	say(table, "kubectl keywright\t%s %s\n", v.ClientVersion, v.GoVersion)
+	for _, image := range v.Images {
+		where := fmt.Sprintf("%d pods in namespace %s", image.Pods, image.Namespace)
+		if image.Pods == 1 {
+			where = "1 pod in namespace " + image.Namespace
+		}
+		say(table, "%s\t%s\t%s\n", image.Component, image.Image, where)
+	}
+	return table.Flush()
+}
