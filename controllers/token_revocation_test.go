@@ -299,7 +299,8 @@ func TestFilesKeepEndedTokensWithoutSecrets(t *testing.T) {
 	w.try()
 	w.want("Ready", w.ready(), "False KeysLost")
 	for _, target := range w.targets {
-		list := desired.RevokedIn(w.configMap(target), w.name)
+		cm := w.configMap(target)
+		list := desired.RevokedIn(cm.Data, desired.RecordsOf(cm)[w.name], w.name)
 		for _, subject := range []string{"alice", "bob"} {
 			if !list.Ends(now, map[string]string{"sub": subject}) {
 				t.Errorf("%s no longer ends %s: %s", target, subject, list.Encode())

@@ -75,13 +75,10 @@ func sameTime(a, b *time.Time) bool {
 	return a.Equal(*b)
 }
 
-// RevokedIn returns a revocation list that is as the controller left it, an empty one for any other.
-func RevokedIn(cm *corev1.ConfigMap, name string) issuerfiles.Revoked {
-	if cm == nil {
-		return issuerfiles.Revoked{}
-	}
-	content, ok := cm.Data[name+contract.RevokedSuffix]
-	if !ok || RecordsOf(cm)[name].RevokedDigest != Digest(content) {
+// RevokedIn returns the revocation list that stands as the controller left it, an empty one for any other.
+func RevokedIn(data map[string]string, r Record, name string) issuerfiles.Revoked {
+	content, ok := data[name+contract.RevokedSuffix]
+	if !ok || r.RevokedDigest != Digest(content) {
 		return issuerfiles.Revoked{}
 	}
 	list, err := issuerfiles.DecodeRevoked([]byte(content))

@@ -124,7 +124,7 @@ func (c *composition) freeze(name string, p *desired.Projection, selected bool) 
 	}
 	list, listed := c.found[name+contract.RevokedSuffix]
 	if p.Files.Revoked != "" && (stands || selected) {
-		list, listed = string(desired.RevokedIn(c.cm, name).Union(p.List).Encode()), true
+		list, listed = string(desired.RevokedIn(c.found, was, name).Union(p.List).Encode()), true
 	}
 	if listed {
 		c.data[name+contract.RevokedSuffix] = list
@@ -276,7 +276,7 @@ func unanswered(cm *corev1.ConfigMap, projections map[string]desired.Projection)
 // doubtful returns the names whose projection may be older than the file that stands, or than one that stood: the file
 // bears a higher generation, is of the other kind of object, or bears none while the keyring was not read for a while, or its list names a revocation that the projection does
 // not know, as with a keyring that cannot be written. A controller that was paused while another one led must not write what it remembers.
-func doubtful(now time.Time, c composition, cm *corev1.ConfigMap, projections map[string]desired.Projection) []string {
+func doubtful(now time.Time, c composition, projections map[string]desired.Projection) []string {
 	const fresh = 5 * time.Second
 	var names []string
 	for name := range c.records {
@@ -285,7 +285,7 @@ func doubtful(now time.Time, c composition, cm *corev1.ConfigMap, projections ma
 			continue
 		}
 		r, recorded := c.was[name]
-		if recorded && r.Foreign != p.Foreign || r.Generation > p.Generation || p.Lacks(desired.RevokedIn(cm, name), r.Generation) || (!recorded && now.Sub(p.Confirmed) > fresh) {
+		if recorded && r.Foreign != p.Foreign || r.Generation > p.Generation || p.Lacks(desired.RevokedIn(c.found, r, name), r.Generation) || (!recorded && now.Sub(p.Confirmed) > fresh) {
 			names = append(names, name)
 		}
 	}

@@ -86,8 +86,9 @@ func (q *QuorumReader) askedFor(ctx context.Context, name string, ring *rotation
 	}
 	policy, _ := desired.PolicyOf(&key)
 	unrecorded := ring.Unrecorded(desired.TokenRequestsOf(revocations.Items, name, policy))
-	stands := desired.RevokedIn(&cm, name)
-	if desired.RecordsOf(&cm)[name].Generation < ring.Generation { // what has expired since then is not brought back
+	r := desired.RecordsOf(&cm)[name]
+	stands := desired.RevokedIn(cm.Data, r, name)
+	if r.Generation < ring.Generation { // what has expired since then is not brought back
 		stands.Ended, stands.AllBefore = nil, time.Time{}
 	}
 	keyIDs := slices.Concat(key.Spec.RevokedKeyIDs, desired.KeyIDsOf(revocations.Items, name))

@@ -109,7 +109,7 @@ func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.D
 	if r.asWanted(at.cm, want) {
 		return want, want.wakeIn(now, wait), nil
 	}
-	if names := doubtful(now, want, at.cm, projections); len(names) > 0 {
+	if names := doubtful(now, want, projections); len(names) > 0 {
 		doubted, err := r.confirm(ctx, names, projections)
 		if err != nil {
 			return composition{}, 0, err

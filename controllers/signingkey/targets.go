@@ -145,8 +145,9 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 		t.lists[list] = true
 		t.largest = max(t.largest, sizeOf(cm))
 	}
-	if ns.Name == want.keyNamespace {
-		t.list, t.listGeneration = desired.RevokedIn(cm, want.name), desired.RecordsOf(cm)[want.name].Generation
+	if ns.Name == want.keyNamespace && cm != nil {
+		r := desired.RecordsOf(cm)[want.name]
+		t.list, t.listGeneration = desired.RevokedIn(cm.Data, r, want.name), r.Generation
 	}
 	matches := t.selector != nil && t.selector.Matches(labels.Set(ns.Labels))
 	selected := matches || ns.Name == want.keyNamespace
