@@ -15,8 +15,10 @@ while (($token = fgets(STDIN)) !== false) {
         $claims = verify(rtrim($token, "\n"));
         checkEnded($claims);
         echo 'ok ', $claims['sub'], "\n";
-    } catch (Throwable $error) {
+    } catch (Exception $error) {
         echo 'no ', strtok($error->getMessage(), "\n"), "\n";
+    } catch (Throwable $error) {
+        echo 'broken ', strtok($error->getMessage(), "\n"), "\n";
     }
 }
 `

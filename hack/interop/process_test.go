@@ -35,6 +35,7 @@ func missing(t *testing.T, what, packages string) {
 
 // process is an example in its own runtime. It reads a token a line, and answers each with "ok SUBJECT" or "no REASON".
 type process struct {
+	t   *testing.T
 	in  io.Writer
 	out *bufio.Scanner
 }
@@ -60,7 +61,7 @@ func start(t *testing.T, directory string, command ...string) *process {
 	})
 	scanner := bufio.NewScanner(out)
 	scanner.Buffer(nil, 1<<20)
-	return &process{in: in, out: scanner}
+	return &process{t: t, in: in, out: scanner}
 }
 
 // Verify asks about one token.
@@ -71,11 +72,15 @@ func (p *process) Verify(token string) (string, error) {
 	if !p.out.Scan() {
 		return "", errors.New("the process has ended")
 	}
-	subject, ok := strings.CutPrefix(p.out.Text(), "ok ")
-	if !ok {
-		return "", errors.New(p.out.Text())
+	answer := p.out.Text()
+	subject, ok := strings.CutPrefix(answer, "ok ")
+	if ok {
+		return subject, nil
 	}
-	return subject, nil
+	if !strings.HasPrefix(answer, "no ") {
+		p.t.Errorf("the example fails in a way that its page does not name: %s", answer)
+	}
+	return "", errors.New(answer)
 }
 
 // write puts files into a new directory.

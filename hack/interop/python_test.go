@@ -17,8 +17,10 @@ for token in sys.stdin:
         claims = verify(token.rstrip("\n"))
         check_ended(claims)
         print("ok", claims["sub"], flush=True)
-    except Exception as error:
+    except ValueError as error:
         print("no", repr(error), flush=True)
+    except Exception as error:
+        print("broken", repr(error), flush=True)
 `
 
 // Debian's packages are for Debian's Python, which need not be the first on the path.

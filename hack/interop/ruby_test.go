@@ -17,8 +17,10 @@ while (token = $stdin.gets)
     claims = verify(token.chomp)
     check_ended(claims)
     puts "ok #{claims["sub"]}"
-  rescue StandardError => e
+  rescue JWT::DecodeError => e
     puts "no #{e.message}"
+  rescue StandardError => e
+    puts "broken #{e.class}"
   end
 end
 `

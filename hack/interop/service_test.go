@@ -32,6 +32,9 @@ func (s service) Verify(token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if response.StatusCode >= http.StatusInternalServerError {
+		s.t.Errorf("a token is answered with %s", response.Status)
+	}
 	body, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
 	if err != nil || response.StatusCode != http.StatusOK {

@@ -114,6 +114,9 @@ func (w *World) refusals(s *story, promises Promises) {
 	s.refuses("another issuer", w.Token(func(c *token.Claims) { c.Issuer = "https://attacker.example.com" }))
 	s.refuses("an expired token", w.Token(func(c *token.Claims) { c.IssuedAt = c.IssuedAt.Add(-time.Hour) }))
 	s.refuses("garbage", "x.y.z")
+	for name, token := range w.hostile() {
+		s.refuses(name, token)
+	}
 	other := w.Typed("JWT")
 	if promises.ChecksType {
 		s.refuses("another type", other)
