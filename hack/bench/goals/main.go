@@ -56,7 +56,7 @@ func read(out io.Reader) map[string]float64 {
 // report prints what is known of each goal whose figure was measured.
 func report(w io.Writer, found map[string]float64) error {
 	printed := false
-	for _, g := range goals {
+	for _, g := range goals() {
 		value, ok := found[g.figure]
 		if !ok {
 			continue
