@@ -63,7 +63,7 @@ istio: controlplane ## Let Istio's own pilot read what the controller writes (5 
 	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/istio test -count=1 ./...
 
 .PHONY: e2e
-e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (6 minutes).
+e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (13 minutes).
 	@npm --prefix hack/interop install --silent && npm --prefix hack/clients install --silent
 	$(GO) -C hack/e2e test ./report
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \

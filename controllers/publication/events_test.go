@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/keywright/keywright/controllers/wiring"
@@ -42,10 +44,29 @@ func TestChangeOfAFileWakesItsSigningKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := waking{in: map[string]time.Duration{}}
-			wake(q, c.before, c.after)
+			wake(q, wiring.Debounce, c.before, c.after)
 			if !maps.Equal(q.in, c.want) {
 				t.Errorf("queued %v, want %v", q.in, c.want)
 			}
 		})
+	}
+}
+
+// The more ConfigMaps there are, the longer changes gather, within bounds.
+func TestPauseGrowsWithTheTargets(t *testing.T) {
+	tracker := NewTracker(time.Now)
+	q := waking{in: map[string]time.Duration{}}
+	handler := tracker.Handler()
+	cm := &corev1.ConfigMap{Data: map[string]string{"a.json": "1"}}
+	for n, want := range map[int64]time.Duration{0: wiring.Debounce, 1000: wiring.Debounce, 9_999: time.Second, 99_999: longestPause} {
+		tracker.configMaps.Store(n)
+		handler.Create(t.Context(), event.CreateEvent{Object: cm, IsInInitialList: true}, q)
+		if q.in["a"] != want {
+			t.Errorf("with %d ConfigMaps more, the pause is %v, want %v", n, q.in["a"], want)
+		}
+		handler.Delete(t.Context(), event.DeleteEvent{Object: cm}, q)
+		if got := tracker.configMaps.Load(); got != n {
+			t.Errorf("%d ConfigMaps are counted, want %d", got, n)
+		}
 	}
 }
