@@ -15,8 +15,8 @@ import (
 )
 
 // generationOf has the keys of a set as a Verifier for tokens of this type has them.
-func generationOf(set *KeySet, typ string) *generation {
-	return newGeneration(contents{keys: set, revoked: &revoked{}}, Config{Type: typ, Issuers: map[string]Source{testIssuer: File("main.json")}})
+func generationOf(set *KeySet, typ string) *snapshot {
+	return newSnapshot(parsedContent{keySet: set, revocations: &revocationList{}}, Config{Type: typ, Issuers: map[string]Source{testIssuer: File("main.json")}})
 }
 
 // The header that the issuer writes is recognized for each algorithm and type, and no other is.
@@ -29,10 +29,10 @@ func TestUsualHeaders(t *testing.T) {
 				(&jose.SignerOptions{}).WithType(jose.ContentType(typ))))
 			token := must(must(signer.Sign([]byte(goodClaims))).CompactSerialize())
 			head, _, _ := strings.Cut(token, ".")
-			if g.headers[head] == nil || len(g.headers) != 1 {
+			if g.keysByHeader[head] == nil || len(g.keysByHeader) != 1 {
 				t.Errorf("%s: the header that go-jose writes is not recognized", key.id)
 			}
-			g.set = &KeySet{} // which would refuse it
+			g.validKeys = &KeySet{} // which would refuse it
 			verified, err := g.verify(token)
 			if err != nil || verified != (signed{payload: goodClaims, kid: key.id, typ: typ}) {
 				t.Errorf("%s: %+v, %v", key.id, verified, err)
@@ -47,7 +47,7 @@ func TestUsualHeadersCannotBeInjected(t *testing.T) {
 	g := generationOf(must(ParseKeySet(setOf(evil.jwk()))), "at+jwt")
 	header := `{"alg":"ES256","kid":"` + evil.id + `","typ":"at+jwt"}`
 	token := esKey().sign(header, goodClaims)
-	_, strict := g.set.verify(token)
+	_, strict := g.validKeys.verify(token)
 	_, fast := g.verify(token)
 	wantError(t, "strict", strict, ErrMalformed, token)
 	wantError(t, "fast", fast, ErrMalformed, token)
@@ -68,9 +68,9 @@ func everyKey() []testKey {
 var sentinels = []error{ErrMalformed, ErrWrongAlgorithm, ErrUnknownKey, ErrBadSignature}
 
 // sameAnswer gives a token to both paths, and fails if they say different things.
-func sameAnswer(t *testing.T, g *generation, token string) {
+func sameAnswer(t *testing.T, g *snapshot, token string) {
 	t.Helper()
-	strictly, strict := g.set.verify(token)
+	strictly, strict := g.validKeys.verify(token)
 	fastly, fast := g.verify(token)
 	kind := func(err error) int {
 		return slices.IndexFunc(sentinels, func(one error) bool { return errors.Is(err, one) })
@@ -157,7 +157,7 @@ func FuzzFastPath(f *testing.F) {
 			sameAnswer(t, g, token)
 			first, firstError := v.Verify(t.Context(), token)
 			again, againError := v.Verify(t.Context(), token)
-			clear(strict.current().headers) // so that it knows no usual header
+			clear(strict.current().keysByHeader) // so that it knows no usual header
 			other, otherError := strict.Verify(t.Context(), token)
 			if reasonOf(firstError) != reasonOf(againError) || reasonOf(firstError) != reasonOf(otherError) {
 				t.Fatalf("first %v, again %v, strict %v: %s", firstError, againError, otherError, token)

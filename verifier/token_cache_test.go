@@ -14,7 +14,7 @@ import (
 )
 
 // current is what the first issuer's keys are now.
-func (v *Verifier) current() *generation { return v.bindings[0].feed.current.Load() }
+func (v *Verifier) current() *snapshot { return v.issuerVerifiers[0].poller.current.Load() }
 
 func sumOf(token string) *[sha256.Size]byte {
 	digest := sha256.Sum256([]byte(token))
@@ -52,7 +52,7 @@ func TestRefusedTokensAreNotRemembered(t *testing.T) {
 		otherKey().good(), "x",
 	} {
 		f.clock.advance(2 * time.Minute)
-		if _, err := f.Verify(t.Context(), token); err == nil || f.current().verified.find(sumOf(token)) != nil {
+		if _, err := f.Verify(t.Context(), token); err == nil || f.current().cache.get(sumOf(token)) != nil {
 			t.Errorf("refused with %v, and remembered", err)
 		}
 		f.clock.advance(-2 * time.Minute)
@@ -101,15 +101,15 @@ func TestNewKeysForgetEverything(t *testing.T) {
 }
 
 // keepToken puts a token with this payload and expiry into a memory, under a digest that begins with place.
-func keepToken(m *memory, place uint64, number int, expiry time.Time, payload string) *[sha256.Size]byte {
+func keepToken(m *tokenCache, place uint64, number int, expiry time.Time, payload string) *[sha256.Size]byte {
 	digest := sha256.Sum256(fmt.Append(nil, number))
 	binary.NativeEndian.PutUint64(digest[:], place)
-	m.keep(&digest, &Token{payload: payload, expiry: expiry})
+	m.add(&digest, &Token{payload: payload, expiry: expiry})
 	return &digest
 }
 
 func TestFullPlaceForgetsWhatExpiresFirst(t *testing.T) {
-	m := newMemory(memoryBytes)
+	m := newTokenCache(cacheBytes)
 	var digests []*[sha256.Size]byte
 	for i, minutes := range []int{7, 3, 9, 5} {
 		digests = append(digests, keepToken(m, 1, i, testNow.Add(time.Duration(minutes)*time.Minute), ""))
@@ -117,22 +117,22 @@ func TestFullPlaceForgetsWhatExpiresFirst(t *testing.T) {
 	digests = append(digests, keepToken(m, 1, 4, testNow, ""))
 	keepToken(m, 2, 5, testNow, "") // elsewhere
 	for i, want := range []bool{true, false, true, true, true} {
-		if got := m.find(digests[i]) != nil; got != want {
+		if got := m.get(digests[i]) != nil; got != want {
 			t.Errorf("token %d: remembered: %v", i, got)
 		}
 	}
-	if m.bytes.Load() != 5*(&remembered{token: &Token{}}).size() {
+	if m.bytes.Load() != 5*(&cacheEntry{token: &Token{}}).size() {
 		t.Errorf("it counts %d bytes", m.bytes.Load())
 	}
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	for _, length := range []int{300, 3000, memoryBytes / 64} {
-		m := newMemory(memoryBytes)
+	for _, length := range []int{300, 3000, cacheBytes / 64} {
+		m := newTokenCache(cacheBytes)
 		payload := strings.Repeat("p", length)
-		for i := range 3 * memorySlots {
+		for i := range 3 * cacheSlots {
 			keepToken(m, uint64(i)*0x9e3779b97f4a7c15, i, testNow, payload)
-			if m.bytes.Load() > memoryBytes {
+			if m.bytes.Load() > cacheBytes {
 				t.Fatalf("%d tokens of %d bytes: %d bytes", i, length, m.bytes.Load())
 			}
 		}
@@ -143,7 +143,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		if sum != m.bytes.Load() {
 			t.Errorf("it counts %d bytes and holds %d", m.bytes.Load(), sum)
 		}
-		if tooLong := length*9/8+entryBytes > memoryBytes/64; tooLong != (sum == 0) {
+		if tooLong := length*9/8+entryBytes > cacheBytes/64; tooLong != (sum == 0) {
 			t.Errorf("tokens of %d bytes: %d bytes are remembered", length, sum)
 		}
 	}
@@ -154,12 +154,12 @@ func TestFullMemoryTakesTwoMegabytes(t *testing.T) {
 	for _, claims := range []string{goodClaims, replaced(t, goodClaims, `"a","b"`, `"`+strings.Repeat("g", 3000)+`"`)} {
 		keys := map[string]*key{"es": {id: "es", algorithm: jose.ES256}}
 		before := heap()
-		g := newGeneration(contents{keys: &KeySet{keys: keys}, revoked: &revoked{}}, Config{Issuers: map[string]Source{testIssuer: File("main.json")}})
-		for i := range 4 * memorySlots {
-			token, err := testPolicy().accept(signed{payload: strings.Clone(claims), kid: "es", typ: "at+jwt"}, []string{testIssuer}, testNow)
+		g := newSnapshot(parsedContent{keySet: &KeySet{keys: keys}, revocations: &revocationList{}}, Config{Issuers: map[string]Source{testIssuer: File("main.json")}})
+		for i := range 4 * cacheSlots {
+			token, err := testPolicy().validate(signed{payload: strings.Clone(claims), kid: "es", typ: "at+jwt"}, []string{testIssuer}, testNow)
 			must(0, err)
 			digest := sha256.Sum256(fmt.Append(nil, i))
-			g.verified.keep(&digest, token)
+			g.cache.add(&digest, token)
 		}
 		grown := heap() - before
 		if grown > 2<<20 || grown < 1<<20 {
@@ -180,21 +180,21 @@ func heap() int64 {
 
 // Many at once, for the race detector: what is found is what was kept under that digest.
 func TestMemoryInParallel(t *testing.T) {
-	m := newMemory(20 * entryBytes * 64)
+	m := newTokenCache(20 * entryBytes * 64)
 	var group sync.WaitGroup
 	for worker := range 4 {
 		group.Go(func() {
 			for i := range 2000 {
 				number := (worker*7 + i) % 300
 				digest := keepToken(m, uint64(number), number, testNow, fmt.Sprint(number))
-				if found := m.find(digest); found != nil && found.payload != fmt.Sprint(number) {
+				if found := m.get(digest); found != nil && found.payload != fmt.Sprint(number) {
 					t.Errorf("under the digest of %d is %s", number, found.payload)
 				}
 			}
 		})
 	}
 	group.Wait()
-	if m.bytes.Load() > m.limit {
+	if m.bytes.Load() > m.maxBytes {
 		t.Errorf("it holds %d bytes", m.bytes.Load())
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // revocationList writes a revocation list with a skew of a minute.
-func revocationList(allBefore int64, ended map[[2]string]int64) []byte {
+func encodeRevocationList(allBefore int64, ended map[[2]string]int64) []byte {
 	digests := map[string]int64{}
 	for named, before := range ended {
 		sum := sha256.Sum256([]byte(named[0] + ":" + named[1]))
@@ -27,7 +27,7 @@ func revocationList(allBefore int64, ended map[[2]string]int64) []byte {
 }
 
 func ends(claim, value string, before int64) []byte {
-	return revocationList(0, map[[2]string]int64{{claim, value}: before})
+	return encodeRevocationList(0, map[[2]string]int64{{claim, value}: before})
 }
 
 // updateBoth replaces key set and revocation list in one swap; nil takes a file away.
@@ -57,7 +57,7 @@ func TestRevokedTokens(t *testing.T) {
 		claims string
 		want   error
 	}{
-		"an empty list":                             {revocationList(0, nil), good, nil},
+		"an empty list":                             {encodeRevocationList(0, nil), good, nil},
 		"another token":                             {ends("jti", "id-2", now+1000), good, nil},
 		"the token":                                 {ends("jti", "id-1", now+1000), good, ErrRevoked},
 		"its subject":                               {ends("sub", "alice", now), good, ErrRevoked},
@@ -69,20 +69,20 @@ func TestRevokedTokens(t *testing.T) {
 		"a subject of the name of its client":       {ends("sub", "shop", now), good, nil},
 		"its session":                               {ends("sid", "s-1", now+1000), claims(`"jti":"id-1","sid":"s-1"`), ErrRevoked},
 		"another session":                           {ends("sid", "s-2", now+1000), claims(`"jti":"id-1","sid":"s-1"`), nil},
-		"everything":                                {revocationList(now, nil), good, ErrRevoked},
-		"everything, up to the skew before":         {revocationList(now-60, nil), good, ErrRevoked},
-		"everything, a second more":                 {revocationList(now-61, nil), good, nil},
+		"everything":                                {encodeRevocationList(now, nil), good, ErrRevoked},
+		"everything, up to the skew before":         {encodeRevocationList(now-60, nil), good, ErrRevoked},
+		"everything, a second more":                 {encodeRevocationList(now-61, nil), good, nil},
 		"an old login behind a new token":           {ends("sub", "alice", now-300), claims(`"jti":"id-1","auth_time":` + fmt.Sprint(now-300)), ErrRevoked},
 		"a login after an old one was ended":        {ends("sub", "alice", now-500), claims(`"jti":"id-1","auth_time":` + fmt.Sprint(now-300)), nil},
 		"no jti under a list":                       {ends("sub", "bob", now), claims(`"x":1`), ErrRevoked},
-		"no jti under an empty list":                {revocationList(0, nil), claims(`"x":1`), nil},
+		"no jti under an empty list":                {encodeRevocationList(0, nil), claims(`"x":1`), nil},
 		"no iat under a list":                       {ends("sub", "bob", now), strings.Replace(good, `"iat":1800000000,`, "", 1), ErrRevoked},
 		"no iat under a list, and an auth_time":     {ends("sub", "bob", now), strings.Replace(good, `"iat":1800000000,`, `"auth_time":1800000000,`, 1), nil},
 		"an auth_time that is no date":              {ends("sub", "bob", now), claims(`"jti":"id-1","auth_time":"2026-11-26"`), ErrRevoked},
-		"the same under an empty list":              {revocationList(0, nil), claims(`"jti":"id-1","auth_time":"2026-11-26"`), nil},
+		"the same under an empty list":              {encodeRevocationList(0, nil), claims(`"jti":"id-1","auth_time":"2026-11-26"`), nil},
 		"issued in 1970, and not named":             {ends("sub", "bob", now), claims(`"jti":"id-1","auth_time":0`), nil},
-		"an auth_time of 0":                         {revocationList(1, nil), claims(`"jti":"id-1","auth_time":0`), ErrRevoked},
-		"everything, but for what says nothing":     {revocationList(1, nil), claims(`"x":1`), ErrRevoked},
+		"an auth_time of 0":                         {encodeRevocationList(1, nil), claims(`"jti":"id-1","auth_time":0`), ErrRevoked},
+		"everything, but for what says nothing":     {encodeRevocationList(1, nil), claims(`"x":1`), ErrRevoked},
 		"a session in a list for nobody":            {ends("sub", "bob", now), claims(`"jti":"id-1","sid":["s-1"]`), nil},
 		"a forged jti, which another key must sign": {ends("jti", "id-1", now), claims(`"jti":"id-1 "`), nil},
 	} {
@@ -126,21 +126,21 @@ func TestParseRevokedRefuses(t *testing.T) {
 		"keyIDs a string":    replaced(t, good, `"keyIDs":[]`, `"keyIDs":"es"`),
 		"keyIDs of numbers":  replaced(t, good, `"keyIDs":[]`, `"keyIDs":[1]`),
 		"a key set":          string(setOf(esKey().jwk())),
-		"too long":           good + strings.Repeat(" ", maxRevokedBytes),
+		"too long":           good + strings.Repeat(" ", maxRevocationListBytes),
 	} {
-		if _, err := parseRevoked([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "revocation list: ") || strings.Contains(err.Error(), "AAAA") {
+		if _, err := parseRevocationList([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "revocation list: ") || strings.Contains(err.Error(), "AAAA") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// Two names that differ in the last four bits only, which are not compared: the later time counts.
 	for _, text := range []string{`{"version":1,"ended":{"0Duy2fnvwMjO6a6vyjLxLQ":1,"0Duy2fnvwMjO6a6vyjLxLR":2}}`, `{"version":1,"ended":{"0Duy2fnvwMjO6a6vyjLxLQ":2,"0Duy2fnvwMjO6a6vyjLxLR":1}}`} {
-		for _, until := range must(parseRevoked([]byte(text))).ended {
+		for _, until := range must(parseRevocationList([]byte(text))).revokedUntil {
 			if until != 2 {
 				t.Errorf("%s: until %d", text, until)
 			}
 		}
 	}
-	if _, err := parseRevoked([]byte(`{"version":1,"later":{"a":[1]},"ended":{}}`)); err != nil {
+	if _, err := parseRevocationList([]byte(`{"version":1,"later":{"a":[1]},"ended":{}}`)); err != nil {
 		t.Errorf("a member that is not known: %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func FuzzParseRevoked(f *testing.F) {
 	f.Add(ends("sub", "alice", 1800000000))
 	f.Add([]byte(`{"endeD":[],"version":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := parseRevoked(data)
+		r, err := parseRevocationList(data)
 		if err != nil {
 			return
 		}
@@ -168,11 +168,11 @@ func FuzzParseRevoked(f *testing.F) {
 			t.Fatalf("go-jose refuses what we read: %v", err)
 		}
 		if r.skew != time.Duration(theirs.ClockSkewSeconds)*time.Second || !slices.Equal(r.keyIDs, theirs.KeyIDs) ||
-			r.allUntil != 0 && r.allUntil != theirs.AllBefore+theirs.ClockSkewSeconds || (r.allUntil == 0) != (theirs.AllBefore == 0) {
+			r.allRevokedUntil != 0 && r.allRevokedUntil != theirs.AllBefore+theirs.ClockSkewSeconds || (r.allRevokedUntil == 0) != (theirs.AllBefore == 0) {
 			t.Errorf("ours %+v, go-jose's %+v", r, theirs)
 		}
 		for text, before := range theirs.Ended {
-			if until := r.ended[[16]byte(must(base64.RawURLEncoding.DecodeString(text)))]; until < before+theirs.ClockSkewSeconds {
+			if until := r.revokedUntil[[16]byte(must(base64.RawURLEncoding.DecodeString(text)))]; until < before+theirs.ClockSkewSeconds {
 				t.Errorf("%s ends at %d, ours at %d", text, before, until)
 			}
 		}
@@ -190,16 +190,16 @@ func fullList() []byte {
 	for i := range 2000 {
 		ended[[2]string{"sub", fmt.Sprint("nobody-", i)}] = testNow.Unix()
 	}
-	return revocationList(0, ended)
+	return encodeRevocationList(0, ended)
 }
 
 // A full list takes little memory, however many values were asked for, and a token that is remembered costs no allocation.
 func TestFullListTakesLittleMemory(t *testing.T) {
 	text := fullList()
 	before := heap()
-	r := must(parseRevoked(text))
-	for i := range 10 * recentVerdicts {
-		long := fmt.Sprintf("%0*d", recentBytes+i%5/4*2000, i) // mostly as long as is remembered
+	r := must(parseRevocationList(text))
+	for i := range 10 * lookupCacheSlots {
+		long := fmt.Sprintf("%0*d", maxCachedValue+i%5/4*2000, i) // mostly as long as is remembered
 		claims := strings.NewReplacer("alice", long, "shop", long, `"id-1"`, `"id-1","sid":"`+long+`"`).Replace(goodClaims)
 		claims = replaced(t, claims, `"a","b"`, `"`+strings.Repeat("g", 2000)+`"`)
 		must(0, r.check(must(parseClaims(claims))))
@@ -221,17 +221,17 @@ func TestFullListTakesLittleMemory(t *testing.T) {
 
 // What was asked for is remembered for one claim alone, and for one text.
 func TestVerdictsAreNotMixed(t *testing.T) {
-	r := must(parseRevoked(ends("sub", "shared", testNow.Unix())))
+	r := must(parseRevocationList(ends("sub", "shared", testNow.Unix())))
 	for range 2 {
 		for i, claim := range []string{"sub", "client_id", "sid"} {
-			for j, value := range []string{"shared", "Shared", strings.Repeat("s", recentBytes+1)} {
-				if ended := r.until(&r.recent[i], claim, value) != 0; ended != (i == 0 && j == 0) {
+			for j, value := range []string{"shared", "Shared", strings.Repeat("s", maxCachedValue+1)} {
+				if ended := r.lookup(&r.cache[i], claim, value) != 0; ended != (i == 0 && j == 0) {
 					t.Errorf("%s %s: ended %v", claim, value, ended)
 				}
 			}
 		}
-		for i := range 5 * recentVerdicts { // which throws out what was remembered
-			if r.until(&r.recent[0], "sub", fmt.Sprint(i)) != 0 {
+		for i := range 5 * lookupCacheSlots { // which throws out what was remembered
+			if r.lookup(&r.cache[0], "sub", fmt.Sprint(i)) != 0 {
 				t.Errorf("subject %d is ended", i)
 			}
 		}
@@ -240,7 +240,7 @@ func TestVerdictsAreNotMixed(t *testing.T) {
 
 // Many at once, for the race detector.
 func TestVerdictsInParallel(t *testing.T) {
-	r := must(parseRevoked(ends("sub", "7", testNow.Unix())))
+	r := must(parseRevocationList(ends("sub", "7", testNow.Unix())))
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
@@ -258,7 +258,7 @@ func TestVerdictsInParallel(t *testing.T) {
 // What a full list adds to a first verification, beside one SHA-256, in nanoseconds of CPU time: a machine that others use too
 // makes those of the clock say little.
 func BenchmarkCheckOfAFullList(b *testing.B) {
-	r := must(parseRevoked(fullList()))
+	r := must(parseRevocationList(fullList()))
 	check := func(subjects int) func(i int) {
 		tokens := make([]*Token, subjects)
 		for i := range tokens {
@@ -270,7 +270,7 @@ func BenchmarkCheckOfAFullList(b *testing.B) {
 		name string
 		run  func(i int)
 	}{
-		{"one SHA-256", func(int) { nameOfValue("jti", "01JD9ZQ0V4X8T6Q2M7N3K000000") }},
+		{"one SHA-256", func(int) { hashClaim("jti", "01JD9ZQ0V4X8T6Q2M7N3K000000") }},
 		{"subjects that come again", check(20)},
 		{"subjects that never came", check(20000)},
 	} {

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// changeTime returns the zero time: what only it would show is seen when the bytes are read again.
+// changeTime returns the zero time. Changes that only st_ctim shows are found when the file is read again.
 func changeTime(os.FileInfo) time.Time { return time.Time{} }

@@ -73,8 +73,8 @@ func TestKnownKeysAskNobody(t *testing.T) {
 	f := twoIssuers(t)
 	f.verify("first", esKey().good(), nil)
 	f.verify("second", edwardsKey().sign(edwardsKey().header(), strings.Replace(goodClaims, testIssuer, otherIssuer, 1)), nil)
-	for _, b := range f.bindings {
-		if b.feed.askedAt.Load() != 0 {
+	for _, b := range f.issuerVerifiers {
+		if b.poller.lastRefresh.Load() != 0 {
 			t.Errorf("%s was looked at", b.issuers)
 		}
 	}

@@ -25,13 +25,13 @@ func TestListIsFollowed(t *testing.T) {
 	if status := f.KeySets()[0]; status.Revoked != 1 || status.Failure != "" {
 		t.Errorf("%+v", status)
 	}
-	mounted.updateBoth(setOf(es.jwk()), revocationList(0, nil))
+	mounted.updateBoth(setOf(es.jwk()), encodeRevocationList(0, nil))
 	f.poll()
 	f.verify("when the entry has expired", remembered, nil)
 
 	// What is read again and has not changed makes nothing forgotten, nor does a list that stays broken.
 	before := f.current()
-	f.feed().look(t.Context(), true)
+	f.feed().poll(t.Context(), true)
 	mounted.updateBoth(setOf(es.jwk()), []byte("{"))
 	f.poll()
 	f.poll()
@@ -48,7 +48,7 @@ func TestBrokenListKeepsTheLastOne(t *testing.T) {
 		"missing":         nil,
 		"no JSON":         []byte(`{"version":1`),
 		"another version": []byte(`{"version":2,"ended":{}}`),
-		"too long":        []byte(`{"version":1,"ended":{}` + strings.Repeat(" ", maxRevokedBytes) + `}`),
+		"too long":        []byte(`{"version":1,"ended":{}` + strings.Repeat(" ", maxRevocationListBytes) + `}`),
 		"empty":           {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestListThatCannotBeOpened(t *testing.T) {
 func TestListBesideBrokenKeys(t *testing.T) {
 	es, ed := esKey(), edwardsKey()
 	mounted := newVolume(t, nil)
-	mounted.updateBoth(setOf(es.jwk(), ed.jwk()), revocationList(0, nil))
+	mounted.updateBoth(setOf(es.jwk(), ed.jwk()), encodeRevocationList(0, nil))
 	f := follow(t, mounted.path())
 	remembered := es.good()
 	f.verify("before", remembered, nil)
@@ -144,9 +144,9 @@ func TestListOfAnotherSwapIsNotTaken(t *testing.T) {
 	es, other := esKey(), otherKey()
 	mounted := newVolume(t, nil)
 	mounted.updateBoth(setOf(es.jwk()), ends("sub", "alice", testNow.Unix()))
-	f := &file{path: mounted.path()}
-	before := must(f.find())
-	if !f.stands(before) {
+	f := &fileReader{path: mounted.path()}
+	before := must(f.locate())
+	if !f.isCurrent(before) {
 		t.Error("what is mounted does not stand")
 	}
 	// The next version is mounted, and of the last one the keys are still there.
@@ -157,13 +157,13 @@ func TestListOfAnotherSwapIsNotTaken(t *testing.T) {
 	must(0, os.Remove(before.list.path))
 	must(0, os.Symlink("..next", mounted.Path("..data_tmp")))
 	must(0, os.Rename(mounted.Path("..data_tmp"), mounted.Path("..data")))
-	half := must(f.readVersion(located{keys: before.keys}, testNow))
-	if half.keys == nil || half.list != nil || f.stands(before) {
-		t.Errorf("the half of a version that is gone stands: %s, %s", half.keys, half.list)
+	half := must(f.readVersion(fileVersions{keys: before.keys}, testNow))
+	if half.keySet == nil || half.revocationList != nil || f.isCurrent(before) {
+		t.Errorf("the half of a version that is gone stands: %s, %s", half.keySet, half.revocationList)
 	}
 	whole := must(f.read(t.Context(), testNow, true))
-	if string(whole.keys) != string(setOf(other.jwk())) || string(whole.list) != string(ends("sub", "bob", testNow.Unix())) {
-		t.Errorf("after the swap: %s, %s", whole.keys, whole.list)
+	if string(whole.keySet) != string(setOf(other.jwk())) || string(whole.revocationList) != string(ends("sub", "bob", testNow.Unix())) {
+		t.Errorf("after the swap: %s, %s", whole.keySet, whole.revocationList)
 	}
 }
 
@@ -174,7 +174,7 @@ func TestReaderAmongSwaps(t *testing.T) {
 		return map[string][]byte{"main.json": fmt.Appendf(nil, "%d", n), "main.revoked": fmt.Appendf(nil, "%d", n)}
 	}
 	mounted.check(mounted.Write(content(0)))
-	f := &file{path: mounted.path()}
+	f := &fileReader{path: mounted.path()}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -187,8 +187,8 @@ func TestReaderAmongSwaps(t *testing.T) {
 	}()
 	for reads := 0; ; reads++ {
 		read, err := f.read(t.Context(), testNow, true)
-		if err == nil && (read.listFailure != nil || string(read.keys) != string(read.list)) {
-			t.Fatalf("read %d: keys %q, list %q, %v", reads, read.keys, read.list, read.listFailure)
+		if err == nil && (read.listFailure != nil || string(read.keySet) != string(read.revocationList)) {
+			t.Fatalf("read %d: keys %q, list %q, %v", reads, read.keySet, read.revocationList, read.listFailure)
 		}
 		select {
 		case <-done:
@@ -214,7 +214,7 @@ func TestListInAPlainDirectory(t *testing.T) {
 	write(list, ends("sub", "alice", testNow.Unix()))
 	f.poll()
 	f.verify("a new list", es.good(), ErrRevoked)
-	write(list, revocationList(0, nil))
+	write(list, encodeRevocationList(0, nil))
 	f.poll()
 	f.verify("a changed list", es.good(), nil)
 
@@ -222,8 +222,8 @@ func TestListInAPlainDirectory(t *testing.T) {
 	for age, reads := range map[time.Duration]bool{settleTime - 1: true, settleTime: false} {
 		young := must(identify(list))
 		young.changed = testNow.Add(time.Hour)
-		found := located{keys: must(identify(path)), list: young}
-		one := &file{path: path}
+		found := fileVersions{keys: must(identify(path)), list: young}
+		one := &fileReader{path: path}
 		must(one.readVersion(found, young.changed.Add(age)))
 		if one.settled == reads {
 			t.Errorf("a list that is %v old: settled %v", age, one.settled)
@@ -251,9 +251,9 @@ func TestSkewOfTheListBoundsThatOfTheVerifier(t *testing.T) {
 		want error
 	}{
 		"an entry":                              {time.Hour, ends("sub", "alice", testNow.Unix()), 59 * time.Second, ErrRevoked},
-		"the entry has left, by the list's":     {time.Hour, revocationList(0, nil), 60 * time.Second, ErrExpired},
-		"the entry has left, within the list's": {time.Hour, revocationList(0, nil), 59 * time.Second, nil},
-		"the verifier's is shorter":             {time.Second, revocationList(0, nil), time.Second, ErrExpired},
+		"the entry has left, by the list's":     {time.Hour, encodeRevocationList(0, nil), 60 * time.Second, ErrExpired},
+		"the entry has left, within the list's": {time.Hour, encodeRevocationList(0, nil), 59 * time.Second, nil},
+		"the verifier's is shorter":             {time.Second, encodeRevocationList(0, nil), time.Second, ErrExpired},
 		"the list does not say":                 {time.Hour, []byte(`{"version":1}`), 59 * time.Minute, nil},
 		"there is no list":                      {time.Hour, nil, 59 * time.Minute, nil},
 	} {
