@@ -10,7 +10,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/api/jwks"
 	"github.com/keywright/keywright/api/jws"
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -25,7 +25,7 @@ func (c *Client) May(grant string) bool {
 // clientID has visible ASCII (RFC 6749 appendix A.1), and no space. A colon is form-encoded in HTTP Basic authentication (section 2.3.1).
 var clientID = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
 
-func (c *Config) checkClient(i int, f *document.Findings) {
+func (c *Config) checkClient(i int, f *strictyaml.Findings) {
 	client := &c.Clients[i]
 	at := fmt.Sprintf("clients[%d]", i)
 	if !clientID.MatchString(client.ID) {
@@ -65,7 +65,7 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 }
 
 // checkOwn checks what the client does not take from token, where it is checked once for all.
-func (c *Client) checkOwn(at string, f *document.Findings) {
+func (c *Client) checkOwn(at string, f *strictyaml.Findings) {
 	if c.own.audiences {
 		checkAudiences(f, at+".audiences", c.Audiences)
 	}
@@ -86,14 +86,14 @@ func (c *Config) exchangeNames() (names []string) {
 
 // didYouMean names what is near to a value that is not known, if anything is.
 func didYouMean(value string, known []string) string {
-	if nearest := document.Nearest(value, known); nearest != "" {
+	if nearest := strictyaml.Nearest(value, known); nearest != "" {
 		return "; did you mean " + nearest + "?"
 	}
 	return ""
 }
 
 // checkRefresh wants a refresh token to be bound to something that a thief of it does not have.
-func (c *Client) checkRefresh(at string, f *document.Findings) {
+func (c *Client) checkRefresh(at string, f *strictyaml.Findings) {
 	if c.DPoPRequireNonce && c.Refresh == nil {
 		f.Add(at+".dpopRequireNonce", "needs refresh: nonces are made with a key of the sessions")
 	}
@@ -117,7 +117,7 @@ func (c *Client) checkRefresh(at string, f *document.Findings) {
 }
 
 // checkCredential wants exactly one way of telling who the client is.
-func checkCredential(client *Client, at string, f *document.Findings) {
+func checkCredential(client *Client, at string, f *strictyaml.Findings) {
 	ways := 0
 	for _, way := range []bool{client.Public, client.SecretSHA256 != "", len(client.PublicKeys) > 0, client.CertificateName != ""} {
 		if way {
@@ -149,14 +149,14 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 	}
 }
 
-func checkClaims(f *document.Findings, field string, claims Claims) {
+func checkClaims(f *strictyaml.Findings, field string, claims Claims) {
 	for claim, attribute := range claims {
 		switch {
 		case claim == "" || attribute == "":
 			f.Add(field, "must map a claim to an attribute")
 		case token.Reserved(claim):
 			f.Add(field+"."+claim, "is reserved")
-		case token.NeverLeaves(claim) || token.NeverLeaves(attribute):
+		case token.Forbidden(claim) || token.Forbidden(attribute):
 			f.Add(field+"."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/api/jwks"
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -32,7 +32,7 @@ func (c *Config) EncryptionKey(client *Client, audience string) *jose.JSONWebKey
 	return nil
 }
 
-func (c *Config) checkEncryption(f *document.Findings) {
+func (c *Config) checkEncryption(f *strictyaml.Findings) {
 	for i := range c.Token.Encryption {
 		e := &c.Token.Encryption[i]
 		at := fmt.Sprintf("token.encryption[%d]", i)
@@ -49,7 +49,7 @@ func (c *Config) checkEncryption(f *document.Findings) {
 }
 
 // checkEncryption wants a key of the client, or of its audiences: what is encrypted for one is not for the other.
-func (c *Client) checkEncryption(at string, encrypted []Encryption, f *document.Findings) {
+func (c *Client) checkEncryption(at string, encrypted []Encryption, f *strictyaml.Findings) {
 	if c.EncryptionKey == nil {
 		return
 	}
@@ -62,7 +62,7 @@ func (c *Client) checkEncryption(at string, encrypted []Encryption, f *document.
 }
 
 // checkEncryptionKey wants what the verifier can open. The other algorithms have a history of attacks, or a shared secret.
-func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
+func checkEncryptionKey(f *strictyaml.Findings, field string, key *PublicKey) {
 	fits := false
 	switch public := key.Key.(type) {
 	case *ecdsa.PublicKey:

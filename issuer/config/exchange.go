@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/claimmapping"
 	"github.com/keywright/keywright/issuer/jwtverify"
-	"github.com/keywright/keywright/issuer/mapping"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -29,8 +29,8 @@ type TrustedIssuer struct {
 	// Claims are CEL expressions that give claims of ours.
 	Claims map[string]string `yaml:"claims"`
 
-	allow, subject *mapping.Expression
-	claims         map[string]*mapping.Expression
+	allow, subject *claimmapping.Expression
+	claims         map[string]*claimmapping.Expression
 }
 
 // Mapped is what a mapping makes of the claims of a token.
@@ -100,7 +100,7 @@ func (c *Config) Foreign(subject string) string {
 	return ""
 }
 
-func (c *Config) checkExchange(f *document.Findings) {
+func (c *Config) checkExchange(f *strictyaml.Findings) {
 	for i := range c.TokenExchange {
 		t := &c.TokenExchange[i]
 		at := fmt.Sprintf("tokenExchange[%d]", i)
@@ -128,29 +128,29 @@ func (c *Config) checkExchange(f *document.Findings) {
 	}
 }
 
-func (t *TrustedIssuer) compile(at string, f *document.Findings) {
-	compile := func(field, text, kind string) *mapping.Expression {
+func (t *TrustedIssuer) compile(at string, f *strictyaml.Findings) {
+	compile := func(field, text, kind string) *claimmapping.Expression {
 		if text == "" && f.Has(at+field) {
 			f.Add(at+field, "is empty: give it an expression, or leave the field out")
 		}
 		if text == "" {
 			return nil
 		}
-		e, err := mapping.Compile(text, kind)
+		e, err := claimmapping.Compile(text, kind)
 		if err != nil {
 			f.Add(at+field, "is not a CEL expression that works: %v", err)
 		}
 		return e
 	}
 	t.allow, t.subject = compile(".allow", t.Allow, "bool"), compile(".subject", t.Subject, "string")
-	t.claims = make(map[string]*mapping.Expression, len(t.Claims))
+	t.claims = make(map[string]*claimmapping.Expression, len(t.Claims))
 	for claim, text := range t.Claims {
 		switch {
 		case claim == "" || text == "":
 			f.Add(at+".claims."+claim, "has no expression")
 		case token.Reserved(claim):
 			f.Add(at+".claims."+claim, "is reserved for the issuer")
-		case token.NeverLeaves(claim):
+		case token.Forbidden(claim):
 			f.Add(at+".claims."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		default:
 			t.claims[claim] = compile(".claims."+claim, text, "")

@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -86,7 +86,7 @@ func (l *LDAP) inherit() {
 	}
 }
 
-func (l *LDAP) check(f *document.Findings) {
+func (l *LDAP) check(f *strictyaml.Findings) {
 	const at = "users.ldap."
 	if u, err := url.Parse(l.URL); err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "ldaps" && u.Scheme != "ldap") || (u.Scheme == "ldaps") == l.StartTLS {
 		f.Add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true, and without a user: passwords travel over TLS only")
@@ -121,7 +121,7 @@ func (l *LDAP) check(f *document.Findings) {
 			f.Add(at, "is set by users.ldap.groups")
 		case token.Reserved(name):
 			f.Add(at, "is reserved for the issuer")
-		case token.NeverLeaves(name) || token.NeverLeaves(attribute.Name):
+		case token.Forbidden(name) || token.Forbidden(attribute.Name):
 			f.Add(at, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
 // MutualTLS is a listener for clients that authenticate with a certificate (RFC 8705 section 2.1). It is one of its own: browsers would ask their
@@ -21,7 +21,7 @@ type MutualTLS struct {
 	ClientCAFile string `yaml:"clientCAFile"`
 }
 
-func (m *MutualTLS) check(f *document.Findings) {
+func (m *MutualTLS) check(f *strictyaml.Findings) {
 	const at = "server.mutualTLS."
 	if _, _, err := net.SplitHostPort(m.Address); err != nil {
 		f.Add(at+"address", "must be host:port or :port, not %q", m.Address)
@@ -37,7 +37,7 @@ func (m *MutualTLS) check(f *document.Findings) {
 var dnsName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 
 // checkCertificate checks how a client authenticates with a certificate.
-func (c *Config) checkCertificate(client *Client, at string, f *document.Findings) {
+func (c *Config) checkCertificate(client *Client, at string, f *strictyaml.Findings) {
 	name := client.CertificateName
 	if name == "" {
 		return

@@ -10,7 +10,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
 // MaxBytes bounds a configuration file.
@@ -34,7 +34,7 @@ func Check(b []byte) (*Config, error) {
 		return nil, fmt.Errorf("the configuration is longer than %d bytes", MaxBytes)
 	}
 	c := defaults()
-	f, err := document.Read(b, "configuration", c)
+	f, err := strictyaml.Parse(b, "configuration", c)
 	if err != nil {
 		return nil, err
 	}

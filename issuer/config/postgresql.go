@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
 // PostgreSQL says by which query of which database users are found.
@@ -63,7 +63,7 @@ func (p *PostgreSQL) inherit() {
 	}
 }
 
-func (p *PostgreSQL) check(f *document.Findings) {
+func (p *PostgreSQL) check(f *strictyaml.Findings) {
 	const at = "users.postgresql."
 	hosts, ports := strings.Split(p.Host, ","), strings.Split(p.Port, ",")
 	if slices.ContainsFunc(hosts, func(h string) bool { return h == "" || strings.ContainsAny(h, "/@ []") }) {

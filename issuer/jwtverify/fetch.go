@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 	"github.com/keywright/keywright/issuer/remote"
 )
 
@@ -20,7 +20,7 @@ const (
 
 func (k *KeySet) bytes(ctx context.Context) ([]byte, error) {
 	if k.source.File != "" {
-		return mount.Read(k.source.File, maxFile)
+		return reload.Read(k.source.File, maxFile)
 	}
 	client, err := k.client()
 	if err != nil {
@@ -41,7 +41,7 @@ func (k *KeySet) token() (string, error) {
 	if k.source.TokenFile == "" {
 		return "", nil
 	}
-	b, err := mount.Read(k.source.TokenFile, maxFile)
+	b, err := reload.Read(k.source.TokenFile, maxFile)
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +70,7 @@ func (k *KeySet) roots() (*x509.CertPool, error) {
 	if k.source.CAFile == "" {
 		return nil, nil
 	}
-	b, err := mount.Read(k.source.CAFile, maxFile)
+	b, err := reload.Read(k.source.CAFile, maxFile)
 	if err != nil {
 		return nil, err
 	}

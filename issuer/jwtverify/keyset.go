@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/keywright/keywright/api/jwks"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 const (
@@ -78,9 +78,9 @@ func (k *KeySet) mayAsk(who Asker) bool {
 func (k *KeySet) Follow(ctx context.Context, every time.Duration) {
 	if k.source.File != "" {
 		load := func() (struct{}, error) { return struct{}{}, k.refresh(ctx) }
-		file := mount.New(k.source.File, []string{k.source.File}, load, func(string, error) {}) // refresh reports
+		file := reload.New(k.source.File, []string{k.source.File}, load, func(string, error) {}) // refresh reports
 		_ = file.Poll()
-		file.Follow(ctx, every)
+		file.Run(ctx, every)
 		return
 	}
 	ticker := time.NewTicker(refreshEvery)

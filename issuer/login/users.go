@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
@@ -71,7 +71,7 @@ func ParseUsers(b []byte) (*Users, error) {
 		return nil, fmt.Errorf("the list is longer than %d bytes", MaxBytes)
 	}
 	var list userList
-	f, err := document.Read(b, "list of users", &list)
+	f, err := strictyaml.Parse(b, "list of users", &list)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func ParseUsers(b []byte) (*Users, error) {
 	return u, f.Err()
 }
 
-func (u *entry) check(at string, f *document.Findings) {
+func (u *entry) check(at string, f *strictyaml.Findings) {
 	prepared, err := PrepareName(u.Name)
 	if err != nil || len(u.Name) > maxName {
 		f.Add(at+".name", "must have 1 to %d bytes, and be a user name (RFC 8265 section 3): no control character, and no character that only looks like others", maxName)
@@ -125,7 +125,7 @@ func (u *entry) check(at string, f *document.Findings) {
 			f.Add(at+".claims."+claim, "is reserved")
 		}
 	}
-	if name, ok := token.Hidden(map[string]any(u.Claims)); ok {
+	if name, ok := token.FindForbidden(map[string]any(u.Claims)); ok {
 		f.Add(at+".claims", "%s has a name like that of a secret, which no token may hold: whoever has a token reads it", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
-	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
 // maxAssertionLifetime bounds how long the assertion of a client may live, and so how long its jti is remembered. Some
@@ -18,7 +18,7 @@ const maxAssertionLifetime = time.Hour
 type clients struct {
 	now func() time.Time
 	// failures are those of client secrets.
-	failures *limit.Failures
+	failures *ratelimit.Failures
 	replays  *jwtverify.Replays
 }
 
@@ -33,7 +33,7 @@ func (a *clients) authenticate(c *call) (*config.Client, *Refusal) {
 	}
 	client, refused := a.prove(c)
 	if refused != nil {
-		a.failures.Failed(a.now(), c.request.clientID, c.remote)
+		a.failures.Record(a.now(), c.request.clientID, c.remote)
 	}
 	return client, refused
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
 	"github.com/keywright/keywright/issuer/keys"
-	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/ratelimit"
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
@@ -57,16 +57,16 @@ type Endpoint struct {
 
 // New returns an endpoint that limits failed logins and wrong client secrets alike.
 func New(o Options, limits config.Login) *Endpoint {
-	each := limit.Rate{Burst: limits.FailuresPerUser.Burst, Every: time.Duration(limits.FailuresPerUser.Every)}
-	all := limit.Rate{Burst: limits.FailuresPerNetwork.Burst, Every: time.Duration(limits.FailuresPerNetwork.Every)}
+	each := ratelimit.Rate{Burst: limits.FailuresPerUser.Burst, Every: time.Duration(limits.FailuresPerUser.Every)}
+	all := ratelimit.Rate{Burst: limits.FailuresPerNetwork.Burst, Every: time.Duration(limits.FailuresPerNetwork.Every)}
 	return &Endpoint{
 		now: o.Now, log: o.Log, config: o.Config, keys: o.Keys, places: o.Places, remote: o.Remote, answered: o.Answered,
 		audit:   audit{out: o.Audit, log: o.Log},
-		clients: clients{now: o.Now, failures: limit.NewFailures(each, all), replays: jwtverify.NewReplays()},
+		clients: clients{now: o.Now, failures: ratelimit.NewFailures(each, all), replays: jwtverify.NewReplays()},
 		proofs:  newProofs(),
 		provers: dpop.NewKeys(),
 		grants: map[string]grant{
-			config.Password:          &passwordGrant{now: o.Now, log: o.Log, directory: o.Directory, failures: limit.NewFailures(each, all)},
+			config.Password:          &passwordGrant{now: o.Now, log: o.Log, directory: o.Directory, failures: ratelimit.NewFailures(each, all)},
 			config.ClientCredentials: clientCredentialsGrant{},
 			config.Exchange:          &tokenExchangeGrant{now: o.Now, trusted: o.Trusted},
 			config.RefreshToken:      &refreshGrant{log: o.Log, directory: o.Directory},

@@ -85,5 +85,5 @@ func (c *call) sign(claims *token.Claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return compact, claims.Fits(len(compact))
+	return compact, claims.CheckSize(len(compact))
 }

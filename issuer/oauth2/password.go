@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
 // passwordGrant logs a user in (RFC 6749 section 4.3). Failed logins are limited: for a name in a network, and in a network.
@@ -18,7 +18,7 @@ type passwordGrant struct {
 	now       func() time.Time
 	log       *slog.Logger
 	directory login.Directory
-	failures  *limit.Failures
+	failures  *ratelimit.Failures
 }
 
 func (g *passwordGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
@@ -61,10 +61,10 @@ func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote
 	var denied *login.Denied
 	switch {
 	case errors.As(err, &denied):
-		g.failures.Failed(g.now(), name, remote)
+		g.failures.Record(g.now(), name, remote)
 		return nil, wrongPassword(denied.Reason, denied.Subject)
 	case err != nil && ctx.Err() != nil:
-		g.failures.Failed(g.now(), name, remote)
+		g.failures.Record(g.now(), name, remote)
 		return nil, Unavailable("the client went away before the answer", 1)
 	case errors.Is(err, login.ErrBusy):
 		return nil, Unavailable("too many logins at once", 1)

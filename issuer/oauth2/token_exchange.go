@@ -10,7 +10,7 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
-	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
 // The token types (RFC 8693 section 3).
@@ -86,7 +86,7 @@ func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *
 // askerOf is whose budget an unknown key is looked for on: a client that has proved who it is, or anybody in a network.
 func askerOf(client *config.Client, remote netip.Addr) jwtverify.Asker {
 	if client.Public {
-		return jwtverify.Asker{Name: client.ID + " " + limit.NetworkOf(remote).String()}
+		return jwtverify.Asker{Name: client.ID + " " + ratelimit.NetworkOf(remote).String()}
 	}
 	return jwtverify.Asker{Name: client.ID, Known: true}
 }

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 // ReadClientCAs reads the CAs of the certificates of clients.
 func ReadClientCAs(path string) (*x509.CertPool, error) {
-	b, err := mount.Read(path, maxCertificate)
+	b, err := reload.Read(path, maxCertificate)
 	if err != nil {
 		return nil, err
 	}

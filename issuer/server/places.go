@@ -5,7 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
 // The token requests at a time: those whose body is being read, logins, and all others. Each holds some 80 KB until it is answered, and
@@ -27,26 +27,26 @@ const (
 
 // places are those of the token requests.
 type places struct {
-	connections             *limit.Places[string]
-	reading, logins, others *limit.Places[netip.Prefix]
+	connections             *ratelimit.Semaphore[string]
+	reading, logins, others *ratelimit.Semaphore[netip.Prefix]
 }
 
 func newPlaces() *places {
 	return &places{
-		connections: limit.NewPlaces[string](maxReading, maxReadingPerConnection),
-		reading:     limit.NewPlaces[netip.Prefix](maxReading, maxReadingPerNetwork),
-		logins:      limit.NewPlaces[netip.Prefix](maxLogins, maxLoginsPerNetwork),
-		others:      limit.NewPlaces[netip.Prefix](maxOthers, maxOthers),
+		connections: ratelimit.NewSemaphore[string](maxReading, maxReadingPerConnection),
+		reading:     ratelimit.NewSemaphore[netip.Prefix](maxReading, maxReadingPerNetwork),
+		logins:      ratelimit.NewSemaphore[netip.Prefix](maxLogins, maxLoginsPerNetwork),
+		others:      ratelimit.NewSemaphore[netip.Prefix](maxOthers, maxOthers),
 	}
 }
 
 // Read takes the places of a body that is read: of its connection and of its network.
 func (p *places) Read(r *http.Request, remote netip.Addr) (leave func(), ok bool) {
-	leaveConnection, ok := p.connections.Take(r.RemoteAddr)
+	leaveConnection, ok := p.connections.Acquire(r.RemoteAddr)
 	if !ok {
 		return nil, false
 	}
-	leaveNetwork, ok := p.reading.Take(limit.NetworkOf(remote))
+	leaveNetwork, ok := p.reading.Acquire(ratelimit.NetworkOf(remote))
 	if !ok {
 		leaveConnection()
 		return nil, false
@@ -63,5 +63,5 @@ func (p *places) Answer(grant string, remote netip.Addr) (leave func(), ok bool)
 	if grant == config.Password {
 		kind = p.logins
 	}
-	return kind.Take(limit.NetworkOf(remote))
+	return kind.Acquire(ratelimit.NetworkOf(remote))
 }

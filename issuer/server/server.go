@@ -23,8 +23,8 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/login/postgres"
-	"github.com/keywright/keywright/issuer/mount"
 	"github.com/keywright/keywright/issuer/oauth2"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 // pollEvery is how soon a swapped file is seen.
@@ -53,12 +53,12 @@ type Server struct {
 	tracer  trace.TracerProvider
 	metrics *metrics
 
-	config      *mount.Source[*config.Config]
-	keys        *mount.Source[*keys.Snapshot]
-	users       *mount.Source[*login.Users]
-	certificate *mount.Source[*tls.Certificate]
+	config      *reload.Watcher[*config.Config]
+	keys        *reload.Watcher[*keys.Snapshot]
+	users       *reload.Watcher[*login.Users]
+	certificate *reload.Watcher[*tls.Certificate]
 	// clientCAs are those of the certificates of clients, nil without mutual TLS.
-	clientCAs *mount.Source[*x509.CertPool]
+	clientCAs *reload.Watcher[*x509.CertPool]
 
 	// database has the users, nil where they are elsewhere. databaseFails is what the last try said, if there was one.
 	database                     *postgres.Directory
@@ -151,7 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 	settings, _ := s.config.Get()
 	routes := s.routes(settings.Issuer)
 	for _, follow := range []func(context.Context, time.Duration){
-		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow,
+		s.config.Run, s.keys.Run, s.users.Run, s.certificate.Run,
 	} {
 		go follow(ctx, pollEvery)
 	}
@@ -168,7 +168,7 @@ func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 3)
 	go func() { failed <- public.ServeTLS(s.public, "", "") }()
 	if s.mutual != nil {
-		go s.clientCAs.Follow(ctx, pollEvery)
+		go s.clientCAs.Run(ctx, pollEvery)
 		mutual := s.mutualServer(pathOf(settings.Issuer))
 		tokens = append(tokens, mutual)
 		go func() { failed <- mutual.ServeTLS(s.mutual, "", "") }()

@@ -13,7 +13,7 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/login"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 // maxCertificate bounds the files of the certificate.
@@ -21,7 +21,7 @@ const maxCertificate = 1 << 20
 
 // follow makes the sources of a configuration file that was read once.
 func (s *Server) follow(path string, first *config.Config) {
-	s.config = mount.New("configuration", []string{path}, func() (*config.Config, error) {
+	s.config = reload.New("configuration", []string{path}, func() (*config.Config, error) {
 		next, err := ReadConfig(path)
 		if err != nil {
 			return nil, err
@@ -32,15 +32,15 @@ func (s *Server) follow(path string, first *config.Config) {
 		return next, nil
 	}, s.report)
 	reader := &keys.Reader{Directory: first.SigningKey.Directory, KeySetDirectory: first.SigningKey.KeySetDirectory}
-	s.keys = mount.NewOf("signingKey", reader.Paths, func() (*keys.Snapshot, error) { return s.loadKey(reader) }, s.report)
-	s.users = mount.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first), s.report)
+	s.keys = reload.NewWithPaths("signingKey", reader.Paths, func() (*keys.Snapshot, error) { return s.loadKey(reader) }, s.report)
+	s.users = reload.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first), s.report)
 	if mutual := first.Server.MutualTLS; mutual != nil {
-		s.clientCAs = mount.New("clientCAs", []string{mutual.ClientCAFile}, func() (*x509.CertPool, error) {
+		s.clientCAs = reload.New("clientCAs", []string{mutual.ClientCAFile}, func() (*x509.CertPool, error) {
 			return ReadClientCAs(mutual.ClientCAFile)
 		}, s.report)
 	}
 	files := first.Server.TLS
-	s.certificate = mount.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
+	s.certificate = reload.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
 		return s.loadCertificate(files)
 	}, s.report)
 }
@@ -51,7 +51,7 @@ func (s *Server) report(source string, err error) {
 	switch {
 	case err == nil:
 		s.log.Info("Loaded", "source", source)
-	case errors.Is(err, mount.ErrTaken):
+	case errors.Is(err, reload.ErrDegraded):
 		s.log.Error("A source is only partly readable: its readable part takes effect", "source", source, "error", err.Error())
 	default:
 		s.log.Error("A source is invalid: its last valid version, if there is one, stays in use", "source", source, "error", err.Error())
@@ -60,7 +60,7 @@ func (s *Server) report(source string, err error) {
 
 // ReadConfig reads a configuration file.
 func ReadConfig(path string) (*config.Config, error) {
-	b, err := mount.Read(path, config.MaxBytes)
+	b, err := reload.Read(path, config.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func ReadUsers(settings *config.Config) (*login.Users, error) {
 	if path == "" {
 		return login.NoUsers(), nil
 	}
-	b, err := mount.Read(path, login.MaxBytes)
+	b, err := reload.Read(path, login.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -158,11 +158,11 @@ func (s *Server) loadCertificate(files config.TLS) (*tls.Certificate, error) {
 
 // ReadCertificate reads a certificate and its key, which must belong together.
 func ReadCertificate(files config.TLS) (*tls.Certificate, error) {
-	cert, err := mount.Read(files.CertFile, maxCertificate)
+	cert, err := reload.Read(files.CertFile, maxCertificate)
 	if err != nil {
 		return nil, err
 	}
-	key, err := mount.Read(files.KeyFile, maxCertificate)
+	key, err := reload.Read(files.KeyFile, maxCertificate)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/login"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 // maxFile bounds the files of a certificate and of a password.
@@ -163,7 +163,7 @@ func (p *pool) trust(host string) (*tls.Config, error) {
 	if p.settings.CAFile == "" {
 		return trust, nil
 	}
-	b, err := mount.Read(p.settings.CAFile, maxFile)
+	b, err := reload.Read(p.settings.CAFile, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (d *Directory) bindAsSearcher(c *conn) error {
 }
 
 func readPassword(path string) (string, error) {
-	b, err := mount.Read(path, maxFile)
+	b, err := reload.Read(path, maxFile)
 	if err != nil {
 		return "", err
 	}

@@ -80,7 +80,7 @@ func named(name string) error {
 	switch {
 	case token.Reserved(name):
 		return fmt.Errorf("the column %s has a name that is reserved for the issuer: give it another one with AS", name)
-	case token.NeverLeaves(name):
+	case token.Forbidden(name):
 		return fmt.Errorf("the column %s has a name like that of a secret, which no token may hold: leave it out", name)
 	}
 	return nil

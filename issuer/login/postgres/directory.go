@@ -192,7 +192,7 @@ func (r *row) user() (*login.User, *login.Denied) {
 			continue
 		}
 		v, err := value(r.fields[at].DataTypeOID, r.values[at])
-		if hidden, found := token.Hidden(v); err == nil && found {
+		if hidden, found := token.FindForbidden(v); err == nil && found {
 			err = fmt.Errorf("has a member %s, whose name is like that of a secret", hidden)
 		}
 		if err != nil {

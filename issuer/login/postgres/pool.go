@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 const (
@@ -93,7 +93,7 @@ func connection(settings *config.PostgreSQL) string {
 func trust(settings *config.PostgreSQL) (func(host string) *tls.Config, error) {
 	var roots *x509.CertPool
 	if settings.CAFile != "" {
-		b, err := mount.Read(settings.CAFile, maxFile)
+		b, err := reload.Read(settings.CAFile, maxFile)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ func trust(settings *config.PostgreSQL) (func(host string) *tls.Config, error) {
 }
 
 func readPassword(path string) (string, error) {
-	b, err := mount.Read(path, maxFile)
+	b, err := reload.Read(path, maxFile)
 	if err != nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package mount
+package reload
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 )
 
 // followed is a source of one file that is written in place, with one size and one modification time.
-func followed(t *testing.T) (s *Source[string], write func(content string), path string) {
+func followed(t *testing.T) (s *Watcher[string], write func(content string), path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "file")
 	long := time.Unix(1_600_000_000, 0)
@@ -31,9 +31,9 @@ func followed(t *testing.T) (s *Source[string], write func(content string), path
 	return s, write, path
 }
 
-func (s *Source[T]) wants(t *testing.T, want T, what string) {
+func (w *Watcher[T]) wants(t *testing.T, want T, what string) {
 	t.Helper()
-	if got, _ := s.Get(); any(got) != any(want) {
+	if got, _ := w.Get(); any(got) != any(want) {
 		t.Errorf("%s: %v", what, got)
 	}
 }
@@ -57,7 +57,7 @@ func TestChangeInPlaceWithTheOldSizeAndTime(t *testing.T) {
 func TestChangeThatNothingTells(t *testing.T) {
 	s, write, path := followed(t)
 	write("two")
-	s.stamp = stampOf(s.paths())
+	s.fingerprint = fingerprint(s.paths())
 	_ = s.Poll()
 	s.wants(t, "one", "before the files are looked into")
 	_ = s.poll(true)
@@ -69,7 +69,7 @@ func TestChangeThatNothingTells(t *testing.T) {
 		t.Errorf("what has not changed is loaded %d times", loads)
 	}
 	for _, paths := range [][]string{{path, path}, {path + ".gone"}, {t.TempDir()}} {
-		if digestOf(paths) == digestOf([]string{path}) {
+		if contentDigest(paths) == contentDigest([]string{path}) {
 			t.Errorf("%s looks like the file", strings.Join(paths, ", "))
 		}
 	}

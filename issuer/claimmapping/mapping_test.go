@@ -1,4 +1,4 @@
-package mapping_test
+package claimmapping_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/keywright/keywright/issuer/mapping"
+	"github.com/keywright/keywright/issuer/claimmapping"
 )
 
 func TestExpressions(t *testing.T) {
@@ -24,7 +24,7 @@ func TestExpressions(t *testing.T) {
 		`1.0 / 0.0`: nil, `{1: 2}`: nil, `timestamp("2026-01-31T00:00:00Z")`: "2026-01-31T00:00:00Z", `claims.sub.startsWith("system:")`: true, `"x:" + claims.sub.split`: nil,
 		`{"a": claims.n}`: map[string]any{"a": json.Number("3")}, `claims.?email`: nil, `claims.?sub.orValue("x")`: "system:serviceaccount:shop:cart", `null`: nil,
 	} {
-		e, err := mapping.Compile(text, "")
+		e, err := claimmapping.Compile(text, "")
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -38,18 +38,18 @@ func TestExpressions(t *testing.T) {
 
 func TestWhatIsRefused(t *testing.T) {
 	for _, c := range [][2]string{{"claims.", ""}, {"clams.sub", ""}, {"1", "bool"}, {`"x"`, "bool"}, {"true", "string"}, {"", "string"}} {
-		if _, err := mapping.Compile(c[0], c[1]); err == nil {
+		if _, err := claimmapping.Compile(c[0], c[1]); err == nil {
 			t.Errorf("compiled %q as %q", c[0], c[1])
 		}
 	}
-	e, err := mapping.Compile("claims.email", "string")
+	e, err := claimmapping.Compile("claims.email", "string")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Evaluate(map[string]any{"canary": "x"}); err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("a claim that is missing: %v", err)
 	}
-	endless, err := mapping.Compile("claims.l.all(a, claims.l.all(b, claims.l.all(c, a + b + c >= 0.0)))", "bool")
+	endless, err := claimmapping.Compile("claims.l.all(a, claims.l.all(b, claims.l.all(c, a + b + c >= 0.0)))", "bool")
 	if err != nil {
 		t.Fatal(err)
 	}

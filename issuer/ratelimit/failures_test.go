@@ -1,4 +1,4 @@
-package limit_test
+package ratelimit_test
 
 import (
 	"fmt"
@@ -6,26 +6,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
 var (
 	now     = time.Unix(1_800_000_000, 0)
 	here    = netip.MustParseAddr("192.0.2.1")
-	perUser = limit.Rate{Burst: 3, Every: 10 * time.Second}
-	perNet  = limit.Rate{Burst: 10, Every: time.Second}
+	perUser = ratelimit.Rate{Burst: 3, Every: 10 * time.Second}
+	perNet  = ratelimit.Rate{Burst: 10, Every: time.Second}
 )
 
-func fails(f *limit.Failures, at time.Time, name string, from netip.Addr) time.Duration {
+func fails(f *ratelimit.Failures, at time.Time, name string, from netip.Addr) time.Duration {
 	wait := f.Wait(at, name, from)
 	if wait == 0 {
-		f.Failed(at, name, from)
+		f.Record(at, name, from)
 	}
 	return wait.Round(time.Millisecond)
 }
 
 func TestOneUserIsSlowedDownWhereTheAttackerIs(t *testing.T) {
-	f := limit.NewFailures(perUser, perNet)
+	f := ratelimit.NewFailures(perUser, perNet)
 	for i := range 3 {
 		if wait := fails(f, now, "alice", here); wait != 0 {
 			t.Fatalf("try %d waits %v", i, wait)
@@ -46,7 +46,7 @@ func TestOneUserIsSlowedDownWhereTheAttackerIs(t *testing.T) {
 }
 
 func TestOneNetworkIsBounded(t *testing.T) {
-	f := limit.NewFailures(perUser, perNet)
+	f := ratelimit.NewFailures(perUser, perNet)
 	for i := range 10 {
 		if wait := fails(f, now, fmt.Sprint(i), here); wait != 0 {
 			t.Fatalf("name %d waits %v", i, wait)
@@ -58,7 +58,7 @@ func TestOneNetworkIsBounded(t *testing.T) {
 }
 
 func TestIPv6NetworksAre64BitsLong(t *testing.T) {
-	f := limit.NewFailures(limit.Rate{Burst: 1, Every: time.Minute}, perNet)
+	f := ratelimit.NewFailures(ratelimit.Rate{Burst: 1, Every: time.Minute}, perNet)
 	if fails(f, now, "alice", netip.MustParseAddr("2001:db8::1")) != 0 || fails(f, now, "alice", netip.MustParseAddr("2001:db8::2")) == 0 {
 		t.Error("the other end of a /64 is the same network")
 	}
@@ -73,9 +73,9 @@ func TestIPv6NetworksAre64BitsLong(t *testing.T) {
 
 // Guesses that are made at the same time, before the first has failed, are paid for afterwards.
 func TestGuessesAtTheSameTimeArePaidFor(t *testing.T) {
-	f := limit.NewFailures(perUser, perNet)
+	f := ratelimit.NewFailures(perUser, perNet)
 	for range 8 {
-		f.Failed(now, "alice", here)
+		f.Record(now, "alice", here)
 	}
 	if wait := fails(f, now, "alice", here); wait != 60*time.Second {
 		t.Errorf("after 8 guesses at once the next waits %v", wait)
@@ -84,7 +84,7 @@ func TestGuessesAtTheSameTimeArePaidFor(t *testing.T) {
 
 // A directory that does not look at case, width or spaces would let an attacker try each way to write a name.
 func TestOneNameInManyWays(t *testing.T) {
-	f := limit.NewFailures(limit.Rate{Burst: 1, Every: time.Minute}, perNet)
+	f := ratelimit.NewFailures(ratelimit.Rate{Burst: 1, Every: time.Minute}, perNet)
 	fails(f, now, "alice smith", here)
 	for _, name := range []string{"Alice Smith", " alice  smith", "\uff41lice\u00a0smith"} {
 		if fails(f, now, name, here) == 0 {
@@ -98,7 +98,7 @@ func TestOneNameInManyWays(t *testing.T) {
 
 // Whoever is told to wait cannot make the others be forgotten by asking with more names than are remembered.
 func TestWaitingRemembersNothing(t *testing.T) {
-	f := limit.NewFailures(limit.Rate{Burst: 1, Every: time.Hour}, perNet)
+	f := ratelimit.NewFailures(ratelimit.Rate{Burst: 1, Every: time.Hour}, perNet)
 	fails(f, now, "alice", here)
 	for i := range 60_000 {
 		f.Wait(now, fmt.Sprint(i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))

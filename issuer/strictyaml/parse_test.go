@@ -1,10 +1,10 @@
-package document_test
+package strictyaml_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
 // What stands in a document may be a secret, also one that YAML takes for an alias, an anchor, a tag or a key.
@@ -18,7 +18,7 @@ func TestNothingOfAValueIsQuoted(t *testing.T) {
 			Number int
 			Any    any
 		}
-		f, err := document.Read([]byte(text), "document", &into)
+		f, err := strictyaml.Parse([]byte(text), "document", &into)
 		if err == nil {
 			err = f.Err()
 		}
@@ -38,7 +38,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"number: 1\nx: 2": "line 2: unknown field; known are number",
 	} {
 		var into struct{ Number int }
-		f, err := document.Read([]byte(text), "document", &into)
+		f, err := strictyaml.Parse([]byte(text), "document", &into)
 		if err == nil {
 			err = f.Err()
 		}
@@ -55,7 +55,7 @@ func TestNearest(t *testing.T) {
 		"cert": "certFile", "password": "passwordHash", "secretSHA265": "secretSHA256", "ids": "id", "scopes": "scopes",
 		"admin": "", "": "", "x": "", "hunter2": "", "f": "", strings.Repeat("scopes", 1000): "", strings.Repeat("x", 1000): "",
 	} {
-		if got := document.Nearest(name, known); got != want {
+		if got := strictyaml.Nearest(name, known); got != want {
 			t.Errorf("%.20q: %q, want %q", name, got, want)
 		}
 	}
@@ -93,7 +93,7 @@ func TestWhatFollowsIsLeftOut(t *testing.T) {
 		{"sizes: 1\noutre: []", "outer", "must be set", true},
 	} {
 		var into file
-		f, err := document.Read([]byte(c.text), "document", &into)
+		f, err := strictyaml.Parse([]byte(c.text), "document", &into)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestWhatFollowsIsLeftOut(t *testing.T) {
 		}
 	}
 	var into file
-	f, err := document.Read([]byte("size: 1\nouter: []"), "document", &into)
+	f, err := strictyaml.Parse([]byte("size: 1\nouter: []"), "document", &into)
 	if err != nil || f.Err() != nil {
 		t.Fatal(err, f.Err())
 	}

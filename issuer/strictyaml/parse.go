@@ -1,4 +1,4 @@
-package document
+package strictyaml
 
 import (
 	"bytes"
@@ -11,9 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Read decodes a document into a struct. A field that is unknown, repeated or without a value, or whose value is of another type, is a
-// finding, and all else is read. An error is returned where nothing can be read. what names the document in errors.
-func Read(b []byte, what string, into any) (*Findings, error) {
+// Parse decodes a document into a struct. Unknown, duplicate and empty fields, and values of a wrong type, are
+// findings, and all other fields are decoded. It returns an error if the document cannot be parsed at all. what names
+// the document in errors.
+func Parse(b []byte, what string, into any) (*Findings, error) {
 	f := &Findings{document: &yaml.Node{}}
 	decoder := yaml.NewDecoder(bytes.NewReader(b))
 	switch err := decoder.Decode(f.document); {
@@ -25,9 +26,9 @@ func Read(b []byte, what string, into any) (*Findings, error) {
 	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the %s must be one YAML document", what)
 	}
-	f.compare(into)
+	f.check(into)
 	err := f.document.Decode(into)
-	if err == nil || len(f.found) > 0 { // what the library says of values is found already
+	if err == nil || len(f.found) > 0 { // errors of values are already findings
 		return f, nil
 	}
 	var mistyped *yaml.TypeError
@@ -35,20 +36,20 @@ func Read(b []byte, what string, into any) (*Findings, error) {
 		return nil, fmt.Errorf("the %s cannot be read: %s", what, withoutValues(err.Error()))
 	}
 	for _, problem := range mistyped.Errors {
-		f.problem("", 0, problem)
+		f.recordYAMLError("", 0, problem)
 	}
 	return f, nil
 }
 
 var (
-	// quoted is what the library says of values, of anchors (a value may begin with * or &), and of keys that are no text.
+	// quoted matches quoted values, anchors (a value may begin with * or &), and keys that are not strings.
 	quoted = regexp.MustCompile("(?s) ?`.*`|( anchor) '.*'|(invalid map key): .*")
-	// tagged is where it names a tag: one that it does not know is a value that begins with an exclamation mark.
+	// tagged matches tags: an unknown tag is a value that begins with an exclamation mark.
 	tagged = regexp.MustCompile(`(?s)(cannot unmarshal)(?:( !!(?:binary|bool|float|int|map|merge|null|seq|str|timestamp))| .*) into `)
 	goType = regexp.MustCompile(`( in type|into) [\w.]+$`)
 )
 
-// withoutValues leaves out what the YAML library quotes, and the names of Go's types that nobody knows.
+// withoutValues removes values and the names of Go types from an error of the YAML library.
 func withoutValues(text string) string {
 	text = quoted.ReplaceAllString(text, "$1$2")
 	text = tagged.ReplaceAllString(text, "$1$2 into ")

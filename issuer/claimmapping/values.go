@@ -1,4 +1,4 @@
-package mapping
+package claimmapping
 
 import (
 	"encoding/json"
@@ -14,12 +14,12 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// values is how the claims of a token are CEL values. A number without fraction and exponent is an int or a uint, with all its digits; one
-// that is too large for both has no value, and an expression that uses it neither.
-type values struct{}
+// claimAdapter converts claims to CEL values. A number without fraction and exponent becomes an int or a uint with
+// all its digits. A larger one, and an expression that uses it, has no value.
+type claimAdapter struct{}
 
 // NativeToValue implements types.Adapter.
-func (v values) NativeToValue(value any) ref.Val {
+func (v claimAdapter) NativeToValue(value any) ref.Val {
 	switch of := value.(type) {
 	case json.Number:
 		return number(string(of))
@@ -48,7 +48,7 @@ func number(text string) ref.Val {
 	return types.NewErr("a number that is too large")
 }
 
-// toJSON turns a CEL value into what encoding/json reads with json.Number.
+// toJSON converts a CEL value to the Go value that encoding/json decodes with json.Number.
 func toJSON(value ref.Val) (any, error) {
 	switch v := value.(type) {
 	case types.Int:
@@ -67,11 +67,11 @@ func toJSON(value ref.Val) (any, error) {
 	case types.String:
 		return string(v), nil
 	case traits.Mapper:
-		return membersOf(v)
+		return mapToJSON(v)
 	case traits.Lister:
-		return elementsOf(v)
+		return listToJSON(v)
 	}
-	native, err := value.ConvertToNative(reflect.TypeFor[*structpb.Value]()) // bytes, times and durations are texts
+	native, err := value.ConvertToNative(reflect.TypeFor[*structpb.Value]()) // bytes, timestamps and durations become strings
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func toJSON(value ref.Val) (any, error) {
 	return of.AsInterface(), nil
 }
 
-func membersOf(m traits.Mapper) (any, error) {
+func mapToJSON(m traits.Mapper) (any, error) {
 	members := map[string]any{}
 	for it := m.Iterator(); it.HasNext() == types.True; {
 		key := it.Next()
@@ -99,7 +99,7 @@ func membersOf(m traits.Mapper) (any, error) {
 	return members, nil
 }
 
-func elementsOf(l traits.Lister) (any, error) {
+func listToJSON(l traits.Lister) (any, error) {
 	elements := []any{}
 	for it := l.Iterator(); it.HasNext() == types.True; {
 		value, err := toJSON(it.Next())

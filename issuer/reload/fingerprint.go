@@ -1,4 +1,4 @@
-package mount
+package reload
 
 import (
 	"crypto/sha256"
@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// stampOf says in one text which files stand at some paths. A kubelet swaps the ..data link of the directory, which
-// changes where the paths lead; an editor changes time, size or inode. What writes a file in place and sets its time back, such as
-// rsync --times, changes nothing but what change says.
-func stampOf(paths []string) string {
+// fingerprint identifies the versions of files without reading them. A kubelet changes the resolved paths; an editor
+// changes the time, size or inode. A change in place by a program that resets the modification time, such as rsync
+// --times, shows only in the ctime.
+func fingerprint(paths []string) string {
 	var b strings.Builder
 	for _, path := range paths {
 		resolved, err := filepath.EvalSymlinks(path)
@@ -25,17 +25,17 @@ func stampOf(paths []string) string {
 			fmt.Fprintf(&b, "%s unreadable\n", path)
 			continue
 		}
-		fmt.Fprintf(&b, "%s %d %d %s\n", resolved, info.Size(), info.ModTime().UnixNano(), change(info))
+		fmt.Fprintf(&b, "%s %d %d %s\n", resolved, info.Size(), info.ModTime().UnixNano(), inodeChange(info))
 	}
 	return b.String()
 }
 
-// maxLook bounds what is read of a file to see whether it changed. None that can be loaded is longer.
-const maxLook = 4 << 20
+// maxDigestBytes limits the bytes of a file in its digest. No valid file is longer.
+const maxDigestBytes = 4 << 20
 
-// digestOf is of the bytes of the files at some paths. It sees what no stamp shows: two writes within one tick of the file
-// system's clock, and a time that was set back where the system does not say when a file was changed.
-func digestOf(paths []string) (digest [sha256.Size]byte) {
+// contentDigest returns a digest of the content of files. It detects two writes within one tick of the file system's
+// clock, and a reset modification time on systems without ctime.
+func contentDigest(paths []string) (digest [sha256.Size]byte) {
 	h := sha256.New()
 	for _, path := range paths {
 		n, err := copyFile(h, path)
@@ -53,5 +53,5 @@ func copyFile(to io.Writer, path string) (int64, error) {
 		return 0, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.Copy(to, io.LimitReader(f, maxLook))
+	return io.Copy(to, io.LimitReader(f, maxDigestBytes))
 }

@@ -1,4 +1,4 @@
-package mount
+package reload
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// Read returns the content of a file of at most limit bytes.
+// Read returns the content of a file. It returns an error if the file is longer than limit bytes.
 func Read(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the files
 	if err != nil {
@@ -24,8 +24,8 @@ func Read(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// Version returns the directory that a mount's ..data link leads to now, or the directory itself if nothing is mounted
-// there. Files that are read from it belong together, also while a kubelet swaps the link.
+// Version returns the directory that the link ..data of a volume points to, or the directory itself if there is no
+// such link. All files read from it belong to the same version.
 func Version(directory string) string {
 	if version, err := filepath.EvalSymlinks(filepath.Join(directory, "..data")); err == nil {
 		return version

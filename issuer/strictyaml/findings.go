@@ -1,4 +1,4 @@
-package document
+package strictyaml
 
 import (
 	"errors"
@@ -12,12 +12,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Findings collects all that is wrong with a document, in the order of its lines.
+// Findings collects the errors of a document, sorted by line.
 type Findings struct {
 	document *yaml.Node
 	found    []finding
-	// unread are the fields that have no value because of a mistake that was found: what a rule says of them follows from it.
-	unread []string
+	// unreadable are the fields that have no value because of a reported error. Further errors about them are
+	// omitted.
+	unreadable []string
 }
 
 type finding struct {
@@ -25,25 +26,25 @@ type finding struct {
 	field, text string
 }
 
-// Add says what is wrong with a field, which is named like clients[0].grantTypes. It is left out if it follows from what was found before:
-// if the field could not be read, or if the text names one that could not, or one beside it that is wrong itself.
+// Add reports an error of a field, which is named like clients[0].grantTypes. It omits an error that follows from an
+// earlier one: if the field could not be read, or if the text mentions a field that could not, or an invalid sibling.
 func (f *Findings) Add(field, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	for _, unread := range f.unread {
-		if isWithin(field, unread) || isWithin(field, parent(unread)) && names(text, unread) ||
+	for _, unread := range f.unreadable {
+		if isWithin(field, unread) || isWithin(field, parent(unread)) && mentions(text, unread) ||
 			strings.Contains(unread, ".") && strings.Contains(text, unread) {
 			return
 		}
 	}
 	for _, before := range f.found {
-		if before.field != field && parent(before.field) == parent(field) && names(text, before.field) {
+		if before.field != field && parent(before.field) == parent(field) && mentions(text, before.field) {
 			return
 		}
 	}
-	f.say(lineOf(f.document, field), field, text)
+	f.record(lineOf(f.document, field), field, text)
 }
 
-func (f *Findings) say(line int, field, text string) {
+func (f *Findings) record(line int, field, text string) {
 	said := fmt.Sprintf("line %d: %s: %s", line, field, text)
 	if field == "" {
 		said = fmt.Sprintf("line %d: %s", line, text)
@@ -51,17 +52,17 @@ func (f *Findings) say(line int, field, text string) {
 	f.found = append(f.found, finding{line, field, said})
 }
 
-// isWithin reports whether a field is outer or within it. Every field is within the document, which has no name.
+// isWithin reports whether a field equals outer or is nested in it. The document itself has the name "".
 func isWithin(field, outer string) bool {
 	rest, found := strings.CutPrefix(field, outer)
 	return found && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// parent is the field that a field is in.
+// parent returns the name of the enclosing field.
 func parent(field string) string { return field[:max(strings.LastIndexAny(field, ".["), 0)] }
 
-// names reports whether a text has the name of a field as a word. Elements of lists have none.
-func names(text, field string) bool {
+// mentions reports whether a text contains the name of a field as a word. Elements of lists have no name.
+func mentions(text, field string) bool {
 	name := field[strings.LastIndex(field, ".")+1:]
 	if name == "" || strings.HasSuffix(name, "]") {
 		return false
@@ -71,17 +72,17 @@ func names(text, field string) bool {
 
 var lineNumber = regexp.MustCompile(`^line (\d+): `)
 
-// problem takes what the YAML library found, which begins with a line, or is in this one.
-func (f *Findings) problem(field string, line int, text string) {
+// recordYAMLError records an error of the YAML library. If its text has no line, line is used.
+func (f *Findings) recordYAMLError(field string, line int, text string) {
 	text = withoutValues(strings.TrimPrefix(text, "yaml: "))
 	if match := lineNumber.FindStringSubmatch(text); match != nil {
 		line, _ = strconv.Atoi(match[1])
 		text = text[len(match[0]):]
 	}
-	f.say(line, field, text)
+	f.record(line, field, text)
 }
 
-// Err is one error of all findings, each with its line; nil if there are none.
+// Err returns all findings as one error, each with its line, or nil if there are none.
 func (f *Findings) Err() error {
 	slices.SortStableFunc(f.found, func(a, b finding) int { return a.line - b.line })
 	errs := make([]error, len(f.found))
@@ -91,19 +92,19 @@ func (f *Findings) Err() error {
 	return errors.Join(errs...)
 }
 
-// Has reports whether a document has a field, whatever its value.
+// Has reports whether the document has a field, even without a value.
 func (f *Findings) Has(field string) bool {
 	_, found := find(f.document, field)
 	return found
 }
 
-// lineOf is the line of a field, or of the nearest one around it that the document has.
+// lineOf returns the line of a field, or of the nearest enclosing one in the document.
 func lineOf(document *yaml.Node, field string) int {
 	line, _ := find(document, field)
 	return line
 }
 
-// find returns the line of a field, or of the nearest one around it, and whether the document has the field itself.
+// find returns the line of a field, or of the nearest enclosing one, and whether the document has the field.
 func find(document *yaml.Node, field string) (line int, found bool) {
 	node := document
 	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
@@ -120,7 +121,7 @@ func find(document *yaml.Node, field string) (line int, found bool) {
 	return line, true
 }
 
-// child returns a member of a mapping with its key, or an element of a sequence twice.
+// child returns the key and the value of a member of a mapping. For a sequence, both are the element.
 func child(node *yaml.Node, step string) (key, value *yaml.Node) {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias

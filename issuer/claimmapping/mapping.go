@@ -1,6 +1,6 @@
-// Package mapping evaluates CEL expressions over the claims of a token that is exchanged, as the API server does with those
-// of its users (AuthenticationConfiguration).
-package mapping
+// Package claimmapping evaluates CEL expressions over the claims of a token, as the API server does with
+// AuthenticationConfiguration.
+package claimmapping
 
 import (
 	"errors"
@@ -10,15 +10,15 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// maxCost bounds an evaluation, in units of CEL: what an operator writes takes tens.
+// maxCost limits the cost of an evaluation in CEL cost units. Usual expressions cost tens.
 const maxCost = 100_000
 
 // Expression is a CEL expression over the variable claims.
 type Expression struct{ program cel.Program }
 
-// Compile checks an expression, which must give a value of a kind: "bool", "string", or "" for any.
+// Compile compiles an expression and checks the type of its result: "bool", "string", or "" for any.
 func Compile(text, kind string) (*Expression, error) {
-	env, err := cel.NewEnv(cel.CustomTypeAdapter(values{}), cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)), cel.OptionalTypes())
+	env, err := cel.NewEnv(cel.CustomTypeAdapter(claimAdapter{}), cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)), cel.OptionalTypes())
 	if err != nil {
 		return nil, err
 	}
@@ -36,11 +36,12 @@ func Compile(text, kind string) (*Expression, error) {
 	return &Expression{program}, nil
 }
 
-// Evaluate returns a value as encoding/json reads it with json.Number, nil for null and for an optional without a value.
+// Evaluate returns the result as encoding/json decodes it with json.Number. It returns nil for null and for an empty
+// optional.
 func (e *Expression) Evaluate(claims map[string]any) (any, error) {
 	value, _, err := e.program.Eval(map[string]any{"claims": claims})
 	if err != nil {
-		return nil, errors.New("the expression has no value for this token") // the library's error quotes claims
+		return nil, errors.New("the expression has no value for this token") // the error of the library quotes claims
 	}
 	if optional, ok := value.(*types.Optional); ok {
 		if !optional.HasValue() {

@@ -1,4 +1,4 @@
-package mount_test
+package reload_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 func TestSourceKeepsTheLastGoodValue(t *testing.T) {
@@ -22,9 +22,9 @@ func TestSourceKeepsTheLastGoodValue(t *testing.T) {
 	}
 	loads := 0
 	var reports []error
-	s := mount.New("it", []string{path}, func() (string, error) {
+	s := reload.New("it", []string{path}, func() (string, error) {
 		loads++
-		b, err := mount.Read(path, 10)
+		b, err := reload.Read(path, 10)
 		if err == nil && strings.HasPrefix(string(b), "bad") {
 			err = errors.New(string(b))
 		}
@@ -81,7 +81,7 @@ func TestWhatStaysBrokenIsSeldomTriedAgain(t *testing.T) {
 		var loads atomic.Int32
 		var broken atomic.Bool
 		broken.Store(true)
-		s := mount.New("it", []string{path}, func() (int32, error) {
+		s := reload.New("it", []string{path}, func() (int32, error) {
 			n := loads.Add(1)
 			if broken.Load() {
 				return 0, errors.New("broken")
@@ -94,7 +94,7 @@ func TestWhatStaysBrokenIsSeldomTriedAgain(t *testing.T) {
 				t.Errorf("%d loads of one broken file: %v", loads.Load(), err)
 			}
 		}
-		go s.Follow(t.Context(), 250*time.Millisecond)
+		go s.Run(t.Context(), 250*time.Millisecond)
 		after := func(d time.Duration, want int32) {
 			t.Helper()
 			time.Sleep(d) // of the bubble's clock
@@ -118,13 +118,13 @@ func TestWhatStaysBrokenIsSeldomTriedAgain(t *testing.T) {
 
 func TestVersionFollowsTheLink(t *testing.T) {
 	directory := t.TempDir()
-	if got := mount.Version(directory); got != directory {
+	if got := reload.Version(directory); got != directory {
 		t.Errorf("a plain directory is read from %s", got)
 	}
 	if err := errors.Join(os.Mkdir(filepath.Join(directory, "..1"), 0o700), os.Symlink("..1", filepath.Join(directory, "..data"))); err != nil {
 		t.Fatal(err)
 	}
-	if got := mount.Version(directory); filepath.Base(got) != "..1" {
+	if got := reload.Version(directory); filepath.Base(got) != "..1" {
 		t.Errorf("a mount is read from %s", got)
 	}
 }

@@ -1,17 +1,17 @@
-package document
+package strictyaml
 
 import "strings"
 
-// Nearest returns the known name that somebody may have meant, empty if none is near: one with few letters that differ, or of which name is
-// the beginning. Case, hyphens and underscores do not count.
+// Nearest returns the known name that is most similar to name, or "" if none is similar. A similar name differs in
+// few letters, or is a prefix or an extension of name. Case, hyphens and underscores are ignored.
 func Nearest(name string, known []string) string {
 	nearest, least := "", 0
 	if len(name) > maxCompared {
 		return ""
 	}
-	plain := plainly(name)
+	plain := simplified(name)
 	for _, candidate := range known {
-		other := plainly(candidate)
+		other := simplified(candidate)
 		away := distance(plain, other)
 		begins := len(plain) >= 3 && (strings.HasPrefix(other, plain) || strings.HasPrefix(plain, other))
 		if away > max(1, (len(plain)+2)/4) && !begins || away >= len(other) {
@@ -24,14 +24,14 @@ func Nearest(name string, known []string) string {
 	return nearest
 }
 
-func plainly(name string) string {
+func simplified(name string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 }
 
-// maxCompared bounds the names that are compared, in bytes: no field is longer, and the time is quadratic in it.
+// maxCompared limits the length of compared names in bytes, because the time is quadratic in it. No field is longer.
 const maxCompared = 64
 
-// distance is how many letters are missing, too many, wrong, or in the place of their neighbour.
+// distance returns the edit distance of two names: inserted, deleted, replaced and transposed letters.
 func distance(a, b string) int {
 	before, last, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -1,4 +1,4 @@
-package document
+package strictyaml
 
 import (
 	"encoding"
@@ -11,22 +11,22 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compare compares the document with the type that it is read into. The YAML library could do it, but it names no fields, and reads
-// nothing of a mapping with a name that is repeated.
-func (f *Findings) compare(into any) {
+// check validates the document against the type that it is decoded into. The YAML library does not name fields in its
+// errors, and decodes nothing of a mapping with a duplicate key.
+func (f *Findings) check(into any) {
 	t := reflect.TypeOf(into)
-	c := &comparison{findings: f, seen: map[visit]bool{}, names: map[string]bool{}}
+	c := &checker{findings: f, seen: map[visit]bool{}, names: map[string]bool{}}
 	collectNames(t, c.names, map[reflect.Type]bool{})
 	for _, node := range f.document.Content {
 		c.value(node, t, "", "")
 	}
 }
 
-type comparison struct {
+type checker struct {
 	findings *Findings
-	// seen are the values that were looked at: an alias makes one of several, and may be within itself.
+	// seen are the values that were checked: an alias may repeat a value, or be within itself.
 	seen map[visit]bool
-	// names are those of all fields, wherever they belong. They are not secret.
+	// names are the names of all fields at any level. They are not secret.
 	names map[string]bool
 }
 
@@ -35,8 +35,8 @@ type visit struct {
 	t    reflect.Type
 }
 
-// value compares one value. list is the list that it is an element of, empty if it is of none.
-func (c *comparison) value(node *yaml.Node, t reflect.Type, path, list string) {
+// value checks one value. list is the list that the value is an element of, or "".
+func (c *checker) value(node *yaml.Node, t reflect.Type, path, list string) {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
@@ -48,7 +48,7 @@ func (c *comparison) value(node *yaml.Node, t reflect.Type, path, list string) {
 	}
 	c.seen[visit{node, t}] = true
 	switch kind := t.Kind(); {
-	case readsItself(t):
+	case hasUnmarshaler(t):
 		c.decode(node, t, path, list)
 	case kind == reflect.Struct && node.Kind == yaml.MappingNode:
 		c.members(node, path, t, fieldsOf(t))
@@ -58,24 +58,24 @@ func (c *comparison) value(node *yaml.Node, t reflect.Type, path, list string) {
 		for i, element := range node.Content {
 			c.element(element, t.Elem(), path, i)
 		}
-	case words(kind) == "":
+	case typeName(kind) == "":
 		c.decode(node, t, path, list)
 	case kind == reflect.Struct || kind == reflect.Map || kind == reflect.Slice || node.Decode(reflect.New(t).Interface()) != nil:
-		if kind == reflect.Struct { // what it must have is known to be missing there alone
+		if kind == reflect.Struct { // only the fields of this element are missing
 			list = ""
 		}
-		c.wrong(node.Line, path, list, "must be "+words(kind))
-		*node = zero(kind, node.Line) // so that those behind it keep their numbers
+		c.invalid(node.Line, path, list, "must be "+typeName(kind))
+		*node = zero(kind, node.Line) // keeps the indexes of later elements
 	}
 }
 
-// readsItself reports whether a type has a way of its own to be read.
-func readsItself(t reflect.Type) bool {
+// hasUnmarshaler reports whether a type implements an unmarshaler.
+func hasUnmarshaler(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(reflect.TypeFor[yaml.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-func words(kind reflect.Kind) string {
+func typeName(kind reflect.Kind) string {
 	switch kind {
 	case reflect.Bool:
 		return "true or false"
@@ -107,8 +107,9 @@ func zero(kind reflect.Kind, line int) yaml.Node {
 	}
 }
 
-// members compares the members of a mapping with the fields of a struct, or, where these are nil, with the type of a map's values.
-func (c *comparison) members(node *yaml.Node, path string, t reflect.Type, fields map[string]reflect.Type) {
+// members checks the members of a mapping against the fields of a struct, or, if fields is nil, against the element
+// type of a map.
+func (c *checker) members(node *yaml.Node, path string, t reflect.Type, fields map[string]reflect.Type) {
 	lines := map[string]int{}
 	kept := node.Content[:0:0]
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -124,17 +125,17 @@ func (c *comparison) members(node *yaml.Node, path string, t reflect.Type, field
 		}
 		line, repeated := lines[key.Value]
 		lines[key.Value] = key.Line
-		field := within(path, key.Value)
+		field := join(path, key.Value)
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			c.wrong(key.Line, path, "", "must have names that are texts")
+			c.invalid(key.Line, path, "", "must have names that are texts")
 			continue
 		case !known && !repeated:
 			c.unknown(key, path, node, fields)
 		case repeated && known:
-			c.wrong(key.Line, field, "", fmt.Sprintf("is set twice: line %d has it, too", line))
+			c.invalid(key.Line, field, "", fmt.Sprintf("is set twice: line %d has it, too", line))
 		case !repeated && isEmpty(value) && !isClaims(path):
-			c.wrong(key.Line, field, "", "has no value: give it one, or leave the field out")
+			c.invalid(key.Line, field, "", "has no value: give it one, or leave the field out")
 		case !repeated && !isEmpty(value):
 			c.value(value, of, field, "")
 		}
@@ -145,8 +146,8 @@ func (c *comparison) members(node *yaml.Node, path string, t reflect.Type, field
 	node.Content = kept
 }
 
-// merged compares what a mapping takes from others.
-func (c *comparison) merged(value *yaml.Node, path string, t reflect.Type) {
+// merged checks the mappings that are merged into a mapping.
+func (c *checker) merged(value *yaml.Node, path string, t reflect.Type) {
 	for value.Kind == yaml.AliasNode {
 		value = value.Alias
 	}
@@ -157,11 +158,11 @@ func (c *comparison) merged(value *yaml.Node, path string, t reflect.Type) {
 		for _, one := range value.Content {
 			c.value(one, t, path, "")
 		}
-	default: // the library says what it must be
+	default: // the YAML library returns an error
 	}
 }
 
-func (c *comparison) element(node *yaml.Node, t reflect.Type, path string, i int) {
+func (c *checker) element(node *yaml.Node, t reflect.Type, path string, i int) {
 	at := fmt.Sprintf("%s[%d]", path, i)
 	if isEmpty(node) {
 		for t.Kind() == reflect.Pointer {
@@ -170,90 +171,91 @@ func (c *comparison) element(node *yaml.Node, t reflect.Type, path string, i int
 		if t.Kind() == reflect.Struct {
 			path = ""
 		}
-		c.wrong(node.Line, at, path, "has no value: give it one, or leave it out")
+		c.invalid(node.Line, at, path, "has no value: give it one, or leave it out")
 		*node = zero(t.Kind(), node.Line)
 		return
 	}
 	c.value(node, t, at, path)
 }
 
-// decode has a type that reads itself do so.
-func (c *comparison) decode(node *yaml.Node, t reflect.Type, path, list string) {
+// decode decodes a value whose type has an unmarshaler.
+func (c *checker) decode(node *yaml.Node, t reflect.Type, path, list string) {
 	if !isClaims(path) {
-		c.refuseEmpty(node, path)
+		c.rejectEmpty(node, path)
 	}
 	err := node.Decode(reflect.New(t).Interface())
 	if err == nil {
 		return
 	}
-	c.findings.unread = append(c.findings.unread, path)
+	c.findings.unreadable = append(c.findings.unreadable, path)
 	if list != "" {
-		c.findings.unread = append(c.findings.unread, list)
+		c.findings.unreadable = append(c.findings.unreadable, list)
 	}
 	if mistyped, ok := err.(*yaml.TypeError); ok { //nolint:errorlint // the library wraps none
 		for _, problem := range mistyped.Errors {
-			c.findings.problem(path, node.Line, problem)
+			c.findings.recordYAMLError(path, node.Line, problem)
 		}
 		return
 	}
-	c.findings.problem(path, node.Line, err.Error())
+	c.findings.recordYAMLError(path, node.Line, err.Error())
 }
 
-// refuseEmpty finds fields that are written and have no value, like a template's whose value came out empty. What it would mean is not
-// what whoever wrote the field meant: an empty list of scopes would be all of them.
-func (c *comparison) refuseEmpty(node *yaml.Node, path string) {
+// rejectEmpty reports fields without a value, for example from a template with an empty variable. An empty value
+// could have another meaning than intended: an empty list of scopes would mean all of them.
+func (c *checker) rejectEmpty(node *yaml.Node, path string) {
 	switch node.Kind {
 	case yaml.SequenceNode:
 		for i, child := range node.Content {
-			c.refuseEmpty(child, fmt.Sprintf("%s[%d]", path, i))
+			c.rejectEmpty(child, fmt.Sprintf("%s[%d]", path, i))
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			field := within(path, node.Content[i].Value)
+			field := join(path, node.Content[i].Value)
 			if isEmpty(node.Content[i+1]) {
-				c.wrong(node.Content[i].Line, field, "", "has no value: give it one, or leave the field out")
+				c.invalid(node.Content[i].Line, field, "", "has no value: give it one, or leave the field out")
 			} else {
-				c.refuseEmpty(node.Content[i+1], field)
+				c.rejectEmpty(node.Content[i+1], field)
 			}
 		}
-	default: // a scalar; an alias is checked where it is an anchor
+	default: // a scalar, or an alias, whose anchor is checked
 	}
 }
 
-// unknown names a field only where its name is no secret: if it is near that of a field, or that of a field elsewhere.
-func (c *comparison) unknown(key *yaml.Node, path string, node *yaml.Node, fields map[string]reflect.Type) {
+// unknown reports an unknown field. It quotes the name only if it cannot be a secret: if it is similar to a known
+// field, or is a field of another object.
+func (c *checker) unknown(key *yaml.Node, path string, node *yaml.Node, fields map[string]reflect.Type) {
 	known := slices.Sorted(maps.Keys(fields))
 	nearest := Nearest(key.Value, known)
 	switch {
 	case nearest != "":
-		c.findings.say(key.Line, within(path, key.Value), "unknown field; did you mean "+nearest+"?")
+		c.findings.record(key.Line, join(path, key.Value), "unknown field; did you mean "+nearest+"?")
 		if _, set := child(node, nearest); set == nil {
-			c.findings.unread = append(c.findings.unread, within(path, nearest))
+			c.findings.unreadable = append(c.findings.unreadable, join(path, nearest))
 		}
 	case c.names[key.Value]:
-		c.findings.say(key.Line, within(path, key.Value), "unknown field here; known are "+strings.Join(known, ", "))
+		c.findings.record(key.Line, join(path, key.Value), "unknown field here; known are "+strings.Join(known, ", "))
 	default:
-		c.findings.say(key.Line, path, "unknown field; known are "+strings.Join(known, ", "))
+		c.findings.record(key.Line, path, "unknown field; known are "+strings.Join(known, ", "))
 	}
 }
 
-// wrong says what is wrong with a value, which is then taken for one that could not be read. So is the list that it is in.
-func (c *comparison) wrong(line int, field, list, text string) {
-	c.findings.say(line, field, text)
-	c.findings.unread = append(c.findings.unread, field)
+// invalid reports an invalid value, and marks it and its list as unreadable.
+func (c *checker) invalid(line int, field, list, text string) {
+	c.findings.record(line, field, text)
+	c.findings.unreadable = append(c.findings.unreadable, field)
 	if list != "" {
-		c.findings.unread = append(c.findings.unread, list)
+		c.findings.unreadable = append(c.findings.unreadable, list)
 	}
 }
 
-// isClaims reports whether a field has claims. They are somebody's data, and may be null.
+// isClaims reports whether a field holds claims of a user, which may be null.
 func isClaims(field string) bool { return field == "claims" || strings.HasSuffix(field, ".claims") }
 
 func isEmpty(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
 
-func within(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
+func join(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
 
-// fieldsOf returns the types of the fields of a struct by the names that the YAML library gives them.
+// fieldsOf returns the types of the fields of a struct by their YAML names.
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for i := range t.NumField() {
@@ -276,7 +278,7 @@ func collectNames(t reflect.Type, names map[string]bool, seen map[reflect.Type]b
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || seen[t] || readsItself(t) {
+	if t.Kind() != reflect.Struct || seen[t] || hasUnmarshaler(t) {
 		return
 	}
 	seen[t] = true
