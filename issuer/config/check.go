@@ -21,10 +21,10 @@ const (
 	RefreshToken = "refresh_token"
 )
 
-// Grants are the grant types that there are.
+// Grants returns the supported grant types.
 func Grants() []string { return []string{Password, ClientCredentials, Exchange} }
 
-// check finds all that is wrong.
+// check reports all errors of the configuration.
 func (c *Config) check(f *strictyaml.Findings) {
 	if c.APIVersion != APIVersion {
 		f.Add("apiVersion", "must be %s", APIVersion)
@@ -48,7 +48,7 @@ func (c *Config) check(f *strictyaml.Findings) {
 	for i := range c.Clients {
 		c.checkClient(i, f)
 	}
-	if i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.May(Password) }); i >= 0 && c.Users == (Users{}) {
+	if i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.AllowsGrant(Password) }); i >= 0 && c.Users == (Users{}) {
 		f.Add("users", "must be set, with one of file, ldap and postgresql: clients[%d] may use the grant password", i)
 	}
 }
@@ -71,18 +71,19 @@ func (c *Config) checkUsers(f *strictyaml.Findings) {
 	}
 }
 
-// isHTTPS reports whether a text is an https URL. A password in it would end up in logs.
+// isHTTPS reports whether a text is an https URL without a password, which would be logged.
 func isHTTPS(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil
 }
 
-// isIssuer reports whether a text can be our issuer identifier (RFC 8414 section 2). The mux must take its path as it is written.
+// isIssuer reports whether a text is valid as an issuer identifier (RFC 8414 section 2) whose path the mux accepts
+// unchanged.
 func isIssuer(text string) bool {
 	if !isHTTPS(text) || len(text) > 512 || strings.ContainsAny(text, "?#%{} ") {
 		return false
 	}
-	u, _ := url.Parse(text) // it is one
+	u, _ := url.Parse(text) // validated above
 	endpoint := strings.TrimSuffix(u.Path, "/") + "/token"
 	return path.Clean(endpoint) == endpoint
 }
@@ -115,7 +116,7 @@ func (c *Config) checkServer(f *strictyaml.Findings) {
 	s.checkURLs(f)
 }
 
-// checkURLs checks those by which clients and scripts come.
+// checkURLs checks the URLs and origins that clients use.
 func (s *Server) checkURLs(f *strictyaml.Findings) {
 	for _, alias := range s.TokenEndpointAliases {
 		if !isHTTPS(alias) || strings.ContainsAny(alias, "?#") {
@@ -166,5 +167,5 @@ func checkScopes(f *strictyaml.Findings, field string, scopes []string) {
 	}
 }
 
-// IsScope reports whether a text is one scope (RFC 6749 section 3.3).
+// IsScope reports whether a text is one scope-token (RFC 6749 section 3.3).
 func IsScope(text string) bool { return scopeToken.MatchString(text) }

@@ -8,7 +8,7 @@ import (
 	"github.com/keywright/keywright/issuer/reload"
 )
 
-// CheckFiles reads the files that a source of keys names, and says all that is wrong with them. It asks nobody.
+// CheckFiles checks the files of a source and returns all errors. It sends no requests.
 func CheckFiles(source KeySource) error {
 	k := &KeySet{source: source}
 	var wrong []error

@@ -14,11 +14,11 @@ import (
 // full has no place for a body, or for an answer.
 type full struct{ read, answer bool }
 
-func (f full) Read(*http.Request, netip.Addr) (leave func(), ok bool) {
+func (f full) AcquireRead(*http.Request, netip.Addr) (leave func(), ok bool) {
 	return func() {}, !f.read
 }
 
-func (f full) Answer(string, netip.Addr) (leave func(), ok bool) {
+func (f full) AcquireGrant(string, netip.Addr) (leave func(), ok bool) {
 	return func() {}, !f.answer
 }
 
@@ -29,8 +29,8 @@ func TestWithoutAPlace(t *testing.T) {
 		counted := ""
 		e := New(Options{
 			Now: fixed, Audit: audit, Places: places, Config: func() (*config.Config, bool) { return &config.Config{}, true },
-			Remote:   func(*http.Request, *config.Server) netip.Addr { return netip.MustParseAddr("192.0.2.1") },
-			Answered: func(_, result string, _ time.Duration) { counted = result },
+			Remote:          func(*http.Request, *config.Server) netip.Addr { return netip.MustParseAddr("192.0.2.1") },
+			ObserveResponse: func(_, result string, _ time.Duration) { counted = result },
 		}, config.Login{})
 		r := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader("grant_type=client_credentials&client_id=batch"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -8,31 +8,30 @@ import (
 	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
-// The token requests at a time: those whose body is being read, logins, and all others. Each holds some 80 KB until it is answered, and
-// none takes a place of another kind: neither a directory that stalls nor a client that sends slowly keeps the others from being answered.
-// The public documents need no place, since they are answered from memory.
+// The limits of concurrent token requests: while reading the body, logins, and all others. Each request takes some 80
+// KB. The limits are separate, so that neither a stalled directory nor a slow client blocks other requests. Public
+// documents are served from memory and have no limit.
 const (
 	maxReading = 640
 	maxLogins  = 256
 	maxOthers  = 256
 )
 
-// The share that one connection has of the bodies that are read, and that one network has of each kind. Over HTTP/2 a connection carries
-// many requests.
+// The limits per connection and per network. An HTTP/2 connection carries many requests.
 const (
 	maxReadingPerConnection = 16
 	maxReadingPerNetwork    = maxReading / 2
 	maxLoginsPerNetwork     = maxLogins / 2
 )
 
-// places are those of the token requests.
-type places struct {
+// concurrencyLimits implements oauth2.ConcurrencyLimiter.
+type concurrencyLimits struct {
 	connections             *ratelimit.Semaphore[string]
 	reading, logins, others *ratelimit.Semaphore[netip.Prefix]
 }
 
-func newPlaces() *places {
-	return &places{
+func newConcurrencyLimits() *concurrencyLimits {
+	return &concurrencyLimits{
 		connections: ratelimit.NewSemaphore[string](maxReading, maxReadingPerConnection),
 		reading:     ratelimit.NewSemaphore[netip.Prefix](maxReading, maxReadingPerNetwork),
 		logins:      ratelimit.NewSemaphore[netip.Prefix](maxLogins, maxLoginsPerNetwork),
@@ -40,8 +39,8 @@ func newPlaces() *places {
 	}
 }
 
-// Read takes the places of a body that is read: of its connection and of its network.
-func (p *places) Read(r *http.Request, remote netip.Addr) (leave func(), ok bool) {
+// AcquireRead acquires a slot for reading a body, in the limits of its connection and its network.
+func (p *concurrencyLimits) AcquireRead(r *http.Request, remote netip.Addr) (release func(), ok bool) {
 	leaveConnection, ok := p.connections.Acquire(r.RemoteAddr)
 	if !ok {
 		return nil, false
@@ -57,8 +56,8 @@ func (p *places) Read(r *http.Request, remote netip.Addr) (leave func(), ok bool
 	}, true
 }
 
-// Answer takes a place of the kind of a grant type.
-func (p *places) Answer(grant string, remote netip.Addr) (leave func(), ok bool) {
+// AcquireGrant acquires a slot in the limit of a grant type.
+func (p *concurrencyLimits) AcquireGrant(grant string, remote netip.Addr) (release func(), ok bool) {
 	kind := p.others
 	if grant == config.Password {
 		kind = p.logins
