@@ -7,25 +7,26 @@ import (
 	"github.com/keywright/keywright/verifier/internal/jws"
 )
 
-// Accelerator makes checks of signatures that take less time than those of the standard library, at the cost of memory for
-// each key. The module verifier/fast has one.
+// Accelerator speeds up the verification of signatures, at the cost of memory per key. The module verifier/fast
+// implements it.
 type Accelerator interface {
-	// Prepare works out what it can for a public key, an *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey that was
-	// checked, and returns the check of its signatures; nil leaves the key to the standard library. algorithm is the alg of
-	// the key, such as ES256 (RFC 7518 section 3.1).
+	// Prepare precomputes tables for a validated public key (*ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey)
+	// and returns a Check for it. If it returns nil, the standard library verifies the key's signatures. algorithm is
+	// the alg of the key, such as ES256 (RFC 7518 section 3.1).
 	Prepare(algorithm string, public crypto.PublicKey) Check
 }
 
-// Check reports whether signature is one of a key over input. It must accept exactly what the standard library does, and may be
-// called by any number of goroutines. input is the JWS Signing Input (RFC 7515 section 2). signature is that of ES256, r and s of 32
-// bytes each (RFC 7518 section 3.4), or of Ed25519 (RFC 8032 section 5.1.6).
+// Check reports whether signature is valid for a key and input. It must accept exactly the signatures that the
+// standard library accepts, and be safe for concurrent use. input is the JWS Signing Input (RFC 7515 section 2).
+// signature is that of ES256, r and s of 32 bytes each (RFC 7518 section 3.4), or of Ed25519 (RFC 8032 section
+// 5.1.6).
 type Check func(input string, signature [64]byte) bool
 
-// maxPrepared is how many keys of a Verifier have a Check at most.
+// maxPrepared is the maximum number of keys per Verifier that have a Check.
 const maxPrepared = 32
 
-// prepare has the Accelerator prepare the keys of all sources, and again when one of them has brought new ones, until ctx ends.
-// Until the check of a key is there, the standard library checks its signatures.
+// prepare prepares the keys of all sources, and again after each signal on loaded, until ctx is done. The standard
+// library verifies the signatures of a key that is not prepared yet.
 func (v *Verifier) prepare(ctx context.Context, with Accelerator, loaded <-chan struct{}) {
 	for {
 		v.prepareKeys(ctx, with)
@@ -37,14 +38,14 @@ func (v *Verifier) prepare(ctx context.Context, with Accelerator, loaded <-chan 
 	}
 }
 
-// prepareKeys prepares keys by the order of their issuers and of their kids, until as many as may be have a Check.
+// prepareKeys prepares keys in the order of issuers and key IDs, up to maxPrepared.
 func (v *Verifier) prepareKeys(ctx context.Context, with Accelerator) {
 	var waiting []*key
 	prepared := 0
-	for i := range v.bindings {
-		current := v.bindings[i].feed.current.Load()
+	for i := range v.issuerVerifiers {
+		current := v.issuerVerifiers[i].poller.current.Load()
 		for _, id := range current.keyIDs {
-			if k := current.set.keys[id]; k.check.Load() == nil {
+			if k := current.validKeys.keys[id]; k.preparedCheck.Load() == nil {
 				waiting = append(waiting, k)
 			} else {
 				prepared++
@@ -57,7 +58,7 @@ func (v *Verifier) prepareKeys(ctx context.Context, with Accelerator) {
 			break
 		}
 		if check := with.Prepare(string(k.algorithm), k.public); check != nil {
-			k.check.Store(&check)
+			k.preparedCheck.Store(&check)
 			ready = append(ready, k.id)
 			prepared++
 		}
@@ -67,27 +68,27 @@ func (v *Verifier) prepareKeys(ctx context.Context, with Accelerator) {
 	}
 }
 
-// keep puts the keys of an earlier set in the place of equal ones, which then need not be prepared anew.
-func (s *KeySet) keep(earlier *KeySet) {
+// reusePrepared replaces keys by equal keys of an earlier set, which may already be prepared.
+func (s *KeySet) reusePrepared(earlier *KeySet) {
 	for id, k := range s.keys {
-		if before := earlier.keys[id]; before != nil && before.same(k) {
+		if before := earlier.keys[id]; before != nil && before.equal(k) {
 			s.keys[id] = before
 		}
 	}
 }
 
-// same reports whether both have the same algorithm and the same numbers.
-func (k *key) same(other *key) bool {
+// equal reports whether both keys have the same algorithm and the same public key.
+func (k *key) equal(other *key) bool {
 	public, ok := k.public.(interface{ Equal(x crypto.PublicKey) bool })
 	return ok && k.algorithm == other.algorithm && public.Equal(other.public)
 }
 
-// genuine reports whether signature is one of the key over input, whose bytes copied has: by the check that was prepared if there
-// is one, else by the standard library.
-func (k *key) genuine(input string, copied, signature []byte) bool {
-	check := k.check.Load()
+// verifySignature reports whether signature is valid for input. It uses the prepared Check if there is one, and the
+// standard library otherwise. copied holds the bytes of input.
+func (k *key) verifySignature(input string, copied, signature []byte) bool {
+	check := k.preparedCheck.Load()
 	if check == nil {
-		return jws.Signed(k.algorithm, k.public, copied, signature)
+		return jws.VerifySignature(k.algorithm, k.public, copied, signature)
 	}
 	if len(signature) != 64 {
 		return false

@@ -38,7 +38,7 @@ func (s *standard) Prepare(algorithm string, public crypto.PublicKey) Check {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.checks++
-		return jws.Signed(k.algorithm, k.public, []byte(input), signature[:])
+		return jws.VerifySignature(k.algorithm, k.public, []byte(input), signature[:])
 	}
 }
 
@@ -140,7 +140,7 @@ func TestKeyOfAnotherAlgorithmIsAnother(t *testing.T) {
 	earlier := parse(jose.RS256)
 	for alg, stays := range map[jose.SignatureAlgorithm]bool{jose.RS256: true, jose.RS512: false} {
 		set := parse(alg)
-		if set.keep(earlier); (set.keys["rs"] == earlier.keys["rs"]) != stays || set.keys["rs"].algorithm != alg {
+		if set.reusePrepared(earlier); (set.keys["rs"] == earlier.keys["rs"]) != stays || set.keys["rs"].algorithm != alg {
 			t.Errorf("%s: the key of RS256 stays: %v", alg, !stays)
 		}
 	}
@@ -225,9 +225,9 @@ func TestAcceleratedChecksAllocateNothing(t *testing.T) {
 	copied, signature := []byte(token[:cut]), must(jws.DecodeBase64(token[cut+1:]))
 	check := Check(func(string, [64]byte) bool { return true })
 	for name, prepare := range map[string]*Check{"the standard library": nil, "an Accelerator": &check} {
-		k.check.Store(prepare)
+		k.preparedCheck.Store(prepare)
 		if n := testing.AllocsPerRun(100, func() {
-			if !k.genuine(token[:cut], copied, signature) {
+			if !k.verifySignature(token[:cut], copied, signature) {
 				t.Error("refused")
 			}
 		}); n != 0 {

@@ -8,11 +8,10 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// challenges are what WWW-Authenticate says to a request that is refused (RFC 9110 section 11.6.1): the parameters that each scheme
-// has, whatever was wrong.
+// challenges writes the WWW-Authenticate challenges of rejected requests (RFC 9110 section 11.6.1).
 type challenges struct {
 	proof    Proof
-	metadata string // the parameter resource_metadata (RFC 9728 section 5.1), "" if there is none
+	metadata string // the parameter resource_metadata (RFC 9728 section 5.1), or ""
 }
 
 func newChallenges(config Config) *challenges {
@@ -23,8 +22,8 @@ func newChallenges(config Config) *challenges {
 	return c
 }
 
-// refuse answers a request without a token, or with one that was refused: RFC 6750 section 3, RFC 9449 section 7.1. A client learns
-// no more than whether its token or its proof is at fault.
+// refuse responds 401 to a request without a valid token (RFC 6750 section 3, RFC 9449 section 7.1). The error code
+// tells the client only whether the token or the proof is invalid.
 func (c *challenges) refuse(w http.ResponseWriter, r *http.Request, reason error) {
 	code := "invalid_token"
 	var proof *invalidProof
@@ -38,13 +37,13 @@ func (c *challenges) refuse(w http.ResponseWriter, r *http.Request, reason error
 	c.write(w, http.StatusUnauthorized, strings.EqualFold(scheme, schemeDPoP), parameter("error", code))
 }
 
-// insufficient answers a request whose token does not allow it (RFC 6750 section 3.1).
+// insufficient responds 403 to a request whose token lacks a scope (RFC 6750 section 3.1).
 func (c *challenges) insufficient(w http.ResponseWriter, token *Token, scope string) {
 	c.write(w, http.StatusForbidden, token.bound != nil && token.bound.key != "",
 		parameter("error", "insufficient_scope"), parameter("scope", scope))
 }
 
-// write writes a challenge for each scheme that is accepted. The one that the client has used says what was wrong.
+// write writes one challenge per accepted scheme. Only the scheme that the client used gets the error parameters.
 func (c *challenges) write(w http.ResponseWriter, status int, usedDPoP bool, said ...string) {
 	used := func(is bool) []string {
 		if is || c.proof != DPoPOptional {
@@ -63,7 +62,7 @@ func (c *challenges) write(w http.ResponseWriter, status int, usedDPoP bool, sai
 	http.Error(w, http.StatusText(status), status)
 }
 
-// challenge is one challenge; an empty parameter is left out.
+// challenge formats a challenge, without its empty parameters.
 func challenge(scheme string, parameters []string) string {
 	text, before := scheme, " "
 	for _, parameter := range parameters {
@@ -75,7 +74,8 @@ func challenge(scheme string, parameters []string) string {
 	return text
 }
 
-// parameter writes a parameter, "" if it has no value. A value must not need an escape.
+// parameter formats an auth-param (RFC 9110 section 11.2), or returns "" if the value is empty. The value must not
+// need escaping.
 func parameter(name, value string) string {
 	if value == "" {
 		return ""

@@ -12,26 +12,25 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// latestDate is the end of the year 9999 in seconds since 1970. No honest token names a later moment, and up to it no
-// addition of a clock skew overflows.
+// latestDate is the end of the year 9999, in seconds since 1970. Adding a clock skew to a date up to it does not
+// overflow.
 const latestDate = 253402300799
 
-// anyJWT is the type of tokens that may say nothing of their type (RFC 7519 section 5.1).
+// anyJWT is the Config.Type with which tokens may omit typ (RFC 7519 section 5.1).
 const anyJWT = "jwt"
 
-// policy is what a Verifier asks of every token: a Config that was checked.
+// policy holds the validated requirements of a Config for tokens.
 type policy struct {
 	audience  string
-	mediaType string        // in lower case, without application/
-	skew      time.Duration // of nbf and iat
-	expSkew   time.Duration // of exp
-	// challenges are for requests whose token does not allow them.
+	mediaType string        // in lower case, without the prefix application/
+	skew      time.Duration // for nbf and iat
+	expSkew   time.Duration // for exp
+	// challenges is passed to each Token, for RequireScope.
 	challenges *challenges
 }
 
-// accept makes a Token of what a key of these issuers has signed, if its type and claims are what the policy asks at the
-// moment now.
-func (p policy) accept(verified signed, issuers []string, now time.Time) (*Token, error) {
+// validate returns the Token of a verified payload if its typ and claims satisfy the policy at the time now.
+func (p policy) validate(verified signed, issuers []string, now time.Time) (*Token, error) {
 	if jws.MediaType(verified.typ) != p.mediaType && (p.mediaType != anyJWT || verified.typ != "") {
 		return nil, fmt.Errorf("%w: its typ is not %s", ErrWrongType, p.mediaType)
 	}
@@ -52,8 +51,8 @@ func (p policy) accept(verified signed, issuers []string, now time.Time) (*Token
 	return token, nil
 }
 
-// checkTimes applies exp, nbf and iat (RFC 7519 section 4.1), each with the clock skew in favour of the token. The zero
-// time of a claim that is not there is never in the future.
+// checkTimes validates exp, nbf and iat (RFC 7519 section 4.1) with the clock skew. A missing claim has the zero time
+// and passes.
 func (p policy) checkTimes(token *Token, now time.Time) error {
 	if !now.Before(token.expiry.Add(p.expSkew)) {
 		return fmt.Errorf("%w: its exp has passed", ErrExpired)
@@ -68,8 +67,8 @@ func (p policy) checkTimes(token *Token, now time.Time) error {
 	return nil
 }
 
-// parseClaims reads the claims set (RFC 7519 section 4) and checks the form of all that Token has a method for: the
-// required iss, sub, aud and exp, and if they are there iat, nbf, jti, client_id, scope and cnf.
+// parseClaims parses a claims set (RFC 7519 section 4) and validates each claim that Token has a method for. It
+// requires iss, sub, aud and exp; iat, nbf, jti, client_id, scope and cnf are optional.
 func parseClaims(payload string) (*Token, error) {
 	var buffer [24]strictjson.Member
 	claims, err := strictjson.Parse(payload, buffer[:0])
@@ -86,7 +85,7 @@ func parseClaims(payload string) (*Token, error) {
 	return token, nil
 }
 
-// read takes each claim that it knows, and sees to it that the required ones are there.
+// read sets the fields of the Token from its claims, and returns an error if a required claim is missing.
 func (t *Token) read(claims strictjson.Object) error {
 	for _, name := range [...]string{"iss", "sub", "aud", "exp"} {
 		if !claims.Has(name) {
@@ -97,31 +96,31 @@ func (t *Token) read(claims strictjson.Object) error {
 		ok := true
 		switch claim.Name {
 		case "iss":
-			t.issuer, ok = nameOf(claim.Value)
+			t.issuer, ok = parseName(claim.Value)
 		case "sub":
-			t.subject, ok = nameOf(claim.Value)
+			t.subject, ok = parseName(claim.Value)
 		case "jti":
-			t.id, ok = nameOf(claim.Value)
-		case "sid": // of another form it names no session that a list could
+			t.id, ok = parseName(claim.Value)
+		case "sid": // a sid of another type matches no revocation list entry
 			t.sessionID, _ = strictjson.Text(claim.Value)
-		case "auth_time": // some issuers write a text; it matters to a revocation list alone
+		case "auth_time": // some issuers write a string; only a revocation list needs the time
 			var readable bool
-			t.authenticatedAt, readable = dateOf(claim.Value)
+			t.authenticatedAt, readable = parseNumericDate(claim.Value)
 			t.unreadableTime = !readable
 		case "client_id":
-			t.clientID, ok = nameOf(claim.Value)
+			t.clientID, ok = parseName(claim.Value)
 		case "aud":
-			t.audience, ok = audienceOf(claim.Value)
+			t.audience, ok = parseAudience(claim.Value)
 		case "scope":
-			t.scopes, ok = scopesOf(claim.Value)
+			t.scopes, ok = parseScopes(claim.Value)
 		case "exp":
-			t.expiry, ok = dateOf(claim.Value)
+			t.expiry, ok = parseNumericDate(claim.Value)
 		case "iat":
-			t.issuedAt, ok = dateOf(claim.Value)
+			t.issuedAt, ok = parseNumericDate(claim.Value)
 		case "cnf":
-			t.bound, ok = confirmationOf(claim.Value)
+			t.bound, ok = parseConfirmation(claim.Value)
 		case "nbf":
-			t.notBefore, ok = dateOf(claim.Value)
+			t.notBefore, ok = parseNumericDate(claim.Value)
 		}
 		if !ok {
 			return fmt.Errorf("%w: its %s is not of the form that it must have", ErrMalformed, claim.Name)
@@ -130,22 +129,22 @@ func (t *Token) read(claims strictjson.Object) error {
 	return nil
 }
 
-// nameOf reads a string that is not empty and has no control characters, which would end up in logs.
-func nameOf(value string) (string, bool) {
+// parseName returns a non-empty string without control characters, so that it can be logged.
+func parseName(value string) (string, bool) {
 	text, _ := strictjson.Text(value)
 	return text, text != "" && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
-// audienceOf reads aud (RFC 7519 section 4.1.3), a string or a list of strings.
-func audienceOf(value string) ([]string, bool) {
+// parseAudience parses aud (RFC 7519 section 4.1.3), a string or a list of strings.
+func parseAudience(value string) ([]string, bool) {
 	if text, ok := strictjson.Text(value); ok {
 		return []string{text}, true
 	}
-	return textsOf(value)
+	return parseStrings(value)
 }
 
-// textsOf returns a value that is a list of strings.
-func textsOf(value string) (texts []string, ok bool) {
+// parseStrings parses a list of strings.
+func parseStrings(value string) (texts []string, ok bool) {
 	elements, ok := strictjson.List(value)
 	for i, element := range elements {
 		if elements[i], ok = strictjson.Text(element); !ok {
@@ -155,9 +154,9 @@ func textsOf(value string) (texts []string, ok bool) {
 	return elements, ok
 }
 
-// scopesOf reads scope, which must be scope-tokens and spaces (RFC 6749 section 3.3): other white space is refused and
-// not taken for a separator that the issuer did not mean.
-func scopesOf(value string) ([]string, bool) {
+// parseScopes parses scope, a list of scope-tokens separated by spaces (RFC 6749 section 3.3). It rejects other white
+// space.
+func parseScopes(value string) ([]string, bool) {
 	scope, ok := strictjson.Text(value)
 	if !ok || strings.ContainsFunc(scope, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
 		return nil, false
@@ -165,9 +164,9 @@ func scopesOf(value string) ([]string, bool) {
 	return strings.Fields(scope), true
 }
 
-// dateOf reads a NumericDate (RFC 7519 section 2), which must be an integer: fractions and exponents are allowed there,
-// but readers round them in different ways.
-func dateOf(value string) (time.Time, bool) {
+// parseNumericDate parses a NumericDate (RFC 7519 section 2). It accepts only integers, because parsers round
+// fractions and exponents differently.
+func parseNumericDate(value string) (time.Time, bool) {
 	seconds, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || seconds < 0 || seconds > latestDate {
 		return time.Time{}, false

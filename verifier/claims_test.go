@@ -18,7 +18,7 @@ func testPolicy() policy {
 
 // accept gives claims to testPolicy at testNow.
 func accept(claims string) (*Token, error) {
-	return testPolicy().accept(signed{payload: claims, kid: "es", typ: "at+jwt"}, []string{testIssuer}, testNow)
+	return testPolicy().validate(signed{payload: claims, kid: "es", typ: "at+jwt"}, []string{testIssuer}, testNow)
 }
 
 func TestAcceptedToken(t *testing.T) {
@@ -187,7 +187,7 @@ func TestAcceptTimeEdges(t *testing.T) {
 		{"iat a second more", at("iat", now+61), 0, ErrNotYetValid},
 		{"iat 0", at("iat", 0), 0, nil},
 	} {
-		_, err := testPolicy().accept(signed{payload: row.claims, typ: "at+jwt"}, []string{testIssuer}, testNow.Add(row.nanos))
+		_, err := testPolicy().validate(signed{payload: row.claims, typ: "at+jwt"}, []string{testIssuer}, testNow.Add(row.nanos))
 		wantError(t, row.name, err, row.want, "")
 	}
 }
@@ -198,7 +198,7 @@ func TestMediaType(t *testing.T) {
 		"": false, "JWT": false, "at+jwt ": false, "text/at+jwt": false, "application/application/at+jwt": false,
 		"dpop+jwt": false, "at+jwt\x00": false,
 	} {
-		_, err := testPolicy().accept(signed{payload: goodClaims, typ: typ}, []string{testIssuer}, testNow)
+		_, err := testPolicy().validate(signed{payload: goodClaims, typ: typ}, []string{testIssuer}, testNow)
 		if want {
 			wantError(t, typ, err, nil, "")
 		} else {

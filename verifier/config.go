@@ -23,64 +23,62 @@ const (
 	minStaleness         = time.Minute
 )
 
-// Config says which tokens a Verifier accepts. Issuers and Audience have no default: a Verifier without them would
-// accept what it should not.
+// Config configures a Verifier. Issuers and Audience are mandatory and have no default.
 type Config struct {
-	// Issuers binds each iss whose tokens are accepted, exactly, to the one key set that signs for it:
+	// Issuers maps each accepted iss to the source of its keys:
 	//
 	//	map[string]verifier.Source{"https://issuer.example.com": verifier.File("/var/run/keywright/jwks/main.json")}
 	//
-	// A key of one issuer never signs for another, unless both have the same source: an issuer that is being renamed has
-	// its old iss and its new one here. The source is then read once for both.
+	// A key of one issuer never verifies tokens of another, unless both have the same Source: list an issuer that is
+	// being renamed under its old iss and its new one. The source is then read once for both.
 	Issuers map[string]Source
-	// Audience is the name of this service, which must be in the aud of tokens, exactly.
+	// Audience is the name of this service. It must be one of the values of aud, by exact comparison.
 	Audience string
-	// Type is the typ that tokens must have, at+jwt (RFC 9068 section 2.1) if empty. Case does not count, and
-	// application/ may stand before it, here and there. With JWT, a token without a typ is accepted too: so are those of Kubernetes
-	// ServiceAccounts and the ID tokens of OpenID providers. Every other kind of token that such an issuer signs is then accepted as well,
-	// if it is for this audience.
+	// Type is the required typ of tokens; if empty, at+jwt (RFC 9068 section 2.1). The comparison ignores case and
+	// the prefix application/. With JWT, a token without a typ is accepted too, such as a Kubernetes ServiceAccount
+	// token or an OpenID ID token. Then all kinds of tokens of that issuer for this audience are accepted.
 	Type string
-	// ClockSkew is by how much exp, nbf and iat may be off in favour of a token, 1m if zero, at most 1h. Beside a revocation
-	// list, exp may be off by the clockSkew of the SigningKey at most: the list forgets a token once that has passed.
+	// ClockSkew is the tolerance for exp, nbf and iat; 1m if zero, at most 1h. With a revocation list, the tolerance
+	// for exp is at most the clockSkew of the SigningKey, because the list drops an entry once that has passed.
 	ClockSkew time.Duration
-	// MaxTokenBytes is the longest token that is looked at, 8192 bytes if zero, at most 65536.
+	// MaxTokenBytes is the maximum length of a token; 8192 bytes if zero, at most 65536.
 	MaxTokenBytes int
-	// DecryptionKeys opens nested tokens, which the issuer has encrypted for this service; nil refuses them. Signed tokens
-	// that are not encrypted are accepted as ever.
+	// DecryptionKeys decrypts nested tokens, which the issuer has encrypted for this service. If nil, encrypted
+	// tokens are rejected. Tokens that are only signed are accepted in both cases.
 	DecryptionKeys *DecryptionKeys
-	// Proof says whether tokens must be bound to a key of their sender, Bearer if it is not set. It costs bearer tokens nothing.
+	// Proof configures whether tokens must be bound to a key of their sender; Bearer if not set.
 	Proof Proof
-	// BaseURL is the URL of this service as clients see it, such as https://orders.example.com, with the part of the path that a proxy
-	// takes away. The path of a request is put behind it, and must be what the htu of its DPoP proof says. The Host header and those of
-	// proxies are never looked at, since a client may send any.
+	// BaseURL is the external URL of this service, such as https://orders.example.com, with the path prefix that a
+	// proxy removes. BaseURL and the path of the request must equal the htu of its DPoP proof. The Host header and
+	// proxy headers are ignored, because a client can forge them.
 	//
-	// With DPoP it is mandatory, unless there is a RequestURL.
+	// It is mandatory with DPoP, unless RequestURL is set.
 	BaseURL string
-	// RequestURL returns the URL that the client has used for a request, in the place of BaseURL: for a service of several names, or
-	// behind a proxy that changes paths. Its query does not count. An empty text refuses the proof.
+	// RequestURL returns the external URL of a request, instead of BaseURL: for a service with several names, or
+	// behind a proxy that rewrites paths. Its query is ignored. If it returns "", the proof is rejected.
 	RequestURL func(*http.Request) string
-	// Metadata is what the challenges of Middleware point to (RFC 9728 section 5.1), so that a client finds the issuer by itself; nil
-	// leaves that out. Its Handler must be served at its Path.
+	// Metadata is the protected resource metadata that challenges of Middleware refer to (RFC 9728 section 5.1), or
+	// nil. Its Handler must be served at its Path.
 	Metadata *Metadata
-	// PollInterval is the time between two looks at a source, at most 1m; if zero, 1s for a File and 30s for HTTPS. So long
-	// may a revoked key be trusted after its file was replaced.
+	// PollInterval is the interval between polls of a source, at most 1m; if zero, 1s for a File and 30s for HTTPS. A
+	// revoked key may be accepted for this long after its file was replaced.
 	PollInterval time.Duration
-	// MaxStaleness is for how long tokens are accepted while the source of their keys cannot be read, at least 1m; zero is
-	// for ever. Within it a revocation may go unheard; past it every token is refused with ErrStaleKeySet.
+	// MaxStaleness is how long tokens are accepted while the source of their keys cannot be read, at least 1m; zero
+	// means without limit. After that, all tokens are rejected with ErrStaleKeySet.
 	MaxStaleness time.Duration
-	// Now is the clock, time.Now if nil.
+	// Now returns the current time; time.Now if nil.
 	Now func() time.Time
-	// Logger hears of loaded key sets and of sources that cannot be read, slog.Default() if nil. At debug level it hears
-	// why Middleware refused a token; no level hears any part of one.
+	// Logger logs loaded key sets and sources that cannot be read; slog.Default() if nil. At debug level it logs why
+	// Middleware rejects a token. No part of a token is logged.
 	Logger *slog.Logger
-	// Accelerator prepares the keys for faster checks of their signatures, in the background, 32 keys at most; nobody does if it
-	// is nil. The module verifier/fast has one.
+	// Accelerator prepares up to 32 keys in the background, for faster verification of their signatures. It may be
+	// nil. The module verifier/fast implements it.
 	Accelerator Accelerator
-	// Observer hears of each token and of each read of a source, for metrics. Nobody does if it is nil.
+	// Observer is notified of each token and each read of a source, for metrics. It may be nil.
 	Observer Observer
 }
 
-// complete checks a Config and fills in its defaults.
+// complete validates a Config and sets its defaults.
 func (c Config) complete() (Config, error) {
 	if err := c.checkNames(); err != nil {
 		return c, err
@@ -117,12 +115,12 @@ func (c Config) complete() (Config, error) {
 		c.Logger = slog.Default()
 	}
 	if c.Observer == nil {
-		c.Observer = nobody{}
+		c.Observer = noopObserver{}
 	}
 	return c, nil
 }
 
-// checkNames checks what has no default.
+// checkNames validates the mandatory fields.
 func (c Config) checkNames() error {
 	if len(c.Issuers) == 0 {
 		return errors.New("config field Issuers is empty: it is mandatory")
@@ -138,12 +136,12 @@ func (c Config) checkNames() error {
 	return nil
 }
 
-// bySource returns the issuers, sorted, and together those whose keys have the same source.
+// bySource returns the issuers in sorted order, grouped by source.
 func (c Config) bySource() [][]string {
 	var groups [][]string
 	place := map[any]int{}
 	for _, issuer := range slices.Sorted(maps.Keys(c.Issuers)) {
-		key := c.Issuers[issuer].key()
+		key := c.Issuers[issuer].cacheKey()
 		i, seen := place[key]
 		if !seen {
 			i = len(groups)
@@ -154,7 +152,8 @@ func (c Config) bySource() [][]string {
 	return groups
 }
 
-// bounded returns the value of a field, or its default if it is zero.
+// bounded returns the value of a field, or its default if the value is zero. It returns an error if the value is out
+// of bounds.
 func bounded[T int | time.Duration](name string, value, ifZero, most T) (T, error) {
 	if value < 0 || value > most {
 		return 0, fmt.Errorf("config field %s is %v: it must be from 0, which means the default, to %v", name, value, most)

@@ -2,17 +2,17 @@ package verifier
 
 import "github.com/keywright/keywright/verifier/internal/strictjson"
 
-// confirmation is cnf (RFC 7800 section 3): what the sender of a token must show that it holds. A token without one is a bearer
-// token.
+// confirmation holds the cnf claim (RFC 7800 section 3), which binds a token to a key or certificate of its sender. A
+// bearer token has none.
 type confirmation struct {
-	key         string // jkt (RFC 9449 section 6.1): the thumbprint of a public key, "" if the token is bound to none
-	certificate string // x5t#S256 (RFC 8705 section 3.1): the SHA-256 of a certificate, likewise
-	unknown     bool   // there is another member, or none
+	key         string // jkt (RFC 9449 section 6.1): the thumbprint of a public key, or ""
+	certificate string // x5t#S256 (RFC 8705 section 3.1): the SHA-256 digest of a certificate, or ""
+	unknown     bool   // cnf has an unsupported member, or none
 }
 
-// confirmationOf reads cnf. A member that is not known is kept in mind and not ignored: to what it binds the token nobody here can
-// check.
-func confirmationOf(value string) (*confirmation, bool) {
+// parseConfirmation parses cnf. It records unsupported members instead of ignoring them, because such a binding
+// cannot be verified and the token must be rejected.
+func parseConfirmation(value string) (*confirmation, bool) {
 	var few [4]strictjson.Member
 	members, err := strictjson.Parse(value, few[:0])
 	if err != nil {
@@ -23,9 +23,9 @@ func confirmationOf(value string) (*confirmation, bool) {
 		ok := true
 		switch member.Name {
 		case "jkt":
-			c.key, ok = digestOf(member.Value)
+			c.key, ok = parseDigest(member.Value)
 		case "x5t#S256":
-			c.certificate, ok = digestOf(member.Value)
+			c.certificate, ok = parseDigest(member.Value)
 		default:
 			c.unknown = true
 		}
@@ -36,8 +36,8 @@ func confirmationOf(value string) (*confirmation, bool) {
 	return c, true
 }
 
-// digestOf reads the base64url text of a SHA-256. One that is none equals none.
-func digestOf(value string) (string, bool) {
+// parseDigest parses the base64url encoding of a SHA-256 digest. Text of another form matches no digest.
+func parseDigest(value string) (string, bool) {
 	text, _ := strictjson.Text(value)
 	return text, len(text) == 43
 }

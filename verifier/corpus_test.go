@@ -47,7 +47,7 @@ func TestCorpus(t *testing.T) {
 	for range 2 {
 		for _, attack := range corpus.Tokens {
 			for _, one := range []*Verifier{v, strict} {
-				clear(strict.current().headers) // so that it knows no usual header
+				clear(strict.current().keysByHeader) // so that it knows no usual header
 				_, err := one.Verify(t.Context(), attack.Token)
 				if got := reasonOf(err); got != attack.Want {
 					t.Errorf("%s: %s: got %s (%v), want %s", attack.Class, attack.Name, got, err, attack.Want)
@@ -83,7 +83,7 @@ func TestCorpusOfEndedTokens(t *testing.T) {
 		}
 	}
 	for _, c := range corpus.RevocationLists {
-		if _, err := parseRevoked([]byte(c.Text)); err == nil {
+		if _, err := parseRevocationList([]byte(c.Text)); err == nil {
 			t.Errorf("%s: %s: read", c.Class, c.Name)
 		}
 	}

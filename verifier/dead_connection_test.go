@@ -224,7 +224,7 @@ func TestCallersClientIsNotChanged(t *testing.T) {
 		{"another RoundTripper", own, own, 0, 0},
 	} {
 		client := &http.Client{Transport: row.given}
-		opened := must(HTTPS(server.URL, client).open()).(*fetched).client.Transport
+		opened := must(HTTPS(server.URL, client).open()).(*httpsReader).client.Transport
 		if client.Transport != row.given || client.CheckRedirect != nil || client.Timeout != 0 {
 			t.Errorf("%s: the caller's client was changed", row.name)
 		}
@@ -242,7 +242,7 @@ func TestCallersClientIsNotChanged(t *testing.T) {
 			t.Errorf("%s: the caller's Transport was changed", row.name)
 		}
 	}
-	without := must(HTTPS(server.URL, nil).open()).(*fetched).client.Transport.(*http.Transport)
+	without := must(HTTPS(server.URL, nil).open()).(*httpsReader).client.Transport.(*http.Transport)
 	if without.HTTP2.SendPingTimeout != pingAfter || without.HTTP2.PingTimeout != pingTimeout {
 		t.Errorf("without a client: %+v", without.HTTP2)
 	}

@@ -10,9 +10,8 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// decodeExactly decodes JSON text that was read strictly as encoding/json does, but that the names of members match those of fields in
-// their exact case only: else a claim of another name could stand in for one that is not there. Numbers that go into an any are
-// json.Number, which keeps their digits.
+// decodeExactly decodes JSON like encoding/json, except that member names match fields only in their exact case, so
+// that no claim can stand in for another. Numbers decoded into an any are json.Number.
 func decodeExactly(text string, into any) error {
 	var exact strings.Builder
 	keepNamed(&exact, text, reflect.TypeOf(into))
@@ -21,7 +20,7 @@ func decodeExactly(text string, into any) error {
 	return decoder.Decode(into)
 }
 
-// keepNamed writes a value as it is written, without the members of objects that go into a struct with no field of their name.
+// keepNamed writes a JSON value without the members of objects for which the struct type has no field.
 func keepNamed(out *strings.Builder, value string, into reflect.Type) {
 	for into != nil && into.Kind() == reflect.Pointer && !decodesItself(into) {
 		into = into.Elem()
@@ -48,9 +47,9 @@ func keepNamed(out *strings.Builder, value string, into reflect.Type) {
 	}
 }
 
-// writeObject writes those members of an object that have a type to go into.
+// writeObject writes the members of an object for which typeOf returns a type.
 func writeObject(out *strings.Builder, value string, typeOf func(name string) (reflect.Type, bool)) {
-	members, _ := strictjson.Parse(value, nil) // it was read before
+	members, _ := strictjson.Parse(value, nil) // the text was parsed before
 	separator := "{"
 	for _, member := range members {
 		into, found := typeOf(member.Name)
@@ -59,7 +58,7 @@ func writeObject(out *strings.Builder, value string, typeOf func(name string) (r
 		}
 		name, err := json.Marshal(member.Name)
 		if err != nil {
-			continue // a string is never refused
+			continue // the encoder of a string cannot fail
 		}
 		out.WriteString(separator)
 		out.Write(name)
@@ -85,8 +84,8 @@ func writeList(out *strings.Builder, value string, into reflect.Type) {
 	out.WriteByte(']')
 }
 
-// collectFields collects the names that encoding/json gives to the fields of a struct, those of embedded structs with them. An outer
-// field hides an inner one. A struct that embeds itself is left out of itself.
+// collectFields collects the JSON names of the fields of a struct and of its embedded structs. An outer field hides
+// an inner one. It does not follow a struct that embeds itself.
 func collectFields(fields map[string]reflect.Type, of reflect.Type, within []reflect.Type) {
 	if slices.Contains(within, of) {
 		return
@@ -122,7 +121,7 @@ func collectFields(fields map[string]reflect.Type, of reflect.Type, within []ref
 	}
 }
 
-// decodesItself reports whether a type has a method that encoding/json leaves the decoding to.
+// decodesItself reports whether a type implements an unmarshaler that encoding/json calls.
 func decodesItself(t reflect.Type) bool {
 	return t.Implements(reflect.TypeFor[json.Unmarshaler]()) || t.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// DecryptionKeys are the private keys of a service whose tokens are encrypted for it: nested JWTs, signed and then
-// encrypted (RFC 7519 section 5.2, RFC 7516). Encryption hides what a token says; it does not show who wrote it, so what
-// comes out is verified like any other token.
+// DecryptionKeys holds the private keys for tokens that are encrypted for this service: nested JWTs, signed and then
+// encrypted (RFC 7519 section 5.2, RFC 7516). Encryption does not authenticate the issuer, so the inner token is
+// verified like any other.
 type DecryptionKeys struct {
 	keys map[string]decryptionKey
 }
@@ -27,17 +27,18 @@ type decryptionKey struct {
 	private   any // *ecdsa.PrivateKey or *rsa.PrivateKey
 }
 
-// What nested tokens are encrypted with. Each algorithm left out has a history of attacks, or a secret that two sides
-// share: RSA1_5, RSA-OAEP with SHA-1, passwords, the CBC modes.
+// The supported content encryption. Algorithms with a history of attacks (RSA1_5, RSA-OAEP with SHA-1, the CBC modes)
+// and those with shared secrets are not supported.
 const (
 	contentEncryption = jose.A256GCM
 	ivBytes           = 12
 	tagBytes          = 16
 )
 
-// ParseDecryptionKeys reads a JWK Set of private keys, of at most 1 MiB. Each needs a kid of its own, use "enc" and an
-// alg: ECDH-ES+A256KW with an EC key of P-256, P-384 or P-521, or RSA-OAEP-256 with an RSA key of 2048 bits or more. No
-// error quotes a key. Go's FIPS 140-3 module may refuse to decrypt (GODEBUG=fips140=only): then every set is refused.
+// ParseDecryptionKeys parses a JWK Set of private keys, of at most 1 MiB. Each needs a unique kid, use "enc" and an
+// alg: ECDH-ES+A256KW with an EC key of P-256, P-384 or P-521, or RSA-OAEP-256 with an RSA key of 2048 bits or more.
+// No error quotes a key. In Go's FIPS 140-3 mode, decryption may be unavailable (GODEBUG=fips140=only); then it
+// returns an error.
 func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
 	if len(data) > maxKeySetBytes {
 		return nil, fmt.Errorf("decryption keys: longer than %d bytes", maxKeySetBytes)
@@ -62,7 +63,7 @@ func ParseDecryptionKeys(data []byte) (*DecryptionKeys, error) {
 	return parsed, nil
 }
 
-// canDecrypt makes what A256GCM needs.
+// canDecrypt returns an error if A256GCM is unavailable.
 func canDecrypt() error {
 	block, err := aes.NewCipher(make([]byte, 32))
 	if err == nil {
@@ -99,8 +100,8 @@ func (d *DecryptionKeys) add(text string) error {
 	return nil
 }
 
-// open returns the token inside an encrypted one, and any other text as it is. Without keys everything is another text:
-// it is refused as no JWS.
+// open decrypts an encrypted token and returns the inner one. It returns any other text unchanged. Without keys it
+// returns all texts unchanged, and an encrypted token is then rejected as malformed.
 func (d *DecryptionKeys) open(token string) (string, error) {
 	if d == nil || strings.Count(token, ".") != 4 {
 		return token, nil
@@ -126,7 +127,7 @@ func (d *DecryptionKeys) open(token string) (string, error) {
 	}
 	jwe, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{key.algorithm}, []jose.ContentEncryption{contentEncryption})
 	if err != nil {
-		// The cause is left out, here and below: it may quote the token, or tell a sender what to try next.
+		// The cause is omitted, here and below: it may quote the token, or help an attacker.
 		return "", fmt.Errorf("%w: not a JWE", ErrMalformed)
 	}
 	inner, err := jwe.Decrypt(key.private)
@@ -136,7 +137,7 @@ func (d *DecryptionKeys) open(token string) (string, error) {
 	return string(inner), nil
 }
 
-// keyOf reads the header of an encrypted token (RFC 7516 section 4) and returns the key that it names.
+// keyOf parses the header of an encrypted token (RFC 7516 section 4) and returns the key that it names.
 func (d *DecryptionKeys) keyOf(header []byte) (decryptionKey, error) {
 	members, err := strictjson.Parse(string(header), nil)
 	if err != nil {

@@ -13,164 +13,165 @@ import (
 )
 
 const (
-	// settleTime is the age from which the times of a file tell one content from the next: younger ones may belong to two
-	// writes within one tick of the file system's clock.
+	// settleTime is the minimum age of a file at which its times identify its content. Two writes within one tick of
+	// the file system's clock have equal times.
 	settleTime = 2 * time.Second
-	// readAgainAfter is how soon a file is read again that looks unchanged: some file systems and systems do not say when
-	// a file was changed in place by a program that sets its modification time back, such as rsync --times.
-	readAgainAfter = 10 * time.Second
+	// rereadInterval is the interval after which a file is read again even if it seems unchanged. Some file systems
+	// do not show a change in place by a program that resets the modification time, such as rsync --times.
+	rereadInterval = 10 * time.Second
 )
 
-// File is the Source of a service in the cluster: a file of a mounted ConfigMap, such as
-// /var/run/keywright/jwks/main.json. It is one file: the keys of a whole directory would let each of their owners sign
-// for the issuer. The revocation list beside it, main.revoked for main.json, is read with it: what it ends is refused. Both are
-// looked at once a second, and read when they look changed, and every 10 seconds.
+// File returns a Source that reads a file of a mounted ConfigMap, such as /var/run/keywright/jwks/main.json. It reads
+// a single file, because every key in a directory could then sign for the issuer. It also reads the revocation list
+// beside it, main.revoked for main.json. Both are polled once per second, and read if they seem changed, and at least
+// every 10 seconds.
 func File(path string) Source { return filePath(path) }
 
-// filePath is the Source that File makes.
+// filePath is the Source that File returns.
 type filePath string
 
 func (p filePath) String() string { return string(p) }
 
-func (p filePath) key() any { return p }
+func (p filePath) cacheKey() any { return p }
 
-func (p filePath) pace() (look, unknown time.Duration) { return time.Second, time.Second }
+func (p filePath) intervals() (poll, unknownKey time.Duration) { return time.Second, time.Second }
 
-func (p filePath) open() (content, error) {
+func (p filePath) open() (sourceReader, error) {
 	if p == "" {
 		return nil, errors.New("the path of the key set is empty")
 	}
-	return &file{path: string(p)}, nil
+	return &fileReader{path: string(p)}, nil
 }
 
-// The ends of the names of a key set and of the revocation list beside it.
+// The file name suffixes of a key set and of the revocation list beside it.
 const (
 	keySetSuffix  = ".json"
 	revokedSuffix = ".revoked"
 )
 
-// file follows one file, and the revocation list beside it.
-type file struct {
-	path    string
-	last    located   // the files that were read last
-	settled bool      // the same identities mean the same content
-	readAt  time.Time // when it was read
+// fileReader reads a key set file, and the revocation list beside it.
+type fileReader struct {
+	path     string
+	lastRead fileVersions // the files that were read last
+	settled  bool         // an equal fileVersions means equal content
+	readAt   time.Time    // when the files were last read
 }
 
-// located is what stands at a path, before it is read.
-type located struct {
-	keys        identity
-	list        identity // zero if there is none
-	listFailure error    // why it cannot be read
+// fileVersions identifies the files of a source before they are read.
+type fileVersions struct {
+	keys        fileIdentity
+	list        fileIdentity // zero if there is no list
+	listFailure error        // why the list cannot be read
 }
 
-// identity tells files, and versions of a file, apart. A kubelet replaces the directory that a symbolic link on the path
-// leads to, so the path behind all links changes, even where size and times do not.
-type identity struct {
+// fileIdentity identifies a version of a file. A kubelet replaces the directory behind a symbolic link, so the
+// resolved path changes even if size and times do not.
+type fileIdentity struct {
 	path     string
 	file     os.FileInfo
 	size     int64
 	modified time.Time
-	changed  time.Time // also by what sets modified, zero if the system does not tell
+	changed  time.Time // the ctime, zero if the system does not have it
 }
 
-func (f *file) read(_ context.Context, now time.Time, again bool) (version, error) {
-	for range maxSwaps {
-		found, err := f.find()
+func (f *fileReader) read(_ context.Context, now time.Time, force bool) (rawContent, error) {
+	for range maxVolumeSwaps {
+		found, err := f.locate()
 		if err != nil {
-			return version{}, err
+			return rawContent{}, err
 		}
-		if !again && f.settled && found.same(f.last) && !f.due(now) {
-			return version{}, errUnchanged
+		if !force && f.settled && found.equal(f.lastRead) && !f.rereadDue(now) {
+			return rawContent{}, errUnchanged
 		}
 		read, err := f.readVersion(found, now)
-		if f.stands(found) {
+		if f.isCurrent(found) {
 			return read, err
 		}
 	}
-	return version{}, errors.New("the mount changed each time that it was read")
+	return rawContent{}, errors.New("the mount changed each time that it was read")
 }
 
-// maxSwaps is how often a version of a volume is read anew because another took its place meanwhile.
-const maxSwaps = 4
+// maxVolumeSwaps limits how often a read is repeated because the volume changed during it.
+const maxVolumeSwaps = 4
 
-// find looks for the key set, and for the revocation list beside it, in the same version of the mount.
-func (f *file) find() (located, error) {
+// locate identifies the key set and the revocation list in the same version of the mount.
+func (f *fileReader) locate() (fileVersions, error) {
 	keys, err := identify(f.path)
 	if err != nil {
-		return located{}, err
+		return fileVersions{}, err
 	}
 	list, err := identify(strings.TrimSuffix(keys.path, keySetSuffix) + revokedSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return located{keys: keys, listFailure: fmt.Errorf("revocation list: %w", err)}, nil
+		return fileVersions{keys: keys, listFailure: fmt.Errorf("revocation list: %w", err)}, nil
 	}
-	return located{keys: keys, list: list}, nil
+	return fileVersions{keys: keys, list: list}, nil
 }
 
-// readVersion reads the files that were found. Their identities are older than the content: should a file be replaced in
-// between, the next look sees another identity and reads again. The other way round, a change could be missed for ever.
-// What is wrong with the list keeps nobody from reading the keys: one of them may have been revoked.
-func (f *file) readVersion(found located, now time.Time) (version, error) {
-	f.last, f.readAt = found, now
+// readVersion reads the located files. The identities are taken before the read: if a file is replaced in between,
+// the next poll detects it. If the list cannot be read, the keys are still returned, because one of them may have
+// been revoked.
+func (f *fileReader) readVersion(found fileVersions, now time.Time) (rawContent, error) {
+	f.lastRead, f.readAt = found, now
 	f.settled = found.keys.settled(now) && found.list.settled(now)
 	keys, err := readFile(found.keys.path, maxKeySetBytes)
 	if err != nil {
-		return version{}, err
+		return rawContent{}, err
 	}
-	read := version{keys: keys, listFailure: found.listFailure}
+	read := rawContent{keySet: keys, listFailure: found.listFailure}
 	if found.list.path != "" {
-		read.list, err = readFile(found.list.path, maxRevokedBytes)
+		read.revocationList, err = readFile(found.list.path, maxRevocationListBytes)
 	}
 	if err != nil {
-		return version{keys: keys, listFailure: fmt.Errorf("revocation list: %w", err)}, nil
+		return rawContent{keySet: keys, listFailure: fmt.Errorf("revocation list: %w", err)}, nil
 	}
 	return read, nil
 }
 
-// stands reports whether the version of the mount that was read is still the one that is mounted. If not, its files may have
-// been removed one by one while they were read, and what was missing says nothing. A kubelet mounts the next version before
-// it removes the last.
-func (f *file) stands(found located) bool {
-	now, _ := filepath.EvalSymlinks(f.path) // what is gone has no path
+// isCurrent reports whether the version of the mount that was read is still mounted. If it is not, a kubelet may have
+// removed some of its files during the read.
+func (f *fileReader) isCurrent(found fileVersions) bool {
+	now, _ := filepath.EvalSymlinks(f.path) // a missing file has no path
 	return now == found.keys.path
 }
 
-// due reports whether the file must be read whatever it looks like. A clock that was set back makes it so.
-func (f *file) due(now time.Time) bool {
+// rereadDue reports whether the file must be read even if it seems unchanged. It returns true if the clock was set
+// back.
+func (f *fileReader) rereadDue(now time.Time) bool {
 	since := now.Sub(f.readAt)
-	return since < 0 || since >= readAgainAfter
+	return since < 0 || since >= rereadInterval
 }
 
-func (f *file) close() {}
+func (f *fileReader) close() {}
 
-// identify follows all links of path to a regular file: opening a pipe would wait for a writer.
-func identify(path string) (identity, error) {
+// identify resolves all symbolic links of path. It returns an error unless path is a regular file, because opening a
+// pipe would block.
+func identify(path string) (fileIdentity, error) {
 	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return identity{}, err
+		return fileIdentity{}, err
 	}
 	file, err := os.Stat(resolved)
 	if err != nil {
-		return identity{}, err
+		return fileIdentity{}, err
 	}
 	if !file.Mode().IsRegular() {
-		return identity{}, errors.New("not a regular file: name the file of one SigningKey, not its directory")
+		return fileIdentity{}, errors.New("not a regular file: name the file of one SigningKey, not its directory")
 	}
-	return identity{path: resolved, file: file, size: file.Size(), modified: file.ModTime(), changed: changeTime(file)}, nil
+	return fileIdentity{path: resolved, file: file, size: file.Size(), modified: file.ModTime(), changed: changeTime(file)}, nil
 }
 
-// settled reports whether the times tell one content from the next. What is not there has none.
-func (i identity) settled(now time.Time) bool {
+// settled reports whether the times identify the content. A missing file is settled.
+func (i fileIdentity) settled(now time.Time) bool {
 	return now.Sub(i.modified) >= settleTime && now.Sub(i.changed) >= settleTime
 }
 
-// same reports whether both are the same versions of the same files.
-func (l located) same(other located) bool {
-	return l.keys.same(other.keys) && l.list.same(other.list)
+// equal reports whether both identify the same versions of the same files.
+func (l fileVersions) equal(other fileVersions) bool {
+	return l.keys.equal(other.keys) && l.list.equal(other.list)
 }
 
-// same reports whether both are the same version of the same file, or both nothing.
-func (i identity) same(other identity) bool {
+// equal reports whether both identify the same version of the same file, or no file.
+func (i fileIdentity) equal(other fileIdentity) bool {
 	if i.path == "" {
 		return other.path == ""
 	}
@@ -178,7 +179,7 @@ func (i identity) same(other identity) bool {
 		i.size == other.size && i.modified.Equal(other.modified) && i.changed.Equal(other.changed)
 }
 
-// readFile reads one byte more than a file may have, so that its parser refuses what is longer.
+// readFile reads at most one byte more than the limit, so that the parser rejects a longer file.
 func readFile(path string, most int64) ([]byte, error) {
 	file, err := os.Open(filepath.Clean(path))
 	if err != nil {

@@ -89,10 +89,10 @@ func followSource(t *testing.T, source Source) *follower {
 }
 
 // feed is the one that is followed.
-func (f *follower) feed() *feed { return f.bindings[0].feed }
+func (f *follower) feed() *poller { return f.issuerVerifiers[0].poller }
 
 // poll looks at the source as the Verifier does by itself.
-func (f *follower) poll() { f.feed().look(f.t.Context(), false) }
+func (f *follower) poll() { f.feed().poll(f.t.Context(), false) }
 
 // wants checks which keys the Verifier trusts after the moment that name describes.
 func (f *follower) wants(name string, ids ...string) {
@@ -182,8 +182,8 @@ func TestFollowsChangesOfEqualSizeAndTime(t *testing.T) {
 		write(path, setOf(first.jwk()))
 		f := follow(t, path)
 		write(path, setOf(second.jwk()))
-		f.feed().content.(*file).last = located{keys: must(identify(path))}
-		f.clock.advance(readAgainAfter - 1)
+		f.feed().reader.(*fileReader).lastRead = fileVersions{keys: must(identify(path))}
+		f.clock.advance(rereadInterval - 1)
 		f.poll()
 		f.wants("before it is due", "k1")
 		f.clock.advance(1)
@@ -313,27 +313,27 @@ func TestFloodOfUnknownKeysReadsOnceASecond(t *testing.T) {
 // gate counts the reads of what stands behind it, and lets each through when something comes out of open, if that is
 // not nil.
 type gate struct {
-	content
+	sourceReader
 	open  chan struct{}
 	reads atomic.Int32
 }
 
 // gated puts a gate before what a feed reads, once the goroutine that follows it has begun.
-func gated(t *testing.T, f *feed, open chan struct{}) *gate {
-	before := f.askedAt.Swap(f.config.Now().UnixNano()) // so that nothing is read now
-	must(0, f.wait(t.Context()))
-	f.askedAt.Store(before)
-	g := &gate{content: f.content, open: open}
-	f.content = g
+func gated(t *testing.T, f *poller, open chan struct{}) *gate {
+	before := f.lastRefresh.Swap(f.config.Now().UnixNano()) // so that nothing is read now
+	must(0, f.requestPoll(t.Context()))
+	f.lastRefresh.Store(before)
+	g := &gate{sourceReader: f.reader, open: open}
+	f.reader = g
 	return g
 }
 
-func (g *gate) read(ctx context.Context, now time.Time, again bool) (version, error) {
+func (g *gate) read(ctx context.Context, now time.Time, again bool) (rawContent, error) {
 	g.reads.Add(1)
 	if g.open != nil {
 		<-g.open
 	}
-	return g.content.read(ctx, now, again)
+	return g.sourceReader.read(ctx, now, again)
 }
 
 // Tokens that arrive while the file is read must not be refused for it: they wait, and share what was found.
@@ -401,7 +401,7 @@ func TestFollowsSwapDuringRead(t *testing.T) {
 	f := follow(t, mounted.path())
 	before := must(identify(mounted.path()))
 	mounted.update(setOf(other.jwk()), testNow)
-	if _, err := f.feed().content.(*file).readVersion(located{keys: before}, testNow); err == nil {
+	if _, err := f.feed().reader.(*fileReader).readVersion(fileVersions{keys: before}, testNow); err == nil {
 		t.Error("the directory of the identity is gone, and could be read")
 	}
 	f.poll()
@@ -411,11 +411,11 @@ func TestFollowsSwapDuringRead(t *testing.T) {
 // What was not changed is not read, unless somebody asks for it.
 func TestUnchangedFileIsNotReadAgain(t *testing.T) {
 	f := follow(t, newVolume(t, setOf(esKey().jwk())).path())
-	if _, err := f.feed().content.read(t.Context(), f.clock.Now(), false); !errors.Is(err, errUnchanged) {
+	if _, err := f.feed().reader.read(t.Context(), f.clock.Now(), false); !errors.Is(err, errUnchanged) {
 		t.Errorf("a second look: %v", err)
 	}
-	if read, err := f.feed().content.read(t.Context(), f.clock.Now(), true); err != nil || len(read.keys) == 0 {
-		t.Errorf("asked for: %d bytes, %v", len(read.keys), err)
+	if read, err := f.feed().reader.read(t.Context(), f.clock.Now(), true); err != nil || len(read.keySet) == 0 {
+		t.Errorf("asked for: %d bytes, %v", len(read.keySet), err)
 	}
 }
 
@@ -427,9 +427,9 @@ func TestFileThatHasNotSettledIsReadAgain(t *testing.T) {
 	must(0, os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)))
 	found := must(identify(path))
 	for age, reads := range map[time.Duration]bool{settleTime - 1: true, settleTime: false} {
-		f := file{path: path}
+		f := fileReader{path: path}
 		readAt := found.changed.Add(age)
-		must(f.readVersion(located{keys: found}, readAt))
+		must(f.readVersion(fileVersions{keys: found}, readAt))
 		if _, err := f.read(t.Context(), readAt, false); errors.Is(err, errUnchanged) == reads {
 			t.Errorf("changed %v before it was read: %v", age, err)
 		}
@@ -447,17 +447,17 @@ func TestIdentity(t *testing.T) {
 	path.path += "2"
 	size.size++
 	modified.modified, changed.changed = modified.modified.Add(1), changed.changed.Add(1)
-	for name, other := range map[string]identity{"path": path, "size": size, "time": modified, "change": changed, "inode": inode, "nothing read yet": {}} {
-		if found.same(other) {
+	for name, other := range map[string]fileIdentity{"path": path, "size": size, "time": modified, "change": changed, "inode": inode, "nothing read yet": {}} {
+		if found.equal(other) {
 			t.Errorf("another %s: taken for the same", name)
 		}
 	}
-	if !found.same(found) || !(identity{}).same(identity{}) {
+	if !found.equal(found) || !(fileIdentity{}).equal(fileIdentity{}) {
 		t.Error("not the same as itself")
 	}
 	// Either time tells, where a system has both.
 	now := testNow
-	for name, young := range map[string]identity{"modified": {modified: now.Add(1 - settleTime)}, "changed": {changed: now.Add(1 - settleTime)}} {
+	for name, young := range map[string]fileIdentity{"modified": {modified: now.Add(1 - settleTime)}, "changed": {changed: now.Add(1 - settleTime)}} {
 		if young.settled(now) || !young.settled(now.Add(1)) {
 			t.Errorf("%s a moment ago: settled %v, and later %v", name, young.settled(now), young.settled(now.Add(1)))
 		}
@@ -469,7 +469,7 @@ func TestFileThatAppearsIsAChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "main.revoked")
 	must(0, os.WriteFile(path, nil, 0o644))
 	there := must(identify(path))
-	if none := (identity{}); none.same(there) || there.same(none) || !none.same(none) || !there.same(there) {
+	if none := (fileIdentity{}); none.equal(there) || there.equal(none) || !none.equal(none) || !there.equal(there) {
 		t.Error("a file is taken for none, or none for a file")
 	}
 }

@@ -12,30 +12,29 @@ import (
 )
 
 const (
-	// fetchTimeout bounds a whole request, since tokens with an unknown kid wait for it.
+	// fetchTimeout limits a request, because tokens with an unknown kid wait for it.
 	fetchTimeout = 5 * time.Second
-	// pingAfter is for how long a connection of HTTP/2 may be silent until it is asked whether it lives, and pingTimeout
-	// for how long it may take to answer. With firstRetry they leave a second of the ten that HTTPS promises.
+	// pingAfter is the idle time after which an HTTP/2 connection is pinged, and pingTimeout the time limit of the
+	// response. With firstRetry they leave one second of the ten that HTTPS promises.
 	pingAfter   = 4 * time.Second
 	pingTimeout = 2 * time.Second
 )
 
-// HTTPS is the Source of a service outside the cluster: the JWKS endpoint of the issuer (jwks_uri in its metadata). It
-// is asked every 30 seconds, with If-None-Match, and for unknown kids at most every 5 seconds, by one request at a time
-// that ends after 5 seconds. Redirects are not followed. client may be nil; give one for other certificates than those of
-// the system, or a proxy other than that of the environment.
+// HTTPS returns a Source for a service outside the cluster: the JWKS endpoint of the issuer (jwks_uri in its
+// metadata). It is polled every 30 seconds, with If-None-Match, and for unknown kids at most every 5 seconds. A
+// request takes at most 5 seconds, and redirects are not followed. client may be nil; use one for other CA
+// certificates than those of the system, or for another proxy than that of the environment.
 //
-// A connection that goes dead without a word (a node died, a NAT forgot it, the peer is frozen) is given up within 10
-// seconds: over HTTP/2 by pings, over HTTP/1.1 by the end of the request. client is not changed. If its Transport is nil
-// or an *http.Transport, a copy of it, with connections of its own, is used and pings, unless its HTTP2 has a
-// SendPingTimeout or its TLSNextProto is set. Any other RoundTripper, and one that golang.org/x/net/http2 has
-// configured, is used as it is, and must find dead connections itself (ReadIdleTimeout): else it goes on with one for
-// many minutes, in which no new key and no revocation is heard.
+// A dead connection (a failed node, an expired NAT entry, a frozen peer) is closed within 10 seconds: with HTTP/2 by
+// pings, with HTTP/1.1 by the request timeout. client is not modified. If its Transport is nil or an *http.Transport,
+// a copy with its own connections is used; it pings, unless its HTTP2 has a SendPingTimeout or its TLSNextProto is
+// set. Any other RoundTripper, and one configured by golang.org/x/net/http2, is used as it is, and must detect dead
+// connections itself (ReadIdleTimeout). Otherwise new keys and revocations may be missed for many minutes.
 //
-// The endpoint has no revocation list: WithRevocations reads the one of the issuer.
+// The endpoint has no revocation list: use WithRevocations to read that of the issuer.
 //
-// A service that has the file should not ask the endpoint: it would then depend on the network, and what has dropped a
-// revoked key first is the file.
+// A service that can mount the file should use File instead: it does not depend on the network, and a revoked key
+// leaves the file first.
 func HTTPS(address string, client *http.Client, options ...HTTPSOption) Source {
 	e := endpoint{address: address, client: client}
 	for _, option := range options {
@@ -44,65 +43,70 @@ func HTTPS(address string, client *http.Client, options ...HTTPSOption) Source {
 	return e
 }
 
-// HTTPSOption changes what HTTPS reads.
+// HTTPSOption is an option of HTTPS.
 type HTTPSOption func(*endpoint)
 
-// WithRevocations reads the revocation list of the issuer along with its keys, from address, such as
-// https://issuer.example.com/revoked. The issuer gives it to clients that are configured with revocationList: true. The
-// service authenticates as the client clientID, by HTTP Basic (RFC 6749 section 2.3.1). Its secret is the content of
-// secretFile, which is read for each request, without the white space at its end.
+// WithRevocations also reads the revocation list of the issuer from address, such as
+// https://issuer.example.com/revoked. The issuer serves it to clients that are configured with revocationList: true.
+// The request authenticates as clientID by HTTP Basic (RFC 6749 section 2.3.1). secretFile holds the client secret.
+// It is read for each request, and trailing white space is removed.
 //
-// New fails while the list cannot be read. Later the last good list stays in use, and KeySetStatus has the failure.
+// New returns an error if the list cannot be read. Later, the last valid list stays in use, and KeySetStatus reports
+// the failure.
 func WithRevocations(address, clientID, secretFile string) HTTPSOption {
-	return func(e *endpoint) { e.list = credentials{address: address, clientID: clientID, secretFile: secretFile} }
+	return func(e *endpoint) {
+		e.list = clientCredentials{address: address, clientID: clientID, secretFile: secretFile}
+	}
 }
 
-// endpoint is the Source that HTTPS makes.
+// endpoint is the Source that HTTPS returns.
 type endpoint struct {
 	address string
 	client  *http.Client
-	list    credentials // zero if no revocation list is read
+	list    clientCredentials // zero if no revocation list is read
 }
 
-// credentials are where a revocation list is, and whom the issuer gives it to.
-type credentials struct {
+// clientCredentials is the address of a revocation list and the credentials for it.
+type clientCredentials struct {
 	address, clientID, secretFile string
 }
 
 func (e endpoint) String() string { return e.address }
 
-func (e endpoint) key() any { return e }
+func (e endpoint) cacheKey() any { return e }
 
-func (e endpoint) pace() (look, unknown time.Duration) { return 30 * time.Second, 5 * time.Second }
+func (e endpoint) intervals() (poll, unknownKey time.Duration) {
+	return 30 * time.Second, 5 * time.Second
+}
 
-func (e endpoint) open() (content, error) {
+func (e endpoint) open() (sourceReader, error) {
 	if err := checkAddress(e.address); err != nil {
 		return nil, err
 	}
-	client := http.Client{Transport: pinging(&http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true})}
+	client := http.Client{Transport: withPings(&http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true})}
 	if e.client != nil {
 		client = *e.client
-		client.Transport = pinging(client.Transport)
+		client.Transport = withPings(client.Transport)
 	}
 	if client.Timeout <= 0 || client.Timeout > fetchTimeout {
 		client.Timeout = fetchTimeout
 	}
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	f := &fetched{client: client, keys: download{address: e.address, accept: "application/jwk-set+json, application/json", most: maxKeySetBytes}}
-	if e.list != (credentials{}) {
+	f := &httpsReader{client: client, keys: cachedDocument{address: e.address, accept: "application/jwk-set+json, application/json", maxBytes: maxKeySetBytes}}
+	if e.list != (clientCredentials{}) {
 		if err := checkAddress(e.list.address); err != nil {
 			return nil, fmt.Errorf("revocation list: %w", err)
 		}
 		if e.list.clientID == "" || e.list.secretFile == "" {
 			return nil, errors.New("revocation list: the ID or the file with the secret of the client is empty")
 		}
-		f.list = &download{address: e.list.address, accept: "application/json", most: maxRevokedBytes, authorize: e.list.authorize}
+		f.list = &cachedDocument{address: e.list.address, accept: "application/json", maxBytes: maxRevocationListBytes, authorize: e.list.authorize}
 	}
 	return f, nil
 }
 
-// checkAddress refuses what is no URL to read keys from.
+// checkAddress returns an error unless address is an https URL without user info and fragment.
 func checkAddress(address string) error {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || parsed.Fragment != "" {
@@ -111,11 +115,11 @@ func checkAddress(address string) error {
 	return nil
 }
 
-// maxSecretBytes bounds the secret of a client.
+// maxSecretBytes limits a client secret.
 const maxSecretBytes = 1 << 10
 
-// authorize authenticates a request as the client. ID and secret are form-encoded first (RFC 6749 section 2.3.1).
-func (c credentials) authorize(request *http.Request) error {
+// authorize adds client credentials to a request. ID and secret are form-encoded first (RFC 6749 section 2.3.1).
+func (c clientCredentials) authorize(request *http.Request) error {
 	secret, err := readFile(c.secretFile, maxSecretBytes)
 	if err != nil {
 		return err
@@ -128,9 +132,9 @@ func (c credentials) authorize(request *http.Request) error {
 	return nil
 }
 
-// pinging returns a copy of a Transport that finds dead connections of HTTP/2, or the Transport itself where a copy might
-// behave in another way or would not ping.
-func pinging(given http.RoundTripper) http.RoundTripper {
+// withPings returns a copy of a Transport that detects dead HTTP/2 connections. It returns the Transport itself if a
+// copy might behave differently or would not ping.
+func withPings(given http.RoundTripper) http.RoundTripper {
 	if given == nil {
 		given = http.DefaultTransport
 	}
@@ -139,7 +143,7 @@ func pinging(given http.RoundTripper) http.RoundTripper {
 		return given
 	}
 	transport = transport.Clone()
-	if transport.TLSNextProto != nil { // the caller speaks HTTP/2 by other means, or not at all
+	if transport.TLSNextProto != nil { // HTTP/2 is disabled, or implemented by another package
 		return given
 	}
 	if transport.HTTP2 == nil {
@@ -151,49 +155,49 @@ func pinging(given http.RoundTripper) http.RoundTripper {
 	return transport
 }
 
-// fetched follows one endpoint, and the revocation list if there is one.
-type fetched struct {
+// httpsReader reads a JWKS endpoint, and the revocation list if it is configured.
+type httpsReader struct {
 	client http.Client
-	keys   download
-	list   *download // nil if no list is read
+	keys   cachedDocument
+	list   *cachedDocument // nil if no list is read
 }
 
-// download is one document of an issuer, and what was read of it last.
-type download struct {
+// cachedDocument is a document of an issuer, with its last content and ETag.
+type cachedDocument struct {
 	address, accept string
-	most            int64 // bytes
+	maxBytes        int64 // bytes
 	authorize       func(*http.Request) error
-	etag            string // "" if it had none
+	etag            string // "" if the response had none
 	body            []byte
 }
 
-func (f *fetched) read(ctx context.Context, _ time.Time, again bool) (version, error) {
-	changed, err := f.keys.fetch(ctx, &f.client, again)
+func (r *httpsReader) read(ctx context.Context, _ time.Time, force bool) (rawContent, error) {
+	changed, err := r.keys.fetch(ctx, &r.client, force)
 	if err != nil {
-		return version{}, err
+		return rawContent{}, err
 	}
-	read := version{keys: f.keys.body}
-	if f.list != nil {
-		listChanged, err := f.list.fetch(ctx, &f.client, again)
+	read := rawContent{keySet: r.keys.body}
+	if r.list != nil {
+		listChanged, err := r.list.fetch(ctx, &r.client, force)
 		if err != nil {
 			read.listFailure = fmt.Errorf("revocation list: %w", err)
 		}
-		read.list, changed = f.list.body, changed || listChanged || err != nil
+		read.revocationList, changed = r.list.body, changed || listChanged || err != nil
 	}
 	if !changed {
-		return version{}, errUnchanged
+		return rawContent{}, errUnchanged
 	}
 	return read, nil
 }
 
-// fetch reads the document, and reports whether it is another one than before.
-func (d *download) fetch(ctx context.Context, client *http.Client, again bool) (changed bool, err error) {
+// fetch requests the document, and reports whether it was downloaded again.
+func (d *cachedDocument) fetch(ctx context.Context, client *http.Client, force bool) (changed bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.address, nil)
 	if err != nil {
 		return false, err
 	}
 	request.Header.Set("Accept", d.accept)
-	if d.etag != "" && !again {
+	if d.etag != "" && !force {
 		request.Header.Set("If-None-Match", d.etag)
 	}
 	if d.authorize != nil {
@@ -205,8 +209,8 @@ func (d *download) fetch(ctx context.Context, client *http.Client, again bool) (
 	if err != nil {
 		return false, err
 	}
-	// One byte more than the document may have, so that its parser refuses what is longer.
-	data, err := io.ReadAll(io.LimitReader(response.Body, d.most+1))
+	// One byte more than the limit, so that the parser rejects a longer document.
+	data, err := io.ReadAll(io.LimitReader(response.Body, d.maxBytes+1))
 	_ = response.Body.Close()
 	switch {
 	case err != nil:
@@ -220,6 +224,6 @@ func (d *download) fetch(ctx context.Context, client *http.Client, again bool) (
 	return true, nil
 }
 
-func (f *fetched) frozen() string { return "" }
+func (r *httpsReader) immutableReason() string { return "" }
 
-func (f *fetched) close() { f.client.CloseIdleConnections() }
+func (r *httpsReader) close() { r.client.CloseIdleConnections() }

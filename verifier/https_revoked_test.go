@@ -77,7 +77,7 @@ func (s *issuerServer) source() Source {
 // The list of an endpoint counts as that of a file does, is read with each look, and is asked for again only when it changed.
 func TestFollowsTheListOfAnEndpoint(t *testing.T) {
 	es, other := esKey(), otherKey()
-	none, alice := revocationList(0, nil), ends("sub", "alice", testNow.Unix())
+	none, alice := encodeRevocationList(0, nil), ends("sub", "alice", testNow.Unix())
 	server := newIssuerServer(t, setOf(es.jwk()), none)
 	f := followSource(t, server.source())
 	remembered := es.good()
@@ -126,7 +126,7 @@ func TestKeepsTheLastListOfAnEndpoint(t *testing.T) {
 		if failure := f.KeySets()[0].Failure; !strings.HasPrefix(failure, "revocation list: ") || strings.Contains(failure, "ssss") {
 			t.Errorf("%s: the failure is %q", name, failure)
 		}
-		server.serve(setOf(es.jwk()), revocationList(0, nil))
+		server.serve(setOf(es.jwk()), encodeRevocationList(0, nil))
 		server.writeSecret(t, readerSecret)
 		f.poll()
 		f.verify(name+", whole again", es.good(), nil)
@@ -135,7 +135,7 @@ func TestKeepsTheLastListOfAnEndpoint(t *testing.T) {
 
 // A service that is to hear of revocations does not start deaf.
 func TestNewRefusesAnEndpointWithoutItsList(t *testing.T) {
-	server := newIssuerServer(t, setOf(esKey().jwk()), revocationList(0, nil))
+	server := newIssuerServer(t, setOf(esKey().jwk()), encodeRevocationList(0, nil))
 	for name, option := range map[string]HTTPSOption{
 		"no HTTPS":       WithRevocations("http://issuer.example.com/revoked", readerID, server.secretFile),
 		"no client":      WithRevocations(server.URL+"/revoked", "", server.secretFile),

@@ -159,10 +159,10 @@ func TestEndpointThatHangs(t *testing.T) {
 	}
 	client := server.Client()
 	client.Timeout = time.Hour
-	if opened := must(HTTPS(server.URL, client).open()); opened.(*fetched).client.Timeout != fetchTimeout {
+	if opened := must(HTTPS(server.URL, client).open()); opened.(*httpsReader).client.Timeout != fetchTimeout {
 		t.Error("a request may take longer than fetchTimeout")
 	}
-	if opened := must(HTTPS(server.URL, nil).open()); opened.(*fetched).client.Timeout != fetchTimeout {
+	if opened := must(HTTPS(server.URL, nil).open()); opened.(*httpsReader).client.Timeout != fetchTimeout {
 		t.Error("a request without a client may take longer than fetchTimeout")
 	}
 }
@@ -178,7 +178,7 @@ func TestPaces(t *testing.T) {
 		{File("main.json"), 0, time.Second},
 		{File("main.json"), time.Minute, time.Minute},
 	} {
-		if got := newFeed(nil, row.source, Config{PollInterval: row.configured}, nil).interval; got != row.want {
+		if got := newPoller(nil, row.source, Config{PollInterval: row.configured}, nil).interval; got != row.want {
 			t.Errorf("%s, configured %v: looked at every %v", row.source, row.configured, got)
 		}
 	}

@@ -14,32 +14,33 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// maxKeyIDBytes bounds a kid. An RFC 7638 thumbprint has 43.
+// maxKeyIDBytes limits a kid. An RFC 7638 thumbprint has 43.
 const maxKeyIDBytes = 256
 
-// key is one usable key of a set. Kid, algorithm and key are one value, so that no token can mix those of two keys.
+// key is a usable key of a set. Key ID, algorithm and public key are one value, so that those of different keys
+// cannot be mixed.
 type key struct {
-	id        string
-	algorithm jose.SignatureAlgorithm
-	public    crypto.PublicKey      // *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey: what jose.Verify takes
-	check     atomic.Pointer[Check] // of the Accelerator, nil until it is prepared
+	id            string
+	algorithm     jose.SignatureAlgorithm
+	public        crypto.PublicKey      // *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey: what jose.Verify takes
+	preparedCheck atomic.Pointer[Check] // set by prepareKeys, nil until then
 }
 
-// parseKey makes a key of the members of a JWK (RFC 7517 section 4) that says all we need: kid, alg and use. It returns
-// jws.ErrUnsupported for a kind that it does not know, which RFC 7517 section 5 says to ignore, and any other error for a
-// key that must not be in a set of public signature keys, or that is broken.
+// parseKey parses a JWK (RFC 7517 section 4), which must have kid, alg and use. It returns jws.ErrUnsupported for an
+// unknown key type or algorithm, which RFC 7517 section 5 says to ignore. It returns any other error for an invalid
+// key, or one that must not be in a public key set.
 func parseKey(jwk strictjson.Object) (*key, error) {
 	if err := jws.RefuseSecret(jwk); err != nil {
 		return nil, fmt.Errorf("%w: only public keys belong in this file", err)
 	}
-	kty, err := jws.TextMember(jwk, "kty")
+	kty, err := jws.StringMember(jwk, "kty")
 	if err != nil {
 		return nil, err
 	}
 	if !slices.Contains([]string{"EC", "OKP", "RSA"}, kty) {
 		return nil, jws.ErrUnsupported
 	}
-	alg, err := jws.TextMember(jwk, "alg")
+	alg, err := jws.StringMember(jwk, "alg")
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func parseKey(jwk strictjson.Object) (*key, error) {
 	if wantType == "" {
 		return nil, jws.ErrUnsupported
 	}
-	kid, err := jws.TextMember(jwk, "kid")
+	kid, err := jws.StringMember(jwk, "kid")
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func parseKey(jwk strictjson.Object) (*key, error) {
 	return &key{id: kid, algorithm: jose.SignatureAlgorithm(alg), public: public}, nil
 }
 
-// checkUse wants use to be sig, and key_ops, if there, to hold verify (RFC 7517 sections 4.2 and 4.3).
+// checkUse requires use to be sig, and key_ops to contain verify if present (RFC 7517 sections 4.2 and 4.3).
 func checkUse(jwk strictjson.Object) error {
 	if use, _ := strictjson.Text(jwk.Find("use")); use != "sig" {
 		return errors.New(`use is not "sig"`)

@@ -10,29 +10,28 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// The bounds of a key set. A ConfigMap holds at most 1 MiB, and a SigningKey a handful of keys.
+// The limits of a key set. A ConfigMap holds at most 1 MiB.
 const (
 	maxKeySetBytes = 1 << 20
 	maxKeys        = 256
 )
 
-// KeySet is a checked set of public signature keys. It never changes; the zero KeySet knows no key.
+// KeySet is a validated, immutable set of public signature keys. The zero KeySet is empty.
 type KeySet struct {
 	keys    map[string]*key
 	skipped int
 }
 
-// ParseKeySet reads a JWK Set (RFC 7517 section 5) of at most 1 MiB and 256 keys. Every key must have a kid of its own,
-// an alg of ES256, ES384, ES512, EdDSA, RS256, RS384 or RS512 with the kty and crv that go with it, use "sig", and, if
-// it has key_ops, "verify" among them. RSA keys need 2048 to 8192 bits and an odd exponent from 65537 on; points must
-// lie on their curve.
+// ParseKeySet parses a JWK Set (RFC 7517 section 5) of at most 1 MiB and 256 keys. Every key must have a unique kid,
+// an alg of ES256, ES384, ES512, EdDSA, RS256, RS384 or RS512 with the matching kty and crv, use "sig", and, if it
+// has key_ops, "verify" among them. RSA keys need 2048 to 8192 bits and an odd exponent of at least 65537; points
+// must lie on their curve.
 //
-// One bad key refuses the whole set, because half a set would refuse valid tokens without a word: a duplicate kid, a
-// private or symmetric key, a number out of bounds. The exception is a key with a kty or alg that this package does not
-// know, which is skipped, as RFC 7517 section 5 asks, so that a newer issuer can publish one; no token is ever accepted
-// under it. A set without a usable key is valid, and trusts nobody.
+// One invalid key makes the whole set invalid, because a partial set would silently reject valid tokens: for example
+// a duplicate kid, a private or symmetric key, or a number out of bounds. A key with an unknown kty or alg is skipped
+// instead, as RFC 7517 section 5 requires, and verifies no token. A set without a usable key is valid.
 //
-// The error names the key by its place in the set, from 0 on.
+// The error names the key by its index in the set.
 func ParseKeySet(data []byte) (*KeySet, error) {
 	if len(data) > maxKeySetBytes {
 		return nil, fmt.Errorf("key set is longer than %d bytes", maxKeySetBytes)
@@ -49,7 +48,7 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 		return nil, fmt.Errorf("key set has %d keys, more than %d", len(keys), maxKeys)
 	}
 	set := &KeySet{keys: make(map[string]*key, len(keys))}
-	seen := make(map[string]bool, len(keys)) // also the kids of skipped keys: which one is meant must be certain
+	seen := make(map[string]bool, len(keys)) // also the kids of skipped keys, so that each kid is unique
 	for i, key := range keys {
 		jwk, err := strictjson.Parse(key, nil)
 		if err != nil {
@@ -68,7 +67,7 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 	return set, nil
 }
 
-// add puts the key into the set, or counts it as skipped.
+// add adds the key to the set, or counts it as skipped.
 func (s *KeySet) add(jwk strictjson.Object) error {
 	parsed, err := parseKey(jwk)
 	if errors.Is(err, jws.ErrUnsupported) {
@@ -82,8 +81,8 @@ func (s *KeySet) add(jwk strictjson.Object) error {
 	return nil
 }
 
-// without returns the set without some keys.
-func (s *KeySet) without(ids []string) *KeySet {
+// withoutKeys returns a copy of the set without the given key IDs.
+func (s *KeySet) withoutKeys(ids []string) *KeySet {
 	left := &KeySet{keys: maps.Clone(s.keys), skipped: s.skipped}
 	for _, id := range ids {
 		delete(left.keys, id)
@@ -91,7 +90,7 @@ func (s *KeySet) without(ids []string) *KeySet {
 	return left
 }
 
-// KeyIDs returns the kids of the keys that tokens are accepted under, sorted.
+// KeyIDs returns the sorted kids of the usable keys.
 func (s *KeySet) KeyIDs() []string {
 	ids := make([]string, 0, len(s.keys))
 	for id := range s.keys {

@@ -11,27 +11,28 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// wellKnown is what stands in the URL of the metadata, before the path of the resource (RFC 9728 section 3.1).
+// wellKnown is the path prefix of the metadata (RFC 9728 section 3.1).
 const wellKnown = "/.well-known/oauth-protected-resource"
 
-// Metadata says of a protected resource what a client must know to get a token for it (RFC 9728 section 2). A client that gets 401
-// finds it by the challenge of Middleware, if it is in Config.Metadata. It is public.
+// Metadata is the public metadata of a protected resource (RFC 9728 section 2), from which a client learns how to get
+// a token. If it is in Config.Metadata, the challenge of a 401 response refers to it.
 type Metadata struct {
-	// Resource is the URL by which clients name this service (resource), usually Config.Audience. It has no query and no
-	// fragment, and is https, or http at localhost.
+	// Resource is the resource identifier of this service (resource), usually Config.Audience. It is an https URL, or
+	// http at localhost, without query and fragment.
 	Resource string
-	// AuthorizationServers are the issuers whose tokens are accepted (authorization_servers): URLs, at least one.
+	// AuthorizationServers are the URLs of the accepted issuers (authorization_servers), at least one.
 	AuthorizationServers []string
-	// ScopesSupported are the scopes that a client may ask for (scopes_supported); nil says nothing about them.
+	// ScopesSupported are the scopes that a client may request (scopes_supported); omitted if nil.
 	ScopesSupported []string
-	// Name is a name for people (resource_name).
+	// Name is a human-readable name (resource_name).
 	Name string
 	// Documentation is the URL of a page for developers (resource_documentation).
 	Documentation string
-	// Proof is that of the Config, of which New sees to it: it says whether tokens are bound by DPoP
+	// Proof must equal Config.Proof, which New checks. It determines the DPoP members
 	// (dpop_bound_access_tokens_required, dpop_signing_alg_values_supported).
 	Proof Proof
-	// CertificateBound says that tokens are bound to TLS client certificates (tls_client_certificate_bound_access_tokens).
+	// CertificateBound reports whether tokens are bound to TLS client certificates
+	// (tls_client_certificate_bound_access_tokens).
 	CertificateBound bool
 }
 
@@ -48,20 +49,20 @@ type document struct {
 	ProofRequired        bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
-// Path is where the Handler is to be served: /.well-known/oauth-protected-resource, and behind it the path of the resource, if it has
-// one (RFC 9728 section 3.1).
+// Path returns the path where the Handler must be served: /.well-known/oauth-protected-resource, followed by the path
+// of the resource, if it has one (RFC 9728 section 3.1).
 func (m Metadata) Path() string {
 	_, path := m.split()
 	return wellKnown + path
 }
 
-// URL is the URL of the metadata, which challenges name.
+// URL returns the URL of the metadata, for challenges.
 func (m Metadata) URL() string {
 	origin, path := m.split()
 	return origin + wellKnown + path
 }
 
-// split cuts the resource before its path, which is "" if it is /.
+// split returns the origin and the path of the resource. The path is "" if it is /.
 func (m Metadata) split() (origin, path string) {
 	scheme, rest, _ := strings.Cut(m.Resource, "://")
 	authority, path := rest, ""
@@ -74,7 +75,8 @@ func (m Metadata) split() (origin, path string) {
 	return scheme + "://" + authority, path
 }
 
-// Handler serves the metadata to GET, HEAD and, for browsers at any origin, OPTIONS. It serves 500 if New would refuse the metadata.
+// Handler serves the metadata to GET, HEAD and OPTIONS, the latter for browsers at any origin. It responds with 500
+// if the metadata is invalid.
 func (m Metadata) Handler() http.Handler {
 	body, err := m.encode()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +118,7 @@ func (m Metadata) encode() ([]byte, error) {
 	return json.Marshal(d)
 }
 
-// checkMetadata checks Config.Metadata.
+// checkMetadata validates Config.Metadata.
 func (c Config) checkMetadata() error {
 	if c.Metadata == nil {
 		return nil
@@ -142,8 +144,7 @@ func (m Metadata) check() error {
 	return nil
 }
 
-// isPublicURL reports whether a URL is one that may be named to clients: https, or http on this machine, which tests use. What would
-// need an escape in a challenge is none.
+// isPublicURL reports whether a URL is https, or http at localhost for tests, and needs no escaping in a challenge.
 func isPublicURL(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil ||

@@ -8,32 +8,34 @@ import (
 	"strings"
 )
 
-// retryAfter is the Retry-After of a 503, in seconds: by then an unknown key may have any source read again.
+// retryAfter is the Retry-After of a 503 response, in seconds: the longest interval between two polls for unknown
+// kids.
 const retryAfter = "5"
 
 // tokenKey is the key of a request's Token in its context.
 type tokenKey struct{}
 
-// NewContext returns a context that has a token for FromContext: for protocols that Middleware does not speak, such as gRPC, once
-// Verify has returned the token.
+// NewContext returns a context that carries a verified token for FromContext. Use it for protocols that Middleware
+// does not support, such as gRPC.
 func NewContext(ctx context.Context, token *Token) context.Context {
 	return context.WithValue(ctx, tokenKey{}, token)
 }
 
-// FromContext returns the token that Middleware accepted for this request, or that NewContext was given.
+// FromContext returns the token that Middleware accepted for this request, or that was passed to NewContext.
 func FromContext(ctx context.Context) (*Token, bool) {
 	token, ok := ctx.Value(tokenKey{}).(*Token)
 	return token, ok
 }
 
-// Middleware lets a request through to next if it has one valid token in its Authorization header (RFC 6750 section
-// 2.1, RFC 9449 section 7.1), and only there: a token in a URL ends up in logs. FromContext then has it. All others get 401 with the
-// challenge of RFC 6750 section 3, or of RFC 9449 section 7.1 with Config.Proof, which says error="invalid_token" if there was a
-// token, or "invalid_dpop_proof" if its proof is at fault, but not what was wrong.
+// Middleware calls next if the Authorization header of a request has exactly one valid token (RFC 6750 section 2.1,
+// RFC 9449 section 7.1); FromContext then returns it. Tokens elsewhere are ignored, because URLs end up in logs.
+// Otherwise it responds with 401 and the challenge of RFC 6750 section 3, or of RFC 9449 section 7.1 with
+// Config.Proof. The error is "invalid_token", or "invalid_dpop_proof" if the proof is invalid, and absent without a
+// token.
 //
-// Where nothing can be said about the token, the answer is 503 with Retry-After (RFC 9110 section 10.2.3): after Close,
-// with a stale key set, for an unknown key while the key set cannot be read, and if the context ends while waiting for
-// the key set. A client that got 401 would throw a valid token away.
+// If the token can be neither accepted nor rejected, it responds with 503 and Retry-After (RFC 9110 section 10.2.3),
+// because a client discards its token after a 401. That is the case after Close, with a stale key set, for an unknown
+// key while the key set cannot be read, and if the context ends during a poll.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := v.VerifyRequest(r)
@@ -53,21 +55,19 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// RequireScope lets a request through to a handler if its token has all these scopes, and answers 403 with
-// error="insufficient_scope" (RFC 6750 section 3.1) if not. It stands behind Middleware; where that is missing it
-// answers 500, since no token was checked.
+// RequireScope returns middleware that responds with 403 and error="insufficient_scope" (RFC 6750 section 3.1) unless
+// the token has all scopes. It must be used inside Middleware; otherwise it responds with 500.
 func RequireScope(scope string, more ...string) func(http.Handler) http.Handler {
 	scopes := append([]string{scope}, more...)
 	return require(scopes, (*Token).Scopes, strings.Join(scopes, " "))
 }
 
-// RequirePermission is RequireScope for the claim permissions, a list of strings: what the user may do, where scopes say
-// what the client was given.
+// RequirePermission is like RequireScope, for the claim permissions, a list of strings with what the user may do.
 func RequirePermission(permission string, more ...string) func(http.Handler) http.Handler {
 	return requireMember("permissions", append([]string{permission}, more...))
 }
 
-// RequireGroup is RequireScope for the claim groups, a list of strings (RFC 9068 section 2.2.3.1).
+// RequireGroup is like RequireScope, for the claim groups, a list of strings (RFC 9068 section 2.2.3.1).
 func RequireGroup(group string, more ...string) func(http.Handler) http.Handler {
 	return requireMember("groups", append([]string{group}, more...))
 }
@@ -77,7 +77,8 @@ func requireMember(claim string, wanted []string) func(http.Handler) http.Handle
 	return require(wanted, list, "")
 }
 
-// require asks for all that is wanted to be in a list of the token. A refusal names the scope, if there is one.
+// require requires that a list of the token contains all wanted values. The challenge names the scope, if there is
+// one.
 func require(wanted []string, list func(*Token) []string, scope string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

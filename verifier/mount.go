@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// mountTable lists the mounts of this process (proc_pid_mountinfo(5)). There is none but on Linux.
+// mountTable lists the mounts of this process (proc_pid_mountinfo(5)), on Linux only.
 const mountTable = "/proc/self/mountinfo"
 
-// frozen finds out whether the file is mounted with subPath. A kubelet brings no change into such a mount: the process
-// would go on with the keys of its start until it refuses valid tokens, and never learn of a revocation.
-func (f *file) frozen() string {
+// immutableReason detects a file that is mounted with subPath. A kubelet does not update such a mount, so new keys
+// and revocations would never arrive.
+func (f *fileReader) immutableReason() string {
 	found, err := identify(f.path)
 	if err != nil {
 		return ""
@@ -21,13 +21,12 @@ func (f *file) frozen() string {
 	if err != nil {
 		return ""
 	}
-	return frozenMount(string(table), found.path)
+	return immutableMountReason(string(table), found.path)
 }
 
-// frozenMount looks up the mount that holds path, with all its links followed. It cannot change if it is of the file
-// alone, since a mount holds on to the file that it began with, or of one version of a volume, whose directory has two
-// dots before its name: volumes are changed by making another version.
-func frozenMount(table, path string) string {
+// immutableMountReason examines the mount of path, which must have no symbolic links. It cannot change if only the
+// file itself is mounted, or one version of a volume, in a directory whose name begins with two dots.
+func immutableMountReason(table, path string) string {
 	longest, root := "", ""
 	lines := bufio.NewScanner(strings.NewReader(table))
 	for lines.Scan() {
@@ -36,7 +35,7 @@ func frozenMount(table, path string) string {
 			continue
 		}
 		point := unescapeMount(fields[4])
-		if holds(point, path) && len(point) >= len(longest) { // of two mounts on one point the later hides the other
+		if contains(point, path) && len(point) >= len(longest) { // of two mounts at one mount point, the later hides the other
 			longest, root = point, unescapeMount(fields[3])
 		}
 	}
@@ -51,12 +50,12 @@ func frozenMount(table, path string) string {
 	return ""
 }
 
-// holds reports whether path is directory or lies in it.
-func holds(directory, path string) bool {
+// contains reports whether path is directory or lies in it.
+func contains(directory, path string) bool {
 	return path == directory || strings.HasPrefix(path, strings.TrimSuffix(directory, "/")+"/")
 }
 
-// unescapeMount decodes the white space and backslashes of a path in the mount table, which are three octal digits each.
+// unescapeMount decodes octal escapes in a path of the mount table.
 func unescapeMount(path string) string {
 	before, after, _ := strings.Cut(path, `\`)
 	if len(after) < 3 {

@@ -39,7 +39,7 @@ func TestFrozenMount(t *testing.T) {
 		"/etc/main.json":                                false,
 		"/..data/main.json":                             false,
 	} {
-		if got := frozenMount(podMounts, path); (got != "") != frozen {
+		if got := immutableMountReason(podMounts, path); (got != "") != frozen {
 			t.Errorf("%s: got %q", path, got)
 		}
 	}

@@ -6,33 +6,34 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// Observer hears what a Verifier does, for metrics: with it this module needs no library of metrics. Its methods are
-// called while tokens are verified, by many goroutines at once, so they must be quick.
+// Observer is notified of the results of a Verifier, for metrics. Its methods are called concurrently while tokens
+// are verified, so they must be fast.
 type Observer interface {
-	// TokenVerified is called for each token. reason is one of a few words: ok, malformed, wrong_algorithm, unknown_key,
-	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid, revoked, replayed if its
-	// proof was seen before, proof for any other ErrProof, stale_key_set, keys_unavailable, or other if the context ended.
+	// TokenVerified is called for each token. reason is one of: ok, malformed, wrong_algorithm, unknown_key,
+	// bad_signature, not_decrypted, wrong_type, wrong_issuer, wrong_audience, expired, not_yet_valid, revoked,
+	// replayed if the proof was seen before, proof for any other ErrProof, stale_key_set, keys_unavailable, or other
+	// if the context ended.
 	TokenVerified(reason string)
-	// KeySetRead is called after each read of a source, whether its content changed or not, once for each issuer that has
-	// it. A look at a file that has not changed is no read.
+	// KeySetRead is called after each read of a source, once per issuer, whether or not the content changed. It is
+	// not called if the poll of a file finds it unchanged.
 	KeySetRead(status KeySetStatus)
 }
 
-// ReplayObserver is an Observer that also hears when DPoP proofs cannot be remembered.
+// ReplayObserver is an Observer that is also notified when a DPoP proof cannot be stored.
 type ReplayObserver interface {
 	Observer
-	// ReplaysFull is called for each proof that was accepted without being remembered, since there is room for 229,376 of a minute
-	// before and after now: it could be replayed here.
+	// ReplaysFull is called for each proof that was accepted without being stored, because the replay cache is full:
+	// it holds 229,376 proofs within two minutes. Such a proof could be replayed.
 	ReplaysFull()
 }
 
-// nobody observes nothing.
-type nobody struct{}
+// noopObserver is the Observer of a Config without one.
+type noopObserver struct{}
 
-func (nobody) TokenVerified(string)    {}
-func (nobody) KeySetRead(KeySetStatus) {}
+func (noopObserver) TokenVerified(string)    {}
+func (noopObserver) KeySetRead(KeySetStatus) {}
 
-// reasonOf names the result of a verification for an Observer.
+// reasonOf returns the reason for TokenVerified.
 func reasonOf(err error) string {
 	if err == nil {
 		return "ok"

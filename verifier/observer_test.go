@@ -45,10 +45,10 @@ func TestObserverHearsOfTokensAndReads(t *testing.T) {
 	_, _ = v.Verify(t.Context(), es.good())
 	_, _ = v.Verify(t.Context(), "x")
 	volume.update([]byte("broken"), testNow)
-	v.bindings[0].feed.look(t.Context(), false)
+	v.issuerVerifiers[0].poller.poll(t.Context(), false)
 	_, _ = v.Verify(t.Context(), es.sign(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, goodClaims))
-	v.bindings[0].feed.askedAt.Store(0)
-	gate := gated(t, v.bindings[0].feed, make(chan struct{}))
+	v.issuerVerifiers[0].poller.lastRefresh.Store(0)
+	gate := gated(t, v.issuerVerifiers[0].poller, make(chan struct{}))
 	_, _ = v.Verify(ended, es.sign(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, goodClaims))
 	v.cancel() // so that what may have begun to be read is not heard of
 	close(gate.open)

@@ -15,49 +15,50 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// Proof says which tokens must come with a proof that their sender holds the key that they are bound to.
+// Proof configures which tokens must be sender-constrained by a proof of possession.
 type Proof int
 
 const (
-	// Bearer accepts bearer tokens, and tokens that are bound to the TLS client certificate of the request (RFC 8705 section 3).
-	// A token that is bound to a key is refused.
+	// Bearer accepts bearer tokens, and tokens that are bound to the TLS client certificate of the request (RFC 8705
+	// section 3). Tokens that are bound to a key are rejected.
 	Bearer Proof = iota
-	// DPoPOptional accepts, beside those, tokens that are bound to a key, with a DPoP proof (RFC 9449 section 7). A bound token
-	// without a proof is refused.
+	// DPoPOptional also accepts tokens that are bound to a key, with a DPoP proof (RFC 9449 section 7). A bound token
+	// without a proof is rejected.
 	DPoPOptional
-	// DPoPRequired accepts nothing but tokens that are bound to a key, with a DPoP proof.
+	// DPoPRequired accepts only tokens that are bound to a key, with a DPoP proof.
 	DPoPRequired
 )
 
 const (
-	// proofWindow is by how much iat of a proof may be off, in both directions, and so half of how long it can be replayed.
+	// proofWindow is the tolerance for the iat of a proof, in both directions. A proof can be replayed for twice this
+	// time.
 	proofWindow = time.Minute
-	// replayCapacity is how many proofs are remembered at once. That is the most that 5.3 MB hold, and more than come in two
-	// minutes at 100,000 a minute.
+	// replayCapacity is the maximum number of stored proofs, in 5.3 MB: more than arrive in two minutes at 100,000
+	// per minute.
 	replayCapacity = 229_376
-	// warnPause is how long the log is silent about a full memory.
+	// warnPause is the minimum interval between two log messages about a full replay cache.
 	warnPause = time.Minute
 )
 
-// sender checks that requests come from the owner of the token.
-type sender struct {
+// senderVerifier verifies that a request comes from the owner of its token.
+type senderVerifier struct {
 	proof      Proof
 	baseURL    string
 	requestURL func(*http.Request) string
-	keys       *dpop.Keys // nil for Bearer, as is replays
+	keys       *dpop.Keys // nil for Bearer, like replays
 	replays    *dpop.Replays
 	warned     atomic.Int64
 }
 
-func newSender(config Config) *sender {
-	s := &sender{proof: config.Proof, baseURL: strings.TrimRight(config.BaseURL, "/"), requestURL: config.RequestURL}
+func newSenderVerifier(config Config) *senderVerifier {
+	s := &senderVerifier{proof: config.Proof, baseURL: strings.TrimRight(config.BaseURL, "/"), requestURL: config.RequestURL}
 	if s.proof != Bearer {
 		s.keys, s.replays = dpop.NewKeys(), dpop.NewReplays(replayCapacity)
 	}
 	return s
 }
 
-// checkProof checks what a Config says of proofs.
+// checkProof validates the fields of a Config about proofs.
 func (c Config) checkProof() error {
 	if c.Proof < Bearer || c.Proof > DPoPRequired {
 		return fmt.Errorf("config field Proof is %d: it must be Bearer, DPoPOptional or DPoPRequired", c.Proof)
@@ -76,13 +77,13 @@ func (c Config) checkProof() error {
 	return nil
 }
 
-// invalidProof is the refusal of a proof, and not of the token.
+// invalidProof is an error of the proof, as opposed to the token.
 type invalidProof struct{ cause error }
 
 func (e *invalidProof) Error() string   { return ErrProof.Error() + ": " + e.cause.Error() }
 func (e *invalidProof) Unwrap() []error { return []error{ErrProof, e.cause} }
 
-// Why a token is not accepted from its sender, made once.
+// Errors of sender verification, allocated once.
 var (
 	errNoProof       = fmt.Errorf("%w: the token is bound to a key, and came without a proof, as a bearer token", ErrProof)
 	errNotBound      = fmt.Errorf("%w: the token is bound to no key, and only such tokens are accepted so", ErrProof)
@@ -94,69 +95,71 @@ var (
 	errProofReplayed = &invalidProof{dpop.ErrReplayed}
 )
 
-// presented is how a token came: its text, the request, nil if there is none, and whether the scheme of its header was DPoP.
-type presented struct {
-	text    string
+// credentials is a token with the request that it came with, or nil. dpop reports whether the authentication scheme
+// was DPoP.
+type credentials struct {
+	token   string
 	request *http.Request
 	dpop    bool
 }
 
-// confirm checks that a valid token comes from whom it was issued to.
-func (v *Verifier) confirm(ctx context.Context, token *Token, as presented, now time.Time) error {
+// verifySender verifies that the sender of a valid token is its owner.
+func (v *Verifier) verifySender(ctx context.Context, token *Token, sent credentials, now time.Time) error {
 	bound := token.bound
 	switch {
-	case bound == nil && !as.dpop && v.sender.proof != DPoPRequired:
+	case bound == nil && !sent.dpop && v.senderVerifier.proof != DPoPRequired:
 		return nil
 	case bound == nil:
 		return errNotBound
 	case bound.unknown:
 		return errConfirmation
-	case bound.certificate != "" && !hasCertificate(as.request, bound.certificate):
+	case bound.certificate != "" && !hasCertificate(sent.request, bound.certificate):
 		return errCertificate
-	case bound.key == "" && (as.dpop || v.sender.proof == DPoPRequired):
+	case bound.key == "" && (sent.dpop || v.senderVerifier.proof == DPoPRequired):
 		return errNotBound
 	case bound.key == "":
 		return nil
-	case !as.dpop:
+	case !sent.dpop:
 		return errNoProof
 	}
-	return v.confirmKey(ctx, bound.key, as, now)
+	return v.verifyProof(ctx, bound.key, sent, now)
 }
 
-// hasCertificate reports whether the client has shown in TLS that it holds a certificate (RFC 8705 section 3). Who signed it does not
-// matter here.
+// hasCertificate reports whether the TLS client certificate has this digest (RFC 8705 section 3). The issuer of the
+// certificate does not matter.
 func hasCertificate(r *http.Request, digest string) bool {
 	if r == nil || r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return false
 	}
 	sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
-	return names(digest, &sum)
+	return matchesDigest(digest, &sum)
 }
 
-// names reports whether a text is the base64url of a digest.
-func names(text string, digest *[sha256.Size]byte) bool {
+// matchesDigest reports whether text is the base64url encoding of a digest.
+func matchesDigest(text string, digest *[sha256.Size]byte) bool {
 	var encoded [43]byte
 	base64.RawURLEncoding.Encode(encoded[:], digest[:])
 	return string(encoded[:]) == text
 }
 
-// confirmKey checks the proof of a request (RFC 9449 section 4.3). A proof is remembered last: what is refused takes no place.
-func (v *Verifier) confirmKey(ctx context.Context, key string, as presented, now time.Time) error {
-	proof, err := v.sender.keys.Check(as.request.Header.Values(dpop.Header), as.request.Method, v.sender.urlOf(as.request))
+// verifyProof verifies the proof of a request (RFC 9449 section 4.3). It stores the proof last, so that an invalid
+// one takes no space.
+func (v *Verifier) verifyProof(ctx context.Context, key string, sent credentials, now time.Time) error {
+	proof, err := v.senderVerifier.keys.Check(sent.request.Header.Values(dpop.Header), sent.request.Method, v.senderVerifier.urlOf(sent.request))
 	if err != nil {
 		return &invalidProof{err}
 	}
 	if age := now.Sub(proof.IssuedAt); age > proofWindow || age < -proofWindow {
 		return errProofDate
 	}
-	var buffer [2 << 10]byte // spares most tokens a copy on the heap
-	if sum := sha256.Sum256(append(buffer[:0], as.text...)); !names(proof.AccessTokenHash, &sum) {
+	var buffer [2 << 10]byte // avoids a heap allocation for most tokens
+	if sum := sha256.Sum256(append(buffer[:0], sent.token...)); !matchesDigest(proof.AccessTokenHash, &sum) {
 		return errOtherToken
 	}
 	if proof.Thumbprint != key {
 		return errOtherKey
 	}
-	err = v.sender.replays.Remember(proof, proof.IssuedAt.Add(proofWindow), now)
+	err = v.senderVerifier.replays.Remember(proof, proof.IssuedAt.Add(proofWindow), now)
 	switch {
 	case errors.Is(err, dpop.ErrReplayed):
 		return errProofReplayed
@@ -166,9 +169,9 @@ func (v *Verifier) confirmKey(ctx context.Context, key string, as presented, now
 	return nil
 }
 
-// urlOf returns the URL that a client has used. The path is the one of the request line: a handler before this one may have cut what is
-// in URL.
-func (s *sender) urlOf(r *http.Request) string {
+// urlOf returns the external URL of a request. It uses the path of the request line, because an outer handler may
+// have stripped a prefix from r.URL.
+func (s *senderVerifier) urlOf(r *http.Request) string {
 	if s.requestURL != nil {
 		return s.requestURL(r)
 	}
@@ -179,16 +182,16 @@ func (s *sender) urlOf(r *http.Request) string {
 	return s.baseURL + path
 }
 
-// replaysFull lets the Observer and the log know that a proof was accepted that is not remembered.
+// replaysFull notifies the Observer and the log that a proof was accepted without being stored.
 func (v *Verifier) replaysFull(ctx context.Context, now time.Time) {
 	if observer, ok := v.observer.(ReplayObserver); ok {
 		observer.ReplaysFull()
 	}
-	last := v.sender.warned.Load()
+	last := v.senderVerifier.warned.Load()
 	if pause := now.UnixNano() - last; last != 0 && pause >= 0 && pause < int64(warnPause) {
 		return
 	}
-	if v.sender.warned.CompareAndSwap(last, now.UnixNano()) {
+	if v.senderVerifier.warned.CompareAndSwap(last, now.UnixNano()) {
 		v.logger.WarnContext(ctx, "proofs are accepted that are not remembered: more came in a minute than there is room for", "room", replayCapacity)
 	}
 }

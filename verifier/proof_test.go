@@ -109,7 +109,7 @@ func TestProofs(t *testing.T) {
 
 // lastReason keeps what an Observer heard last.
 type lastReason struct {
-	nobody
+	noopObserver
 	reason string
 	full   int
 }
@@ -152,7 +152,7 @@ func TestFullReplaysAcceptAndSay(t *testing.T) {
 	client, token := otherKey(), boundTo(t, otherKey())
 	clock, heard, said := &clock{now: testNow}, &lastReason{}, &log{}
 	v := proving(t, DPoPRequired, func(c *Config) { c.Now, c.Observer, c.Logger = clock.Now, heard, said.logger() })
-	v.sender.replays = dpop.NewReplays(1)
+	v.senderVerifier.replays = dpop.NewReplays(1)
 	for n := range 4 {
 		proof := client.sign(proofHeader(client), replaced(t, proofClaims(token), "p-1", fmt.Sprint("p-", n)))
 		if _, err := v.VerifyRequest(get("DPoP "+token, proof)); err != nil {

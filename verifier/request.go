@@ -7,35 +7,35 @@ import (
 	"strings"
 )
 
-// Verify returns the token if it is valid now. Otherwise the error is one of those in this package, for errors.Is, or
-// that of ctx, which bounds the wait for a look at the source when the token's kid is unknown.
+// Verify returns the token if it is valid now. Otherwise it returns one of the errors of this package, for errors.Is,
+// or the error of ctx. ctx limits the wait for a poll of the source if the token's kid is unknown.
 //
-// It sees the token alone, so it refuses every token that is bound to its sender (cnf), with ErrProof: whoever sent it may have
-// stolen it. With DPoPRequired it refuses all tokens. VerifyRequest checks what a token is bound to.
+// Verify sees no request, so it rejects every token that is bound to its sender (cnf) with ErrProof. With
+// DPoPRequired it rejects all tokens. VerifyRequest verifies such tokens.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
-	return v.verifyFrom(ctx, presented{text: token})
+	return v.verifyCredentials(ctx, credentials{token: token})
 }
 
-// VerifyRequest returns the token in the Authorization header of a request if it is valid now, and if the request comes from
-// whom it is bound to: it is what Middleware asks. The error is that of Verify, ErrNoToken if there is no token, or ErrProof.
+// VerifyRequest returns the token in the Authorization header of a request if it is valid now and the request comes
+// from its owner. Middleware calls it. The error is that of Verify, ErrNoToken if there is no token, or ErrProof.
 //
-// A DPoP proof is good once: a second call for one request returns ErrProof.
+// A DPoP proof is valid once: a second call for the same request returns ErrProof.
 func (v *Verifier) VerifyRequest(r *http.Request) (*Token, error) {
-	scheme, credentials, err := v.sender.credentials(r.Header)
+	scheme, token, err := v.senderVerifier.parseAuthorization(r.Header)
 	if err != nil {
 		return nil, err
 	}
-	return v.verifyFrom(r.Context(), presented{text: credentials, request: r, dpop: scheme == schemeDPoP})
+	return v.verifyCredentials(r.Context(), credentials{token: token, request: r, dpop: scheme == schemeDPoP})
 }
 
-func (v *Verifier) verifyFrom(ctx context.Context, as presented) (*Token, error) {
+func (v *Verifier) verifyCredentials(ctx context.Context, sent credentials) (*Token, error) {
 	if v.closed() {
 		return nil, ErrClosed
 	}
 	now := v.now()
-	token, err := v.verify(ctx, as.text, now)
+	token, err := v.verify(ctx, sent.token, now)
 	if err == nil {
-		err = v.confirm(ctx, token, as, now)
+		err = v.verifySender(ctx, token, sent, now)
 	}
 	v.observer.TokenVerified(reasonOf(err))
 	if err != nil {
@@ -44,15 +44,15 @@ func (v *Verifier) verifyFrom(ctx context.Context, as presented) (*Token, error)
 	return token, nil
 }
 
-// The authentication schemes (RFC 6750 section 2.1, RFC 9449 section 7.1), without regard to case.
+// The authentication schemes (RFC 6750 section 2.1, RFC 9449 section 7.1), which are case-insensitive.
 const (
 	schemeBearer = "Bearer"
 	schemeDPoP   = "DPoP"
 )
 
-// credentials returns what the Authorization header holds, or ErrNoToken if nobody tried to present a token. Two headers are one
-// too many: what stands in front of us may have checked the other.
-func (s *sender) credentials(header http.Header) (scheme, token string, err error) {
+// parseAuthorization returns the scheme and the token of the Authorization header, or ErrNoToken if there is no
+// supported scheme. It rejects a second header, because a proxy may have checked the other one.
+func (s *senderVerifier) parseAuthorization(header http.Header) (scheme, token string, err error) {
 	values := header.Values("Authorization")
 	if len(values) > 1 {
 		return "", "", fmt.Errorf("%w: more than one Authorization header", ErrMalformed)

@@ -9,7 +9,7 @@ import (
 
 // readCounter is an Observer that counts the reads of sources.
 type readCounter struct {
-	nobody
+	noopObserver
 	reads atomic.Int32
 }
 

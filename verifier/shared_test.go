@@ -35,8 +35,8 @@ func TestIssuersOfOneSourceShareItsLooks(t *testing.T) {
 	es, next := esKey(), otherKey()
 	mounted := newVolume(t, setOf(es.jwk()))
 	f := renamed(t, File(mounted.path()))
-	if len(f.bindings) != 1 {
-		t.Fatalf("one source is read by %d feeds", len(f.bindings))
+	if len(f.issuerVerifiers) != 1 {
+		t.Fatalf("one source is read by %d feeds", len(f.issuerVerifiers))
 	}
 	counted := gated(t, f.feed(), nil)
 	mounted.update(setOf(es.jwk(), next.jwk()), testNow)
@@ -69,7 +69,7 @@ func TestOneFeedForEachSource(t *testing.T) {
 	}
 	v := newVerifier(t, config)
 	var groups []string
-	for _, b := range v.bindings {
+	for _, b := range v.issuerVerifiers {
 		groups = append(groups, strings.Join(b.issuers, ""))
 	}
 	if diff := cmp.Diff([]string{"af", "be", "c", "d"}, groups); diff != "" {
@@ -86,7 +86,7 @@ func TestOneFeedForEachSource(t *testing.T) {
 
 // reads notes of which issuers an Observer hears.
 type reads struct {
-	nobody
+	noopObserver
 	issuers []string
 }
 
@@ -104,7 +104,7 @@ func TestObserverHearsOfEachIssuerOfASource(t *testing.T) {
 // somebody else may bring the key, and forbid another look.
 func TestLookThatForbidsAnotherBroughtTheKey(t *testing.T) {
 	mounted := newVolume(t, setOf(esKey().jwk()))
-	var f *feed
+	var f *poller
 	meanwhile := func() {}
 	config := must(Config{
 		Issuers: map[string]Source{testIssuer: File(mounted.path())}, Audience: testAudience, Logger: (&log{}).logger(),
@@ -112,15 +112,15 @@ func TestLookThatForbidsAnotherBroughtTheKey(t *testing.T) {
 	}.complete())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	f = must(openFeed(ctx, []string{testIssuer}, File(mounted.path()), config))
+	f = must(openPoller(ctx, []string{testIssuer}, File(mounted.path()), config))
 	mounted.update(setOf(otherKey().jwk()), testNow)
 	tried := f.current.Load()
 	meanwhile = func() {
 		meanwhile = func() {}
-		f.look(ctx, true)
-		f.askedAt.Store(testNow.UnixNano())
+		f.poll(ctx, true)
+		f.lastRefresh.Store(testNow.UnixNano())
 	}
-	found, _, err := f.ask(ctx, tried)
+	found, _, err := f.refresh(ctx, tried)
 	if err != nil || found == tried {
 		t.Errorf("the caller gets the keys that it has tried: %v", err)
 	}
@@ -147,7 +147,7 @@ func TestKeyOfAnotherSourceHidesNoNewKey(t *testing.T) {
 			f.verify("a token of the first", first.sign(first.header(), goodClaims), nil)
 			f.verify("an expired token of the first", first.sign(first.header(),
 				replaced(t, goodClaims, `"exp":1800000600,"iat":1800000000,"nbf":1800000000`, `"exp":1`)), ErrExpired)
-			if f.bindings[1].feed.askedAt.Load() != 0 {
+			if f.issuerVerifiers[1].poller.lastRefresh.Load() != 0 {
 				t.Error("a token of the first had the second source read")
 			}
 			f.verify("a token of the second", next.sign(next.header(), from(otherIssuer)), nil)

@@ -10,32 +10,31 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// The bounds, in bytes, of MaxTokenBytes and of what VerifySignature reads, and of an encoded header, which has about 150:
-// what is longer is refused before anything is done with it.
+// The limits, in bytes, of MaxTokenBytes and VerifySignature, and of an encoded header, which usually has about 150.
 const (
 	largestToken   = 64 << 10
 	maxHeaderBytes = 2 << 10
 )
 
-// signed is what a good signature vouches for.
+// signed is a payload and the header parameters that its signature covers.
 type signed struct {
 	payload string
 	kid     string
-	typ     string // as the header has it, "" if it has none
+	typ     string // "" if the header has none
 }
 
-// header is the part of a JOSE header that we use.
+// header holds the JOSE header parameters that are used.
 type header struct {
 	alg jose.SignatureAlgorithm
 	kid string
 	typ string
 }
 
-// VerifySignature checks the signature of a JWS in compact serialization (RFC 7515 section 7.1) of at most 64 KiB, and
-// nothing else: neither its type nor any claim. For access tokens use Verifier.
+// VerifySignature verifies the signature of a JWS in compact serialization (RFC 7515 section 7.1) of at most 64 KiB.
+// It checks neither the type nor any claim: for access tokens use Verifier.
 //
-// The key is the one of the set that has the token's kid, and its alg must be the token's. It returns the payload and
-// the kid, or an error that is one of ErrMalformed, ErrWrongAlgorithm, ErrUnknownKey and ErrBadSignature.
+// The key is the one with the token's kid, and its alg must be the token's. It returns the payload and the kid, or an
+// error that is one of ErrMalformed, ErrWrongAlgorithm, ErrUnknownKey and ErrBadSignature.
 func (s *KeySet) VerifySignature(compact string) (payload []byte, kid string, err error) {
 	verified, err := s.verify(compact)
 	if err != nil {
@@ -44,7 +43,7 @@ func (s *KeySet) VerifySignature(compact string) (payload []byte, kid string, er
 	return []byte(verified.payload), verified.kid, nil
 }
 
-// verify does the work of VerifySignature.
+// verify implements VerifySignature.
 func (s *KeySet) verify(compact string) (signed, error) {
 	if len(compact) > largestToken {
 		return signed{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, largestToken)
@@ -68,7 +67,7 @@ func (s *KeySet) verify(compact string) (signed, error) {
 	}
 	message, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{signer.algorithm})
 	if err != nil {
-		// The cause is left out, here and below: it may quote the token.
+		// The cause is omitted, here and below: it may quote the token.
 		return signed{}, fmt.Errorf("%w: not a JWS", ErrMalformed)
 	}
 	payload, err := message.Verify(signer.public)
@@ -78,8 +77,8 @@ func (s *KeySet) verify(compact string) (signed, error) {
 	return signed{payload: string(payload), kid: signer.id, typ: parsed.typ}, nil
 }
 
-// splitToken cuts a token at its first two dots. A third one is in the last segment, which is then no base64url, and of
-// too few dots one segment is empty.
+// splitToken splits a token at its first two dots. A further dot makes the last segment invalid, and a missing one
+// makes a segment empty.
 func splitToken(compact string) (segments [3]string) {
 	rest := ""
 	segments[0], rest, _ = strings.Cut(compact, ".")
@@ -87,13 +86,13 @@ func splitToken(compact string) (segments [3]string) {
 	return segments
 }
 
-// decodeSegment decodes a segment, which must be the one encoding of at least one byte: else one signed token would have
-// many texts.
+// decodeSegment decodes a segment, which must be non-empty canonical base64url, so that a signed token has only one
+// encoding.
 func decodeSegment(index int, segment string) ([]byte, error) {
 	return appendSegment(nil, index, []byte(segment))
 }
 
-// appendSegment is decodeSegment into a buffer.
+// appendSegment is like decodeSegment, and appends to a buffer.
 func appendSegment(into []byte, index int, segment []byte) ([]byte, error) {
 	data, err := jws.AppendBase64(into, segment)
 	if err != nil || len(segment) == 0 {
@@ -102,9 +101,8 @@ func appendSegment(into []byte, index int, segment []byte) ([]byte, error) {
 	return data, nil
 }
 
-// parseHeader reads the JOSE header (RFC 7515 section 4). It refuses every parameter that would bring its own key,
-// change what is signed, or demand an extension: we know no extension, and the key comes from the set alone. Other
-// parameters are ignored, as the RFC asks.
+// parseHeader parses the JOSE header (RFC 7515 section 4). It rejects parameters that embed a key, change what is
+// signed, or require an extension. Other unknown parameters are ignored, as the RFC requires.
 func parseHeader(segment string) (header, error) {
 	if len(segment) > maxHeaderBytes {
 		return header{}, fmt.Errorf("%w: its header is longer than %d bytes", ErrMalformed, maxHeaderBytes)

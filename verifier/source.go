@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// Source says where the key set of an issuer is. File and HTTPS make one; there are no others. Any number of Verifiers
-// may have the same Source.
+// Source locates the key set of an issuer. File and HTTPS return one; there are no other implementations. Several
+// Verifiers may share a Source.
 type Source interface {
-	// String is the path or the URL, for logs.
+	// String returns the path or the URL, for logs.
 	fmt.Stringer
-	// key is equal for Sources that read the same in the same way.
-	key() any
-	// open checks the Source and begins to read it for one Verifier.
-	open() (content, error)
-	// pace is the default time between two looks, and the least time between two that unknown kids cause.
-	pace() (look, unknown time.Duration)
+	// cacheKey returns equal values for Sources that read the same content in the same way.
+	cacheKey() any
+	// open validates the Source and returns a reader for one Verifier.
+	open() (sourceReader, error)
+	// intervals returns the default interval between polls, and the minimum interval between polls that unknown kids
+	// cause.
+	intervals() (poll, unknownKey time.Duration)
 }
 
-// content is what a Source holds, read by one goroutine.
-type content interface {
-	// read returns what it holds, or errUnchanged if that is known to be what was read last. If again is set it is read in
-	// any case. now is the time.
-	read(ctx context.Context, now time.Time, again bool) (version, error)
-	// frozen says why the content can never change, "" if it can.
-	frozen() string
-	// close lets go of what read left open.
+// sourceReader reads the content of a Source. It is used by one goroutine.
+type sourceReader interface {
+	// read returns the content, or errUnchanged if it did not change since the last read. If force is set, it reads
+	// it in any case.
+	read(ctx context.Context, now time.Time, force bool) (rawContent, error)
+	// immutableReason returns why the content can never change, or "" if it can.
+	immutableReason() string
+	// close releases the resources of read.
 	close()
 }
 
-// version is one version of what a source holds.
-type version struct {
-	// keys is the key set.
-	keys []byte
-	// list is the revocation list, nil if there is none, and listFailure why it could not be read.
-	list        []byte
-	listFailure error
+// rawContent is one version of the content of a source.
+type rawContent struct {
+	keySet []byte
+	// revocationList is nil if there is none, and listFailure is set if it could not be read.
+	revocationList []byte
+	listFailure    error
 }
 
-// errUnchanged is returned by content.read.
+// errUnchanged is returned by sourceReader.read.
 var errUnchanged = errors.New("unchanged")

@@ -6,39 +6,40 @@ import (
 	"time"
 )
 
-// KeySetStatus is what a Verifier knows of the keys of one issuer.
+// KeySetStatus is the status of the keys of one issuer.
 type KeySetStatus struct {
-	// Issuer is the iss that the keys sign for, and Source where they come from.
+	// Issuer is the iss of the tokens, and Source the path or URL of the keys.
 	Issuer, Source string
-	// KeyIDs are the kids of the keys in use, sorted.
+	// KeyIDs are the sorted kids of the keys in use.
 	KeyIDs []string
-	// Digest is that of the key set in use: the first 64 bits of the SHA-256 of its bytes in hexadecimal, as the
-	// controller's metric keywright_keyset_info has it.
+	// Digest identifies the key set in use: the first 64 bits of the SHA-256 of its bytes in hexadecimal, as in the
+	// controller's metric keywright_keyset_info.
 	Digest string
-	// Revoked is how many values the revocation list in use names, 0 also if there is none.
+	// Revoked is the number of entries in the revocation list in use, 0 if there is no list.
 	Revoked int
-	// Loaded is when the key set in use was read for the first time.
+	// Loaded is when the key set in use was first read.
 	Loaded time.Time
-	// Checked is when the source was last seen to hold the key set in use. now - Checked is its age: it grows while the
-	// source cannot be read, and Config.MaxStaleness bounds it.
+	// Checked is when the source was last read successfully. now - Checked is the age of the key set, which grows
+	// while the source cannot be read, and which Config.MaxStaleness limits.
 	Checked time.Time
-	// Failure is why the key set or the revocation list could not be read at the last look, "" if both could. The last good
-	// ones are in use.
+	// Failure is why the last poll could not read the key set or the revocation list, or "". The last valid ones are
+	// in use.
 	Failure string
 }
 
-// of returns a copy for one issuer, which shares nothing.
+// of returns a deep copy for one issuer.
 func (s KeySetStatus) of(issuer string) KeySetStatus {
 	s.Issuer, s.KeyIDs = issuer, slices.Clone(s.KeyIDs)
 	return s
 }
 
-// KeySets returns the state of each issuer's keys, sorted by issuer. Issuers with the same source have the same state.
+// KeySets returns the status of each issuer's keys, sorted by issuer. Issuers with the same source have the same
+// status.
 func (v *Verifier) KeySets() []KeySetStatus {
 	var all []KeySetStatus
-	for _, b := range v.bindings {
+	for _, b := range v.issuerVerifiers {
 		for _, issuer := range b.issuers {
-			all = append(all, b.feed.status.Load().of(issuer))
+			all = append(all, b.poller.status.Load().of(issuer))
 		}
 	}
 	slices.SortFunc(all, func(a, b KeySetStatus) int { return strings.Compare(a.Issuer, b.Issuer) })

@@ -8,9 +8,9 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// Token is a token that was verified. It never changes, and may be shared by goroutines: its methods return copies.
+// Token is a verified token. It is immutable and may be shared by goroutines: its methods return copies.
 type Token struct {
-	payload   string // the other strings are parts of it
+	payload   string // the other strings are substrings of it
 	keyID     string
 	issuer    string
 	subject   string
@@ -22,51 +22,51 @@ type Token struct {
 	expiry    time.Time
 	issuedAt  time.Time
 	notBefore time.Time
-	// authenticatedAt is auth_time, zero if there is none, or none that can be read, which unreadableTime then says.
+	// authenticatedAt is auth_time, or zero. unreadableTime is set if auth_time could not be parsed.
 	authenticatedAt time.Time
 	unreadableTime  bool
 	bound           *confirmation // nil for a bearer token
 	challenges      *challenges   // of the Verifier, for RequireScope
 }
 
-// Subject returns sub: whom the token speaks for. It is never empty.
+// Subject returns sub. It is never empty.
 func (t *Token) Subject() string { return t.subject }
 
-// ClientID returns client_id (RFC 9068 section 2.2): the client that the token was issued to, "" if it does not say.
+// ClientID returns client_id (RFC 9068 section 2.2), the client that the token was issued to, or "".
 func (t *Token) ClientID() string { return t.clientID }
 
 // Issuer returns iss, one of Config.Issuers.
 func (t *Token) Issuer() string { return t.issuer }
 
-// Audience returns aud, in which Config.Audience is.
+// Audience returns aud, which contains Config.Audience.
 func (t *Token) Audience() []string { return slices.Clone(t.audience) }
 
-// Scopes returns the values of scope (RFC 8693 section 4.2), in their order; none if there are none.
+// Scopes returns the values of scope (RFC 8693 section 4.2), in their order.
 func (t *Token) Scopes() []string { return slices.Clone(t.scopes) }
 
-// HasScope reports whether scope holds exactly this value.
+// HasScope reports whether scope contains exactly this value.
 func (t *Token) HasScope(scope string) bool { return slices.Contains(t.scopes, scope) }
 
-// List returns a claim that is a list of strings, such as groups or permissions, in its order; nil if there is no such
-// claim, or if it is anything else: a string that holds the name of a permission gives none.
+// List returns a claim that is a list of strings, such as groups or permissions, in its order. It returns nil if the
+// claim is missing or of any other type, also if it is a single string.
 func (t *Token) List(claim string) []string {
 	claims, _ := strictjson.Parse(t.payload, nil)
-	texts, _ := textsOf(claims.Find(claim))
+	texts, _ := parseStrings(claims.Find(claim))
 	return texts
 }
 
-// ID returns jti, "" if there is none.
+// ID returns jti, or "".
 func (t *Token) ID() string { return t.id }
 
-// SessionID returns sid, "" if there is none: the session that the token belongs to.
+// SessionID returns sid, the session that the token belongs to, or "".
 func (t *Token) SessionID() string { return t.sessionID }
 
-// AuthenticatedAt returns auth_time (RFC 9068 section 2.2.1), to the second: when the subject logged in. It is the zero time if
-// there is none: the subject then logged in when the token was issued.
+// AuthenticatedAt returns auth_time (RFC 9068 section 2.2.1), when the subject logged in, to the second. It returns
+// the zero time if there is none: the subject then logged in when the token was issued.
 func (t *Token) AuthenticatedAt() time.Time { return t.authenticatedAt }
 
-// Bound reports whether the token is bound to a key or a certificate of its sender (cnf, RFC 7800), and not a bearer token. That the
-// sender holds it was checked.
+// Bound reports whether the token is bound to a key or a certificate of its sender (cnf, RFC 7800), which was
+// verified. A bearer token is not.
 func (t *Token) Bound() bool { return t.bound != nil }
 
 // KeyID returns the kid of the key that signed the token.
@@ -81,8 +81,8 @@ func (t *Token) IssuedAt() time.Time { return t.issuedAt }
 // NotBefore returns nbf, to the second; the zero time if there is none.
 func (t *Token) NotBefore() time.Time { return t.notBefore }
 
-// Claims decodes all claims into v, a pointer, as encoding/json does, but that member names match the fields of a struct in their
-// exact case only. Numbers keep their digits: in an any they are a json.Number. The claims have been checked: UTF-8, no duplicate
+// Claims decodes all claims into v, a pointer, like encoding/json, except that member names match struct fields only
+// in their exact case. Numbers decoded into an any are json.Number. The claims are valid UTF-8 without duplicate
 // members.
 func (t *Token) Claims(v any) error {
 	if err := decodeExactly(t.payload, v); err != nil {
@@ -91,6 +91,6 @@ func (t *Token) Claims(v any) error {
 	return nil
 }
 
-// Payload returns the claims as the issuer has signed them, a JSON object (RFC 7519 section 3): of an encrypted token those of the token
-// inside. It is a copy, since the Token may be remembered and shared.
+// Payload returns the claims as the issuer has signed them, a JSON object (RFC 7519 section 3). For an encrypted
+// token these are the claims of the inner token. It returns a copy, because the Token may be cached and shared.
 func (t *Token) Payload() []byte { return []byte(t.payload) }

@@ -88,7 +88,7 @@ func TestKeyThatCameBeforeTheKeysCouldNotBeRead(t *testing.T) {
 	mounted.update(nil, testNow)
 	f.poll()
 	forged := es.good()[:len(es.good())-8] + "AAAAAAAA"
-	_, err := f.bindings[0].retry(t.Context(), &generation{}, forged, sumOf(forged), testNow)
+	_, err := f.issuerVerifiers[0].verifyRefreshed(t.Context(), &snapshot{}, forged, sumOf(forged), testNow)
 	wantError(t, "forged", err, ErrBadSignature, forged)
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/login/postgres"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 	"github.com/keywright/keywright/issuer/server"
 )
 
@@ -34,7 +34,7 @@ func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 		return commandline.Mistakef("--connect needs the files that --without-files leaves out: the password is in one")
 	}
 	path := args[0]
-	b, err := mount.Read(path, config.MaxBytes)
+	b, err := reload.Read(path, config.MaxBytes)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 // maxCertificates bounds the file of those that a collector's is checked against.
@@ -101,7 +101,7 @@ func (c *collector) readHeaders(list string) error {
 func trust() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if file := setting("CERTIFICATE"); file != "" {
-		b, err := mount.Read(file, maxCertificates)
+		b, err := reload.Read(file, maxCertificates)
 		if err != nil {
 			return nil, err
 		}

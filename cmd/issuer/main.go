@@ -12,8 +12,8 @@ import (
 	"syscall"
 
 	"github.com/keywright/keywright/cmd/commandline"
-	"github.com/keywright/keywright/issuer/document"
 	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
 const usage = `issuer authenticates clients and signs tokens with the key that Keywright mounts.
@@ -71,7 +71,7 @@ func runCommand(ctx context.Context, command string, args []string, in io.Reader
 		return err
 	}
 	meant := ""
-	if nearest := document.Nearest(command, []string{"serve", "check-config", "hash", "new-secret", "version", "help"}); nearest != "" {
+	if nearest := strictyaml.Nearest(command, []string{"serve", "check-config", "hash", "new-secret", "version", "help"}); nearest != "" {
 		meant = "; did you mean " + nearest + "?"
 	}
 	return commandline.Mistakef("there is no command %q%s\n\n%s", command, meant, usage)

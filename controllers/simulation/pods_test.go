@@ -20,7 +20,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/issuer/keys"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 	"github.com/keywright/keywright/issuer/token"
 	"github.com/keywright/keywright/verifier"
 	"github.com/keywright/keywright/verifier/verifiertest"
@@ -203,7 +203,7 @@ func (ps *pods) readIssuer(p *pod) {
 		must(p.keySet.Write(files))
 	}
 	snapshot, err := p.reader.Load()
-	if err == nil || errors.Is(err, mount.ErrTaken) {
+	if err == nil || errors.Is(err, reload.ErrDegraded) {
 		p.snapshot = snapshot
 		ps.w.log("%s signs with %q %s", p, snapshot.KeyID, snapshot.Stopped)
 		ps.w.sessions.reread(p)

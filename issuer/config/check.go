@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
 // The grant types (RFC 6749 sections 4.3 and 4.4, RFC 8693 section 2.1).
@@ -21,11 +21,11 @@ const (
 	RefreshToken = "refresh_token"
 )
 
-// Grants are the grant types that there are.
+// Grants returns the supported grant types.
 func Grants() []string { return []string{Password, ClientCredentials, Exchange} }
 
-// check finds all that is wrong.
-func (c *Config) check(f *document.Findings) {
+// check reports all errors of the configuration.
+func (c *Config) check(f *strictyaml.Findings) {
 	if c.APIVersion != APIVersion {
 		f.Add("apiVersion", "must be %s", APIVersion)
 	}
@@ -48,12 +48,12 @@ func (c *Config) check(f *document.Findings) {
 	for i := range c.Clients {
 		c.checkClient(i, f)
 	}
-	if i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.May(Password) }); i >= 0 && c.Users == (Users{}) {
+	if i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.AllowsGrant(Password) }); i >= 0 && c.Users == (Users{}) {
 		f.Add("users", "must be set, with one of file, ldap and postgresql: clients[%d] may use the grant password", i)
 	}
 }
 
-func (c *Config) checkUsers(f *document.Findings) {
+func (c *Config) checkUsers(f *strictyaml.Findings) {
 	sources := 0
 	if c.Users.File != "" {
 		sources++
@@ -71,23 +71,24 @@ func (c *Config) checkUsers(f *document.Findings) {
 	}
 }
 
-// isHTTPS reports whether a text is an https URL. A password in it would end up in logs.
+// isHTTPS reports whether a text is an https URL without a password, which would be logged.
 func isHTTPS(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil
 }
 
-// isIssuer reports whether a text can be our issuer identifier (RFC 8414 section 2). The mux must take its path as it is written.
+// isIssuer reports whether a text is valid as an issuer identifier (RFC 8414 section 2) whose path the mux accepts
+// unchanged.
 func isIssuer(text string) bool {
 	if !isHTTPS(text) || len(text) > 512 || strings.ContainsAny(text, "?#%{} ") {
 		return false
 	}
-	u, _ := url.Parse(text) // it is one
+	u, _ := url.Parse(text) // validated above
 	endpoint := strings.TrimSuffix(u.Path, "/") + "/token"
 	return path.Clean(endpoint) == endpoint
 }
 
-func (c *Config) checkServer(f *document.Findings) {
+func (c *Config) checkServer(f *strictyaml.Findings) {
 	s := &c.Server
 	for field, address := range map[string]string{"server.address": s.Address, "server.metricsAddress": s.MetricsAddress} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
@@ -115,8 +116,8 @@ func (c *Config) checkServer(f *document.Findings) {
 	s.checkURLs(f)
 }
 
-// checkURLs checks those by which clients and scripts come.
-func (s *Server) checkURLs(f *document.Findings) {
+// checkURLs checks the URLs and origins that clients use.
+func (s *Server) checkURLs(f *strictyaml.Findings) {
 	for _, alias := range s.TokenEndpointAliases {
 		if !isHTTPS(alias) || strings.ContainsAny(alias, "?#") {
 			f.Add("server.tokenEndpointAliases", "%q is not an https URL without user, query and fragment", alias)
@@ -130,13 +131,13 @@ func (s *Server) checkURLs(f *document.Findings) {
 	}
 }
 
-func checkLimit(f *document.Findings, field string, limit Limit) {
+func checkLimit(f *strictyaml.Findings, field string, limit Limit) {
 	if every := time.Duration(limit.Every); limit.Burst < 1 || limit.Burst > 1_000_000 || every < time.Millisecond || every > time.Hour {
 		f.Add(field, "needs a burst between 1 and 1000000, and every between 1ms and 1h")
 	}
 }
 
-func (c *Config) checkToken(f *document.Findings) {
+func (c *Config) checkToken(f *strictyaml.Findings) {
 	if l := time.Duration(c.Token.Lifetime); l < time.Second || l > 24*time.Hour {
 		f.Add("token.lifetime", "must be between 1s and 24h, not %v", l)
 	}
@@ -146,7 +147,7 @@ func (c *Config) checkToken(f *document.Findings) {
 	c.checkEncryption(f)
 }
 
-func checkAudiences(f *document.Findings, field string, audiences []string) {
+func checkAudiences(f *strictyaml.Findings, field string, audiences []string) {
 	if len(audiences) == 0 {
 		f.Add(field, "must name at least one audience: a token without one would be for everybody")
 	}
@@ -158,7 +159,7 @@ func checkAudiences(f *document.Findings, field string, audiences []string) {
 // scopeToken is RFC 6749 section 3.3.
 var scopeToken = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]{1,128}$`)
 
-func checkScopes(f *document.Findings, field string, scopes []string) {
+func checkScopes(f *strictyaml.Findings, field string, scopes []string) {
 	for _, scope := range scopes {
 		if !scopeToken.MatchString(scope) {
 			f.Add(field, "%q is not a scope (RFC 6749 section 3.3)", scope)
@@ -166,5 +167,5 @@ func checkScopes(f *document.Findings, field string, scopes []string) {
 	}
 }
 
-// IsScope reports whether a text is one scope (RFC 6749 section 3.3).
+// IsScope reports whether a text is one scope-token (RFC 6749 section 3.3).
 func IsScope(text string) bool { return scopeToken.MatchString(text) }

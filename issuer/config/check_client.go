@@ -10,22 +10,23 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/api/jwks"
 	"github.com/keywright/keywright/api/jws"
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// May reports whether the client may use a grant type.
-func (c *Client) May(grant string) bool {
+// AllowsGrant reports whether the client may use a grant type.
+func (c *Client) AllowsGrant(grant string) bool {
 	if grant == RefreshToken {
 		return c.Refresh != nil
 	}
 	return slices.Contains(c.GrantTypes, grant)
 }
 
-// clientID has visible ASCII (RFC 6749 appendix A.1), and no space. A colon is form-encoded in HTTP Basic authentication (section 2.3.1).
+// clientID is visible ASCII without spaces (RFC 6749 appendix A.1). A colon is form-encoded in HTTP Basic
+// authentication (section 2.3.1).
 var clientID = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
 
-func (c *Config) checkClient(i int, f *document.Findings) {
+func (c *Config) checkClient(i int, f *strictyaml.Findings) {
 	client := &c.Clients[i]
 	at := fmt.Sprintf("clients[%d]", i)
 	if !clientID.MatchString(client.ID) {
@@ -61,18 +62,18 @@ func (c *Config) checkClient(i int, f *document.Findings) {
 			f.Add(at+".subjectIssuers", "%q is not a name in tokenExchange%s", name, didYouMean(name, c.exchangeNames()))
 		}
 	}
-	client.checkOwn(at, f)
+	client.checkOverrides(at, f)
 }
 
-// checkOwn checks what the client does not take from token, where it is checked once for all.
-func (c *Client) checkOwn(at string, f *document.Findings) {
-	if c.own.audiences {
+// checkOverrides checks the fields that the client does not inherit from token.
+func (c *Client) checkOverrides(at string, f *strictyaml.Findings) {
+	if c.overrides.audiences {
 		checkAudiences(f, at+".audiences", c.Audiences)
 	}
-	if c.own.scopes {
+	if c.overrides.scopes {
 		checkScopes(f, at+".scopes", c.Scopes)
 	}
-	if c.own.claims {
+	if c.overrides.claims {
 		checkClaims(f, at+".claims", c.Claims)
 	}
 }
@@ -84,16 +85,16 @@ func (c *Config) exchangeNames() (names []string) {
 	return names
 }
 
-// didYouMean names what is near to a value that is not known, if anything is.
+// didYouMean suggests the nearest known value, if one is similar.
 func didYouMean(value string, known []string) string {
-	if nearest := document.Nearest(value, known); nearest != "" {
+	if nearest := strictyaml.Nearest(value, known); nearest != "" {
 		return "; did you mean " + nearest + "?"
 	}
 	return ""
 }
 
-// checkRefresh wants a refresh token to be bound to something that a thief of it does not have.
-func (c *Client) checkRefresh(at string, f *document.Findings) {
+// checkRefresh requires refresh tokens to be bound to a key or to client authentication.
+func (c *Client) checkRefresh(at string, f *strictyaml.Findings) {
 	if c.DPoPRequireNonce && c.Refresh == nil {
 		f.Add(at+".dpopRequireNonce", "needs refresh: nonces are made with a key of the sessions")
 	}
@@ -101,7 +102,7 @@ func (c *Client) checkRefresh(at string, f *document.Findings) {
 		return
 	}
 	at += ".refresh"
-	unknown := func(grant string) bool { return !slices.Contains(Grants(), grant) } // it may be meant to be that one
+	unknown := func(grant string) bool { return !slices.Contains(Grants(), grant) } // the unknown value may mean that grant type
 	if !slices.Contains(c.GrantTypes, Password) && !slices.ContainsFunc(c.GrantTypes, unknown) {
 		f.Add(at, "needs the grant password in grantTypes: no other one begins a session")
 	}
@@ -116,8 +117,8 @@ func (c *Client) checkRefresh(at string, f *document.Findings) {
 	}
 }
 
-// checkCredential wants exactly one way of telling who the client is.
-func checkCredential(client *Client, at string, f *document.Findings) {
+// checkCredential requires exactly one method of client authentication.
+func checkCredential(client *Client, at string, f *strictyaml.Findings) {
 	ways := 0
 	for _, way := range []bool{client.Public, client.SecretSHA256 != "", len(client.PublicKeys) > 0, client.CertificateName != ""} {
 		if way {
@@ -149,14 +150,14 @@ func checkCredential(client *Client, at string, f *document.Findings) {
 	}
 }
 
-func checkClaims(f *document.Findings, field string, claims Claims) {
+func checkClaims(f *strictyaml.Findings, field string, claims Claims) {
 	for claim, attribute := range claims {
 		switch {
 		case claim == "" || attribute == "":
 			f.Add(field, "must map a claim to an attribute")
 		case token.Reserved(claim):
 			f.Add(field+"."+claim, "is reserved")
-		case token.NeverLeaves(claim) || token.NeverLeaves(attribute):
+		case token.Forbidden(claim) || token.Forbidden(attribute):
 			f.Add(field+"."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		}
 	}

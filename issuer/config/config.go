@@ -12,175 +12,181 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// The version and kind that a configuration file must name.
+// The version and kind of a configuration file.
 const (
 	APIVersion = "issuer.keywright.dev/v1alpha1"
 	Kind       = "IssuerConfiguration"
 )
 
-// Config is the checked configuration of an issuer.
+// Config is the validated configuration of an issuer.
 type Config struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string `yaml:"kind"`
-	// Issuer is the iss of every token, and the base of the endpoints: an https URL without query or fragment (RFC 8414
-	// section 2).
+	// Issuer is the iss of all tokens, and the base URL of the endpoints: an https URL without query or fragment (RFC
+	// 8414 section 2).
 	Issuer     string     `yaml:"issuer"`
 	Server     Server     `yaml:"server"`
 	SigningKey SigningKey `yaml:"signingKey"`
 	Users      Users      `yaml:"users"`
 	Login      Login      `yaml:"login"`
 	Token      Token      `yaml:"token"`
-	// TokenExchange names whose tokens clients can exchange for ours.
+	// TokenExchange lists the issuers whose tokens clients can exchange.
 	TokenExchange []TrustedIssuer `yaml:"tokenExchange"`
 	Clients       []Client        `yaml:"clients"`
 
 	byID map[string]*Client
 }
 
-// Server says where the issuer listens, and whom it believes.
+// Server configures the listeners and the trusted proxies.
 type Server struct {
-	// Address of the HTTPS listener, by default ":8443".
+	// Address is the address of the HTTPS listener, by default ":8443".
 	Address string `yaml:"address"`
-	// MetricsAddress of the one plaintext listener, for /metrics, /healthz and /readyz; by default ":8081".
+	// MetricsAddress is the address of the plaintext listener for /metrics, /healthz and /readyz, by default ":8081".
 	MetricsAddress string `yaml:"metricsAddress"`
 	TLS            TLS    `yaml:"tls"`
-	// MutualTLS is for clients that authenticate with a certificate, nil for none.
+	// MutualTLS configures the listener for clients that authenticate with a certificate. It may be nil.
 	MutualTLS *MutualTLS `yaml:"mutualTLS"`
-	// MaxConnections bounds the connections that are open at once, by default 2048. More wait in the kernel's queue.
+	// MaxConnections is the maximum number of open connections, by default 2048. Further ones wait in the kernel's
+	// queue.
 	MaxConnections int `yaml:"maxConnections"`
-	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks of proxies whose ForwardedHeader is trusted.
 	TrustedProxies []Network `yaml:"trustedProxies"`
-	// ProxyProtocol reads a header of the PROXY protocol from connections of trusted proxies, those that pass TLS through.
+	// ProxyProtocol enables the PROXY protocol on connections of trusted proxies that pass TLS through.
 	ProxyProtocol bool `yaml:"proxyProtocol"`
-	// ForwardedHeader is the one header of the trusted proxies that is believed: X-Forwarded-For, the default, or Forwarded (RFC 7239). The
-	// proxies must remove or append to what a client sent under this name.
+	// ForwardedHeader is the trusted header of the proxies: X-Forwarded-For, the default, or Forwarded (RFC 7239).
+	// The proxies must remove it from client requests or append to it.
 	ForwardedHeader string `yaml:"forwardedHeader"`
-	// TokenEndpointAliases are URLs by which clients reach the token endpoint, beside the one below the issuer: their proofs name them
-	// (htu, RFC 9449 section 4.2).
+	// TokenEndpointAliases are additional URLs of the token endpoint, which proofs may name (htu, RFC 9449 section
+	// 4.2).
 	TokenEndpointAliases []string `yaml:"tokenEndpointAliases"`
-	// AllowedOrigins are the origins (RFC 6454) whose scripts may ask for tokens.
+	// AllowedOrigins are the origins (RFC 6454) of scripts that may request tokens.
 	AllowedOrigins []string `yaml:"allowedOrigins"`
-	// DrainFor is how long a stopping issuer says that it is not ready and still answers, so that nobody sends requests
-	// here any more when it closes.
+	// DrainFor is how long a stopping issuer reports that it is not ready but still serves requests, until it is
+	// removed from load balancing.
 	DrainFor Duration `yaml:"drainFor"`
 	// Pprof serves /debug/pprof on MetricsAddress.
 	Pprof bool `yaml:"pprof"`
 }
 
-// Trusts reports whether an address is that of a trusted proxy.
-func (s *Server) Trusts(address netip.Addr) bool {
+// IsTrustedProxy reports whether an address is in TrustedProxies.
+func (s *Server) IsTrustedProxy(address netip.Addr) bool {
 	return slices.ContainsFunc(s.TrustedProxies, func(n Network) bool { return n.Contains(address.Unmap()) })
 }
 
-// The headers that proxies write the address of a client into.
+// The headers in which proxies pass the client address.
 const (
 	XForwardedFor = "X-Forwarded-For"
 	Forwarded     = "Forwarded"
 )
 
-// TLS names the files of the certificate, PEM, as in a kubernetes.io/tls Secret.
+// TLS contains the paths of the certificate and the key, PEM, as in a kubernetes.io/tls Secret.
 type TLS struct {
 	CertFile string `yaml:"certFile"`
 	KeyFile  string `yaml:"keyFile"`
 }
 
-// SigningKey says what is mounted where.
+// SigningKey contains the paths of mounted volumes.
 type SigningKey struct {
-	// Directory has the signing-key Secret.
+	// Directory is the volume of the signing-key Secret.
 	Directory string `yaml:"directory"`
-	// KeySetDirectory has the ConfigMap keywright-jwks, /var/run/keywright/jwks if not set. Its revocation list stops the signing where
-	// the Secret cannot be written.
+	// KeySetDirectory is the volume of the ConfigMap keywright-jwks, by default /var/run/keywright/jwks. Its
+	// revocation list stops signing if the Secret cannot be written.
 	KeySetDirectory string `yaml:"keySetDirectory"`
 }
 
-// Users says where users come from: a file, a directory or a database. Without any, nobody can log in with a password.
+// Users configures the source of users: a file, an LDAP directory or a database. Without one, the password grant
+// accepts nobody.
 type Users struct {
-	// File is where the list of users is mounted.
+	// File is the path of the list of users.
 	File       string      `yaml:"file"`
 	LDAP       *LDAP       `yaml:"ldap"`
 	PostgreSQL *PostgreSQL `yaml:"postgresql"`
 }
 
-// Login bounds how fast passwords can be guessed, on each replica.
+// Login limits failed logins, per replica.
 type Login struct {
-	// FailuresPerUser bounds failed logins of one name from one network, by default 5 and then one in 10 s.
+	// FailuresPerUser limits failed logins per user name and network, by default 5 and then one per 10 s.
 	FailuresPerUser Limit `yaml:"failuresPerUser"`
-	// FailuresPerNetwork bounds failed logins from one network (an IPv4 address, an IPv6 /64), by default 50 and then one a
-	// second.
+	// FailuresPerNetwork limits failed logins per network (an IPv4 address, an IPv6 /64), by default 50 and then one
+	// per second.
 	FailuresPerNetwork Limit `yaml:"failuresPerNetwork"`
 }
 
-// Limit allows Burst at once, and one more each Every.
+// Limit allows a burst, and one more per Every.
 type Limit struct {
 	Burst int      `yaml:"burst"`
 	Every Duration `yaml:"every"`
 }
 
-// Token says what tokens are like.
+// Token configures access tokens.
 type Token struct {
-	// Lifetime is exp - iat, by default 15 minutes. A shorter maximum in the signing key's policy wins.
+	// Lifetime is exp - iat, by default 15 minutes. The maximum in the policy of the signing key takes precedence if
+	// it is shorter.
 	Lifetime Duration `yaml:"lifetime"`
-	// Audiences are the aud of tokens for clients that name none.
+	// Audiences is the default aud of tokens.
 	Audiences []string `yaml:"audiences"`
-	// Scopes are what clients that name none may ask for.
+	// Scopes are the default scopes that a client may request.
 	Scopes []string `yaml:"scopes"`
-	// Claims are those of clients that name none.
+	// Claims are the default claims.
 	Claims Claims `yaml:"claims"`
-	// Encryption names the audiences whose tokens are encrypted for them (RFC 7516).
+	// Encryption lists the audiences whose tokens are encrypted (RFC 7516).
 	Encryption []Encryption `yaml:"encryption"`
 }
 
-// Claims map a claim of the token to the attribute of the user that it shows.
+// Claims maps claims of the token to attributes of the user.
 type Claims map[string]string
 
 // Client is an OAuth client (RFC 6749 section 2).
 type Client struct {
 	ID string `yaml:"id"`
-	// Public marks a client that cannot keep a secret (RFC 6749 section 2.1).
+	// Public is true for a client that cannot keep a secret (RFC 6749 section 2.1).
 	Public bool `yaml:"public"`
-	// SecretSHA256 is the SHA-256 of the client's secret, in hex. A secret is random, so a slow hash would protect nothing.
+	// SecretSHA256 is the SHA-256 of the client secret, in hex. A secret is random, so it needs no slow hash.
 	SecretSHA256 string `yaml:"secretSHA256"`
-	// PublicKeys verify the assertions of a client that authenticates with private_key_jwt (RFC 7523 section 2.2).
+	// PublicKeys verify the assertions of private_key_jwt (RFC 7523 section 2.2).
 	PublicKeys []PublicKey `yaml:"publicKeys"`
-	// CertificateName is a DNS name or a URI of the certificate that the client authenticates with (tls_client_auth, RFC 8705 section 2.1.2).
-	// Its tokens are bound to that certificate.
+	// CertificateName is a DNS name or a URI in the client certificate (tls_client_auth, RFC 8705 section 2.1.2).
+	// Tokens of the client are bound to that certificate.
 	CertificateName string `yaml:"certificateName"`
-	// AssertionAudience is the aud that the client's assertions must have, and no other: "issuer", the default, as the revision of RFC 7523 of
-	// 2025 wants it, or "tokenEndpoint" for libraries that still send the URL of the token endpoint (RFC 7523 section 3).
+	// AssertionAudience is the only accepted aud of the client's assertions: "issuer", the default, as the revision
+	// of RFC 7523 of 2025 requires, or "tokenEndpoint" for libraries that send the URL of the token endpoint (RFC
+	// 7523 section 3).
 	AssertionAudience string `yaml:"assertionAudience"`
-	// EncryptionKey, if set, is what all tokens of the client are encrypted for (RFC 7516).
+	// EncryptionKey is the key that all tokens of the client are encrypted for (RFC 7516). It may be nil.
 	EncryptionKey *PublicKey `yaml:"encryptionKey"`
-	// GrantTypes are what the client may use.
+	// GrantTypes are the grant types that the client may use.
 	GrantTypes []string `yaml:"grantTypes"`
-	// SubjectIssuers are the names of the trusted issuers whose tokens the client can exchange.
+	// SubjectIssuers are the names of the trusted issuers whose tokens the client may exchange.
 	SubjectIssuers []string `yaml:"subjectIssuers"`
-	// Audiences, Scopes and Claims replace those of Token where they are set, also to none.
+	// Audiences, Scopes and Claims replace those of Token if they are set, even to an empty list.
 	Audiences []string `yaml:"audiences"`
 	Scopes    []string `yaml:"scopes"`
 	Claims    Claims   `yaml:"claims"`
-	// Refresh lets a client with the grant password stay logged in, with refresh tokens (RFC 6749 section 6).
+	// Refresh enables refresh tokens (RFC 6749 section 6) for a client with the grant password.
 	Refresh *Refresh `yaml:"refresh"`
-	// DPoPBoundAccessTokens binds all tokens of the client to a key of its own, for which each request must show a proof (RFC 9449 section 5).
+	// DPoPBoundAccessTokens binds all tokens of the client to a key, for which each request must have a proof (RFC
+	// 9449 section 5).
 	DPoPBoundAccessTokens bool `yaml:"dpopBoundAccessTokens"`
-	// DPoPRequireNonce accepts only proofs with a nonce of this issuer (RFC 9449 section 8).
+	// DPoPRequireNonce requires proofs with a nonce of this issuer (RFC 9449 section 8).
 	DPoPRequireNonce bool `yaml:"dpopRequireNonce"`
-	// RevocationList lets the client read the revocation list from the endpoint /revoked. It needs a secret.
+	// RevocationList allows the client to read the revocation list at /revoked. The client must have a secret.
 	RevocationList bool `yaml:"revocationList"`
 
-	// own tells which of Audiences, Scopes and Claims are not those of Token, and are checked by themselves.
-	own    struct{ audiences, scopes, claims bool }
-	digest []byte
-	keys   jose.JSONWebKeySet
+	// overrides tells which of Audiences, Scopes and Claims are set, and need to be checked.
+	overrides struct{ audiences, scopes, claims bool }
+	digest    []byte
+	keys      jose.JSONWebKeySet
 }
 
-// Refresh bounds the sessions of a client. The sessions of the SigningKey bound them, too.
+// Refresh limits the sessions of a client. The limits of the SigningKey apply too.
 type Refresh struct {
-	// Lifetime is how long a refresh token is good, by default 12 h: how long a client can be away.
+	// Lifetime is the lifetime of a refresh token, by default 12 h.
 	Lifetime Duration `yaml:"lifetime"`
-	// SessionLifetime is how long after the login tokens can be got for it, by default 720 h.
+	// SessionLifetime is the maximum time between login and the last refresh, by default 720 h.
 	SessionLifetime Duration `yaml:"sessionLifetime"`
-	// DPoP binds refresh tokens to a key of the client, for which each refresh must show a proof (RFC 9449 section 5): without a proof, a
-	// login gets no refresh token. Public clients need it. Otherwise the authentication of the client binds them.
+	// DPoP binds refresh tokens to a key of the client, for which each refresh must have a proof (RFC 9449 section
+	// 5). A login without a proof gets no refresh token. It is mandatory for public clients. Otherwise client
+	// authentication binds them.
 	DPoP bool `yaml:"dpop"`
 }
 
@@ -190,10 +196,10 @@ const (
 	AudienceTokenEndpoint = "tokenEndpoint"
 )
 
-// TokenEndpoint is the URL of the token endpoint.
+// TokenEndpoint returns the URL of the token endpoint.
 func (c *Config) TokenEndpoint() string { return strings.TrimSuffix(c.Issuer, "/") + "/token" }
 
-// AudienceOf is the aud that the assertions of a client must have.
+// AudienceOf returns the required aud of a client's assertions.
 func (c *Config) AudienceOf(client *Client) string {
 	if client.AssertionAudience == AudienceTokenEndpoint {
 		return c.TokenEndpoint()
@@ -201,30 +207,30 @@ func (c *Config) AudienceOf(client *Client) string {
 	return c.Issuer
 }
 
-// SecretDigest is the SHA-256 of the client's secret, nil if it has none.
+// SecretDigest returns the SHA-256 of the client secret, nil if there is none.
 func (c *Client) SecretDigest() []byte { return c.digest }
 
-// KeySet is PublicKeys as a set.
+// KeySet returns PublicKeys as a JWK Set.
 func (c *Client) KeySet() *jose.JSONWebKeySet { return &c.keys }
 
-// Client returns a client by its ID.
+// Client returns the client with an ID.
 func (c *Config) Client(id string) (*Client, bool) {
 	client, ok := c.byID[id]
 	return client, ok
 }
 
-// GrantTypes are those that at least one client may use, in the order of Grants.
+// GrantTypes returns the grant types of all clients, in the order of Grants.
 func (c *Config) GrantTypes() []string {
 	var used []string
 	for _, grant := range append(Grants(), RefreshToken) {
-		if slices.ContainsFunc(c.Clients, func(client Client) bool { return client.May(grant) }) {
+		if slices.ContainsFunc(c.Clients, func(client Client) bool { return client.AllowsGrant(grant) }) {
 			used = append(used, grant)
 		}
 	}
 	return used
 }
 
-// NeedsRestart names the first setting of next that a running issuer cannot take over, empty if there is none.
+// NeedsRestart returns the first changed setting that a running issuer cannot apply, or "".
 func (c *Config) NeedsRestart(next *Config) string {
 	a, b := &c.Server, &next.Server
 	switch {
@@ -260,7 +266,7 @@ func sameKeys(a, b TrustedIssuer) bool {
 	return a.Name == b.Name && a.Issuer == b.Issuer && a.Keys == b.Keys
 }
 
-// defaults are what a file need not say.
+// defaults returns a Config with the default values.
 func defaults() *Config {
 	return &Config{
 		SigningKey: SigningKey{KeySetDirectory: contract.MountPath},

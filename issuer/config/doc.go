@@ -1,3 +1,3 @@
-// Package config reads the configuration of the issuer. What it returns is checked and complete: nothing behind it checks
-// again.
+// Package config parses and validates the configuration of the issuer. Its results are complete and need no further
+// validation.
 package config

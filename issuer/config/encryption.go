@@ -9,17 +9,17 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/keywright/keywright/api/jwks"
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// Encryption names a service whose tokens are encrypted for it.
+// Encryption configures an audience whose tokens are encrypted.
 type Encryption struct {
 	Audience string    `yaml:"audience"`
 	Key      PublicKey `yaml:"key"`
 }
 
-// EncryptionKey is the key that the tokens of a client for an audience are encrypted for, nil if they are not.
+// EncryptionKey returns the key for encrypting the tokens of a client for an audience, nil if they are not encrypted.
 func (c *Config) EncryptionKey(client *Client, audience string) *jose.JSONWebKey {
 	if client.EncryptionKey != nil {
 		return &client.EncryptionKey.JSONWebKey
@@ -32,7 +32,7 @@ func (c *Config) EncryptionKey(client *Client, audience string) *jose.JSONWebKey
 	return nil
 }
 
-func (c *Config) checkEncryption(f *document.Findings) {
+func (c *Config) checkEncryption(f *strictyaml.Findings) {
 	for i := range c.Token.Encryption {
 		e := &c.Token.Encryption[i]
 		at := fmt.Sprintf("token.encryption[%d]", i)
@@ -48,8 +48,9 @@ func (c *Config) checkEncryption(f *document.Findings) {
 	}
 }
 
-// checkEncryption wants a key of the client, or of its audiences: what is encrypted for one is not for the other.
-func (c *Client) checkEncryption(at string, encrypted []Encryption, f *document.Findings) {
+// checkEncryption requires the encryption key to belong to the client, or to a single audience, because a token is
+// encrypted for one recipient.
+func (c *Client) checkEncryption(at string, encrypted []Encryption, f *strictyaml.Findings) {
 	if c.EncryptionKey == nil {
 		return
 	}
@@ -61,8 +62,9 @@ func (c *Client) checkEncryption(at string, encrypted []Encryption, f *document.
 	}
 }
 
-// checkEncryptionKey wants what the verifier can open. The other algorithms have a history of attacks, or a shared secret.
-func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
+// checkEncryptionKey requires an algorithm that the verifier supports. Others have a history of attacks, or use a
+// shared secret.
+func checkEncryptionKey(f *strictyaml.Findings, field string, key *PublicKey) {
 	fits := false
 	switch public := key.Key.(type) {
 	case *ecdsa.PublicKey:
@@ -75,7 +77,7 @@ func checkEncryptionKey(f *document.Findings, field string, key *PublicKey) {
 			jose.ECDH_ES_A256KW, jose.RSA_OAEP_256, jwks.MinRSABits, jwks.MaxRSABits, jwks.MinRSAExponent)
 		return
 	}
-	if _, err := token.Encrypt("tried", &key.JSONWebKey); err != nil { // now, and not in the first token
+	if _, err := token.Encrypt("tried", &key.JSONWebKey); err != nil { // finds errors before the first token
 		f.Add(field, "cannot be used by this process: %v", err)
 	}
 }

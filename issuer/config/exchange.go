@@ -7,40 +7,40 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/claimmapping"
 	"github.com/keywright/keywright/issuer/jwtverify"
-	"github.com/keywright/keywright/issuer/mapping"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// TrustedIssuer is an issuer whose tokens can be exchanged (RFC 8693): an API server, or an OpenID provider.
+// TrustedIssuer is an issuer whose tokens can be exchanged (RFC 8693), such as an API server or an OpenID provider.
 type TrustedIssuer struct {
-	// Name is what clients refer to.
+	// Name identifies the issuer in the clients' subjectIssuers.
 	Name string `yaml:"name"`
 	// Issuer is the iss of its tokens.
 	Issuer string `yaml:"issuer"`
-	// Audience must be among the aud of its tokens, by default this issuer.
+	// Audience is the required aud of its tokens, by default this issuer.
 	Audience string              `yaml:"audience"`
 	Keys     jwtverify.KeySource `yaml:"keys"`
-	// Allow is a CEL expression over claims that says which tokens may be exchanged, by default all.
+	// Allow is a CEL expression over claims that returns whether a token may be exchanged, by default true.
 	Allow string `yaml:"allow"`
-	// Subject is a CEL expression that gives the sub of ours, by default the name, a colon and theirs.
+	// Subject is a CEL expression that returns the new sub, by default the name, a colon and the original sub.
 	Subject string `yaml:"subject"`
-	// Claims are CEL expressions that give claims of ours.
+	// Claims are CEL expressions that return claims of the new token.
 	Claims map[string]string `yaml:"claims"`
 
-	allow, subject *mapping.Expression
-	claims         map[string]*mapping.Expression
+	allow, subject *claimmapping.Expression
+	claims         map[string]*claimmapping.Expression
 }
 
-// Mapped is what a mapping makes of the claims of a token.
-type Mapped struct {
+// MappedClaims is the result of Map.
+type MappedClaims struct {
 	Subject string
 	Claims  map[string]any
 }
 
-// Map evaluates the expressions. The error says which has no value, or that the token is not allowed.
-func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
+// Map evaluates the expressions. It returns an error if one has no value, or if the token is not allowed.
+func (t *TrustedIssuer) Map(claims map[string]any) (*MappedClaims, error) {
 	if t.allow != nil {
 		switch allowed, err := t.allow.Evaluate(claims); {
 		case err != nil:
@@ -49,7 +49,7 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 			return nil, fmt.Errorf("tokenExchange %s: allow is false for this token", t.Name)
 		}
 	}
-	m := &Mapped{Claims: make(map[string]any, len(t.claims))}
+	m := &MappedClaims{Claims: make(map[string]any, len(t.claims))}
 	m.Subject, _ = claims["sub"].(string)
 	m.Subject = t.Name + ":" + m.Subject
 	if t.subject != nil {
@@ -74,10 +74,10 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*Mapped, error) {
 	return m, nil
 }
 
-// issuerName leaves out the colon, which ends it in a subject.
+// issuerName has no colon, which separates it from the subject.
 var issuerName = regexp.MustCompile(`^[\x21-\x39\x3b-\x7e]{1,128}$`)
 
-// isStringOrURI reports whether a text can be the iss of a token (RFC 7519 sections 2 and 4.1.1).
+// isStringOrURI reports whether a text is valid as iss (RFC 7519 sections 2 and 4.1.1).
 func isStringOrURI(text string) bool {
 	if text == "" || len(text) > 512 || !token.IsText(text) {
 		return false
@@ -89,9 +89,9 @@ func isStringOrURI(text string) bool {
 	return err == nil && u.Scheme != "" && u.User == nil
 }
 
-// Foreign returns the name of the trusted issuer whose subjects begin like this one, empty if there is none. Nobody else may have such a
-// subject.
-func (c *Config) Foreign(subject string) string {
+// SubjectIssuer returns the name of the trusted issuer for whose tokens a subject with this prefix is reserved, or
+// "".
+func (c *Config) SubjectIssuer(subject string) string {
 	for i := range c.TokenExchange {
 		if strings.HasPrefix(subject, c.TokenExchange[i].Name+":") {
 			return c.TokenExchange[i].Name
@@ -100,7 +100,7 @@ func (c *Config) Foreign(subject string) string {
 	return ""
 }
 
-func (c *Config) checkExchange(f *document.Findings) {
+func (c *Config) checkExchange(f *strictyaml.Findings) {
 	for i := range c.TokenExchange {
 		t := &c.TokenExchange[i]
 		at := fmt.Sprintf("tokenExchange[%d]", i)
@@ -128,29 +128,29 @@ func (c *Config) checkExchange(f *document.Findings) {
 	}
 }
 
-func (t *TrustedIssuer) compile(at string, f *document.Findings) {
-	compile := func(field, text, kind string) *mapping.Expression {
+func (t *TrustedIssuer) compile(at string, f *strictyaml.Findings) {
+	compile := func(field, text, kind string) *claimmapping.Expression {
 		if text == "" && f.Has(at+field) {
 			f.Add(at+field, "is empty: give it an expression, or leave the field out")
 		}
 		if text == "" {
 			return nil
 		}
-		e, err := mapping.Compile(text, kind)
+		e, err := claimmapping.Compile(text, kind)
 		if err != nil {
 			f.Add(at+field, "is not a CEL expression that works: %v", err)
 		}
 		return e
 	}
 	t.allow, t.subject = compile(".allow", t.Allow, "bool"), compile(".subject", t.Subject, "string")
-	t.claims = make(map[string]*mapping.Expression, len(t.Claims))
+	t.claims = make(map[string]*claimmapping.Expression, len(t.Claims))
 	for claim, text := range t.Claims {
 		switch {
 		case claim == "" || text == "":
 			f.Add(at+".claims."+claim, "has no expression")
 		case token.Reserved(claim):
 			f.Add(at+".claims."+claim, "is reserved for the issuer")
-		case token.NeverLeaves(claim):
+		case token.Forbidden(claim):
 			f.Add(at+".claims."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		default:
 			t.claims[claim] = compile(".claims."+claim, text, "")
@@ -158,8 +158,8 @@ func (t *TrustedIssuer) compile(at string, f *document.Findings) {
 	}
 }
 
-// Trusted returns the trusted issuer of an iss that a client may use.
-func (c *Config) Trusted(client *Client, iss string) (*TrustedIssuer, bool) {
+// TrustedIssuerFor returns the trusted issuer with this iss, if the client may use it.
+func (c *Config) TrustedIssuerFor(client *Client, iss string) (*TrustedIssuer, bool) {
 	for i := range c.TokenExchange {
 		t := &c.TokenExchange[i]
 		if t.Issuer == iss && slices.Contains(client.SubjectIssuers, t.Name) {

@@ -24,7 +24,7 @@ func TestForeignSubjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	for subject, want := range map[string]string{"cluster:system:serviceaccount:prod:deployer": "cluster", "cluster:": "cluster", "cluster": "", "clusters:x": "", "me": ""} {
-		if got := c.Foreign(subject); got != want {
+		if got := c.SubjectIssuer(subject); got != want {
 			t.Errorf("%s is one of %q, want %q", subject, got, want)
 		}
 	}

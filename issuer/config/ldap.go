@@ -8,48 +8,50 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// LDAP says where users are looked up and bound (RFC 4511).
+// LDAP configures the LDAP server for searches and binds (RFC 4511).
 type LDAP struct {
-	// URL is ldaps://host:port, or ldap://host:port with StartTLS (RFC 4513 section 3). Nothing is sent without TLS.
+	// URL is ldaps://host:port, or ldap://host:port with StartTLS (RFC 4513 section 3). Plaintext is not supported.
 	URL      string `yaml:"url"`
 	StartTLS bool   `yaml:"startTLS"`
-	// CAFile has the certificates that the server's is checked against, PEM; by default those of the system.
+	// CAFile contains the CA certificates of the server, PEM; by default those of the system.
 	CAFile string `yaml:"caFile"`
-	// BindDN and the content of BindPasswordFile are those of an account that may search.
+	// BindDN and BindPasswordFile are the credentials of an account that may search.
 	BindDN           string `yaml:"bindDN"`
 	BindPasswordFile string `yaml:"bindPasswordFile"`
-	// Timeout bounds each login, by default 5 s. Connections is how many are open at most, by default 8.
+	// Timeout limits each login, by default 5 s. Connections is the maximum number of connections, by default 8.
 	Timeout     Duration   `yaml:"timeout"`
 	Connections int        `yaml:"connections"`
 	Users       LDAPUsers  `yaml:"users"`
 	Groups      LDAPGroups `yaml:"groups"`
 }
 
-// LDAPUsers says how a user is found.
+// LDAPUsers configures the search for a user.
 type LDAPUsers struct {
 	BaseDN string `yaml:"baseDN"`
-	// Filter has {name} where the escaped name goes (RFC 4515), like (&(objectClass=person)(uid={name})).
+	// Filter is an LDAP filter in which {name} is replaced by the escaped name (RFC 4515), such as
+	// (&(objectClass=person)(uid={name})).
 	Filter string `yaml:"filter"`
-	// Subject is the attribute that becomes sub: one that never changes, like entryUUID or objectGUID.
+	// Subject is the attribute for sub. It must never change, like entryUUID or objectGUID.
 	Subject string `yaml:"subject"`
-	// PasswordChanged is an attribute that changes when the password does, like pwdChangedTime or pwdLastSet: sessions end then.
+	// PasswordChanged is an attribute that changes with the password, such as pwdChangedTime or pwdLastSet. Sessions
+	// end then.
 	PasswordChanged string `yaml:"passwordChanged"`
-	// Attributes map an attribute of the user, as claims refer to it, to one of the directory.
+	// Attributes maps attributes of the user, as claims name them, to LDAP attributes.
 	Attributes map[string]LDAPAttribute `yaml:"attributes"`
 }
 
-// LDAPAttribute is an attribute of the directory, written as its name alone or as {attribute: NAME, list: true}.
+// LDAPAttribute is an LDAP attribute, written as its name or as {attribute: NAME, list: true}.
 type LDAPAttribute struct {
 	Name string `yaml:"attribute"`
-	// List makes it a list also where it has one value. Otherwise one value is a text, and several are a list.
+	// List makes the value a list even if there is a single value. Otherwise a single value is a string.
 	List bool `yaml:"list"`
 }
 
-// UnmarshalYAML reads both forms.
+// UnmarshalYAML parses both forms.
 func (a *LDAPAttribute) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind == yaml.ScalarNode {
 		return node.Decode(&a.Name)
@@ -63,14 +65,16 @@ func (a *LDAPAttribute) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*plain)(a))
 }
 
-// LDAPGroups says how the groups of a user are found. Their names become the attribute groups. Without BaseDN there are none.
+// LDAPGroups configures the search for the groups of a user, whose names become the attribute groups. Without BaseDN
+// there is no search.
 type LDAPGroups struct {
 	BaseDN string `yaml:"baseDN"`
-	// Filter has {dn} where the escaped DN of the user goes, like (&(objectClass=groupOfNames)(member={dn})).
+	// Filter is an LDAP filter in which {dn} is replaced by the escaped DN of the user, such as
+	// (&(objectClass=groupOfNames)(member={dn})).
 	Filter string `yaml:"filter"`
-	// Name is the attribute that has the name, by default cn.
+	// Name is the attribute with the name of a group, by default cn.
 	Name string `yaml:"name"`
-	// Nested also finds the groups that those groups are in.
+	// Nested includes the groups that contain those groups.
 	Nested bool `yaml:"nested"`
 }
 
@@ -86,7 +90,7 @@ func (l *LDAP) inherit() {
 	}
 }
 
-func (l *LDAP) check(f *document.Findings) {
+func (l *LDAP) check(f *strictyaml.Findings) {
 	const at = "users.ldap."
 	if u, err := url.Parse(l.URL); err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "ldaps" && u.Scheme != "ldap") || (u.Scheme == "ldaps") == l.StartTLS {
 		f.Add(at+"url", "must be ldaps://host:port, or ldap://host:port with startTLS: true, and without a user: passwords travel over TLS only")
@@ -121,7 +125,7 @@ func (l *LDAP) check(f *document.Findings) {
 			f.Add(at, "is set by users.ldap.groups")
 		case token.Reserved(name):
 			f.Add(at, "is reserved for the issuer")
-		case token.NeverLeaves(name) || token.NeverLeaves(attribute.Name):
+		case token.Forbidden(name) || token.Forbidden(attribute.Name):
 			f.Add(at, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
 		}
 	}

@@ -7,21 +7,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
-// MutualTLS is a listener for clients that authenticate with a certificate (RFC 8705 section 2.1). It is one of its own: browsers would ask their
-// users for certificates at the other one.
+// MutualTLS configures the listener for clients that authenticate with a certificate (RFC 8705 section 2.1). It is
+// separate, because browsers would ask users for a certificate.
 type MutualTLS struct {
-	// Address of the listener, like ":8444".
+	// Address is the address of the listener, such as ":8444".
 	Address string `yaml:"address"`
-	// URL is that of its token endpoint, which the metadata names in mtls_endpoint_aliases (section 5).
+	// URL is the URL of its token endpoint, for mtls_endpoint_aliases in the metadata (section 5).
 	URL string `yaml:"url"`
-	// ClientCAFile has the CAs of the certificates of clients, PEM. It is read again when it changes.
+	// ClientCAFile contains the CA certificates of clients, PEM. It is reloaded when it changes.
 	ClientCAFile string `yaml:"clientCAFile"`
 }
 
-func (m *MutualTLS) check(f *document.Findings) {
+func (m *MutualTLS) check(f *strictyaml.Findings) {
 	const at = "server.mutualTLS."
 	if _, _, err := net.SplitHostPort(m.Address); err != nil {
 		f.Add(at+"address", "must be host:port or :port, not %q", m.Address)
@@ -36,8 +36,8 @@ func (m *MutualTLS) check(f *document.Findings) {
 
 var dnsName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 
-// checkCertificate checks how a client authenticates with a certificate.
-func (c *Config) checkCertificate(client *Client, at string, f *document.Findings) {
+// checkCertificate checks the certificate authentication of a client.
+func (c *Config) checkCertificate(client *Client, at string, f *strictyaml.Findings) {
 	name := client.CertificateName
 	if name == "" {
 		return
@@ -56,7 +56,7 @@ func (c *Config) checkCertificate(client *Client, at string, f *document.Finding
 	}
 }
 
-// TokenEndpoints are the URLs by which clients reach the token endpoint.
+// TokenEndpoints returns all URLs of the token endpoint.
 func (c *Config) TokenEndpoints() []string {
 	all := slices.Concat([]string{c.TokenEndpoint()}, c.Server.TokenEndpointAliases)
 	if m := c.Server.MutualTLS; m != nil {

@@ -10,13 +10,13 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
-// MaxBytes bounds a configuration file.
+// MaxBytes limits a configuration file.
 const MaxBytes = 1 << 20
 
-// Parse reads a configuration, YAML or JSON. What Check finds is an error.
+// Parse parses a configuration in YAML or JSON. It returns an error if Check does.
 func Parse(b []byte) (*Config, error) {
 	c, err := Check(b)
 	if err != nil {
@@ -26,15 +26,15 @@ func Parse(b []byte) (*Config, error) {
 	return c, nil
 }
 
-// Check finds what is wrong with a configuration: a field that is unknown, repeated or of the wrong type, and every value that
-// cannot work. The error names all of them, with their lines, and quotes no value that may be secret. The configuration that it
-// also returns is good for reading the names of files, which may be wrong too; it is nil if nothing could be read.
+// Check reports unknown and duplicate fields, wrong types and invalid values. The error contains all of them, with
+// lines, and no value that may be secret. The returned configuration may be invalid; use it only to find the names of
+// files. It is nil if the file cannot be parsed.
 func Check(b []byte) (*Config, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("the configuration is longer than %d bytes", MaxBytes)
 	}
 	c := defaults()
-	f, err := document.Read(b, "configuration", c)
+	f, err := strictyaml.Parse(b, "configuration", c)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func Check(b []byte) (*Config, error) {
 	return c, f.Err()
 }
 
-// inherit gives everything what it does not name.
+// inherit sets the default values.
 func (c *Config) inherit() {
 	if c.Users.LDAP != nil {
 		c.Users.LDAP.inherit()
@@ -58,14 +58,14 @@ func (c *Config) inherit() {
 	}
 	for i := range c.Clients {
 		client := &c.Clients[i]
-		client.own.audiences, client.own.scopes, client.own.claims = client.Audiences != nil, client.Scopes != nil, client.Claims != nil
-		if !client.own.audiences { // an empty list is one that was written down
+		client.overrides.audiences, client.overrides.scopes, client.overrides.claims = client.Audiences != nil, client.Scopes != nil, client.Claims != nil
+		if !client.overrides.audiences { // an empty list is set explicitly
 			client.Audiences = c.Token.Audiences
 		}
-		if !client.own.scopes {
+		if !client.overrides.scopes {
 			client.Scopes = c.Token.Scopes
 		}
-		if !client.own.claims {
+		if !client.overrides.claims {
 			client.Claims = c.Token.Claims
 		}
 		if client.Refresh != nil {
@@ -87,7 +87,7 @@ func (c *Config) index() {
 	c.byID = make(map[string]*Client, len(c.Clients))
 	for i := range c.Clients {
 		client := &c.Clients[i]
-		client.digest, _ = hex.DecodeString(client.SecretSHA256) // checked
+		client.digest, _ = hex.DecodeString(client.SecretSHA256) // validated
 		if len(client.digest) == 0 {
 			client.digest = nil
 		}
@@ -98,10 +98,10 @@ func (c *Config) index() {
 	}
 }
 
-// Duration is a time.Duration that is written like 15m.
+// Duration is a time.Duration in the form 15m.
 type Duration time.Duration
 
-// UnmarshalYAML reads a string that time.ParseDuration understands.
+// UnmarshalYAML parses the format of time.ParseDuration.
 func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	parsed, err := time.ParseDuration(node.Value)
 	if node.Kind != yaml.ScalarNode || err != nil {
@@ -111,10 +111,10 @@ func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// Network is a prefix of addresses, like 10.0.0.0/8.
+// Network is an IP prefix, such as 10.0.0.0/8.
 type Network struct{ netip.Prefix }
 
-// UnmarshalYAML reads a prefix.
+// UnmarshalYAML parses a prefix.
 func (n *Network) UnmarshalYAML(node *yaml.Node) error {
 	parsed, err := netip.ParsePrefix(node.Value)
 	if err != nil {
@@ -124,10 +124,10 @@ func (n *Network) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// PublicKey is a public JWK (RFC 7517) that is written as YAML or JSON.
+// PublicKey is a public JWK (RFC 7517) in YAML or JSON.
 type PublicKey struct{ jose.JSONWebKey }
 
-// UnmarshalYAML reads a JWK.
+// UnmarshalYAML parses a JWK.
 func (k *PublicKey) UnmarshalYAML(node *yaml.Node) error {
 	wrong := &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: is not a public JWK (RFC 7517)", node.Line)}}
 	var members map[string]any

@@ -7,39 +7,40 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
-// PostgreSQL says by which query of which database users are found.
+// PostgreSQL configures the database and the query for users.
 type PostgreSQL struct {
-	// Host is the name or the address of the server, as in its certificate. Several are separated by commas, as libpq has it: they are tried in
-	// this order.
+	// Host is the name or address of the server, as in its certificate. Several, separated by commas, are tried in
+	// this order, as by libpq.
 	Host string `yaml:"host"`
-	// Port is 5432 by default. Several, separated by commas, are those of the hosts.
+	// Port is the port, by default 5432. Several, separated by commas, correspond to the hosts.
 	Port string `yaml:"port"`
-	// TargetSessionAttrs chooses among several hosts, with the words of libpq. By default the first that answers is taken.
+	// TargetSessionAttrs selects among several hosts, with the values of libpq. By default the first reachable host
+	// is used.
 	TargetSessionAttrs string `yaml:"targetSessionAttrs"`
 	Database           string `yaml:"database"`
-	// User and the content of PasswordFile are those of a role that may read what the query reads.
+	// User and PasswordFile are the credentials of a role that may run the query.
 	User         string `yaml:"user"`
 	PasswordFile string `yaml:"passwordFile"`
-	// CAFile has the certificates that the server's is checked against, PEM; by default those of the system.
+	// CAFile contains the CA certificates of the server, PEM; by default those of the system.
 	CAFile string `yaml:"caFile"`
-	// Query has $1 where the name goes that a person types. Its columns subject, passwordHash, disabled and scopes have a meaning; every other
-	// one is an attribute of the user.
+	// Query is the SQL query, with the user name as $1. The columns subject, passwordHash, disabled and scopes have a
+	// fixed meaning; all others are attributes of the user.
 	Query string `yaml:"query"`
-	// Connections is how many are open at most, by default 8.
+	// Connections is the maximum number of connections, by default 8.
 	Connections int `yaml:"connections"`
-	// Timeout bounds a query with the connection that it needs, by default 5 s.
+	// Timeout limits a query, including the connection, by default 5 s.
 	Timeout Duration `yaml:"timeout"`
 }
 
-// The values of TargetSessionAttrs.
+// targetSessionAttrs returns the values of TargetSessionAttrs.
 func targetSessionAttrs() []string {
 	return []string{"any", "read-write", "read-only", "primary", "standby", "prefer-standby"}
 }
 
-// Hosts returns the hosts, each with its port.
+// Hosts returns the hosts with their ports.
 func (p *PostgreSQL) Hosts() []string {
 	hosts, ports := strings.Split(p.Host, ","), strings.Split(p.Port, ",")
 	for i, host := range hosts {
@@ -63,7 +64,7 @@ func (p *PostgreSQL) inherit() {
 	}
 }
 
-func (p *PostgreSQL) check(f *document.Findings) {
+func (p *PostgreSQL) check(f *strictyaml.Findings) {
 	const at = "users.postgresql."
 	hosts, ports := strings.Split(p.Host, ","), strings.Split(p.Port, ",")
 	if slices.ContainsFunc(hosts, func(h string) bool { return h == "" || strings.ContainsAny(h, "/@ []") }) {

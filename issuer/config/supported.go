@@ -2,7 +2,7 @@ package config
 
 import "slices"
 
-// Scopes are those that at least one client may ask for, sorted.
+// Scopes returns the scopes of all clients, sorted.
 func (c *Config) Scopes() []string {
 	var all []string
 	for i := range c.Clients {
@@ -12,7 +12,8 @@ func (c *Config) Scopes() []string {
 	return slices.Compact(all)
 }
 
-// AuthenticationMethods are those that at least one client can use, by their names in the registry of RFC 7591 section 4.2.
+// AuthenticationMethods returns the authentication methods of all clients, by their names in the registry of RFC 7591
+// section 4.2.
 func (c *Config) AuthenticationMethods() []string {
 	var secrets, assertions, certificates, public bool
 	for i := range c.Clients {

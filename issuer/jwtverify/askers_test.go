@@ -13,7 +13,7 @@ import (
 
 func nobody([]string) {}
 
-var anybody = jwtverify.Asker{Name: "client", Known: true}
+var anybody = jwtverify.Requester{Name: "client", Authenticated: true}
 
 // Strangers with invented key IDs use up their own looks at the keys, and not those of a client that has a token of a new key.
 func TestStrangersSpendNothingOfOthers(t *testing.T) {
@@ -39,7 +39,7 @@ func TestStrangersSpendNothingOfOthers(t *testing.T) {
 		return u
 	}
 	for i := range 200 {
-		stranger := jwtverify.Asker{Name: fmt.Sprint("public 192.0.2.", i, "/32")}
+		stranger := jwtverify.Requester{Name: fmt.Sprint("public 192.0.2.", i, "/32")}
 		invented := parsed(sign(t, key(t, "ES256", fmt.Sprint("invented", i)), claims(), nil))
 		if _, err := keys.Verify(t.Context(), invented, want, stranger, now); !errors.Is(err, jwtverify.ErrUnknownKey) {
 			t.Fatal(err)

@@ -1,2 +1,2 @@
-// Package jwtverify checks JWTs that others signed: the assertions of clients, and tokens that are exchanged.
+// Package jwtverify verifies JWTs of other issuers: client assertions, and tokens to exchange.
 package jwtverify

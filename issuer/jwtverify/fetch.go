@@ -7,20 +7,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 	"github.com/keywright/keywright/issuer/remote"
 )
 
 const (
-	// maxFile bounds a file.
+	// maxFile limits a file.
 	maxFile = 1 << 20
-	// askFor bounds one answer.
-	askFor = 5 * time.Second
+	// requestTimeout limits a request.
+	requestTimeout = 5 * time.Second
 )
 
 func (k *KeySet) bytes(ctx context.Context) ([]byte, error) {
 	if k.source.File != "" {
-		return mount.Read(k.source.File, maxFile)
+		return reload.Read(k.source.File, maxFile)
 	}
 	client, err := k.client()
 	if err != nil {
@@ -41,7 +41,7 @@ func (k *KeySet) token() (string, error) {
 	if k.source.TokenFile == "" {
 		return "", nil
 	}
-	b, err := mount.Read(k.source.TokenFile, maxFile)
+	b, err := reload.Read(k.source.TokenFile, maxFile)
 	if err != nil {
 		return "", err
 	}
@@ -52,7 +52,7 @@ func (k *KeySet) token() (string, error) {
 	return token, nil
 }
 
-// client trusts the CA file and has the token as they are now.
+// client returns a client with the current CA file and token.
 func (k *KeySet) client() (*remote.Client, error) {
 	roots, err := k.roots()
 	if err != nil {
@@ -65,12 +65,12 @@ func (k *KeySet) client() (*remote.Client, error) {
 	return remote.New(roots, token), nil
 }
 
-// roots are the certificates of the CA file, nil for those of the system.
+// roots returns the certificates of the CA file, nil for those of the system.
 func (k *KeySet) roots() (*x509.CertPool, error) {
 	if k.source.CAFile == "" {
 		return nil, nil
 	}
-	b, err := mount.Read(k.source.CAFile, maxFile)
+	b, err := reload.Read(k.source.CAFile, maxFile)
 	if err != nil {
 		return nil, err
 	}

@@ -5,15 +5,15 @@ import (
 	"fmt"
 
 	"github.com/keywright/keywright/api/jwks"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
-// CheckFiles reads the files that a source of keys names, and says all that is wrong with them. It asks nobody.
+// CheckFiles checks the files of a source and returns all errors. It sends no requests.
 func CheckFiles(source KeySource) error {
 	k := &KeySet{source: source}
 	var wrong []error
 	if source.File != "" {
-		b, err := mount.Read(source.File, maxFile)
+		b, err := reload.Read(source.File, maxFile)
 		if err == nil {
 			_, _, err = jwks.Parse(b)
 		}

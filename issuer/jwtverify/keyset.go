@@ -13,80 +13,81 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/keywright/keywright/api/jwks"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 const (
-	// refreshEvery is how soon a key that a server no longer publishes is no longer accepted.
+	// refreshEvery is the interval of refreshes, after which a removed key is no longer accepted.
 	refreshEvery = 5 * time.Minute
-	// askAgainAfter bounds how often the unknown keys of one asker make us ask, and strangersAskAfter how often those of all strangers do.
-	askAgainAfter     = 10 * time.Second
-	strangersAskAfter = time.Second
-	// maxAskers bounds how many askers are remembered.
-	maxAskers = 10_000
+	// requesterRefreshInterval is the minimum interval between refreshes that unknown keys of one requester cause,
+	// and anonymousRefreshInterval that of all unauthenticated requesters together.
+	requesterRefreshInterval = 10 * time.Second
+	anonymousRefreshInterval = time.Second
+	// maxRequesters is the maximum number of stored requesters.
+	maxRequesters = 10_000
 )
 
-// KeySet is the public keys of another issuer: the last that could be read.
+// KeySet holds the last valid public keys of another issuer.
 type KeySet struct {
 	issuer string
 	source KeySource
 	report func(error)
-	// warn is told once of the keys of a set that are left out.
-	warn    func(leftOut []string)
-	askers  *lru.Cache[string, *rate.Limiter]
-	strange *rate.Limiter
-	// asks lets all tokens of an asker that need a new key wait for the one question for it, and refreshes all askers.
-	asks, refreshes singleflight.Group
+	// warn is called once for each list of skipped keys.
+	warn       func(leftOut []string)
+	requesters *lru.Cache[string, *rate.Limiter]
+	anonymous  *rate.Limiter
+	// lookups shares one refresh among concurrent tokens of a requester, and refreshes among all requesters.
+	lookups, refreshes singleflight.Group
 
 	mu   sync.Mutex
 	good *jose.JSONWebKeySet
-	// old means that the last reading failed, and problem why.
-	old     bool
+	// stale is true if the last refresh failed, and problem is its error.
+	stale   bool
 	problem string
 	leftOut []string
 }
 
-// Asker is who presents a token whose key is not known. Each has a budget of its own for having the keys read again, so that strangers with
-// invented key IDs cannot use up that of others.
-type Asker struct {
-	// Name tells one asker from another.
+// Requester is the sender of a token with an unknown key. Each has its own budget of refreshes, so that invented key
+// IDs do not use up the budget of others.
+type Requester struct {
+	// Name identifies the requester.
 	Name string
-	// Known is set for a client that has proved who it is. What strangers can ask for is also bounded for all of them together.
-	Known bool
+	// Authenticated is true for an authenticated client. All others also share a common budget.
+	Authenticated bool
 }
 
-// NewKeySet returns a KeySet that has read nothing yet. report is told of every time it is read, nil or the error, of each error once; warn of the keys that
-// are left out, when they are others than before.
+// NewKeySet returns an empty KeySet. report is called after each successful refresh with nil, and once for each new
+// error. warn is called when the list of skipped keys changes.
 func NewKeySet(issuer string, source KeySource, report func(error), warn func(leftOut []string)) *KeySet {
-	askers, _ := lru.New[string, *rate.Limiter](maxAskers) // fails for sizes below 1 only
-	return &KeySet{issuer: issuer, source: source, report: report, warn: warn, askers: askers, strange: rate.NewLimiter(rate.Every(strangersAskAfter), 20)}
+	requesters, _ := lru.New[string, *rate.Limiter](maxRequesters) // fails for sizes below 1 only
+	return &KeySet{issuer: issuer, source: source, report: report, warn: warn, requesters: requesters, anonymous: rate.NewLimiter(rate.Every(anonymousRefreshInterval), 20)}
 }
 
-// mayAsk takes one of the looks that an asker has.
-func (k *KeySet) mayAsk(who Asker) bool {
-	mine, ok := k.askers.Get(who.Name)
+// allowRefresh takes one refresh from the budget of a requester.
+func (k *KeySet) allowRefresh(who Requester) bool {
+	mine, ok := k.requesters.Get(who.Name)
 	if !ok {
-		mine = rate.NewLimiter(rate.Every(askAgainAfter), 2)
-		if other, there, _ := k.askers.PeekOrAdd(who.Name, mine); there {
+		mine = rate.NewLimiter(rate.Every(requesterRefreshInterval), 2)
+		if other, there, _ := k.requesters.PeekOrAdd(who.Name, mine); there {
 			mine = other
 		}
 	}
-	return mine.Allow() && (who.Known || k.strange.Allow())
+	return mine.Allow() && (who.Authenticated || k.anonymous.Allow())
 }
 
-// Follow reads the keys again and again until the context ends. A file is looked at every so often, and read when it has changed.
-func (k *KeySet) Follow(ctx context.Context, every time.Duration) {
+// Run refreshes the keys until ctx is done. A file is polled at the given interval and read if it has changed.
+func (k *KeySet) Run(ctx context.Context, every time.Duration) {
 	if k.source.File != "" {
 		load := func() (struct{}, error) { return struct{}{}, k.refresh(ctx) }
-		file := mount.New(k.source.File, []string{k.source.File}, load, func(string, error) {}) // refresh reports
+		file := reload.New(k.source.File, []string{k.source.File}, load, func(string, error) {}) // the error is reported by refresh
 		_ = file.Poll()
-		file.Follow(ctx, every)
+		file.Run(ctx, every)
 		return
 	}
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()
 	for {
-		_ = k.refresh(ctx) // reported
+		_ = k.refresh(ctx) // the error is reported
 		select {
 		case <-ctx.Done():
 			return
@@ -95,18 +96,18 @@ func (k *KeySet) Follow(ctx context.Context, every time.Duration) {
 	}
 }
 
-// Verify checks a JWT. For a key that is not known, the keys are read again first, but not too often. ErrKeysUnavailable is
-// returned when they cannot be read and the key may be a new one; other errors are those of Unverified.Verify.
-func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, who Asker, now time.Time) (*JWT, error) {
+// Verify verifies a JWT. If its key is unknown, it first refreshes the keys, within the budget of the requester. It
+// returns ErrKeysUnavailable if that fails and the key may be new; the other errors are those of Unverified.Verify.
+func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, who Requester, now time.Time) (*JWT, error) {
 	if keys, _ := k.current(); keys != nil {
 		if j, err := u.Verify(keys, want, now); !errors.Is(err, ErrUnknownKey) {
 			return j, err
 		}
 	}
-	_, _, _ = k.asks.Do(who.Name, func() (any, error) {
-		if k.mayAsk(who) {
+	_, _, _ = k.lookups.Do(who.Name, func() (any, error) {
+		if k.allowRefresh(who) {
 			_, _, _ = k.refreshes.Do("", func() (any, error) {
-				return nil, k.refresh(context.WithoutCancel(ctx)) // reported; it was allowed once, and serves others too
+				return nil, k.refresh(context.WithoutCancel(ctx)) // the error is reported; the refresh serves other requesters too
 			})
 		}
 		return nil, nil
@@ -117,30 +118,30 @@ func (k *KeySet) Verify(ctx context.Context, u *Unverified, want Expected, who A
 	}
 	j, err := u.Verify(keys, want, now)
 	if old && errors.Is(err, ErrUnknownKey) {
-		if _, wrong := u.accept(want, now); wrong == nil { // a new key would make it a good one
+		if _, wrong := u.validateClaims(want, now); wrong == nil { // valid except for the signature
 			return nil, ErrKeysUnavailable
 		}
 	}
 	return j, err
 }
 
-// current returns the last good keys, nil if there are none, and whether the last reading failed.
+// current returns the last valid keys, nil if there are none, and whether the last refresh failed.
 func (k *KeySet) current() (good *jose.JSONWebKeySet, old bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.good, k.old
+	return k.good, k.stale
 }
 
-// ErrKeysUnavailable is returned when a JWT cannot be judged: no keys could be read yet, or its key is not among the last good ones
-// and they cannot be read now.
+// ErrKeysUnavailable is returned if no keys could be read yet, or if the key is unknown and the keys cannot be read
+// now.
 var ErrKeysUnavailable = errors.New("the keys of that issuer cannot be read")
 
 func (k *KeySet) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	keys, leftOut, err := k.read(ctx)
 	k.mu.Lock()
-	if k.old = err != nil; !k.old {
+	if k.stale = err != nil; !k.stale {
 		k.good = keys
 	}
 	warn := len(leftOut) > 0 && !slices.Equal(leftOut, k.leftOut)

@@ -190,7 +190,7 @@ func TestEachProblemIsReportedOnce(t *testing.T) {
 	ask := func(names ...string) {
 		t.Helper()
 		for _, name := range names {
-			if _, err := keys.Verify(t.Context(), parsed, want, jwtverify.Asker{Name: name, Known: true}, now); !errors.Is(err, jwtverify.ErrKeysUnavailable) {
+			if _, err := keys.Verify(t.Context(), parsed, want, jwtverify.Requester{Name: name, Authenticated: true}, now); !errors.Is(err, jwtverify.ErrKeysUnavailable) {
 				t.Error(err)
 			}
 		}

@@ -14,11 +14,11 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// object decodes a JSON object that all readers read alike, every number as a json.Number, with its digits. Its names are case-sensitive, and one that is there twice is an
-// error at any depth: some would read the first, and some the last.
-func object(text []byte) (map[string]any, error) {
+// parseObject decodes a JSON object with json.Number. It rejects duplicate names at any depth, because parsers differ
+// on them. Names are case-sensitive.
+func parseObject(text []byte) (map[string]any, error) {
 	wrong := fmt.Errorf("ambiguous JSON: repeated names, invalid UTF-8, trailing data, or over %d levels", token.MaxDepth)
-	if !utf8.Valid(text) || deep(text) {
+	if !utf8.Valid(text) || exceedsDepth(text) {
 		return nil, wrong
 	}
 	var members map[string]any
@@ -27,35 +27,35 @@ func object(text []byte) (map[string]any, error) {
 	if err := decoder.Decode(&members); err != nil || members == nil {
 		return nil, wrong
 	}
-	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) { // nothing comes after it
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) { // rejects trailing data
 		return nil, wrong
 	}
-	if bytes.Contains(text, []byte(`\u`)) && replaced(members) {
+	if bytes.Contains(text, []byte(`\u`)) && hasReplacementCharacter(members) {
 		return nil, wrong
 	}
-	members, _ = standard(members).(map[string]any)
+	members, _ = toJSONNumbers(members).(map[string]any)
 	return members, nil
 }
 
-// standard turns the numbers of the JOSE library into those of encoding/json.
-func standard(value any) any {
+// toJSONNumbers converts the numbers of the JOSE library to those of encoding/json.
+func toJSONNumbers(value any) any {
 	switch v := value.(type) {
 	case josejson.Number:
 		return json.Number(v)
 	case []any:
 		for i := range v {
-			v[i] = standard(v[i])
+			v[i] = toJSONNumbers(v[i])
 		}
 	case map[string]any:
 		for name := range v {
-			v[name] = standard(v[name])
+			v[name] = toJSONNumbers(v[name])
 		}
 	}
 	return value
 }
 
-// deep looks at brackets before a parser recurses into them. Those within texts count too.
-func deep(text []byte) bool {
+// exceedsDepth counts brackets before a recursive parser runs. Brackets in strings count too.
+func exceedsDepth(text []byte) bool {
 	depth := 0
 	for _, b := range text {
 		switch b {
@@ -70,21 +70,21 @@ func deep(text []byte) bool {
 	return false
 }
 
-// replaced reports whether a text has the character that stands for what could not be decoded: half of a surrogate pair.
-// Different texts would otherwise become one.
-func replaced(value any) bool {
+// hasReplacementCharacter reports whether a string contains U+FFFD, which replaces lone surrogates and would make
+// different strings equal.
+func hasReplacementCharacter(value any) bool {
 	switch v := value.(type) {
 	case string:
 		return strings.ContainsRune(v, utf8.RuneError)
 	case []any:
 		for _, inner := range v {
-			if replaced(inner) {
+			if hasReplacementCharacter(inner) {
 				return true
 			}
 		}
 	case map[string]any:
 		for name, inner := range v {
-			if replaced(name) || replaced(inner) {
+			if hasReplacementCharacter(name) || hasReplacementCharacter(inner) {
 				return true
 			}
 		}

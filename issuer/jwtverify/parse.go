@@ -9,29 +9,29 @@ import (
 	"github.com/keywright/keywright/api/jws"
 )
 
-// MaxBytes bounds a JWT, and maxHeader what its header takes of it.
+// MaxBytes limits a JWT, and maxHeader its encoded header.
 const (
 	MaxBytes  = 8 << 10
 	maxHeader = 2 << 10
 )
 
-// errForm is said of whatever is not a JWT in compact form.
+// errForm is the error for a text that is not a JWT in compact serialization.
 var errForm = errors.New("it is not a JWT in compact form")
 
-// Unverified is a JWT that was parsed, once, and not checked: good for finding out whose keys verify it, and for nothing else.
+// Unverified is a parsed JWT that is not verified. Use it only to find the keys of its issuer.
 type Unverified struct {
 	algorithm jws.Algorithm
 	kid, typ  string
 	claims    map[string]any
-	// signed is what signature should be of.
+	// signed is the JWS Signing Input.
 	signed    string
 	signature []byte
 }
 
-// Issuer is what it says its iss is.
+// Issuer returns the unverified iss.
 func (u *Unverified) Issuer() string { return u.text("iss") }
 
-// Subject is what it says its sub is.
+// Subject returns the unverified sub.
 func (u *Unverified) Subject() string { return u.text("sub") }
 
 func (u *Unverified) text(claim string) string {
@@ -39,7 +39,8 @@ func (u *Unverified) text(claim string) string {
 	return text
 }
 
-// Parse reads a JWT in compact form (RFC 7519, RFC 7515 section 7.1) of at most MaxBytes. No error quotes it.
+// Parse parses a JWT in compact serialization (RFC 7519, RFC 7515 section 7.1) of at most MaxBytes. No error quotes
+// it.
 func Parse(compact string) (*Unverified, error) {
 	if len(compact) > MaxBytes {
 		return nil, fmt.Errorf("it is longer than %d bytes", MaxBytes)
@@ -57,21 +58,21 @@ func Parse(compact string) (*Unverified, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.claims, err = object(claims); err != nil {
+	if u.claims, err = parseObject(claims); err != nil {
 		return nil, fmt.Errorf("its payload is %w", err)
 	}
 	u.signature, err = decode(compact[end+1:])
 	return u, err
 }
 
-// readHeader takes what says how to verify. It refuses what would bring a key along, compress or encrypt, and extensions
-// that must be understood (RFC 7515 section 4.1.11, RFC 8725 sections 3.9 and 3.10).
+// readHeader parses the header. It rejects embedded keys, compression, encryption and critical extensions (RFC 7515
+// section 4.1.11, RFC 8725 sections 3.9 and 3.10).
 func (u *Unverified) readHeader(encoded string) error {
 	text, err := decode(encoded)
 	if err != nil {
 		return err
 	}
-	header, err := object(text)
+	header, err := parseObject(text)
 	if err != nil {
 		return fmt.Errorf("its header is %w", err)
 	}
@@ -94,8 +95,7 @@ func (u *Unverified) readHeader(encoded string) error {
 	return nil
 }
 
-// decode reads the one encoding of some bytes in base64url: else one signed token would have many texts. Go's decoder
-// skips line breaks.
+// decode decodes canonical base64url, so that a signed token has only one encoding. Go's decoder skips line breaks.
 func decode(segment string) ([]byte, error) {
 	if segment == "" || strings.ContainsAny(segment, "\r\n") {
 		return nil, errForm

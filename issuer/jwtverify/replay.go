@@ -8,25 +8,26 @@ import (
 	"time"
 )
 
-// maxRemembered bounds the JWTs that are remembered, in some 3 MB.
-const maxRemembered = 100_000
+// maxReplays is the maximum number of stored JWT IDs, in some 3 MB.
+const maxReplays = 100_000
 
-// digest stands for the ID of a JWT, and for whose it is.
+// digest is a hash of a client and a JWT ID.
 type digest [16]byte
 
-// Replays remembers the IDs of JWTs until they have expired. It is one of this replica alone, and forgets what expires first
-// when too many come: best effort.
+// Replays stores the IDs of JWTs until they expire. It is local to the replica, and best effort: if it is full, it
+// drops those that expire first.
 type Replays struct {
 	mu sync.Mutex
-	// seen are the IDs by the minute, since 1970, until whose end they are remembered, so that all of a minute are forgotten at once.
+	// seen contains the IDs by the minute, since 1970, in which they expire, so that all of a minute are dropped
+	// together.
 	seen map[int64]map[digest]struct{}
 	n    int
 }
 
-// NewReplays returns one that has seen nothing.
+// NewReplays returns an empty Replays.
 func NewReplays() *Replays { return &Replays{seen: map[int64]map[digest]struct{}{}} }
 
-// First reports whether this is the first use of an ID by a client, and remembers it until it expires.
+// First stores an ID until it expires, and reports whether it is the first use by the client.
 func (r *Replays) First(client, id string, expiry, now time.Time) bool {
 	sum := sha256.Sum256([]byte(client + "\x00" + id))
 	key := digest(sum[:])
@@ -39,7 +40,7 @@ func (r *Replays) First(client, id string, expiry, now time.Time) bool {
 			return false
 		}
 	}
-	if r.n >= maxRemembered {
+	if r.n >= maxReplays {
 		r.forget(slices.Min(slices.Collect(maps.Keys(r.seen))))
 	}
 	until := expiry.Add(Skew).Unix() / 60

@@ -30,16 +30,16 @@ func TestReplays(t *testing.T) {
 func TestReplaysAreBounded(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	r := NewReplays()
-	for i := range 3 * maxRemembered {
+	for i := range 3 * maxReplays {
 		expiry := now.Add(time.Duration(i%60) * time.Minute)
 		if !r.First("a", strconv.Itoa(i), expiry, now) {
 			t.Fatal(i)
 		}
-		if r.n > maxRemembered {
+		if r.n > maxReplays {
 			t.Fatalf("%d are remembered", r.n)
 		}
 	}
-	if r.First("a", strconv.Itoa(3*maxRemembered-1), now.Add(time.Hour), now) {
+	if r.First("a", strconv.Itoa(3*maxReplays-1), now.Add(time.Hour), now) {
 		t.Error("the last one is forgotten")
 	}
 }

@@ -12,23 +12,23 @@ import (
 	"github.com/keywright/keywright/api/jwks"
 )
 
-// ErrUnknownKey means that the key of a JWT is not in the set.
+// ErrUnknownKey is returned if the key of a JWT is not in the set.
 var ErrUnknownKey = errors.New("its key is not known")
 
-// verifySignature wants the signature of the one key that the header names.
+// verifySignature verifies the signature with the key that the header names.
 func (u *Unverified) verifySignature(keys *jose.JSONWebKeySet) error {
 	key, err := u.keyOf(keys)
 	if err != nil {
 		return err
 	}
-	if !u.verified(key.Key) {
+	if !u.signatureValid(key.Key) {
 		return errors.New("its signature is wrong")
 	}
 	return nil
 }
 
-// keyOf finds the one key that a header names: by its kid, or the only one there is. It must be one for its algorithm. Providers publish
-// one key under one kid for several algorithms.
+// keyOf returns the key that a header names: by its kid, or the only key of the set. It must fit the algorithm. Some
+// providers publish one key with the same kid for several algorithms.
 func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 	var found *jose.JSONWebKey
 	named := false
@@ -55,15 +55,15 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 	return found, nil
 }
 
-// verified checks a signature (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1) with a key that fits the algorithm: a JOSE
-// library would parse the token again.
-func (u *Unverified) verified(key any) bool {
+// signatureValid verifies a signature (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1) with a key that fits the
+// algorithm. A JOSE library would parse the token again.
+func (u *Unverified) signatureValid(key any) bool {
 	if !jwks.FitsAlgorithm(u.algorithm, key) {
 		return false
 	}
 	switch public := key.(type) {
 	case *ecdsa.PublicKey:
-		return u.verifiedEC(public)
+		return u.ecdsaSignatureValid(public)
 	case *rsa.PublicKey:
 		return rsa.VerifyPKCS1v15(public, u.algorithm.Hash, u.digest(), u.signature) == nil
 	case ed25519.PublicKey:
@@ -72,8 +72,8 @@ func (u *Unverified) verified(key any) bool {
 	return false
 }
 
-// verifiedEC wants r and s, each as long as the order of the curve.
-func (u *Unverified) verifiedEC(public *ecdsa.PublicKey) bool {
+// ecdsaSignatureValid verifies r and s, which must each have the length of the order of the curve.
+func (u *Unverified) ecdsaSignatureValid(public *ecdsa.PublicKey) bool {
 	half := (public.Curve.Params().BitSize + 7) / 8
 	if len(u.signature) != 2*half {
 		return false

@@ -12,33 +12,33 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// Skew is by how much the clocks of others may differ.
+// Skew is the tolerance for the clocks of other issuers.
 const Skew = 30 * time.Second
 
-// Expected is what a JWT must say.
+// Expected contains the required claims of a JWT.
 type Expected struct {
 	Issuer string
-	// Audience must be among its aud. With OnlyAudience it must be the only one.
+	// Audience must be one of its aud, and the only one if OnlyAudience is set.
 	Audience     string
 	OnlyAudience bool
-	// Types are the typ that its header may have, in lower case. A JWT without one passes.
+	// Types are the accepted typ, in lower case. A JWT without typ is accepted.
 	Types []string
-	// MaxLifetime bounds how long it may still live, 0 for any time.
+	// MaxLifetime limits the remaining lifetime, 0 for no limit.
 	MaxLifetime time.Duration
 }
 
-// JWT is a JWT whose signature and claims are right.
+// JWT is a verified JWT.
 type JWT struct {
 	Subject, ID string
 	Expiry      time.Time
-	// Authenticated is auth_time, or iat if that is missing or earlier, zero without both: when the subject is known to have logged in.
+	// Authenticated is when the subject had logged in: the earlier of auth_time and iat, zero without both.
 	Authenticated time.Time
-	// Claims are all of them.
+	// Claims are all claims.
 	Claims map[string]any
 }
 
-// Verify checks a JWT (RFC 7519, RFC 8725): its typ; its key by kid, with the algorithm of that key; iss, aud, sub, exp, nbf
-// and iat. No error quotes it.
+// Verify verifies a JWT (RFC 7519, RFC 8725): typ, signature with the key's algorithm, iss, aud, sub, exp, nbf and
+// iat. No error quotes it.
 func (u *Unverified) Verify(keys *jose.JSONWebKeySet, want Expected, now time.Time) (*JWT, error) {
 	if u.typ != "" && !slices.Contains(want.Types, strings.TrimPrefix(strings.ToLower(u.typ), "application/")) {
 		return nil, errors.New("its typ is that of another kind of token")
@@ -46,16 +46,16 @@ func (u *Unverified) Verify(keys *jose.JSONWebKeySet, want Expected, now time.Ti
 	if err := u.verifySignature(keys); err != nil {
 		return nil, err
 	}
-	return u.accept(want, now)
+	return u.validateClaims(want, now)
 }
 
-// accept checks the claims.
-func (u *Unverified) accept(want Expected, now time.Time) (*JWT, error) {
+// validateClaims validates the claims.
+func (u *Unverified) validateClaims(want Expected, now time.Time) (*JWT, error) {
 	j := &JWT{Claims: u.claims, Subject: u.Subject(), ID: u.text("jti")}
 	if u.Issuer() != want.Issuer {
 		return nil, fmt.Errorf("its iss is not %q", want.Issuer)
 	}
-	if !audience(u.claims["aud"], want) {
+	if !hasAudience(u.claims["aud"], want) {
 		alone := ""
 		if want.OnlyAudience {
 			alone = " alone"
@@ -71,8 +71,8 @@ func (u *Unverified) accept(want Expected, now time.Time) (*JWT, error) {
 	return j, j.checkTimes(want, now)
 }
 
-// audience reads aud, a text or a list of them (RFC 7519 section 4.1.3).
-func audience(aud any, want Expected) bool {
+// hasAudience checks aud, a string or a list of strings (RFC 7519 section 4.1.3).
+func hasAudience(aud any, want Expected) bool {
 	list, ok := aud.([]any)
 	if !ok {
 		list = []any{aud}
@@ -83,13 +83,13 @@ func audience(aud any, want Expected) bool {
 	return want.Audience != "" && slices.Contains(list, any(want.Audience))
 }
 
-// checkTimes wants an exp, and allows for Skew.
+// checkTimes validates exp, which is mandatory, nbf and iat, with Skew.
 func (j *JWT) checkTimes(want Expected, now time.Time) error {
-	exp, ok := seconds(j.Claims["exp"])
+	exp, ok := parseNumericDate(j.Claims["exp"])
 	if !ok {
 		return errors.New("it has no exp")
 	}
-	j.Expiry, j.Authenticated = exp, authenticated(j.Claims)
+	j.Expiry, j.Authenticated = exp, authenticationTime(j.Claims)
 	if !now.Before(exp.Add(Skew)) {
 		return errors.New("it has expired")
 	}
@@ -98,26 +98,26 @@ func (j *JWT) checkTimes(want Expected, now time.Time) error {
 	}
 	for _, claim := range []string{"nbf", "iat"} {
 		value, present := j.Claims[claim]
-		if at, ok := seconds(value); present && (!ok || now.Add(Skew).Before(at) || exp.Before(at)) {
+		if at, ok := parseNumericDate(value); present && (!ok || now.Add(Skew).Before(at) || exp.Before(at)) {
 			return fmt.Errorf("its %s is in the future, after its exp, or not a NumericDate", claim)
 		}
 	}
 	return nil
 }
 
-// authenticated is the earlier of iat and auth_time, of those that there are.
-func authenticated(claims map[string]any) time.Time {
+// authenticationTime returns the earlier of iat and auth_time.
+func authenticationTime(claims map[string]any) time.Time {
 	var earliest time.Time
 	for _, claim := range []string{"iat", "auth_time"} {
-		if at, ok := seconds(claims[claim]); ok && (earliest.IsZero() || at.Before(earliest)) {
+		if at, ok := parseNumericDate(claims[claim]); ok && (earliest.IsZero() || at.Before(earliest)) {
 			earliest = at
 		}
 	}
 	return earliest
 }
 
-// seconds reads a NumericDate (RFC 7519 section 2).
-func seconds(value any) (time.Time, bool) {
+// parseNumericDate converts a NumericDate (RFC 7519 section 2).
+func parseNumericDate(value any) (time.Time, bool) {
 	text, _ := value.(json.Number)
 	number, err := text.Float64()
 	if err != nil || number < 0 || number > 1<<40 {

@@ -1,3 +1,3 @@
-// Package keys makes sense of the signing-key Secret as it is mounted: one snapshot of the key that signs, the public keys
-// that are served, and the policy that binds both.
+// Package keys reads the mounted signing-key Secret into immutable snapshots of the signing key, the public keys and
+// the policy.
 package keys

@@ -9,27 +9,29 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
-// maxBytes bounds each file: a Secret or ConfigMap holds at most 1 MiB.
+// maxBytes limits each file: a Secret or ConfigMap holds at most 1 MiB.
 const maxBytes = 1 << 20
 
-// Reader reads what is mounted, again and again. What it has once heard of a revocation it does not forget.
+// Reader reads the mounted files repeatedly. It never forgets a revoked key ID.
 type Reader struct {
-	// Directory has the signing-key Secret, KeySetDirectory the ConfigMap keywright-jwks. The second may be missing.
+	// Directory is the volume of the signing-key Secret, and KeySetDirectory that of the ConfigMap keywright-jwks,
+	// which may be missing.
 	Directory, KeySetDirectory string
 
 	last *Snapshot
-	// revoked are all key IDs that were ever heard of.
+	// revoked are all key IDs that were ever read from a revocation list.
 	revoked []string
-	// heard is the revocation list beside the key set, when it was last read.
-	heard issuerfiles.Revoked
-	// published are the keys that the key set beside the revocation list was seen to hold, true for those that it holds no longer.
+	// revocationList is the last list that was read from KeySetDirectory.
+	revocationList issuerfiles.Revoked
+	// published are the keys that the key set in KeySetDirectory has contained; the value is true if they were
+	// removed since.
 	published map[string]bool
 }
 
-// Paths are the files to watch.
+// Paths returns the files to watch.
 func (r *Reader) Paths() []string {
 	paths := make([]string, 0, 6)
 	for _, file := range entries() {
@@ -46,37 +48,37 @@ func entries() []string {
 	return []string{contract.ActiveFile, contract.JWKSFile, contract.PolicyFile, contract.RevokedFile, contract.SealingFile}
 }
 
-// Load reads and checks what is mounted. With an error that wraps mount.ErrTaken comes a snapshot that takes the place of the last
-// one: a revocation list cannot be read, or the files cannot, and the key that signs is no longer the one that they hold. With any
-// other error the last snapshot goes on.
+// Load reads and validates the mounted files. With an error that wraps reload.ErrDegraded, the returned snapshot
+// replaces the last one: the revocation list cannot be read, or the files are invalid and no longer contain the
+// signing key. With any other error, the last snapshot stays in use.
 func (r *Reader) Load() (*Snapshot, error) {
 	data, err := r.read()
 	if err != nil {
-		return r.goOn(nil, err)
+		return r.keepSigning(nil, err)
 	}
 	files, err := issuerfiles.Decode(data)
 	if err != nil {
-		return r.goOn(data, err)
+		return r.keepSigning(data, err)
 	}
-	r.add(files.Revoked.KeyIDs)
-	problem := r.hear(files.Policy.SigningKey)
-	s, err := Parse(files, issuerfiles.Revoked{KeyIDs: r.revoked}.Union(r.heard))
+	r.addRevoked(files.Revoked.KeyIDs)
+	problem := r.readRevocations(files.Policy.SigningKey)
+	s, err := Parse(files, issuerfiles.Revoked{KeyIDs: r.revoked}.Union(r.revocationList))
 	if err != nil {
-		return r.goOn(data, err)
+		return r.keepSigning(data, err)
 	}
-	if s.Signs() && r.hasLeft(s) {
-		s = s.stop("key " + s.KeyID + " has left the key set that services read")
+	if s.Signs() && r.wasUnpublished(s) {
+		s = s.withoutSigner("key " + s.KeyID + " has left the key set that services read")
 	}
 	r.last = s
 	return s, problem
 }
 
-// hasLeft reports whether the key that signs was in the key set that services read, and is there no longer: it was removed or revoked,
-// and the Secret that is mounted here is not renewed. A kubelet never renews an immutable one.
-func (r *Reader) hasLeft(s *Snapshot) bool {
-	content, err := mount.Read(filepath.Join(mount.Version(r.KeySetDirectory), s.SigningKey+contract.JWKSSuffix), maxBytes)
+// wasUnpublished reports whether the signing key was in the key set that services read, and has left it: it was
+// removed or revoked, and this Secret is not updated. A kubelet never updates an immutable Secret.
+func (r *Reader) wasUnpublished(s *Snapshot) bool {
+	content, err := reload.Read(filepath.Join(reload.Version(r.KeySetDirectory), s.SigningKey+contract.JWKSSuffix), maxBytes)
 	if err != nil {
-		return r.published[s.KeyID] // an absence brings nothing back
+		return r.published[s.KeyID] // a missing file does not reset the state
 	}
 	keys, err := issuerfiles.DecodeKeySet(content)
 	if err != nil {
@@ -93,13 +95,13 @@ func (r *Reader) hasLeft(s *Snapshot) bool {
 	return r.published[s.KeyID]
 }
 
-// read returns the entries of the signing-key Secret, all from one version of the mount.
+// read returns the entries of the signing-key Secret from one version of the volume.
 func (r *Reader) read() (map[string][]byte, error) {
-	version := mount.Version(r.Directory)
+	version := reload.Version(r.Directory)
 	data := map[string][]byte{}
 	var wrong []error
 	for _, file := range entries() {
-		content, err := mount.Read(filepath.Join(version, file), maxBytes)
+		content, err := reload.Read(filepath.Join(version, file), maxBytes)
 		optional := file == contract.ActiveFile || file == contract.RevokedFile || file == contract.SealingFile
 		switch {
 		case err == nil:
@@ -114,10 +116,11 @@ func (r *Reader) read() (map[string][]byte, error) {
 	return data, nil
 }
 
-// hear adds what the revocation list beside the key set names, where the controller names it when the Secret cannot be written.
-func (r *Reader) hear(signingKey string) error {
+// readRevocations reads the revocation list in KeySetDirectory. The controller writes revoked key IDs there, in case
+// it cannot write the Secret.
+func (r *Reader) readRevocations(signingKey string) error {
 	file := signingKey + contract.RevokedSuffix
-	content, err := mount.Read(filepath.Join(mount.Version(r.KeySetDirectory), file), maxBytes)
+	content, err := reload.Read(filepath.Join(reload.Version(r.KeySetDirectory), file), maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -126,14 +129,14 @@ func (r *Reader) hear(signingKey string) error {
 		list, err = issuerfiles.DecodeRevoked(content)
 	}
 	if err != nil {
-		return mount.Taken(fmt.Errorf("%s: the revocations in it are unknown, signing goes on: %w", file, err))
+		return reload.Degraded(fmt.Errorf("%s: the revocations in it are unknown, signing goes on: %w", file, err))
 	}
-	r.add(list.KeyIDs)
-	r.heard = list
+	r.addRevoked(list.KeyIDs)
+	r.revocationList = list
 	return nil
 }
 
-func (r *Reader) add(ids []string) {
+func (r *Reader) addRevoked(ids []string) {
 	for _, id := range ids {
 		if !slices.Contains(r.revoked, id) {
 			r.revoked = append(r.revoked, id)
@@ -141,33 +144,33 @@ func (r *Reader) add(ids []string) {
 	}
 }
 
-// goOn decides whether the key that signs may go on after files came that cannot be read whole: not if they hold no key to sign
-// with, or another one that they publish, or a key set without it. A newer controller may write what this issuer does not understand.
-// A revocation that can be read stops the key in any case. data is nil if a file is missing.
-func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
+// keepSigning decides whether the signing key stays in use when the new files are invalid, for example written by a
+// newer controller. Signing stops if the files contain no signing key, a different one that they publish, or a key
+// set without it, or if the readable revocation list names it. data is nil if a file is missing.
+func (r *Reader) keepSigning(data map[string][]byte, err error) (*Snapshot, error) {
 	if r.last == nil || !r.last.Signs() {
 		return nil, err
 	}
 	kid, active := r.last.KeyID, data[contract.ActiveFile]
 	ended := r.last.Revoked
 	if list, unreadable := issuerfiles.DecodeRevoked(data[contract.RevokedFile]); unreadable == nil {
-		r.add(list.KeyIDs)
+		r.addRevoked(list.KeyIDs)
 		ended = list
 	}
-	if problem := r.hear(r.last.SigningKey); problem != nil {
-		err = fmt.Errorf("%w; %s", err, problem.Error()) // not taken: nothing takes the place of the last one
+	if problem := r.readRevocations(r.last.SigningKey); problem != nil {
+		err = fmt.Errorf("%w; %s", err, problem.Error()) // does not wrap ErrDegraded: the last snapshot stays
 	}
-	ended = ended.Union(r.heard).Union(issuerfiles.Revoked{KeyIDs: r.revoked})
+	ended = ended.Union(r.revocationList).Union(issuerfiles.Revoked{KeyIDs: r.revoked})
 	news := !ended.Equal(r.last.Revoked)
-	r.last = r.last.with(ended)
+	r.last = r.last.withRevocations(ended)
 	if slices.Contains(r.revoked, kid) {
-		return r.stop(r.last.without(r.revoked), "key "+kid+" is revoked", err)
+		return r.stopSigning(r.last.withoutKeys(r.revoked), "key "+kid+" is revoked", err)
 	}
-	if r.hasLeft(r.last) {
-		return r.stop(r.last, "key "+kid+" has left the key set that services read", err)
+	if r.wasUnpublished(r.last) {
+		return r.stopSigning(r.last, "key "+kid+" has left the key set that services read", err)
 	}
 	if data == nil {
-		return r.keep(news, err)
+		return r.keepLast(news, err)
 	}
 	published, unreadable := issuerfiles.DecodeKeySet(data[contract.JWKSFile])
 	publishes := func(id string) bool {
@@ -175,26 +178,26 @@ func (r *Reader) goOn(data map[string][]byte, err error) (*Snapshot, error) {
 	}
 	other := issuerfiles.KeyID(active) != kid && publishes(issuerfiles.KeyID(active))
 	if len(active) > 0 && !other && (unreadable != nil || publishes(kid)) {
-		return r.keep(news, err)
+		return r.keepLast(news, err)
 	}
-	return r.stop(r.last, "the files cannot be read, and do not hold key "+kid+" any more", err)
+	return r.stopSigning(r.last, "the files cannot be read, and do not hold key "+kid+" any more", err)
 }
 
-// keep goes on signing with the last snapshot, which is another one if there is news of what is revoked.
-func (r *Reader) keep(news bool, err error) (*Snapshot, error) {
+// keepLast returns the last snapshot, with the new revocation list if there is one.
+func (r *Reader) keepLast(news bool, err error) (*Snapshot, error) {
 	if news {
-		return r.last, mount.Taken(err)
+		return r.last, reload.Degraded(err)
 	}
 	return nil, err
 }
 
-// stop lets nothing sign any more, though the files that came cannot be read whole.
-func (r *Reader) stop(last *Snapshot, reason string, err error) (*Snapshot, error) {
-	r.last = last.stop(reason)
-	return r.last, mount.Taken(fmt.Errorf("signing stops: %s: %w", reason, err))
+// stopSigning returns a snapshot that signs nothing.
+func (r *Reader) stopSigning(last *Snapshot, reason string, err error) (*Snapshot, error) {
+	r.last = last.withoutSigner(reason)
+	return r.last, reload.Degraded(fmt.Errorf("signing stops: %s: %w", reason, err))
 }
 
-// Load reads what is mounted once.
+// Load reads the mounted files once.
 func Load(directory, keySetDirectory string) (*Snapshot, error) {
 	return (&Reader{Directory: directory, KeySetDirectory: keySetDirectory}).Load()
 }

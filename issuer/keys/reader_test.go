@@ -9,7 +9,7 @@ import (
 
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/issuer/keys"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 // A revocation stops a key also while the files of the Secret cannot be read, or are not all there.
@@ -42,13 +42,13 @@ func TestRevocationCountsWhileTheSecretCannotBeRead(t *testing.T) {
 				}
 				write(keySets, "p.revoked", []byte(`{"version":9}`))
 				r := &keys.Reader{Directory: directory, KeySetDirectory: keySets}
-				if s, err := r.Load(); s == nil || !s.Signs() || !errors.Is(err, mount.ErrTaken) {
+				if s, err := r.Load(); s == nil || !s.Signs() || !errors.Is(err, reload.ErrDegraded) {
 					t.Fatalf("%+v %v", s, err)
 				}
 				if err := spoil(directory); err != nil {
 					t.Fatal(err)
 				}
-				if s, err := r.Load(); s != nil || err == nil || errors.Is(err, mount.ErrTaken) {
+				if s, err := r.Load(); s != nil || err == nil || errors.Is(err, reload.ErrDegraded) {
 					t.Fatalf("the last one does not go on: %+v %v", s, err)
 				}
 				if list == "the list of the Secret" {
@@ -57,7 +57,7 @@ func TestRevocationCountsWhileTheSecretCannotBeRead(t *testing.T) {
 					write(keySets, "p.revoked", revoked)
 				}
 				s, err := r.Load()
-				if s == nil || s.Signs() || !errors.Is(err, mount.ErrTaken) {
+				if s == nil || s.Signs() || !errors.Is(err, reload.ErrDegraded) {
 					t.Fatalf("the revoked key signs on: %+v %v", s, err)
 				}
 				if slices.Contains(issuerfiles.KeyIDs(s.JWKS), kid) {
@@ -94,7 +94,7 @@ func TestKeyThatHasLeftStopsWhileTheSecretCannotBeRead(t *testing.T) {
 		t.Fatalf("the last one does not go on: %+v %v", s, err)
 	}
 	write(keySets, "p.json", issuerfiles.Tombstone("ES256"))
-	if s, err := r.Load(); s == nil || s.Signs() || !errors.Is(err, mount.ErrTaken) {
+	if s, err := r.Load(); s == nil || s.Signs() || !errors.Is(err, reload.ErrDegraded) {
 		t.Errorf("it signs on: %+v %v", s, err)
 	}
 }

@@ -18,23 +18,24 @@ import (
 	"github.com/keywright/keywright/api/jws"
 )
 
-// TokenType is the typ of every token (RFC 9068 section 2.1).
+// TokenType is the typ of all tokens (RFC 9068 section 2.1).
 const TokenType = "at+jwt"
 
-// signer signs in compact form (RFC 7515 section 7.1). The protected header is the same for every token of a key, so it
-// is encoded once: a JOSE library encodes it for each.
+// signer signs in compact serialization (RFC 7515 section 7.1). It encodes the protected header once per key, where a
+// JOSE library encodes it per token.
 type signer struct {
-	// header is the protected header in base64url, with the dot behind it.
+	// header is the protected header in base64url, with the following dot.
 	header string
 	key    crypto.Signer
 	hash   crypto.Hash
-	// half is the length of r and of s of an ECDSA signature (RFC 7518 section 3.4), 0 for other algorithms.
-	half int
-	// length is that of a signature.
-	length int
+	// coordinateBytes is the length of r and of s of an ECDSA signature (RFC 7518 section 3.4), 0 for other
+	// algorithms.
+	coordinateBytes int
+	// signatureBytes is the length of a signature.
+	signatureBytes int
 }
 
-// newSigner checks that the key is of the type that its algorithm needs, and on its curve.
+// newSigner checks that the key has the type for its algorithm, and is on its curve.
 func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
 	algorithm, known := jws.Find(jwk.Algorithm)
 	if !known {
@@ -52,20 +53,20 @@ func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &signer{header: base64.RawURLEncoding.EncodeToString(header) + ".", key: key, hash: algorithm.Hash, length: ed25519.SignatureSize}
+	s := &signer{header: base64.RawURLEncoding.EncodeToString(header) + ".", key: key, hash: algorithm.Hash, signatureBytes: ed25519.SignatureSize}
 	switch public := key.Public().(type) {
 	case *ecdsa.PublicKey:
-		s.half = (public.Curve.Params().BitSize + 7) / 8
-		s.length = 2 * s.half
+		s.coordinateBytes = (public.Curve.Params().BitSize + 7) / 8
+		s.signatureBytes = 2 * s.coordinateBytes
 	case *rsa.PublicKey:
-		s.length = public.Size()
+		s.signatureBytes = public.Size()
 	}
 	return s, nil
 }
 
 func (s *signer) sign(payload []byte) (string, error) {
 	b64 := base64.RawURLEncoding
-	compact := make([]byte, 0, len(s.header)+b64.EncodedLen(len(payload))+1+b64.EncodedLen(s.length))
+	compact := make([]byte, 0, len(s.header)+b64.EncodedLen(len(payload))+1+b64.EncodedLen(s.signatureBytes))
 	compact = append(compact, s.header...)
 	compact = b64.AppendEncode(compact, payload)
 	digest := compact
@@ -75,8 +76,8 @@ func (s *signer) sign(payload []byte) (string, error) {
 		digest = h.Sum(nil)
 	}
 	signature, err := s.key.Sign(rand.Reader, digest, s.hash)
-	if err == nil && s.half > 0 {
-		signature, err = fixed(signature, s.half)
+	if err == nil && s.coordinateBytes > 0 {
+		signature, err = rawSignature(signature, s.coordinateBytes)
 	}
 	if err != nil {
 		return "", err
@@ -84,8 +85,8 @@ func (s *signer) sign(payload []byte) (string, error) {
 	return string(b64.AppendEncode(append(compact, '.'), signature)), nil
 }
 
-// fixed turns an ECDSA signature from ASN.1 into r and s of half bytes each.
-func fixed(der []byte, half int) ([]byte, error) {
+// rawSignature converts an ECDSA signature from ASN.1 to r and s of half bytes each.
+func rawSignature(der []byte, half int) ([]byte, error) {
 	out := make([]byte, 2*half)
 	input := cryptobyte.String(der)
 	var sequence cryptobyte.String

@@ -57,7 +57,7 @@ func TestECDSASignaturesHaveAFixedLength(t *testing.T) {
 		}
 		return der
 	}
-	got, err := fixed(encode(big.NewInt(0x80), big.NewInt(1)), 32)
+	got, err := rawSignature(encode(big.NewInt(0x80), big.NewInt(1)), 32)
 	want := make([]byte, 64)
 	want[31], want[63] = 0x80, 1
 	if err != nil || !bytes.Equal(got, want) {
@@ -66,7 +66,7 @@ func TestECDSASignaturesHaveAFixedLength(t *testing.T) {
 	for name, der := range map[string][]byte{
 		"nothing": nil, "no ASN.1": []byte("x"), "too large": encode(new(big.Int).Lsh(big.NewInt(1), 257), big.NewInt(1)), "negative": encode(big.NewInt(-1), big.NewInt(1)),
 	} {
-		if got, err := fixed(der, 32); err == nil {
+		if got, err := rawSignature(der, 32); err == nil {
 			t.Errorf("%s: %x", name, got)
 		}
 	}

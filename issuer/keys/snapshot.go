@@ -16,53 +16,54 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// Snapshot is one state of the signing-key Secret. It never changes: kid, algorithm and signer belong together.
+// Snapshot is an immutable state of the signing-key Secret. Key ID, algorithm and signer always match.
 type Snapshot struct {
 	// SigningKey is the name of the SigningKey.
 	SigningKey string
-	// KeyID is that of the key that signs, empty while none does.
+	// KeyID is the key ID of the signing key, "" if no key signs.
 	KeyID string
-	// Algorithm is what tokens are signed with.
+	// Algorithm is the JWS algorithm of tokens.
 	Algorithm string
-	// MaxLifetime bounds exp - iat of every token.
+	// MaxLifetime is the maximum exp - iat of tokens.
 	MaxLifetime time.Duration
-	// NextRotation is when the key is due to be replaced, zero if that is not planned.
+	// NextRotation is the planned time of the next rotation, or zero.
 	NextRotation time.Time
-	// JWKS are the public keys (RFC 7517 section 5), and ETag a strong validator of them (RFC 9110 section 8.8.3).
+	// JWKS is the public JWK Set (RFC 7517 section 5), and ETag its strong entity tag (RFC 9110 section 8.8.3).
 	JWKS []byte
 	ETag string
-	// Revoked is the revocation list: which keys must not sign, and whose tokens ended early.
+	// Revoked is the revocation list of keys and tokens.
 	Revoked issuerfiles.Revoked
-	// Sealing are the keys of refresh tokens, and the two lifetimes bound a refresh token and a session. All are zero without sessions.
+	// Sealing are the keys of refresh tokens. The two lifetimes limit refresh tokens and sessions. All are zero
+	// without sessions.
 	Sealing                                issuerfiles.SealingKeys
 	MaxRefreshLifetime, MaxSessionLifetime time.Duration
-	// ClockSkew is by how much the clocks of issuers and verifiers may differ.
+	// ClockSkew is the maximum difference between the clocks of issuers and verifiers.
 	ClockSkew time.Duration
-	// Stopped is why no key signs, empty while one does.
+	// Stopped is the reason why no key signs, or "".
 	Stopped string
 
 	signer *signer
 }
 
-// Signs reports whether there is a key to sign with.
+// Signs reports whether the snapshot has a signing key.
 func (s *Snapshot) Signs() bool { return s.signer != nil }
 
-// stop returns a snapshot that serves the same keys, and signs nothing.
-func (s *Snapshot) stop(why string) *Snapshot {
+// withoutSigner returns a snapshot with the same public keys that signs nothing.
+func (s *Snapshot) withoutSigner(why string) *Snapshot {
 	stopped := *s
 	stopped.signer, stopped.KeyID, stopped.Stopped = nil, "", why
 	return &stopped
 }
 
-// with returns a snapshot with another revocation list.
-func (s *Snapshot) with(list issuerfiles.Revoked) *Snapshot {
+// withRevocations returns a snapshot with another revocation list.
+func (s *Snapshot) withRevocations(list issuerfiles.Revoked) *Snapshot {
 	other := *s
 	other.Revoked = list
 	return &other
 }
 
-// without returns a snapshot that does not serve the given keys.
-func (s *Snapshot) without(revoked []string) *Snapshot {
+// withoutKeys returns a snapshot without the given public keys.
+func (s *Snapshot) withoutKeys(revoked []string) *Snapshot {
 	clean := *s
 	clean.JWKS, _ = issuerfiles.Without(s.JWKS, revoked)
 	clean.ETag = etag(clean.JWKS)
@@ -74,7 +75,7 @@ func etag(jwks []byte) string {
 	return `"` + base64.RawURLEncoding.EncodeToString(digest[:]) + `"`
 }
 
-// Sign returns a payload as a JWS in compact form (RFC 7515 section 7.1).
+// Sign signs a payload and returns the JWS in compact serialization (RFC 7515 section 7.1).
 func (s *Snapshot) Sign(payload []byte) (string, error) {
 	compact, err := s.signer.sign(payload)
 	if err != nil {
@@ -83,7 +84,8 @@ func (s *Snapshot) Sign(payload []byte) (string, error) {
 	return compact, nil
 }
 
-// Parse checks the files of a signing-key Secret. also is revoked, too. No error quotes a file.
+// Parse parses and validates the files of a signing-key Secret. also is merged into its revocation list. No error
+// quotes a file.
 func Parse(files issuerfiles.Files, also issuerfiles.Revoked) (*Snapshot, error) {
 	list := files.Revoked.Union(also)
 	revoked := list.KeyIDs
@@ -106,17 +108,17 @@ func Parse(files issuerfiles.Files, also issuerfiles.Revoked) (*Snapshot, error)
 	kid := issuerfiles.KeyID(files.Active)
 	switch {
 	case len(files.Active) == 0:
-		return s.stop("the Secret has no active.jwk: the SigningKey starts, drains or is deleted, or its key was revoked. Its condition Ready says which"), nil
+		return s.withoutSigner("the Secret has no active.jwk: the SigningKey starts, drains or is deleted, or its key was revoked. Its condition Ready says which"), nil
 	case slices.Contains(revoked, kid):
-		return s.stop("key " + kid + " is revoked"), nil
+		return s.withoutSigner("key " + kid + " is revoked"), nil
 	}
-	if err := s.arm(files.Active, public); err != nil {
+	if err := s.setSigner(files.Active, public); err != nil {
 		return nil, fmt.Errorf("%s: %w", contract.ActiveFile, err)
 	}
 	return s, nil
 }
 
-// parseJWKS reads the public keys. What it returns holds nothing but them, whatever else the file had.
+// parseJWKS parses a JWK Set and returns only the public keys.
 func parseJWKS(b []byte) (*jose.JSONWebKeySet, error) {
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal(b, &set); err != nil {
@@ -137,8 +139,8 @@ func parseJWKS(b []byte) (*jose.JSONWebKeySet, error) {
 	return &set, nil
 }
 
-// arm takes the key that signs, which must be the one that the policy and the public keys say it is.
-func (s *Snapshot) arm(active []byte, public *jose.JSONWebKeySet) error {
+// setSigner sets the signing key, which must match the policy and a public key.
+func (s *Snapshot) setSigner(active []byte, public *jose.JSONWebKeySet) error {
 	var key jose.JSONWebKey
 	if err := key.UnmarshalJSON(active); err != nil || !key.Valid() || key.IsPublic() {
 		return errors.New("not a private key")
@@ -161,11 +163,11 @@ func (s *Snapshot) arm(active []byte, public *jose.JSONWebKeySet) error {
 		return fmt.Errorf("key %s cannot sign: %w", key.KeyID, err)
 	}
 	s.KeyID = key.KeyID
-	return s.tryOut(&published[0])
+	return s.testSigner(&published[0])
 }
 
-// tryOut signs once and verifies with the public half, so that a key that does not work never signs a token.
-func (s *Snapshot) tryOut(public *jose.JSONWebKey) error {
+// testSigner signs a test payload and verifies the signature with the public key.
+func (s *Snapshot) testSigner(public *jose.JSONWebKey) error {
 	compact, err := s.Sign([]byte("{}"))
 	if err != nil {
 		return err

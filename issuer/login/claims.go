@@ -12,20 +12,20 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// claims are a user's attributes, as encoding/json reads them with every number as a json.Number: a number is in the token as it is written
-// in the list.
+// claims are the attributes of a user, as encoding/json decodes them with json.Number, so that a token has the same
+// digits as the list.
 type claims map[string]any
 
-// UnmarshalYAML reads what JSON can say, by the core schema of YAML 1.2: no, on and 2026-01-31 are texts. What would be another value in
-// the token is refused.
+// UnmarshalYAML accepts values that JSON has, by the core schema of YAML 1.2: no, on and 2026-01-31 are strings. It
+// rejects values that would change in the token.
 func (c *claims) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind != yaml.MappingNode {
 		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a mapping, of names to values", node.Line)}}
 	}
-	if err := node.Decode(&map[string]any{}); err != nil { // finds what is repeated, and aliases without an end
+	if err := node.Decode(&map[string]any{}); err != nil { // rejects duplicate keys and recursive aliases
 		var mistyped *yaml.TypeError
 		if errors.As(err, &mistyped) {
-			return err // with its line
+			return err // contains the line
 		}
 		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be what JSON can say", node.Line)}}
 	}
@@ -42,10 +42,10 @@ func (c *claims) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// maxValues bounds the values of one user's claims: aliases can make many of few lines.
+// maxValues limits the values in one user's claims, because aliases can multiply them.
 const maxValues = 10_000
 
-// claimReader turns YAML into what encoding/json would read.
+// claimReader converts YAML to the values that encoding/json decodes.
 type claimReader struct{ left int }
 
 func (r *claimReader) read(node *yaml.Node, depth int) (any, error) {
@@ -76,7 +76,7 @@ func (r *claimReader) read(node *yaml.Node, depth int) (any, error) {
 		return r.readMembers(node, depth, wrong)
 	case yaml.ScalarNode:
 		return readScalar(node, wrong)
-	default: // a document is not within another
+	default: // a document cannot be nested
 		return nil, wrong("must be what JSON can say")
 	}
 }
@@ -97,7 +97,7 @@ func (r *claimReader) readMembers(node *yaml.Node, depth int, wrong func(string,
 	return members, nil
 }
 
-// jsonNumber is RFC 8259 section 6.
+// jsonNumber is the number of RFC 8259 section 6.
 var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
 func readScalar(node *yaml.Node, wrong func(string, ...any) error) (any, error) {
@@ -107,7 +107,7 @@ func readScalar(node *yaml.Node, wrong func(string, ...any) error) (any, error) 
 	case "!!bool":
 		return strings.EqualFold(node.Value, "true"), nil
 	case "!!int", "!!float":
-		if !jsonNumber.MatchString(node.Value) { // 0123, 0x7f, 1_000, +1, .inf: octal for one reader, and something else for the next
+		if !jsonNumber.MatchString(node.Value) { // 0123, 0x7f, 1_000, +1 and .inf, which parsers interpret differently
 			return nil, wrong("must be what JSON can say: this is a number that not all read alike. Write it as in JSON, or in quotes")
 		}
 		return json.Number(node.Value), nil

@@ -7,21 +7,21 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Description is what an administrator sees of a user: nothing of the hash but what it costs, and no claims.
+// Description describes a user to administrators, without the hash and the claims.
 type Description struct {
 	Name     string `json:"name"`
 	Subject  string `json:"subject"`
 	Disabled bool   `json:"disabled"`
-	// Scopes are nil if the user can have all that a client may ask for.
+	// Scopes is nil if the scopes of the user are not limited.
 	Scopes []string        `json:"scopes,omitzero"`
 	Hash   HashDescription `json:"passwordHash"`
 }
 
-// HashDescription is how a password is hashed.
+// HashDescription describes the hash of a password.
 type HashDescription struct {
 	// Scheme is argon2id, bcrypt, pbkdf2-sha256 or pbkdf2-sha512.
 	Scheme string `json:"scheme"`
-	// Cost is like m=19456,t=2,p=1 for argon2id, the cost of bcrypt, and the iterations of PBKDF2.
+	// Cost is the cost: m=19456,t=2,p=1 for argon2id, the cost of bcrypt, or the iterations of PBKDF2.
 	Cost string `json:"cost"`
 }
 
@@ -39,7 +39,7 @@ func (h Hash) describe() HashDescription {
 		return HashDescription{Scheme: map[bool]string{false: "pbkdf2-sha256", true: "pbkdf2-sha512"}[p.sha512], Cost: strconv.Itoa(p.iterations)}
 	}
 	if h.bcrypt != "" {
-		cost, _ := bcrypt.Cost([]byte(h.bcrypt)) // checked
+		cost, _ := bcrypt.Cost([]byte(h.bcrypt)) // validated
 		return HashDescription{Scheme: "bcrypt", Cost: strconv.Itoa(cost)}
 	}
 	return HashDescription{Scheme: "argon2id", Cost: fmt.Sprintf("m=%d,t=%d,p=%d", h.memory, h.passes, h.parallelism)}

@@ -1,2 +1,2 @@
-// Package login knows the users, and reports whether a password is theirs without telling anything else.
+// Package login authenticates users by password, without revealing whether a user exists.
 package login

@@ -15,14 +15,14 @@ import (
 // EmptyList is a list without users.
 const EmptyList = "apiVersion: " + config.APIVersion + "\nkind: " + Kind + "\nusers: []\n"
 
-// Edit is a list of users that changes as a text: a change touches the lines of one user, and leaves comments and formatting of all others
-// as they are. Where that is not possible, as in a list that is written like JSON, the text is written anew, with its comments.
+// Edit edits the text of a list of users. A change affects only the lines of one user, and preserves comments and
+// formatting of all others. If that is not possible, as for JSON, the whole text is rewritten with its comments.
 type Edit struct {
 	text  []byte
 	users *Users
 }
 
-// EditUsers begins to change a list. What ParseUsers refuses is an error.
+// EditUsers begins to edit a list. It returns an error if ParseUsers does.
 func EditUsers(text []byte) (*Edit, error) {
 	users, err := ParseUsers(text)
 	if err != nil {
@@ -31,10 +31,10 @@ func EditUsers(text []byte) (*Edit, error) {
 	return &Edit{text: text, users: users}, nil
 }
 
-// Bytes returns the list as it is now. ParseUsers has read it.
+// Bytes returns the current text, which is valid for ParseUsers.
 func (e *Edit) Bytes() []byte { return e.text }
 
-// Users returns the users as they are now.
+// Users returns the current users.
 func (e *Edit) Users() *Users { return e.users }
 
 // Find returns a user by name.
@@ -51,7 +51,7 @@ func (e *Edit) Find(name string) (*Description, error) {
 	return &all[i], nil
 }
 
-// Add appends a user. A name or a subject that is there already is an error.
+// Add appends a user. It returns an error if the name or the subject exists.
 func (e *Edit) Add(user *NewUser) error {
 	name, err := NewName(user.Name)
 	if err != nil {
@@ -75,7 +75,7 @@ func (e *Edit) SetPasswordHash(name, hash string) error {
 	return e.set(name, "passwordHash", scalarOf(hash))
 }
 
-// SetDisabled says whether a user can log in.
+// SetDisabled sets whether a user is disabled.
 func (e *Edit) SetDisabled(name string, disabled bool) error {
 	return e.set(name, "disabled", boolOf(disabled))
 }
@@ -88,7 +88,7 @@ func (e *Edit) set(name, field string, value *yaml.Node) error {
 	return e.change(func(l *userTree) { l.set(i, field, value) }, func(l *userTree) ([]byte, bool) { return l.spliceValue(i, field, value.Value) })
 }
 
-// Remove takes a user out of the list, with the comment that stands right above.
+// Remove removes a user, and the comment directly above.
 func (e *Edit) Remove(name string) error {
 	i, err := e.index(name)
 	if err != nil {
@@ -97,7 +97,7 @@ func (e *Edit) Remove(name string) error {
 	return e.change(func(l *userTree) { l.remove(i) }, func(l *userTree) ([]byte, bool) { return l.spliceOut(i) })
 }
 
-// index is the number of a user in the list.
+// index returns the index of a user in the list.
 func (e *Edit) index(name string) (int, error) {
 	found, err := e.Find(name)
 	if err != nil {
@@ -106,11 +106,11 @@ func (e *Edit) index(name string) (int, error) {
 	return slices.IndexFunc(e.users.inOrder, func(user *entry) bool { return user.Name == found.Name }), nil
 }
 
-// errByHand is returned for a list that cannot be changed without changing more than was asked for.
-var errByHand = errors.New("this list cannot be changed by a program without a change of something else, as where users share anchors: change it by hand")
+// errNotEditable is returned if a change would affect other users.
+var errNotEditable = errors.New("this list cannot be changed by a program without a change of something else, as where users share anchors: change it by hand")
 
-// change makes a change twice: in the tree, which tells what the list must say afterwards, and in the text, which keeps how it is said. The
-// text is taken if it says that, and else the tree is written down.
+// change applies a change to the tree and to the text. It uses the text if it parses to the tree, and otherwise
+// encodes the tree.
 func (e *Edit) change(inTree func(*userTree), inText func(*userTree) ([]byte, bool)) error {
 	want, err := parseTree(e.text)
 	if err != nil {
@@ -121,7 +121,7 @@ func (e *Edit) change(inTree func(*userTree), inText func(*userTree) ([]byte, bo
 		return err
 	}
 	inTree(want)
-	if spliced, ok := inText(before); ok && e.take(spliced, want) == nil {
+	if spliced, ok := inText(before); ok && e.commit(spliced, want) == nil {
 		return nil
 	}
 	var written bytes.Buffer
@@ -129,16 +129,16 @@ func (e *Edit) change(inTree func(*userTree), inText func(*userTree) ([]byte, bo
 	encoder.SetIndent(2)
 	encoder.CompactSeqIndent()
 	if err := errors.Join(encoder.Encode(want.document), encoder.Close()); err != nil {
-		return errByHand
+		return errNotEditable
 	}
-	return e.take(written.Bytes(), want)
+	return e.commit(written.Bytes(), want)
 }
 
-// take takes a text that says what it should. What a change would make of the list is judged first: it may be wrong itself.
-func (e *Edit) take(text []byte, want *userTree) error {
+// commit accepts a text if it parses to the wanted tree and is a valid list.
+func (e *Edit) commit(text []byte, want *userTree) error {
 	got, err := parseTree(text)
-	if err != nil || !same(got.document, want.document) {
-		return errByHand
+	if err != nil || !equalNodes(got.document, want.document) {
+		return errNotEditable
 	}
 	users, err := ParseUsers(text)
 	if err != nil {
@@ -148,7 +148,7 @@ func (e *Edit) take(text []byte, want *userTree) error {
 	return nil
 }
 
-// same reports whether two documents say the same, however they are written.
-func same(a, b *yaml.Node) bool {
-	return a.Kind == b.Kind && a.ShortTag() == b.ShortTag() && a.Value == b.Value && a.Anchor == b.Anchor && slices.EqualFunc(a.Content, b.Content, same)
+// equalNodes reports whether two documents have the same content, whatever their formatting.
+func equalNodes(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.ShortTag() == b.ShortTag() && a.Value == b.Value && a.Anchor == b.Anchor && slices.EqualFunc(a.Content, b.Content, equalNodes)
 }

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Hash is a checked hash of a password: argon2id (RFC 9106), bcrypt or PBKDF2.
+// Hash is a validated password hash: argon2id (RFC 9106), bcrypt or PBKDF2.
 type Hash struct {
-	// bcrypt is the text of a bcrypt hash, and pbkdf2 is one by PBKDF2. With either, all below is zero.
+	// bcrypt is a bcrypt hash, and pbkdf2 a PBKDF2 hash. If either is set, all fields below are zero.
 	bcrypt string
 	pbkdf2 *pbkdf2Hash
 
@@ -25,24 +25,25 @@ type Hash struct {
 	key         []byte
 }
 
-// The bounds of a hash. Beyond them argon2 panics, or one login takes the memory of the pod.
+// The limits of a hash. Beyond them argon2 panics, or one login uses the memory of the pod.
 const (
 	maxMemory      = 256 * 1024 // KiB
 	maxPasses      = 10
 	maxParallelism = 16
 	maxKey         = 64
 	maxBcryptCost  = 15
-	// maxBcryptBytes is all of a password that bcrypt looks at: longer ones are refused, or any end of them would do.
+	// maxBcryptBytes is the number of bytes that bcrypt uses. Longer passwords are rejected, because their ends would
+	// be ignored.
 	maxBcryptBytes = 72
 )
 
-// errHash is what is said of every text that is not a hash: it must not quote it.
+// errHash is the error for any invalid hash. It must not quote the text.
 var errHash = errors.New("is not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>, nor a bcrypt or PBKDF2 hash: " +
 	"make one with `issuer hash`")
 
-// ParseHash reads an argon2id hash in the PHC string format, a bcrypt hash ($2a$, $2b$ or $2y$), or a PBKDF2 hash as Django, passlib or
-// ASP.NET Core Identity writes it. Memory is at most 256 MiB, with at most 10 passes and 16 lanes; salt and key have 8 to 64 and 16 to
-// 64 bytes. The cost of bcrypt is 10 to 15; PBKDF2 has 100,000 to 5,000,000 iterations.
+// ParseHash parses an argon2id hash in the PHC string format, a bcrypt hash ($2a$, $2b$ or $2y$), or a PBKDF2 hash of
+// Django, passlib or ASP.NET Core Identity. Memory is at most 256 MiB, with at most 10 passes and 16 lanes; salt and
+// key have 8 to 64 and 16 to 64 bytes. The cost of bcrypt is 10 to 15; PBKDF2 has 100,000 to 5,000,000 iterations.
 func ParseHash(text string) (Hash, error) {
 	var h Hash
 	switch {
@@ -65,7 +66,7 @@ func ParseHash(text string) (Hash, error) {
 	if h.key, err = base64.RawStdEncoding.Strict().DecodeString(parts[5]); err != nil {
 		return h, errHash
 	}
-	if h.String() != text { // a sign, leading zeros, or line breaks, which base64 skips
+	if h.String() != text { // a sign, leading zeros, or line breaks, which base64 ignores
 		return h, errHash
 	}
 	if h.passes < 1 || h.passes > maxPasses || h.parallelism < 1 || h.parallelism > maxParallelism ||
@@ -87,20 +88,20 @@ func parseBcrypt(text string) (Hash, error) {
 	return Hash{bcrypt: text}, nil
 }
 
-// standard has the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane.
-func standard() Hash {
+// defaultHash returns a Hash with the parameters that OWASP recommends: 19 MiB, 2 passes, 1 lane.
+func defaultHash() Hash {
 	return Hash{memory: 19 * 1024, passes: 2, parallelism: 1, salt: make([]byte, 16), key: make([]byte, 32)}
 }
 
-// HashPassword makes a hash with the standard parameters, of a password as Prepare returns it.
+// HashPassword hashes a password, as returned by Prepare, with the default parameters.
 func HashPassword(password string) string {
-	h := standard()
+	h := defaultHash()
 	_, _ = rand.Read(h.salt) // never fails: crypto/rand
 	h.key = h.derive(password)
 	return h.String()
 }
 
-// String is the text that was parsed: the PHC string format, or that of bcrypt or PBKDF2.
+// String returns the hash in its original format.
 func (h Hash) String() string {
 	switch {
 	case h.bcrypt != "":
@@ -118,10 +119,10 @@ func (h Hash) derive(password string) []byte {
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.parallelism, length)
 }
 
-// matches tells in constant time whether a password is the hashed one.
+// matches reports in constant time whether the password matches the hash.
 func (h Hash) matches(password string) bool {
 	if h.bcrypt != "" {
-		cut := password[:min(len(password), maxBcryptBytes)] // hashed all the same: a refusal must not be quicker
+		cut := password[:min(len(password), maxBcryptBytes)] // hashed nevertheless, so that the time does not differ
 		return bcrypt.CompareHashAndPassword([]byte(h.bcrypt), []byte(cut)) == nil && len(password) <= maxBcryptBytes
 	}
 	if h.pbkdf2 != nil {
@@ -130,10 +131,10 @@ func (h Hash) matches(password string) bool {
 	return subtle.ConstantTimeCompare(h.derive(password), h.key) == 1
 }
 
-// cost orders hashes by the time they take. A pass of argon2id over 19 MiB takes about as long as bcrypt at cost 8.
+// cost returns the relative time of a hash. A pass of argon2id over 19 MiB takes about as long as bcrypt with cost 8.
 func (h Hash) cost() uint64 {
 	if h.bcrypt != "" {
-		cost, _ := bcrypt.Cost([]byte(h.bcrypt)) // checked
+		cost, _ := bcrypt.Cost([]byte(h.bcrypt)) // validated
 		return 19 * 1024 << max(cost-8, 0)
 	}
 	if h.pbkdf2 != nil {
@@ -142,22 +143,22 @@ func (h Hash) cost() uint64 {
 	return uint64(h.memory) * uint64(h.passes)
 }
 
-// workerBytes is how much memory a process takes that hashes it: its own, and that of argon2id.
+// workerBytes returns the memory of a worker process for this hash.
 func (h Hash) workerBytes() int64 { return 10<<20 + int64(h.memory)<<10 }
 
-// like returns a hash of the same cost that no password matches.
-func (h Hash) like() Hash {
+// dummy returns a hash of the same cost that no password matches.
+func (h Hash) dummy() Hash {
 	if h.bcrypt != "" {
 		digest := []byte(h.bcrypt)
 		random := rand.Text() + rand.Text()
-		copy(digest[7+22:], random[:30]) // the hash behind $2b$10$ and the salt; base32 is within its alphabet
+		copy(digest[7+22:], random[:30]) // the digest after $2b$10$ and the salt; the base32 alphabet is a subset
 		return Hash{bcrypt: string(digest)}
 	}
 	if h.pbkdf2 != nil {
-		return Hash{pbkdf2: h.pbkdf2.like()}
+		return Hash{pbkdf2: h.pbkdf2.dummy()}
 	}
-	nobody := Hash{memory: h.memory, passes: h.passes, parallelism: h.parallelism, salt: make([]byte, len(h.salt)), key: make([]byte, len(h.key))}
-	_, _ = rand.Read(nobody.salt)
-	_, _ = rand.Read(nobody.key)
-	return nobody
+	dummy := Hash{memory: h.memory, passes: h.passes, parallelism: h.parallelism, salt: make([]byte, len(h.salt)), key: make([]byte, len(h.key))}
+	_, _ = rand.Read(dummy.salt)
+	_, _ = rand.Read(dummy.key)
+	return dummy
 }

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// waitersPerSlot bounds the logins that wait for one slot: who comes later is told at once.
+// waitersPerSlot is the maximum number of logins that wait per slot. Further ones get ErrBusy.
 const waitersPerSlot = 64
 
-// Hasher hashes passwords, a bounded number at a time, since each takes a core and tens of MiB, and in processes of a low
-// priority, so that other requests are not held up.
+// Hasher hashes passwords in worker processes of low priority, so that other requests are not delayed. It limits
+// their number and their memory.
 type Hasher struct {
 	slots   *semaphore.Weighted
 	memory  *semaphore.Weighted
@@ -24,12 +24,12 @@ type Hasher struct {
 	wait    time.Duration
 
 	mu sync.Mutex
-	// idle are the workers that do nothing. Some may have ended since.
+	// idle are the idle workers. Some may have terminated.
 	idle []*worker
 }
 
-// NewHasher lets at most slots passwords be hashed at a time, as long as they take at most budget bytes together. Each is
-// hashed by a process of the running binary with the one argument WorkerCommand, which must call Work.
+// NewHasher returns a Hasher with at most this number of slots and budget in bytes. The workers run the current
+// binary with the single argument WorkerCommand, which must call Work.
 func NewHasher(slots int, budget int64) *Hasher {
 	slots = max(slots, 1)
 	return &Hasher{
@@ -38,17 +38,17 @@ func NewHasher(slots int, budget int64) *Hasher {
 	}
 }
 
-// Slots is how many passwords a machine should hash at a time: one a core, and no more than half the memory limit holds.
-// limit is in bytes, 0 for none.
+// Slots returns the number of slots for a machine: one per core, in at most half the memory limit. limit is in bytes,
+// 0 for none.
 func Slots(cores int, limit int64) (slots int, budget int64) {
 	if limit <= 0 || limit > 1<<40 {
 		return cores, 1 << 40
 	}
 	budget = limit / 2
-	return max(1, min(cores, int(budget/standard().workerBytes()))), budget
+	return max(1, min(cores, int(budget/defaultHash().workerBytes()))), budget
 }
 
-// matches reports whether a password is the hashed one. ErrBusy is that it did not get its turn.
+// matches reports whether the password matches the hash. It returns ErrBusy if no slot becomes free in time.
 func (h *Hasher) matches(ctx context.Context, hash Hash, password string) (bool, error) {
 	if h.waiting.Add(1) > h.bound {
 		h.waiting.Add(-1)
@@ -66,7 +66,7 @@ func (h *Hasher) matches(ctx context.Context, hash Hash, password string) (bool,
 	result := make(chan outcome, 1)
 	go func() {
 		defer release()
-		matches, err := h.ask(hash, password)
+		matches, err := h.verify(hash, password)
 		result <- outcome{matches, err}
 	}()
 	select {
@@ -91,11 +91,11 @@ func (h *Hasher) acquire(ctx context.Context, hash Hash) (release func(), err er
 	return func() { h.memory.Release(bytes); h.slots.Release(1) }, nil
 }
 
-// ask asks a worker: one that is idle, or a new one where none of these lives. ErrDown is that there is none.
-func (h *Hasher) ask(hash Hash, password string) (bool, error) {
-	for w := h.take(); w != nil; w = h.take() {
-		if matches, err := w.ask(hash, password); err == nil {
-			h.put(w)
+// verify sends a request to an idle worker, or to a new one. It returns ErrDown if no worker can be started.
+func (h *Hasher) verify(hash Hash, password string) (bool, error) {
+	for w := h.popIdle(); w != nil; w = h.popIdle() {
+		if matches, err := w.verify(hash, password); err == nil {
+			h.pushIdle(w)
 			return matches, nil
 		}
 		w.close()
@@ -104,17 +104,17 @@ func (h *Hasher) ask(hash Hash, password string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("%w: start a hash worker: %w", ErrDown, err)
 	}
-	matches, err := w.ask(hash, password)
+	matches, err := w.verify(hash, password)
 	if err != nil {
 		w.close()
 		return false, fmt.Errorf("%w: a hash worker fails: %w", ErrDown, err)
 	}
-	h.put(w)
+	h.pushIdle(w)
 	return matches, nil
 }
 
-// take returns the worker that became idle last, so that others can end, or nil.
-func (h *Hasher) take() *worker {
+// popIdle returns the worker that became idle last, so that others reach their timeout, or nil.
+func (h *Hasher) popIdle() *worker {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.idle) == 0 {
@@ -126,9 +126,9 @@ func (h *Hasher) take() *worker {
 	return w
 }
 
-func (h *Hasher) put(w *worker) {
+func (h *Hasher) pushIdle(w *worker) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	w.expiry = time.AfterFunc(idleFor, w.close)
+	w.expiry = time.AfterFunc(workerIdleTimeout, w.close)
 	h.idle = append(h.idle, w)
 }

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// The outcomes of a login that failed.
+// The errors of a failed login.
 var (
-	// ErrDenied means that the password is not that of an enabled user of this name. A *Denied tells more, for the audit log
-	// alone: clients must not learn it.
+	// ErrDenied is returned if there is no enabled user with this name and password. A *Denied has the reason, for
+	// the audit log only.
 	ErrDenied = errors.New("denied")
-	// ErrBusy means that too many passwords are being checked.
+	// ErrBusy is returned when too many passwords are being checked.
 	ErrBusy = errors.New("busy")
-	// ErrDown means that nobody can tell now whether the password is right.
+	// ErrDown is returned if the password cannot be checked now.
 	ErrDown = errors.New("the password cannot be checked")
 )
 
-// Denied is an ErrDenied with the reason of it.
+// Denied is an ErrDenied with its reason.
 type Denied struct {
-	// Subject is that of the user, empty if there is none of this name.
+	// Subject is that of the user, or "" if no user has this name.
 	Subject string
 	// Reason is one of a few fixed texts.
 	Reason string
@@ -29,7 +29,7 @@ type Denied struct {
 
 func (d *Denied) Error() string { return ErrDenied.Error() + ": " + d.Reason }
 
-// Is makes a *Denied an ErrDenied.
+// Is makes a *Denied match ErrDenied.
 func (d *Denied) Is(target error) bool { return target == ErrDenied }
 
 // The reasons of a Denied.
@@ -39,19 +39,19 @@ const (
 	DisabledUser  = "disabled user"
 )
 
-// User is somebody who has logged in.
+// User is a user who has logged in.
 type User struct {
-	// Subject is the sub of the user's tokens: stable, whatever the name becomes.
+	// Subject is the sub of the user's tokens, which does not change with the name.
 	Subject string
-	// Scopes, if not nil, are the only ones that the user can have.
+	// Scopes, if not nil, limits the scopes of the user.
 	Scopes []string
-	// Attributes are what claims are made of, as encoding/json reads them. They must not be changed.
+	// Attributes are the values for claims, as encoding/json decodes them. They must not be modified.
 	Attributes map[string]any
-	// Credential changes when the password does: a digest of what the directory says of it, empty if it says nothing.
+	// Credential is a digest that changes with the password, or "" if the directory has no such value.
 	Credential string
 }
 
-// CredentialOf returns the digest of what a directory says of a password: its hash, or when it was changed.
+// CredentialOf returns the digest of a password hash, or of the time of its last change.
 func CredentialOf(text string) string {
 	if text == "" {
 		return ""
@@ -60,38 +60,38 @@ func CredentialOf(text string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// Directory knows users and their passwords.
+// Directory authenticates users.
 type Directory interface {
-	// Authenticate returns the user of a name that is not empty, whose password is not empty. The errors are ErrDenied,
-	// ErrBusy and ErrDown. A name that nobody has takes as long as a wrong password.
+	// Authenticate returns the user with this name and password, both non-empty. The errors are ErrDenied, ErrBusy
+	// and ErrDown. An unknown name takes as long as a wrong password.
 	Authenticate(ctx context.Context, name, password string) (*User, error)
-	// Lookup returns the enabled user of a name, without a password: a session goes on only while there is one. The errors are
-	// ErrDenied and ErrDown.
+	// Lookup returns the enabled user with this name without checking a password, for the refresh of a session. The
+	// errors are ErrDenied and ErrDown.
 	Lookup(ctx context.Context, name string) (*User, error)
 }
 
-// The bounds of what a person types, in bytes.
+// The maximum lengths of a user name and a password, in bytes.
 const (
 	maxName     = 256
 	maxPassword = 1024
 )
 
-// TooLong reports whether a name or a password can be nobody's.
+// TooLong reports whether a name or a password exceeds its maximum length.
 func TooLong(name, password string) bool { return len(name) > maxName || len(password) > maxPassword }
 
-// List is a Directory that compares hashes. Its users may change from one login to the next.
+// List is a Directory of a list of users, which may change between logins.
 type List struct {
 	users  func() (*Users, bool)
 	hasher *Hasher
 }
 
-// NewList returns a Directory of the users that a function returns.
+// NewList returns a List. users returns the current list.
 func NewList(users func() (*Users, bool), hasher *Hasher) *List {
 	return &List{users: users, hasher: hasher}
 }
 
-// Authenticate compares a password with the hash of a user. An unknown name, a wrong password and a disabled user cost
-// the same time and give the same error.
+// Authenticate compares a password with the hash of a user. An unknown name, a wrong password and a disabled user
+// take the same time and return the same error.
 func (l *List) Authenticate(ctx context.Context, name, password string) (*User, error) {
 	name, password, ok := Prepare(name, password)
 	if !ok {
@@ -102,7 +102,7 @@ func (l *List) Authenticate(ctx context.Context, name, password string) (*User, 
 		return nil, ErrDown
 	}
 	entry, known := users.byName[name]
-	hash := users.nobody
+	hash := users.dummyHash
 	if known {
 		hash = entry.hash
 	}
@@ -120,7 +120,7 @@ func (l *List) Authenticate(ctx context.Context, name, password string) (*User, 
 	return entry.user(), nil
 }
 
-// Lookup finds a user in the list.
+// Lookup returns a user in the list.
 func (l *List) Lookup(_ context.Context, name string) (*User, error) {
 	users, there := l.users()
 	if !there {
@@ -141,5 +141,5 @@ func (e *entry) user() *User {
 	return &User{Subject: e.Subject, Scopes: e.Scopes, Attributes: e.Claims, Credential: e.credential}
 }
 
-// waitForSlot is how long a login waits until it may hash.
+// waitForSlot is the maximum time that a login waits for a slot.
 const waitForSlot = 2 * time.Second

@@ -47,10 +47,10 @@ func TestReasonsAreForTheAuditLog(t *testing.T) {
 func TestNobodyCostsAsMuchAsAnybody(t *testing.T) {
 	costly := "$argon2id$v=19$m=65536,t=3,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	u := parsed(t, "- {name: a, subject: a, passwordHash: '"+HashPassword("x")+"'}\n- {name: b, subject: b, passwordHash: '"+costly+"'}\n")
-	if n := u.nobody; n.memory != 65536 || n.passes != 3 || n.parallelism != 2 || len(n.key) != 32 {
+	if n := u.dummyHash; n.memory != 65536 || n.passes != 3 || n.parallelism != 2 || len(n.key) != 32 {
 		t.Errorf("nobody costs %+v", n)
 	}
-	if n := parsed(t, "  []").nobody; n.memory != 19456 || n.passes != 2 {
+	if n := parsed(t, "  []").dummyHash; n.memory != 19456 || n.passes != 2 {
 		t.Errorf("without users nobody costs %+v", n)
 	}
 }
@@ -58,7 +58,7 @@ func TestNobodyCostsAsMuchAsAnybody(t *testing.T) {
 func TestBusy(t *testing.T) {
 	h := NewHasher(1, 100<<20)
 	l := listing(parsed(t, "  []"), h)
-	release, err := h.Patient().acquire(t.Context(), standard())
+	release, err := h.Patient().acquire(t.Context(), defaultHash())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,15 +79,15 @@ func TestBusy(t *testing.T) {
 
 // The memory of the hashes bounds them too: one that alone takes more than there is goes alone.
 func TestMemoryBoundsHashes(t *testing.T) {
-	h := NewHasher(8, standard().workerBytes())
+	h := NewHasher(8, defaultHash().workerBytes())
 	huge := Hash{memory: maxMemory}
-	for _, hash := range []Hash{standard(), huge} {
+	for _, hash := range []Hash{defaultHash(), huge} {
 		release, err := h.Patient().acquire(t.Context(), hash)
 		if err != nil {
 			t.Fatal(err)
 		}
 		h.wait = time.Millisecond
-		if _, err := h.acquire(t.Context(), standard()); !errors.Is(err, ErrBusy) {
+		if _, err := h.acquire(t.Context(), defaultHash()); !errors.Is(err, ErrBusy) {
 			t.Errorf("another hash beside one of %d KiB: %v", hash.memory, err)
 		}
 		release()
@@ -123,7 +123,7 @@ func TestBcrypt(t *testing.T) {
 	if h, err := ParseHash(htpasswd); err != nil || !h.matches("x") || h.String() != htpasswd {
 		t.Errorf("%s: %v", htpasswd, err)
 	}
-	nobody := h.like()
+	nobody := h.dummy()
 	if again, err := ParseHash(nobody.String()); err != nil || again.matches(full) || again.cost() != h.cost() {
 		t.Errorf("nobody is %s: %v", nobody, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// HashNewPassword makes a hash of a password that somebody chose. The error does not repeat it.
+// HashNewPassword validates and hashes a new password. The error does not quote it.
 func HashNewPassword(password string) (string, error) {
 	_, prepared, usable := Prepare("x", password)
 	if !usable || TooLong("", password) {
@@ -19,7 +19,7 @@ func HashNewPassword(password string) (string, error) {
 	return HashPassword(prepared), nil
 }
 
-// NewName prepares a name that somebody chose.
+// NewName validates and normalizes a new user name.
 func NewName(name string) (string, error) {
 	prepared, err := PrepareName(name)
 	if err != nil || TooLong(prepared, "") {
@@ -28,26 +28,26 @@ func NewName(name string) (string, error) {
 	return prepared, nil
 }
 
-// NewSubject makes a subject that nobody else has, and that tells nothing.
+// NewSubject returns a random, unique subject.
 func NewSubject() string { return strings.ToLower(rand.Text()) }
 
-// NewUser is an entry of a list that does not exist yet.
+// NewUser is an entry to add to a list.
 type NewUser struct {
 	Name, Subject, PasswordHash string
 	Disabled                    bool
 	Scopes                      []string
-	// Claims are in this order in the list.
+	// Claims are written in this order.
 	Claims []NewClaim
 }
 
 // NewClaim is an attribute of a new user.
 type NewClaim struct {
 	Name string
-	// Value is what JSON can say, or else a text.
+	// Value is JSON, or else a string.
 	Value string
 }
 
-// node is the entry in YAML.
+// node returns the entry in YAML.
 func (n *NewUser) node() *yaml.Node {
 	user := mappingOf("name", scalarOf(n.Name), "subject", scalarOf(n.Subject), "passwordHash", scalarOf(n.PasswordHash))
 	add := func(name string, value *yaml.Node) { user.Content = append(user.Content, scalarOf(name), value) }
@@ -74,19 +74,19 @@ func (n *NewUser) node() *yaml.Node {
 func (c *NewClaim) node() *yaml.Node {
 	var document yaml.Node
 	if json.Valid([]byte(c.Value)) && yaml.Unmarshal([]byte(c.Value), &document) == nil {
-		plain(document.Content[0])
+		unquote(document.Content[0])
 		return document.Content[0]
 	}
 	return scalarOf(c.Value)
 }
 
-// plain takes the quotes of JSON away, which YAML needs less often.
-func plain(node *yaml.Node) {
+// unquote removes the quotes of JSON where YAML does not need them.
+func unquote(node *yaml.Node) {
 	if node.Kind == yaml.ScalarNode {
 		node.Style = 0
 	}
 	for _, child := range node.Content {
-		plain(child)
+		unquote(child)
 	}
 }
 

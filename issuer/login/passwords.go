@@ -6,28 +6,29 @@ import (
 	"sync"
 )
 
-// ErrUnusableHash means that a text is no hash that ParseHash reads. It took as long to say so as to compare.
+// ErrUnusableHash is returned for a hash that ParseHash rejects, after the time of a comparison.
 var ErrUnusableHash = errors.New("the hash of the password cannot be used")
 
-// Passwords compares passwords with the hashes that a directory looks up one by one, as texts.
+// Passwords compares passwords with hashes that a directory returns as texts.
 type Passwords struct {
 	hasher *Hasher
 
 	mu sync.Mutex
-	// nobody costs as much as the costliest hash that was seen: what is compared with it takes no less time than with any other.
-	nobody Hash
+	// dummyHash has the cost of the most expensive hash seen so far.
+	dummyHash Hash
 }
 
-// NewPasswords returns a Passwords that compares in a Hasher.
+// NewPasswords returns a Passwords that uses a Hasher.
 func NewPasswords(hasher *Hasher) *Passwords {
-	return &Passwords{hasher: hasher, nobody: standard().like()}
+	return &Passwords{hasher: hasher, dummyHash: defaultHash().dummy()}
 }
 
-// Match reports whether a password, as Prepare returns it, is that of a hash. Without a hash, as for a name that nobody has, it is not, and takes as
-// long as for the costliest hash that was seen. The errors are ErrUnusableHash, ErrBusy and ErrDown.
+// Match reports whether a password, as returned by Prepare, matches a hash. Without a hash, as for an unknown name,
+// it returns false after the time of the most expensive hash seen so far. The errors are ErrUnusableHash, ErrBusy and
+// ErrDown.
 func (p *Passwords) Match(ctx context.Context, hash, password string) (bool, error) {
 	parsed, err := ParseHash(hash)
-	compare := p.note(parsed, err == nil)
+	compare := p.hashToCompare(parsed, err == nil)
 	matches, failed := p.hasher.matches(ctx, compare, password)
 	switch {
 	case failed != nil:
@@ -40,15 +41,15 @@ func (p *Passwords) Match(ctx context.Context, hash, password string) (bool, err
 	return matches, nil
 }
 
-// note returns the hash to compare with, and remembers the costliest.
-func (p *Passwords) note(hash Hash, usable bool) Hash {
+// hashToCompare returns the hash or a dummy, and records the most expensive one.
+func (p *Passwords) hashToCompare(hash Hash, usable bool) Hash {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !usable {
-		return p.nobody
+		return p.dummyHash
 	}
-	if hash.cost() > p.nobody.cost() {
-		p.nobody = hash.like()
+	if hash.cost() > p.dummyHash.cost() {
+		p.dummyHash = hash.dummy()
 	}
 	return hash
 }

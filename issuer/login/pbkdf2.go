@@ -14,23 +14,23 @@ import (
 	"strings"
 )
 
-// The bounds of PBKDF2. Fewer iterations are no protection; more would take a core for seconds.
+// The limits of PBKDF2. Fewer iterations are too weak; more would occupy a core for seconds.
 const (
 	minIterations = 100_000
 	maxIterations = 5_000_000
 	maxSalt       = 64
 )
 
-// pbkdf2Hash is a hash by PBKDF2 (RFC 8018 section 5.2), as tables have it that another framework filled.
+// pbkdf2Hash is a PBKDF2 hash (RFC 8018 section 5.2) of another framework.
 type pbkdf2Hash struct {
-	// text is the hash as it was read: Django, passlib and ASP.NET Core Identity each spell it in their own way.
+	// text is the hash in the original format of Django, passlib or ASP.NET Core Identity.
 	text       string
 	sha512     bool
 	iterations int
 	salt, key  []byte
 }
 
-// The beginnings of the spellings. That of ASP.NET Core Identity is base64 of a byte 1, and of the zeros of a small number.
+// The prefixes of the formats. That of ASP.NET Core Identity is base64 of a byte 1 and the zeros of a small number.
 const (
 	djangoPrefix     = "pbkdf2_sha256$"
 	passlib256Prefix = "$pbkdf2-sha256$" //nolint:gosec // the name of a scheme
@@ -47,14 +47,14 @@ func isPBKDF2(text string) bool {
 	return false
 }
 
-// parsePBKDF2 reads a hash that isPBKDF2 has recognized.
+// parsePBKDF2 parses a hash that isPBKDF2 recognizes.
 func parsePBKDF2(text string) (Hash, error) {
 	h := &pbkdf2Hash{text: text}
 	var ok bool
 	if strings.HasPrefix(text, aspNetPrefix) {
-		ok = h.readASPNet(text)
+		ok = h.parseASPNet(text)
 	} else {
-		ok = h.readParts(text)
+		ok = h.parseModular(text)
 	}
 	if !ok {
 		return Hash{}, errHash
@@ -64,15 +64,15 @@ func parsePBKDF2(text string) (Hash, error) {
 		return Hash{}, fmt.Errorf("has PBKDF2 parameters out of bounds: %d to %d iterations, salt 8 to %d bytes, key 16 bytes to the size of the digest",
 			minIterations, maxIterations, maxSalt)
 	}
-	if _, err := pbkdf2.Key(h.new(), "", h.salt, 1, len(h.key)); err != nil { // FIPS mode has bounds of its own
+	if _, err := pbkdf2.Key(h.new(), "", h.salt, 1, len(h.key)); err != nil { // FIPS mode has additional limits
 		return Hash{}, fmt.Errorf("cannot be checked by this process: %w", err)
 	}
 	return Hash{pbkdf2: h}, nil
 }
 
-// readParts reads the spelling of Django, pbkdf2_sha256$ITERATIONS$SALT$KEY with a salt that is itself, and that of passlib,
-// $pbkdf2-sha256$ITERATIONS$SALT$KEY with both in base64 that has a dot for a plus sign and no padding.
-func (h *pbkdf2Hash) readParts(text string) bool {
+// parseModular parses the format of Django, pbkdf2_sha256$ITERATIONS$SALT$KEY with a plain salt, and that of passlib,
+// $pbkdf2-sha256$ITERATIONS$SALT$KEY with both in base64 with a dot instead of the plus sign and no padding.
+func (h *pbkdf2Hash) parseModular(text string) bool {
 	django := strings.HasPrefix(text, djangoPrefix)
 	h.sha512 = strings.HasPrefix(text, passlib512Prefix)
 	parts := strings.Split(strings.TrimPrefix(text, "$"), "$")
@@ -89,20 +89,21 @@ func (h *pbkdf2Hash) readParts(text string) bool {
 		return err == nil && base64.StdEncoding.EncodeToString(h.key) == parts[3]
 	}
 	var errSalt, errKey error
-	h.salt, errSalt = adapted().DecodeString(parts[2])
-	h.key, errKey = adapted().DecodeString(parts[3])
-	return errSalt == nil && errKey == nil && adapted().EncodeToString(h.salt) == parts[2] && adapted().EncodeToString(h.key) == parts[3]
+	h.salt, errSalt = passlibEncoding().DecodeString(parts[2])
+	h.key, errKey = passlibEncoding().DecodeString(parts[3])
+	return errSalt == nil && errKey == nil && passlibEncoding().EncodeToString(h.salt) == parts[2] && passlibEncoding().EncodeToString(h.key) == parts[3]
 }
 
-// adapted is the base64 of passlib.
-func adapted() *base64.Encoding {
+// passlibEncoding returns the base64 encoding of passlib.
+func passlibEncoding() *base64.Encoding {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./"
 	return base64.NewEncoding(alphabet).WithPadding(base64.NoPadding).Strict()
 }
 
-// readASPNet reads version 3 of ASP.NET Core Identity's PasswordHasher: base64 of a byte 1, of the pseudorandom function, the iterations and the
-// length of the salt as big-endian numbers of 32 bits, of the salt, and of the key. SHA-512 is its default since .NET 7.
-func (h *pbkdf2Hash) readASPNet(text string) bool {
+// parseASPNet parses version 3 of ASP.NET Core Identity's PasswordHasher: base64 of a byte 1, of the pseudorandom
+// function, the iterations and the length of the salt as big-endian 32-bit numbers, of the salt, and of the key.
+// SHA-512 is its default since .NET 7.
+func (h *pbkdf2Hash) parseASPNet(text string) bool {
 	const header, hmacSHA256, hmacSHA512 = 13, 1, 2
 	if len(text) > 256 {
 		return false
@@ -133,7 +134,7 @@ func (h *pbkdf2Hash) matches(password string) bool {
 	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1
 }
 
-// cost is in the unit of Hash.cost: an iteration takes 0.3 of it with SHA-256, and 0.8 with SHA-512.
+// cost returns the cost in the unit of Hash.cost: 0.3 per iteration with SHA-256, and 0.8 with SHA-512.
 func (h *pbkdf2Hash) cost() uint64 {
 	tenths := 3
 	if h.sha512 {
@@ -142,16 +143,16 @@ func (h *pbkdf2Hash) cost() uint64 {
 	return uint64(h.iterations*tenths) / 10 //nolint:gosec // checked: it is not negative
 }
 
-// like returns a hash of the same cost that no password matches, as passlib spells it.
-func (h *pbkdf2Hash) like() *pbkdf2Hash {
-	nobody := *h
-	nobody.salt, nobody.key = make([]byte, len(h.salt)), make([]byte, len(h.key))
-	_, _ = rand.Read(nobody.salt) // never fails: crypto/rand
-	_, _ = rand.Read(nobody.key)
+// dummy returns a hash of the same cost that no password matches, in the format of passlib.
+func (h *pbkdf2Hash) dummy() *pbkdf2Hash {
+	dummy := *h
+	dummy.salt, dummy.key = make([]byte, len(h.salt)), make([]byte, len(h.key))
+	_, _ = rand.Read(dummy.salt) // never fails: crypto/rand
+	_, _ = rand.Read(dummy.key)
 	prefix := passlib256Prefix
 	if h.sha512 {
 		prefix = passlib512Prefix
 	}
-	nobody.text = fmt.Sprintf("%s%d$%s$%s", prefix, h.iterations, adapted().EncodeToString(nobody.salt), adapted().EncodeToString(nobody.key))
-	return &nobody
+	dummy.text = fmt.Sprintf("%s%d$%s$%s", prefix, h.iterations, passlibEncoding().EncodeToString(dummy.salt), passlibEncoding().EncodeToString(dummy.key))
+	return &dummy
 }

@@ -25,7 +25,7 @@ func TestPBKDF2Vectors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		nobody := h.like()
+		nobody := h.dummy()
 		if again, err := ParseHash(nobody.String()); err != nil || again.cost() != h.cost() || again.matches(stapled) || nobody.String() == text {
 			t.Errorf("%s: as costly as it is %s: %v", name, nobody, err)
 		}
@@ -39,7 +39,7 @@ func TestASPNetLayout(t *testing.T) {
 		"AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+JIuUEw==",
 	} {
 		var h pbkdf2Hash
-		if !h.readASPNet(text) || !h.matches("my password") || h.matches("my passwore") {
+		if !h.parseASPNet(text) || !h.matches("my password") || h.matches("my passwore") {
 			t.Errorf("%s: %+v", text, h)
 		}
 		if _, err := ParseHash(text); err == nil || !strings.Contains(err.Error(), "100000 to 5000000 iterations") {

@@ -7,15 +7,16 @@ import (
 )
 
 const (
-	// niceness gives a worker a twentieth of a core that others want whole (sched(7)), and all of what they leave. With 10 it would
-	// be a tenth, which is all that logins may cost the others, and the caches that a hash empties come on top.
+	// niceness gives a worker a twentieth of a contended core (sched(7)), and all of an idle one. A niceness of 10
+	// would give a tenth, which is the whole budget of logins, without the effect of hashing on CPU caches.
 	niceness = 13
-	// slice is how long a worker may go on when somebody else wants its core, from Linux 6.12 on; else it is some milliseconds.
+	// slice is the time slice of a worker on a contended core, from Linux 6.12 on. Earlier kernels use some
+	// milliseconds.
 	slice = 100 * time.Microsecond
 )
 
-// lowerPriority makes the kernel prefer others to a thread, and to whatever it starts (sched_setattr(2)). Where that fails,
-// the priority stays as it is.
+// lowerPriority lowers the priority of the current thread and its children (sched_setattr(2)). If that fails, the
+// priority does not change.
 func lowerPriority() {
 	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Nice: niceness, Runtime: uint64(slice)}, 0)
 }

@@ -2,5 +2,5 @@
 
 package login
 
-// lowerPriority does nothing: only Linux has a priority a thread.
+// lowerPriority does nothing: only Linux has a priority per thread.
 func lowerPriority() {}

@@ -9,19 +9,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// userTree is the tree of a list of users, and its lines.
+// userTree is the YAML tree of a list of users, with its lines.
 type userTree struct {
 	document, root *yaml.Node
-	// users is the sequence, nil if there is none.
+	// users is the sequence of users, nil if there is none.
 	users *yaml.Node
-	// lines of the text, each with its end.
+	// lines are the lines of the text with their line ends.
 	lines []string
 }
 
 func parseTree(text []byte) (*userTree, error) {
 	l := &userTree{document: &yaml.Node{}, lines: strings.SplitAfter(string(text), "\n")}
 	if err := yaml.Unmarshal(text, l.document); err != nil || len(l.document.Content) == 0 {
-		return nil, errors.Join(errByHand, err)
+		return nil, errors.Join(errNotEditable, err)
 	}
 	l.root = l.document.Content[0]
 	if last := len(l.lines) - 1; l.lines[last] == "" {
@@ -40,7 +40,7 @@ func member(node *yaml.Node, name string) (key, value *yaml.Node) {
 	return nil, nil
 }
 
-// append adds a user to the tree.
+// append appends a user to the tree.
 func (l *userTree) append(user *yaml.Node) {
 	if l.users == nil {
 		l.users = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
@@ -52,7 +52,7 @@ func (l *userTree) append(user *yaml.Node) {
 	l.users.Content = append(l.users.Content, user)
 }
 
-// set changes a field of a user in the tree.
+// set sets a field of a user in the tree.
 func (l *userTree) set(i int, field string, value *yaml.Node) {
 	user := l.users.Content[i]
 	if _, was := member(user, field); was != nil {
@@ -64,7 +64,7 @@ func (l *userTree) set(i int, field string, value *yaml.Node) {
 		return
 	}
 	at := len(user.Content)
-	for j := 0; j+1 < len(user.Content); j += 2 { // a switch stands where it is seen
+	for j := 0; j+1 < len(user.Content); j += 2 { // the field disabled follows the hash
 		if user.Content[j].Value == "passwordHash" {
 			at = j + 2
 		}
@@ -72,17 +72,17 @@ func (l *userTree) set(i int, field string, value *yaml.Node) {
 	user.Content = append(user.Content[:at:at], append([]*yaml.Node{scalarOf(field), value}, user.Content[at:]...)...)
 }
 
-// remove takes a user out of the tree.
+// remove removes a user from the tree.
 func (l *userTree) remove(i int) {
 	l.users.Content = append(l.users.Content[:i:i], l.users.Content[i+1:]...)
 }
 
-// inLines reports whether each user has lines of its own.
+// inLines reports whether no two users share a line.
 func (l *userTree) inLines() bool {
 	return l.users != nil && len(l.users.Content) > 0 && l.users.Kind == yaml.SequenceNode && (l.root.Style|l.users.Style)&yaml.FlowStyle == 0
 }
 
-// spliceIn writes a user behind the last one.
+// spliceIn inserts a user after the last one in the text.
 func (l *userTree) spliceIn(user *yaml.Node) ([]byte, bool) {
 	if !l.inLines() {
 		return nil, false
@@ -99,7 +99,7 @@ func (l *userTree) spliceIn(user *yaml.Node) ([]byte, bool) {
 	return l.replace(l.end(len(l.users.Content)-1), 0, text), true
 }
 
-// spliceOut deletes the lines of a user, and those of a comment right above.
+// spliceOut deletes the lines of a user, and of a comment directly above.
 func (l *userTree) spliceOut(i int) ([]byte, bool) {
 	if !l.inLines() || len(l.users.Content) == 1 {
 		return nil, false
@@ -114,7 +114,7 @@ func (l *userTree) spliceOut(i int) ([]byte, bool) {
 	return l.replace(from, max(to-from, 0), ""), true
 }
 
-// end is the number of lines up to the last one of a user.
+// end returns the number of lines up to the last one of a user.
 func (l *userTree) end(i int) int {
 	end := len(l.lines)
 	if i+1 < len(l.users.Content) {
@@ -134,7 +134,7 @@ func (l *userTree) end(i int) int {
 
 func isBlank(line string) bool { return strings.TrimSpace(line) == "" }
 
-// spliceValue replaces the value of a field of a user, or writes the field behind the hash.
+// spliceValue replaces the value of a field of a user in the text, or inserts the field after the hash.
 func (l *userTree) spliceValue(i int, field, value string) ([]byte, bool) {
 	user := l.users.Content[i]
 	if _, was := member(user, field); was != nil {
@@ -165,7 +165,8 @@ func (l *userTree) spliceValue(i int, field, value string) ([]byte, bool) {
 	}
 }
 
-// span finds a scalar within one line, in bytes. It reports false for one that is not written there as it is.
+// span returns the position of a scalar within one line, in bytes. It returns false if the scalar is not written
+// literally.
 func (l *userTree) span(node *yaml.Node) (line, from, to int, ok bool) {
 	line = node.Line - 1
 	if node.Kind != yaml.ScalarNode || line < 0 || line >= len(l.lines) {
@@ -192,7 +193,7 @@ func (l *userTree) span(node *yaml.Node) (line, from, to int, ok bool) {
 	return line, from, from + len(written), true
 }
 
-// replace returns the text with other lines in the place of some.
+// replace returns the text with n lines replaced.
 func (l *userTree) replace(from, n int, with string) []byte {
 	before := strings.Join(l.lines[:from], "")
 	if before != "" && !strings.HasSuffix(before, "\n") {

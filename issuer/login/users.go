@@ -5,14 +5,14 @@ import (
 	"slices"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 	"github.com/keywright/keywright/issuer/token"
 )
 
 // Kind is the kind of a list of users.
 const Kind = "UserList"
 
-// MaxBytes bounds a list of users: a Secret holds at most 1 MiB.
+// MaxBytes limits a list of users: a Secret holds at most 1 MiB.
 const MaxBytes = 1 << 20
 
 type userList struct {
@@ -21,17 +21,17 @@ type userList struct {
 	Users      []*entry `yaml:"users"`
 }
 
-// entry is somebody who can log in.
+// entry is a user in the list.
 type entry struct {
-	// Name is what a person types.
+	// Name is the user name for logins.
 	Name string `yaml:"name"`
-	// Subject is the sub of the user's tokens: stable, whatever the name becomes.
+	// Subject is the sub of the user's tokens, which does not change with the name.
 	Subject string `yaml:"subject"`
-	// PasswordHash is what ParseHash reads.
+	// PasswordHash is in a format of ParseHash.
 	PasswordHash string `yaml:"passwordHash"`
-	// Disabled users cannot log in. Tokens that they have live until they expire.
+	// Disabled users cannot log in. Their tokens remain valid until they expire.
 	Disabled bool `yaml:"disabled"`
-	// Scopes, if set, are the only ones that the user can have.
+	// Scopes, if set, limits the scopes of the user.
 	Scopes []string `yaml:"scopes"`
 	// Claims are the user's attributes.
 	Claims claims `yaml:"claims"`
@@ -40,16 +40,16 @@ type entry struct {
 	credential string
 }
 
-// Users is a checked list of users.
+// Users is a validated list of users.
 type Users struct {
 	byName map[string]*entry
-	// inOrder are all, as the list has them.
+	// inOrder are all users in the order of the list.
 	inOrder []*entry
-	// nobody is what the password of an unknown user is compared with: it costs as much as the costliest.
-	nobody Hash
+	// dummyHash has the cost of the most expensive hash. The password of an unknown user is compared with it.
+	dummyHash Hash
 }
 
-// Subjects are those of all users, by name.
+// Subjects returns the subjects of all users by name.
 func (u *Users) Subjects() map[string]string {
 	subjects := make(map[string]string, len(u.byName))
 	for name, user := range u.byName {
@@ -58,20 +58,20 @@ func (u *Users) Subjects() map[string]string {
 	return subjects
 }
 
-// Len is the number of users.
+// Len returns the number of users.
 func (u *Users) Len() int { return len(u.byName) }
 
-// NoUsers returns a list without users. A login costs what it costs with a list.
-func NoUsers() *Users { return &Users{nobody: standard().like()} }
+// NoUsers returns an empty list, for which a login takes as long as for others.
+func NoUsers() *Users { return &Users{dummyHash: defaultHash().dummy()} }
 
-// ParseUsers reads a list of users, YAML or JSON. A field that is unknown or repeated is an error, and so is every value
-// that cannot work; the error names all of them with their lines, and no hash.
+// ParseUsers parses a list of users in YAML or JSON. Unknown and duplicate fields, and invalid values, are errors;
+// the error contains all of them with lines, and no hash.
 func ParseUsers(b []byte) (*Users, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("the list is longer than %d bytes", MaxBytes)
 	}
 	var list userList
-	f, err := document.Read(b, "list of users", &list)
+	f, err := strictyaml.Parse(b, "list of users", &list)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func ParseUsers(b []byte) (*Users, error) {
 		f.Add("kind", "must be %s", Kind)
 	}
 	u := &Users{byName: make(map[string]*entry, len(list.Users))}
-	costliest := standard()
+	costliest := defaultHash()
 	subjects := map[string]bool{}
 	for i, user := range list.Users {
 		at := fmt.Sprintf("users[%d]", i)
@@ -103,11 +103,11 @@ func ParseUsers(b []byte) (*Users, error) {
 			costliest = user.hash
 		}
 	}
-	u.nobody = costliest.like()
+	u.dummyHash = costliest.dummy()
 	return u, f.Err()
 }
 
-func (u *entry) check(at string, f *document.Findings) {
+func (u *entry) check(at string, f *strictyaml.Findings) {
 	prepared, err := PrepareName(u.Name)
 	if err != nil || len(u.Name) > maxName {
 		f.Add(at+".name", "must have 1 to %d bytes, and be a user name (RFC 8265 section 3): no control character, and no character that only looks like others", maxName)
@@ -125,7 +125,7 @@ func (u *entry) check(at string, f *document.Findings) {
 			f.Add(at+".claims."+claim, "is reserved")
 		}
 	}
-	if name, ok := token.Hidden(map[string]any(u.Claims)); ok {
+	if name, ok := token.FindForbidden(map[string]any(u.Claims)); ok {
 		f.Add(at+".claims", "%s has a name like that of a secret, which no token may hold: whoever has a token reads it", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {

@@ -11,31 +11,32 @@ import (
 	"time"
 )
 
-// WorkerCommand is the argument with which a binary becomes a worker.
+// WorkerCommand is the argument that makes the binary run as a worker.
 const WorkerCommand = "hash-worker"
 
-// idleFor is how long a worker lives without a question.
-const idleFor = time.Minute
+// workerIdleTimeout is how long a worker runs without a request.
+const workerIdleTimeout = time.Minute
 
-// worker is a process that hashes one password at a time. A thread of low priority would not do: argon2 starts goroutines,
-// which run on any thread. It has no key and no user in its memory.
+// worker is a process that hashes one password at a time, with no keys or users in its memory. A thread of low
+// priority is not enough, because argon2 starts goroutines on other threads.
 type worker struct {
 	process   *os.Process
 	stdin     io.Closer
 	stdout    *os.File
 	questions *json.Encoder
 	answers   *json.Decoder
-	// expiry closes it when it was idle for long.
+	// expiry terminates the worker after the idle timeout.
 	expiry *time.Timer
 }
 
-// question is whether a candidate is the hashed password. The answer is true or false.
-type question struct {
+// workerRequest asks whether a candidate matches a hash. The response is true or false.
+type workerRequest struct {
 	Hash      string `json:"hash"`
 	Candidate []byte `json:"candidate"`
 }
 
-// startWorker starts this binary again, at a low priority. It ends when it is closed, and when this process ends.
+// startWorker starts the current binary at a low priority. The worker terminates when it is closed, and when this
+// process terminates.
 func startWorker() (*worker, error) {
 	if len(os.Args) == 2 && os.Args[1] == WorkerCommand {
 		return nil, errors.New("a worker starts no worker")
@@ -56,7 +57,7 @@ func startWorker() (*worker, error) {
 	}
 	started := make(chan error, 1)
 	go func() {
-		// The goroutine ends without unlocking, and its thread with it. The process inherits its priority.
+		// The goroutine does not unlock the thread, so the thread ends with it. The process inherits its priority.
 		runtime.LockOSThread()
 		lowerPriority()
 		started <- cmd.Start()
@@ -65,14 +66,14 @@ func startWorker() (*worker, error) {
 		_ = stdout.Close()
 		return nil, err
 	}
-	go func() { _ = cmd.Wait() }() // else it stays as a zombie
+	go func() { _ = cmd.Wait() }() // avoids a zombie process
 	return &worker{
 		process: cmd.Process, stdin: stdin, stdout: stdout, questions: json.NewEncoder(stdin), answers: json.NewDecoder(stdout),
 	}, nil
 }
 
-func (w *worker) ask(hash Hash, password string) (matches bool, err error) {
-	if err = w.questions.Encode(question{hash.String(), []byte(password)}); err == nil {
+func (w *worker) verify(hash Hash, password string) (matches bool, err error) {
+	if err = w.questions.Encode(workerRequest{hash.String(), []byte(password)}); err == nil {
 		err = w.answers.Decode(&matches)
 	}
 	return matches, err
@@ -83,11 +84,11 @@ func (w *worker) close() {
 	_ = w.stdout.Close()
 }
 
-// Work is what a worker does: it answers questions until there are no more.
+// Work runs a worker: it responds to requests until its input ends.
 func Work(in io.Reader, out io.Writer) error {
 	questions, answers := json.NewDecoder(in), json.NewEncoder(out)
 	for {
-		var q question
+		var q workerRequest
 		if err := questions.Decode(&q); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
@@ -100,14 +101,14 @@ func Work(in io.Reader, out io.Writer) error {
 		if err := answers.Encode(hash.matches(string(q.Candidate))); err != nil {
 			return err
 		}
-		collect(hash)
+		releaseMemory(hash)
 	}
 }
 
-// collect frees the memory of a hash, which nobody else does here, for the next one, or for the system if the next is
+// releaseMemory runs the garbage collector after a hash, and returns the memory to the system if the next hash is
 // likely to need less.
-func collect(hash Hash) {
-	if hash.memory > standard().memory {
+func releaseMemory(hash Hash) {
+	if hash.memory > defaultHash().memory {
 		debug.FreeOSMemory()
 		return
 	}

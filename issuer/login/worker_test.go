@@ -23,7 +23,7 @@ func fresh(t *testing.T, h *Hasher) *worker {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.close)
-	h.put(w)
+	h.pushIdle(w)
 	return w
 }
 
@@ -41,7 +41,7 @@ func TestWorkersHaveALowPriority(t *testing.T) {
 	w := fresh(t, NewHasher(1, 1<<30))
 	done := make(chan error, 1)
 	go func() {
-		_, err := w.ask(parsedHash(t, costly), "x")
+		_, err := w.verify(parsedHash(t, costly), "x")
 		done <- err
 	}()
 	for seen := 0; ; {
@@ -81,15 +81,15 @@ func TestWorkersThatDieAreReplaced(t *testing.T) {
 		if err := dead.process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		if matches, err := h.ask(hash, "secret"); err != nil || !matches {
+		if matches, err := h.verify(hash, "secret"); err != nil || !matches {
 			t.Errorf("after the idle one was killed: %v", err)
 		}
-		dead = h.take()
-		h.put(dead)
+		dead = h.popIdle()
+		h.pushIdle(dead)
 	}
 	busy := make(chan error, 1)
 	go func() {
-		_, err := h.ask(parsedHash(t, costly), "x")
+		_, err := h.verify(parsedHash(t, costly), "x")
 		busy <- err
 	}()
 	kill := time.NewTicker(50 * time.Millisecond) // it, and those that are started for its question
@@ -119,7 +119,7 @@ func TestIdleWorkersEnd(t *testing.T) {
 			t.Fatal("it lives on")
 		}
 	}
-	if matches, err := h.ask(parsedHash(t, HashPassword("x")), "x"); err != nil || !matches {
+	if matches, err := h.verify(parsedHash(t, HashPassword("x")), "x"); err != nil || !matches {
 		t.Error(err)
 	}
 }
@@ -149,7 +149,7 @@ func TestWorkersAnswerInTurn(t *testing.T) {
 		of, password string
 		want         bool
 	}{{"a", "a", true}, {"a", "b", false}, {"b", "b", true}, {long, long, true}, {long, long[1:], false}} {
-		if got, err := w.ask(parsedHash(t, HashPassword(c.of)), c.password); err != nil || got != c.want {
+		if got, err := w.verify(parsedHash(t, HashPassword(c.of)), c.password); err != nil || got != c.want {
 			t.Errorf("%.5q of %.5q: %t %v", c.password, c.of, got, err)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/keywright/keywright/issuer/session"
 )
 
-// narrowAudience leaves the audiences that are asked for (RFC 8707 section 2). Each must be one of the client's.
-func (c *call) narrowAudience() *Refusal {
-	c.audiences = c.within(c.client.Audiences, func(s *session.Session) []string { return s.Audiences })
+// narrowAudience sets the requested audiences (RFC 8707 section 2). Each must be an audience of the client.
+func (c *call) narrowAudience() *Error {
+	c.audiences = c.limitToSession(c.client.Audiences, func(s *session.Session) []string { return s.Audiences })
 	if len(c.audiences) == 0 && c.session != nil {
 		return invalidSession("the client has none of the audiences of the session any more")
 	}
@@ -37,11 +37,11 @@ func isResource(text string) bool {
 	return err == nil && u.IsAbs() && u.Fragment == "" && len(text) <= 512
 }
 
-// chooseReader finds the key of the client, or of the one audience that can read the token.
-func (c *call) chooseReader() *Refusal {
+// chooseEncryptionKey sets the key of the client, or of the only audience.
+func (c *call) chooseEncryptionKey() *Error {
 	for _, audience := range c.audiences {
-		c.reader = c.settings.EncryptionKey(c.client, audience)
-		if c.reader != nil && c.client.EncryptionKey == nil && len(c.audiences) > 1 {
+		c.encryptionKey = c.settings.EncryptionKey(c.client, audience)
+		if c.encryptionKey != nil && c.client.EncryptionKey == nil && len(c.audiences) > 1 {
 			return badRequest("invalid_target", "name one resource: a token for an audience with an encryption key is for that audience alone")
 		}
 	}

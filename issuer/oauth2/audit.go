@@ -16,8 +16,8 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// record is what the audit log says of one call: nothing that a person may have typed by mistake. Its first members are
-// those of log/slog's JSON.
+// record is the audit record of a request. It has nothing that a user may have typed by mistake. Its first members
+// are those of log/slog's JSON.
 type record struct {
 	Time    time.Time  `json:"time"`
 	Level   string     `json:"level"`
@@ -30,20 +30,20 @@ type record struct {
 	Subject string     `json:"subject,omitempty"`
 	ID      string     `json:"jti,omitempty"`
 	KeyID   string     `json:"kid,omitempty"`
-	// Session is the sid, by which a Revocation ends it.
+	// Session is the sid, for a Revocation of the session.
 	Session string `json:"sid,omitempty"`
 	Trace   string `json:"trace,omitempty"`
 }
 
-// IssuedResult is the result of a call that got a token.
+// IssuedResult is the result of a request that got a token.
 const IssuedResult = "issued"
 
-// record returns what the audit log says of a call that ended with a token or with a refusal. It names a client also when it is not the
-// one it says, and a user also when the token is refused after the login.
-func (c *call) record(began time.Time, got *issued, refused *Refusal) *record {
+// record returns the audit record of a request. It contains the claimed client even if authentication fails, and the
+// user even if the token is refused after the login.
+func (c *call) record(began time.Time, got *issued, refused *Error) *record {
 	r := &record{Time: began, Level: "INFO", Message: "Token request", Grant: c.grantType, Remote: c.remote}
-	if c.named != nil {
-		r.Client = c.named.ID
+	if c.claimedClient != nil {
+		r.Client = c.claimedClient.ID
 	}
 	if c.session != nil {
 		r.Session = c.session.ID
@@ -54,14 +54,14 @@ func (c *call) record(began time.Time, got *issued, refused *Refusal) *record {
 		return r
 	case refused.subject != "":
 		r.Subject = refused.subject
-	case !strings.HasPrefix(c.identity.subject, token.ClientPrefix): // which is named already
+	case !strings.HasPrefix(c.identity.subject, token.ClientPrefix): // otherwise it is the client
 		r.Subject = c.identity.subject
 	}
-	r.Result, r.Reason = refused.Code, refused.why()
+	r.Result, r.Reason = refused.Code, refused.auditReason()
 	return r
 }
 
-// audit is the audit log: each record is one line, written at once.
+// audit is the audit log, with one line per record, which is written immediately.
 type audit struct {
 	out io.Writer
 	log *slog.Logger

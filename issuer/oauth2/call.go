@@ -13,36 +13,36 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// OtherGrant stands for what is no grant type, in metrics and the audit log.
+// OtherGrant is the label for unsupported grant types in metrics and the audit log.
 const OtherGrant = "other"
 
-// call is one request for a token, and what is known of it. Each step of Endpoint.handle fills in its part.
+// call is the state of one token request. Each step of Endpoint.handle sets its part.
 type call struct {
 	settings *config.Config
 	remote   netip.Addr
-	// certificate is that of the client, nil if it showed none.
+	// certificate is the client certificate, or nil.
 	certificate *x509.Certificate
 	request     *tokenRequest
-	// grantType is OtherGrant until the request has named one that there is.
+	// grantType is OtherGrant until a supported grant type is known.
 	grantType string
-	// named is the client that the request says it is of, nil if there is none. client is that client once it has proved it.
-	named, client *config.Client
-	key           *keys.Snapshot
-	audiences     []string
-	// reader is the key that the token is encrypted for, nil if it is not.
-	reader   *jose.JSONWebKey
-	identity identity
-	scopes   []string
-	// proof is that of the client's key, nil if it sent none, and proofUntil when it can be used no longer.
+	// claimedClient is the client that the request names, or nil. client is set once it is authenticated.
+	claimedClient, client *config.Client
+	key                   *keys.Snapshot
+	audiences             []string
+	// encryptionKey is the key for the token, or nil.
+	encryptionKey *jose.JSONWebKey
+	identity      identity
+	scopes        []string
+	// proof is the DPoP proof, or nil, and proofUntil the time until which it can be replayed.
 	proof      *dpop.Proof
 	proofUntil time.Time
-	// session is the one that goes on, or begins, nil if there is none.
+	// session is the refreshed or new session, or nil.
 	session *session.Session
 }
 
-// checkGrantType refuses a client that may not use the grant type (RFC 6749 section 5.2).
-func (c *call) checkGrantType() *Refusal {
-	if !c.client.May(c.grantType) {
+// checkGrantType rejects a client that may not use the grant type (RFC 6749 section 5.2).
+func (c *call) checkGrantType() *Error {
+	if !c.client.AllowsGrant(c.grantType) {
 		return badRequest("unauthorized_client", "this client may not use this grant type")
 	}
 	return nil

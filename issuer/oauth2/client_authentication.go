@@ -7,45 +7,46 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
-	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
-// maxAssertionLifetime bounds how long the assertion of a client may live, and so how long its jti is remembered. Some
-// libraries make them an hour long and cannot be told otherwise.
+// maxAssertionLifetime is the maximum lifetime of a client assertion, for which its jti is stored. Some libraries use
+// a fixed lifetime of an hour.
 const maxAssertionLifetime = time.Hour
 
-// clients authenticates clients (RFC 6749 section 2.3).
-type clients struct {
+// clientAuthenticator authenticates clients (RFC 6749 section 2.3).
+type clientAuthenticator struct {
 	now func() time.Time
-	// failures are those of client secrets.
-	failures *limit.Failures
+	// failures limits failed client authentications.
+	failures *ratelimit.Failures
 	replays  *jwtverify.Replays
 }
 
-// authenticate returns the client that the request is of, once it has proved who it is. Secrets that are wrong are limited like passwords (RFC 6749 section
-// 2.3.1): for a client in a network, and in a network. The client is not locked out elsewhere.
-func (a *clients) authenticate(c *call) (*config.Client, *Refusal) {
+// authenticate returns the authenticated client of the request. Wrong secrets are limited like passwords (RFC 6749
+// section 2.3.1), per client and network, and per network, so that the client is not locked out in other networks.
+func (a *clientAuthenticator) authenticate(c *call) (*config.Client, *Error) {
 	if c.request.secret == "" {
-		return a.prove(c)
+		return a.verifyCredentials(c)
 	}
 	if wait := a.failures.Wait(a.now(), c.request.clientID, c.remote); wait > 0 {
 		return nil, tooManyFailures(wait)
 	}
-	client, refused := a.prove(c)
+	client, refused := a.verifyCredentials(c)
 	if refused != nil {
-		a.failures.Failed(a.now(), c.request.clientID, c.remote)
+		a.failures.Record(a.now(), c.request.clientID, c.remote)
 	}
 	return client, refused
 }
 
-// prove returns the client of a request that proves who it is. An unknown client costs what one with a secret does.
-func (a *clients) prove(c *call) (*config.Client, *Refusal) {
-	req, client, known := c.request, c.named, c.named != nil
+// verifyCredentials returns the client whose credentials are in the request. An unknown client takes as long as one
+// with a secret.
+func (a *clientAuthenticator) verifyCredentials(c *call) (*config.Client, *Error) {
+	req, client, known := c.request, c.claimedClient, c.claimedClient != nil
 	switch {
 	case req.assertion != nil:
-		return a.byAssertion(c.settings, client, req.assertion)
+		return a.authenticateAssertion(c.settings, client, req.assertion)
 	case known && client.CertificateName != "" && req.secret == "":
-		if refused := byCertificate(client, c.certificate); refused != nil {
+		if refused := authenticateCertificate(client, c.certificate); refused != nil {
 			return nil, refused
 		}
 		return client, nil
@@ -72,9 +73,9 @@ func (a *clients) prove(c *call) (*config.Client, *Refusal) {
 	return client, nil
 }
 
-// byAssertion takes private_key_jwt (RFC 7523 section 3): iss and sub are the client, aud is this issuer alone (or its token endpoint, for
-// a client that is configured so), and a jti is good once.
-func (a *clients) byAssertion(settings *config.Config, client *config.Client, assertion *jwtverify.Unverified) (*config.Client, *Refusal) {
+// authenticateAssertion implements private_key_jwt (RFC 7523 section 3). iss and sub must be the client, aud only
+// this issuer (or its token endpoint, if configured), and each jti is valid once.
+func (a *clientAuthenticator) authenticateAssertion(settings *config.Config, client *config.Client, assertion *jwtverify.Unverified) (*config.Client, *Error) {
 	if client == nil {
 		return nil, invalidClient("unknown client")
 	}

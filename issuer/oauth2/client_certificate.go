@@ -10,7 +10,7 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 )
 
-// certificateOf returns the certificate that a client proved to hold, nil if it showed none. TLS has verified it against the CAs of clients.
+// certificateOf returns the client certificate, nil if there is none. TLS has verified it against the client CAs.
 func certificateOf(r *http.Request) *x509.Certificate {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return nil
@@ -18,8 +18,9 @@ func certificateOf(r *http.Request) *x509.Certificate {
 	return r.TLS.PeerCertificates[0]
 }
 
-// byCertificate takes tls_client_auth (RFC 8705 section 2.1): the certificate has the name of the client among its DNS names or its URIs.
-func byCertificate(client *config.Client, certificate *x509.Certificate) *Refusal {
+// authenticateCertificate implements tls_client_auth (RFC 8705 section 2.1): a DNS name or a URI of the certificate
+// must be the configured one.
+func authenticateCertificate(client *config.Client, certificate *x509.Certificate) *Error {
 	if certificate == nil {
 		return invalidClient("the client shows no certificate: it must come to the listener for mutual TLS")
 	}
@@ -33,8 +34,9 @@ func byCertificate(client *config.Client, certificate *x509.Certificate) *Refusa
 	return nil
 }
 
-// certificateBoundTo is the certificate that the access token is bound to (RFC 8705 section 3), empty if the client did not authenticate with one.
-func (c *call) certificateBoundTo() string {
+// certificateThumbprint returns the thumbprint of the certificate that the access token is bound to (RFC 8705 section
+// 3), or "".
+func (c *call) certificateThumbprint() string {
 	if c.client.CertificateName == "" || c.certificate == nil {
 		return ""
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// clientCredentialsGrant gives a client a token for itself (RFC 6749 section 4.4). To have authenticated is all that it takes.
+// clientCredentialsGrant issues a token for the authenticated client itself (RFC 6749 section 4.4).
 type clientCredentialsGrant struct{}
 
-func (clientCredentialsGrant) identify(_ context.Context, c *call) (identity, *Refusal) {
+func (clientCredentialsGrant) identify(_ context.Context, c *call) (identity, *Error) {
 	return identity{subject: token.ClientPrefix + c.client.ID}, nil
 }

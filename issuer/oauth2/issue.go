@@ -9,25 +9,25 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// issued is a token that was made: its claims, its compact form, and of what type it is after an exchange.
+// issued is an issued token: its claims, its compact serialization, and its type after an exchange.
 type issued struct {
 	claims     token.Claims
 	compact    string
 	issuedType string
-	// refreshToken is empty where there is none.
+	// refreshToken is the refresh token, or "".
 	refreshToken string
 }
 
-// response is a successful answer (RFC 6749 section 5.1).
+// response is a successful response (RFC 6749 section 5.1).
 type response struct {
 	AccessToken string `json:"access_token"`
-	// IssuedType is there after an exchange (RFC 8693 section 2.2.1).
+	// IssuedType is set after an exchange (RFC 8693 section 2.2.1).
 	IssuedType string `json:"issued_token_type,omitempty"`
 	TokenType  string `json:"token_type"`
 	// ExpiresIn is in seconds.
 	ExpiresIn int64  `json:"expires_in"`
 	Scope     string `json:"scope,omitempty"`
-	// RefreshToken is there with a session (RFC 6749 section 5.1).
+	// RefreshToken is set if there is a session (RFC 6749 section 5.1).
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
@@ -42,13 +42,14 @@ func (i *issued) response() *response {
 	}
 }
 
-// issue makes the token (RFC 9068). It never lives longer than the policy of the key allows, nor than the token that it is exchanged for.
-func (e *Endpoint) issue(c *call) (*issued, *Refusal) {
+// issue issues the token (RFC 9068). Its lifetime is limited by the policy of the signing key and by the exchanged
+// token.
+func (e *Endpoint) issue(c *call) (*issued, *Error) {
 	claims := token.Claims{
 		Issuer: c.settings.Issuer, Subject: c.identity.subject, Audience: c.audiences,
 		ClientID: c.client.ID, Scopes: c.scopes, ID: rand.Text(), IssuedAt: e.now(),
 		Lifetime: min(time.Duration(c.settings.Token.Lifetime), c.key.MaxLifetime), Extra: c.identity.claims,
-		AuthenticatedAt: c.identity.authenticated, Thumbprint: c.boundTo(), CertificateThumbprint: c.certificateBoundTo(),
+		AuthenticatedAt: c.identity.authenticated, Thumbprint: c.dpopThumbprint(), CertificateThumbprint: c.certificateThumbprint(),
 	}
 	if c.session != nil {
 		claims.SessionID = c.session.ID
@@ -56,7 +57,7 @@ func (e *Endpoint) issue(c *call) (*issued, *Refusal) {
 	if notAfter := c.identity.notAfter; !notAfter.IsZero() {
 		claims.Lifetime = min(claims.Lifetime, notAfter.Sub(claims.IssuedAt))
 		if claims.Lifetime < time.Second {
-			return nil, refuseSubject("the subject token has expired") // to verify it allowed for other clocks
+			return nil, refuseSubject("the subject token has expired") // verification allowed for clock skew
 		}
 	}
 	compact, err := c.sign(&claims)
@@ -72,18 +73,18 @@ func (e *Endpoint) issue(c *call) (*issued, *Refusal) {
 	return &issued{claims: claims, compact: compact, issuedType: c.identity.issuedType, refreshToken: e.refreshToken(c)}, nil
 }
 
-// sign returns the token in compact form, encrypted if there is a reader. It must fit the headers of servers either way.
+// sign returns the signed and possibly encrypted token. Its length must not exceed the header limits of servers.
 func (c *call) sign(claims *token.Claims) (string, error) {
 	payload, err := claims.Marshal()
 	if err != nil {
 		return "", err
 	}
 	compact, err := c.key.Sign(payload)
-	if err == nil && c.reader != nil {
-		compact, err = token.Encrypt(compact, c.reader)
+	if err == nil && c.encryptionKey != nil {
+		compact, err = token.Encrypt(compact, c.encryptionKey)
 	}
 	if err != nil {
 		return "", err
 	}
-	return compact, claims.Fits(len(compact))
+	return compact, claims.CheckSize(len(compact))
 }

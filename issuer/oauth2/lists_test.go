@@ -14,7 +14,7 @@ func TestGroupsAndPermissionsAreLists(t *testing.T) {
 		`{"groups":["a"],"permissions":["read"],"role":"x"}`: nil,
 		`{"groups":["x"],"permissions":["read"]}`:            {"groups": "role", "permissions": "permissions"},
 	} {
-		if b, err := json.Marshal(mapped(attributes, claims)); err != nil || string(b) != want {
+		if b, err := json.Marshal(mapClaims(attributes, claims)); err != nil || string(b) != want {
 			t.Errorf("%s, want %s", b, want)
 		}
 	}

@@ -9,39 +9,40 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/limit"
 	"github.com/keywright/keywright/issuer/login"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
-// passwordGrant logs a user in (RFC 6749 section 4.3). Failed logins are limited: for a name in a network, and in a network.
+// passwordGrant implements the password grant (RFC 6749 section 4.3). Failed logins are limited per name and network,
+// and per network.
 type passwordGrant struct {
 	now       func() time.Time
 	log       *slog.Logger
 	directory login.Directory
-	failures  *limit.Failures
+	failures  *ratelimit.Failures
 }
 
-func (g *passwordGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
+func (g *passwordGrant) identify(ctx context.Context, c *call) (identity, *Error) {
 	user, refused := g.logIn(ctx, c.request.username, c.request.password, c.remote)
 	if refused != nil {
 		return identity{}, refused
 	}
-	if reason := c.foreignSubject(g.log, user.Subject); reason != "" {
+	if reason := c.reservedSubject(g.log, user.Subject); reason != "" {
 		return identity{}, wrongPassword(reason, "")
 	}
-	return c.identityOf(user, c.request.username), nil
+	return c.userIdentity(user, c.request.username), nil
 }
 
-// identityOf is that of a user, who is looked up by a name.
-func (c *call) identityOf(user *login.User, name string) identity {
+// userIdentity returns the identity of a user with this name.
+func (c *call) userIdentity(user *login.User, name string) identity {
 	return identity{
-		subject: user.Subject, username: name, credential: user.Credential, claims: mapped(user.Attributes, c.client.Claims), scopes: user.Scopes,
+		subject: user.Subject, username: name, credential: user.Credential, claims: mapClaims(user.Attributes, c.client.Claims), scopes: user.Scopes,
 	}
 }
 
-// foreignSubject says why a user may not have a subject that only exchanged tokens may have, empty if the user may.
-func (c *call) foreignSubject(log *slog.Logger, subject string) string {
-	name := c.settings.Foreign(subject)
+// reservedSubject returns an error text if a user's subject is reserved for exchanged tokens, or "".
+func (c *call) reservedSubject(log *slog.Logger, subject string) string {
+	name := c.settings.SubjectIssuer(subject)
 	if name == "" {
 		return ""
 	}
@@ -49,8 +50,8 @@ func (c *call) foreignSubject(log *slog.Logger, subject string) string {
 	return "its subject is one of tokenExchange " + name
 }
 
-// logIn asks the directory. A login that the client breaks off counts as failed: it has taken our time all the same.
-func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote netip.Addr) (*login.User, *Refusal) {
+// logIn authenticates a user. A login that the client cancels counts as failed.
+func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote netip.Addr) (*login.User, *Error) {
 	if login.TooLong(name, password) {
 		return nil, invalidRequest("username or password is too long")
 	}
@@ -61,10 +62,10 @@ func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote
 	var denied *login.Denied
 	switch {
 	case errors.As(err, &denied):
-		g.failures.Failed(g.now(), name, remote)
+		g.failures.Record(g.now(), name, remote)
 		return nil, wrongPassword(denied.Reason, denied.Subject)
 	case err != nil && ctx.Err() != nil:
-		g.failures.Failed(g.now(), name, remote)
+		g.failures.Record(g.now(), name, remote)
 		return nil, Unavailable("the client went away before the answer", 1)
 	case errors.Is(err, login.ErrBusy):
 		return nil, Unavailable("too many logins at once", 1)
@@ -75,10 +76,10 @@ func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote
 	return user, nil
 }
 
-// mapped makes claims of attributes. A client that names no claims gets them all.
-func mapped(attributes map[string]any, claims config.Claims) map[string]any {
+// mapClaims returns the claims for the attributes of a user: all of them, if the client configures no claims.
+func mapClaims(attributes map[string]any, claims config.Claims) map[string]any {
 	if claims == nil {
-		return withLists(attributes)
+		return ensureLists(attributes)
 	}
 	out := make(map[string]any, len(claims))
 	for claim, attribute := range claims {
@@ -86,18 +87,18 @@ func mapped(attributes map[string]any, claims config.Claims) map[string]any {
 			out[claim] = value
 		}
 	}
-	return withLists(out)
+	return ensureLists(out)
 }
 
-// withLists makes lists of groups and permissions also where there is one: services that look into a list would refuse a text.
-func withLists(claims map[string]any) map[string]any {
+// ensureLists converts single values of groups and permissions to lists, because services expect lists.
+func ensureLists(claims map[string]any) map[string]any {
 	copied := false
 	for _, name := range []string{"groups", "permissions"} {
 		one, ok := claims[name].(string)
 		if !ok {
 			continue
 		}
-		if !copied { // nobody may change what a directory gave
+		if !copied { // the map of the directory must not be modified
 			claims, copied = maps.Clone(claims), true
 		}
 		claims[name] = []any{one}

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// proofLifetime is by how much the iat of a proof without a nonce may be off, either way.
+	// proofLifetime is the tolerance for the iat of a proof without a nonce, in both directions.
 	proofLifetime = time.Minute
-	// maxProofs is how many proofs are remembered.
+	// maxProofs is the maximum number of stored proofs.
 	maxProofs = 200_000
 )
 
-// checkProof checks the proof of the key that tokens are bound to (RFC 9449 sections 4.3 and 5), if there is one. remember looks for it among those
-// that were seen, as the last of all checks.
-func (e *Endpoint) checkProof(c *call, header http.Header) *Refusal {
+// checkProof verifies the DPoP proof (RFC 9449 sections 4.3 and 5), if there is one. storeProof detects replays
+// later, after all other checks.
+func (e *Endpoint) checkProof(c *call, header http.Header) *Error {
 	fields := header.Values(dpop.Header)
 	if len(fields) == 0 {
 		if c.client.DPoPBoundAccessTokens {
@@ -27,7 +27,7 @@ func (e *Endpoint) checkProof(c *call, header http.Header) *Refusal {
 		}
 		return nil
 	}
-	proof, err := e.provers.Check(fields, http.MethodPost, c.settings.TokenEndpoints()...)
+	proof, err := e.dpopKeys.Check(fields, http.MethodPost, c.settings.TokenEndpoints()...)
 	if err != nil {
 		return invalidProof(err.Error())
 	}
@@ -45,7 +45,7 @@ func (e *Endpoint) checkProof(c *call, header http.Header) *Refusal {
 	switch _, sealing := c.key.Sealing.InUse(); {
 	case c.client.DPoPRequireNonce:
 		return c.useNonce("this client must use a nonce")
-	case off > proofLifetime && sealing: // the clocks of phones are off by hours
+	case off > proofLifetime && sealing: // the clocks of phones may be off by hours
 		return c.useNonce("iat is more than a minute off: use a nonce")
 	case off > proofLifetime:
 		return invalidProof("iat is more than a minute off")
@@ -54,16 +54,16 @@ func (e *Endpoint) checkProof(c *call, header http.Header) *Refusal {
 	return nil
 }
 
-// useNonce asks for a proof with the nonce that the answer has (RFC 9449 section 8).
-func (c *call) useNonce(why string) *Refusal {
+// useNonce requests a proof with the nonce in the response (RFC 9449 section 8).
+func (c *call) useNonce(why string) *Error {
 	if _, ok := c.key.Sealing.InUse(); !ok {
 		return invalidProof(why + ". There is none: the SigningKey has no sessions")
 	}
 	return badRequest("use_dpop_nonce", why)
 }
 
-// remember refuses a proof that was seen before.
-func (e *Endpoint) remember(c *call) *Refusal {
+// storeProof stores the proof and rejects a replayed one.
+func (e *Endpoint) storeProof(c *call) *Error {
 	if c.proof == nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (e *Endpoint) remember(c *call) *Refusal {
 	return nil
 }
 
-// offerNonce gives a client that sends proofs the nonce of the next one.
+// offerNonce sends the next nonce to a client that sends proofs.
 func (e *Endpoint) offerNonce(w http.ResponseWriter, r *http.Request) {
 	if len(r.Header.Values(dpop.Header)) == 0 {
 		return
@@ -90,20 +90,21 @@ func (e *Endpoint) offerNonce(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func invalidProof(description string) *Refusal { return badRequest("invalid_dpop_proof", description) }
+func invalidProof(description string) *Error { return badRequest("invalid_dpop_proof", description) }
 
-// boundTo is the key that the access token is bound to, empty for a bearer token.
-func (c *call) boundTo() string {
+// dpopThumbprint returns the thumbprint of the key that the access token is bound to, or "" for a bearer token.
+func (c *call) dpopThumbprint() string {
 	if c.proof == nil || !c.client.DPoPBoundAccessTokens {
 		return ""
 	}
 	return c.proof.Thumbprint
 }
 
-// newProofs remembers proofs. Those without a nonce are good for two minutes, those with one for session.NonceLifetime.
+// newProofs returns a store for proofs. Those without a nonce are valid for two minutes, those with one for
+// session.NonceLifetime.
 func newProofs() *dpop.Replays { return dpop.NewReplays(maxProofs) }
 
-// mayRefresh reports whether a login gets a refresh token: one that is bound to something.
+// mayRefresh reports whether a login gets a refresh token, which must be bound to a key or to client authentication.
 func mayRefresh(client *config.Client, proof *dpop.Proof) bool {
 	return client.Refresh != nil && (proof != nil || !client.Refresh.DPoP && !client.Public)
 }

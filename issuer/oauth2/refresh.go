@@ -15,17 +15,17 @@ import (
 	"github.com/keywright/keywright/issuer/session"
 )
 
-// resume checks the proof of the client's key, and opens the session that goes on.
-func (e *Endpoint) resume(c *call, header http.Header) *Refusal {
+// resume verifies the DPoP proof, and opens the session of a refresh token.
+func (e *Endpoint) resume(c *call, header http.Header) *Error {
 	if refused := e.checkProof(c, header); refused != nil {
 		return refused
 	}
 	return e.openSession(c)
 }
 
-// openSession opens the refresh token of a request (RFC 6749 section 6), and sees that it is for this client and this key. What the user may is for the
-// grant to say.
-func (e *Endpoint) openSession(c *call) *Refusal {
+// openSession opens the refresh token of a request (RFC 6749 section 6), and checks that it belongs to this client
+// and key. The grant checks the user.
+func (e *Endpoint) openSession(c *call) *Error {
 	if c.grantType != config.RefreshToken {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (e *Endpoint) openSession(c *call) *Refusal {
 		return invalidSession(err.Error())
 	case s.ClientID != c.client.ID:
 		return invalidSession("the refresh token is of another client")
-	case !now.Before(s.Expiry), !now.Before(s.AuthenticatedAt.Add(c.longestSession())): // the first is not after the end of the session
+	case !now.Before(s.Expiry), !now.Before(s.AuthenticatedAt.Add(c.maxSessionLifetime())): // Expiry is not after the end of the session
 		return invalidSession("the refresh token or its session has expired")
 	}
 	switch bound := s.Thumbprint != ""; {
@@ -59,25 +59,26 @@ func (e *Endpoint) openSession(c *call) *Refusal {
 	return nil
 }
 
-// longestSession is what the client and the SigningKey allow now.
-func (c *call) longestSession() time.Duration {
+// maxSessionLifetime returns the current limit of the client and the SigningKey.
+func (c *call) maxSessionLifetime() time.Duration {
 	return min(time.Duration(c.client.Refresh.SessionLifetime), c.key.MaxSessionLifetime)
 }
 
-// invalidSession is the one answer to everybody whose session does not go on: log in again.
-func invalidSession(reason string) *Refusal {
+// invalidSession returns the same error for all invalid sessions: the user must log in again.
+func invalidSession(reason string) *Error {
 	r := badRequest("invalid_grant", "the refresh token is invalid, expired or revoked: log in again")
 	r.reason = reason
 	return r
 }
 
-// refreshGrant looks the user of a session up again: who is gone, disabled or has another password is out, and scopes and groups are those of now.
+// refreshGrant implements the refresh token grant. It looks the user up again, rejects a user that is deleted,
+// disabled or has another password, and uses the current scopes and groups.
 type refreshGrant struct {
 	log       *slog.Logger
 	directory login.Directory
 }
 
-func (g *refreshGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
+func (g *refreshGrant) identify(ctx context.Context, c *call) (identity, *Error) {
 	user, err := g.directory.Lookup(ctx, c.session.Username)
 	var denied *login.Denied
 	switch {
@@ -93,16 +94,16 @@ func (g *refreshGrant) identify(ctx context.Context, c *call) (identity, *Refusa
 	case user.Credential != c.session.Credential:
 		return identity{subject: c.session.Subject}, invalidSession("the password was changed")
 	}
-	if reason := c.foreignSubject(g.log, user.Subject); reason != "" {
+	if reason := c.reservedSubject(g.log, user.Subject); reason != "" {
 		return identity{}, invalidSession(reason)
 	}
-	who := c.identityOf(user, c.session.Username)
+	who := c.userIdentity(user, c.session.Username)
 	who.authenticated = c.session.AuthenticatedAt
 	return who, nil
 }
 
-// endedSession refuses a session that a Revocation ended.
-func (c *call) endedSession() *Refusal {
+// checkSessionRevoked rejects a session that a Revocation names.
+func (c *call) checkSessionRevoked() *Error {
 	if !c.key.Revoked.Ends(c.session.AuthenticatedAt, map[string]string{
 		issuerfiles.ClaimSubject: c.session.Subject, issuerfiles.ClaimClientID: c.session.ClientID, issuerfiles.ClaimSessionID: c.session.ID,
 	}) {
@@ -111,7 +112,7 @@ func (c *call) endedSession() *Refusal {
 	return invalidSession("a Revocation ended the session")
 }
 
-// beginSession begins a session at a login that gets a refresh token.
+// beginSession begins a session for a login that gets a refresh token.
 func (e *Endpoint) beginSession(c *call) {
 	if c.grantType != config.Password || c.key.MaxRefreshLifetime == 0 || !mayRefresh(c.client, c.proof) {
 		return
@@ -119,7 +120,7 @@ func (e *Endpoint) beginSession(c *call) {
 	now := e.now()
 	c.session = &session.Session{
 		ID: rand.Text(), Subject: c.identity.subject, Username: c.identity.username, ClientID: c.client.ID, Scopes: c.scopes, Audiences: c.audiences,
-		AuthenticatedAt: now, End: now.Add(c.longestSession()), Credential: c.identity.credential,
+		AuthenticatedAt: now, End: now.Add(c.maxSessionLifetime()), Credential: c.identity.credential,
 	}
 	if c.proof != nil {
 		c.session.Thumbprint = c.proof.Thumbprint
@@ -127,8 +128,8 @@ func (e *Endpoint) beginSession(c *call) {
 	c.identity.authenticated = now
 }
 
-// refreshToken seals the session again: the next token is good for the lifetime from now on, but not beyond the end of the session. Without a
-// session, or where it is too long, there is none.
+// refreshToken returns the next refresh token of the session, which expires at the end of the session at the latest.
+// It returns "" without a session, or if the token would be too long.
 func (e *Endpoint) refreshToken(c *call) string {
 	if c.session == nil {
 		return ""
@@ -149,8 +150,8 @@ func (e *Endpoint) refreshToken(c *call) string {
 	return sealed
 }
 
-// within leaves what the session was granted.
-func (c *call) within(allowed []string, granted func(*session.Session) []string) []string {
+// limitToSession returns the values that were granted to the session.
+func (c *call) limitToSession(allowed []string, granted func(*session.Session) []string) []string {
 	if c.session == nil {
 		return allowed
 	}

@@ -14,34 +14,34 @@ import (
 )
 
 const (
-	// maxForm bounds the body of a token request, in bytes.
+	// maxForm limits the body of a token request, in bytes.
 	maxForm = 16 << 10
-	// maxParameters bounds the parameters of a token request.
+	// maxParameters limits the number of parameters of a token request.
 	maxParameters = 32
 )
 
 // assertionType is the client_assertion_type of private_key_jwt (RFC 7523 section 2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// tokenRequest is a well-formed request to the token endpoint. What was not sent, or sent without a value, is empty.
+// tokenRequest is a well-formed token request. Missing and empty parameters are "".
 type tokenRequest struct {
 	grantType string
 	clientID  string
-	// One of secret and assertion, or neither.
+	// At most one of secret and assertion is set.
 	secret             string
 	assertion          *jwtverify.Unverified
 	username, password string
 	scopes             []string
-	// resources and audiences are what the token is for (RFC 8707 section 2, RFC 8693 section 2.1).
+	// resources and audiences are the requested audiences (RFC 8707 section 2, RFC 8693 section 2.1).
 	resources, audiences []string
 	subject              subjectToken
 	// refreshToken is that of a session (RFC 6749 section 6).
 	refreshToken string
 }
 
-// readRequest reads the parameters of a token request from its body alone (RFC 6749 section 3.2): parameters of the URL
-// end up in logs.
-func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *Refusal) {
+// readRequest reads the parameters of a token request from its body only (RFC 6749 section 3.2), because URLs are
+// logged.
+func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *Error) {
 	if r.URL.RawQuery != "" {
 		return nil, invalidRequest("parameters belong in the body, not in the URL")
 	}
@@ -51,7 +51,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *Refusa
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, &Refusal{status: http.StatusRequestEntityTooLarge, Code: "invalid_request", description: "the body is longer than 16 KiB"}
+		return nil, &Error{status: http.StatusRequestEntityTooLarge, Code: "invalid_request", description: "the body is longer than 16 KiB"}
 	} else if err != nil {
 		return nil, invalidRequest("the body could not be read")
 	}
@@ -60,15 +60,15 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, *Refusa
 
 func isForm(contentType string) bool {
 	const form = "application/x-www-form-urlencoded"
-	if contentType == form { // what nearly every client sends
+	if contentType == form { // the usual content type
 		return true
 	}
 	kind, _, err := mime.ParseMediaType(contentType)
 	return err == nil && kind == form
 }
 
-// parseRequest makes sense of a form and of the Authorization headers.
-func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal) {
+// parseRequest parses a form and the Authorization headers.
+func parseRequest(body string, authorization []string) (*tokenRequest, *Error) {
 	form, refused := parseForm(body)
 	if refused != nil {
 		return nil, refused
@@ -97,9 +97,9 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *Refusal)
 	return req, nil
 }
 
-// parseForm reads a form. A parameter without a value counts as not sent, and none may be there twice (RFC 6749 section
-// 3.2), but for those whose RFCs allow it.
-func parseForm(body string) (url.Values, *Refusal) {
+// parseForm parses a form. Empty parameters are omitted, and none may be repeated (RFC 6749 section 3.2), except
+// those whose RFCs allow it.
+func parseForm(body string) (url.Values, *Error) {
 	if strings.Count(body, "&") >= maxParameters {
 		return nil, invalidRequest("there are too many parameters")
 	}
@@ -109,7 +109,7 @@ func parseForm(body string) (url.Values, *Refusal) {
 	}
 	for name, values := range form {
 		if len(values) > 1 && name != "resource" && name != "audience" {
-			return nil, invalidRequest("a parameter is repeated") // its name could be anything
+			return nil, invalidRequest("a parameter is repeated") // the name may be anything, so it is not quoted
 		}
 		if !utf8.ValidString(name) || !utf8.ValidString(strings.Join(values, "")) {
 			return nil, invalidRequest("the body is not UTF-8")
@@ -121,8 +121,8 @@ func parseForm(body string) (url.Values, *Refusal) {
 	return form, nil
 }
 
-// authorize takes what the client authenticates with. It must not use two methods at once (RFC 6749 section 2.3).
-func (req *tokenRequest) authorize(form url.Values, authorization []string) *Refusal {
+// authorize sets the client credentials. A request must not use two methods (RFC 6749 section 2.3).
+func (req *tokenRequest) authorize(form url.Values, authorization []string) *Error {
 	assertion, kind := form.Get("client_assertion"), form.Get("client_assertion_type")
 	methods := len(authorization)
 	if req.secret != "" {
@@ -146,7 +146,7 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *Ref
 		return invalidClient("the assertion is refused: " + err.Error())
 	}
 	req.assertion = parsed
-	if req.clientID == "" { // RFC 7521 section 4.2: it may be left out
+	if req.clientID == "" { // optional by RFC 7521 section 4.2
 		req.clientID = parsed.Subject()
 		if req.clientID == "" {
 			return invalidClient("the assertion has no sub")
@@ -155,8 +155,8 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *Ref
 	return nil
 }
 
-// basic takes client_secret_basic (RFC 6749 section 2.3.1): the user ID and the password are form-encoded first.
-func (req *tokenRequest) basic(authorization string) *Refusal {
+// basic parses client_secret_basic (RFC 6749 section 2.3.1), whose user ID and password are form-encoded.
+func (req *tokenRequest) basic(authorization string) *Error {
 	probe := http.Request{Header: http.Header{"Authorization": {authorization}}}
 	user, password, ok := probe.BasicAuth()
 	if !ok {

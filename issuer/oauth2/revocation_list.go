@@ -6,12 +6,13 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// ReadsRevocationList is the grant of a request for the revocation list, in the audit log.
+// ReadsRevocationList is the grant type in audit records of requests for the revocation list.
 const ReadsRevocationList = "revocation_list"
 
-// RevocationList returns the revocation list for a client that may read it and authenticates with HTTP Basic (RFC 6749 section 2.3.1).
-// Whoever has the list can test whose tokens ended, so refusals are audited, and wrong secrets are limited as at the token endpoint.
-func (e *Endpoint) RevocationList(r *http.Request) (issuerfiles.Revoked, *Refusal) {
+// RevocationList returns the revocation list to a client with the right to read it, which authenticates with HTTP
+// Basic (RFC 6749 section 2.3.1). The list reveals whose tokens are revoked, so failed requests are audited, and
+// wrong secrets are limited as at the token endpoint.
+func (e *Endpoint) RevocationList(r *http.Request) (issuerfiles.Revoked, *Error) {
 	began := e.now()
 	settings, _ := e.config()
 	c := &call{settings: settings, remote: e.remote(r, &settings.Server), grantType: ReadsRevocationList}
@@ -24,7 +25,7 @@ func (e *Endpoint) RevocationList(r *http.Request) (issuerfiles.Revoked, *Refusa
 	return list, refused
 }
 
-func (e *Endpoint) revocationList(c *call, authorization []string) (issuerfiles.Revoked, *Refusal) {
+func (e *Endpoint) revocationList(c *call, authorization []string) (issuerfiles.Revoked, *Error) {
 	if len(authorization) != 1 {
 		return issuerfiles.Revoked{}, invalidClient("there is no Authorization header, or more than one")
 	}
@@ -33,12 +34,12 @@ func (e *Endpoint) revocationList(c *call, authorization []string) (issuerfiles.
 	if refused != nil {
 		return issuerfiles.Revoked{}, refused
 	}
-	c.named, _ = c.settings.Client(c.request.clientID)
+	c.claimedClient, _ = c.settings.Client(c.request.clientID)
 	if c.client, refused = e.clients.authenticate(c); refused != nil {
 		return issuerfiles.Revoked{}, refused
 	}
 	if !c.client.RevocationList {
-		return issuerfiles.Revoked{}, &Refusal{
+		return issuerfiles.Revoked{}, &Error{
 			status: http.StatusForbidden, Code: "unauthorized_client", description: "this client may not read the revocation list",
 		}
 	}

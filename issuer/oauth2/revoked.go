@@ -7,15 +7,15 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 )
 
-// checkRevoked refuses to exchange a token of somebody whose tokens were ended, and asks whoever gets a new one to come again when it would
-// not be ended at birth: up to the clockSkew after a Revocation, services cannot tell it from an older one.
-func (c *call) checkRevoked(now time.Time) *Refusal {
+// checkRevoked rejects the exchange of a revoked token. Up to the clockSkew after a Revocation, services cannot
+// distinguish a new token from a revoked one, so it asks the client to try again later.
+func (c *call) checkRevoked(now time.Time) *Error {
 	list := c.key.Revoked
 	if len(list.Ended) == 0 && list.AllBefore.IsZero() {
 		return nil
 	}
 	if c.grantType == config.RefreshToken {
-		return c.endedSession()
+		return c.checkSessionRevoked()
 	}
 	claims := map[string]string{issuerfiles.ClaimSubject: c.identity.subject, issuerfiles.ClaimClientID: c.client.ID}
 	if c.identity.exchanged {

@@ -6,10 +6,10 @@ import (
 	"github.com/keywright/keywright/issuer/session"
 )
 
-// narrowScope leaves the scopes that are asked for (RFC 6749 section 3.3). Each must be one that client and user may have. OpenID clients
-// always ask for openid. It is ignored, since there is no ID token, unless client and user have it as a scope.
-func (c *call) narrowScope() *Refusal {
-	c.scopes = c.within(c.client.Scopes, func(s *session.Session) []string { return s.Scopes })
+// narrowScope sets the requested scopes (RFC 6749 section 3.3). Each must be allowed for client and user. The scope
+// openid, which OpenID clients always request, is ignored unless it is allowed, since there is no ID token.
+func (c *call) narrowScope() *Error {
+	c.scopes = c.limitToSession(c.client.Scopes, func(s *session.Session) []string { return s.Scopes })
 	if only := c.identity.scopes; only != nil {
 		c.scopes = slices.DeleteFunc(slices.Clone(c.scopes), func(scope string) bool { return !slices.Contains(only, scope) })
 	}

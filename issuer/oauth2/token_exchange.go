@@ -10,7 +10,7 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/jwtverify"
-	"github.com/keywright/keywright/issuer/limit"
+	"github.com/keywright/keywright/issuer/ratelimit"
 )
 
 // The token types (RFC 8693 section 3).
@@ -21,14 +21,14 @@ const (
 	typeJWT         = typePrefix + "jwt"
 )
 
-// subjectToken is what a token exchange is about (RFC 8693 section 2.1).
+// subjectToken contains the parameters of a token exchange (RFC 8693 section 2.1).
 type subjectToken struct {
 	token, kind, requested string
-	// actor and actorType are of a delegation, which there is not.
+	// actor and actorType are for delegation, which is not supported.
 	actor, actorType string
 }
 
-func (t *subjectToken) check() *Refusal {
+func (t *subjectToken) check() *Error {
 	switch {
 	case t.token == "" || t.kind == "":
 		return invalidRequest("subject_token and subject_token_type are needed")
@@ -44,15 +44,15 @@ func (t *subjectToken) check() *Refusal {
 	return nil
 }
 
-// tokenExchangeGrant trades a token of a trusted issuer for one of ours (RFC 8693), which never outlives it. What is wrong with the
-// subject token is invalid_request (section 2.2.2).
+// tokenExchangeGrant exchanges a token of a trusted issuer (RFC 8693) for one that expires no later. An invalid
+// subject token is an invalid_request (section 2.2.2).
 type tokenExchangeGrant struct {
 	now func() time.Time
-	// trusted has the keys of the trusted issuers, by name.
+	// trusted contains the keys of the trusted issuers, by name.
 	trusted map[string]*jwtverify.KeySet
 }
 
-func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *Refusal) {
+func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *Error) {
 	if refused := c.request.subject.check(); refused != nil {
 		return identity{}, refused
 	}
@@ -60,13 +60,13 @@ func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *
 	if err != nil {
 		return identity{}, refuseSubject("the subject token is refused: " + err.Error())
 	}
-	issuer, ok := c.settings.Trusted(c.client, unverified.Issuer())
+	issuer, ok := c.settings.TrustedIssuerFor(c.client, unverified.Issuer())
 	if !ok {
 		return identity{}, refuseSubject("the subject token is of an issuer that this client may not use")
 	}
 	subject, err := g.trusted[issuer.Name].Verify(ctx, unverified, jwtverify.Expected{
 		Issuer: issuer.Issuer, Audience: issuer.Audience, Types: []string{"jwt", "at+jwt"},
-	}, askerOf(c.client, c.remote), g.now())
+	}, requesterOf(c.client, c.remote), g.now())
 	if errors.Is(err, jwtverify.ErrKeysUnavailable) {
 		return identity{}, Unavailable("the keys of the subject token's issuer cannot be read", 10)
 	}
@@ -83,14 +83,14 @@ func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *
 	}, nil
 }
 
-// askerOf is whose budget an unknown key is looked for on: a client that has proved who it is, or anybody in a network.
-func askerOf(client *config.Client, remote netip.Addr) jwtverify.Asker {
+// requesterOf returns the requester whose budget is used for an unknown key: an authenticated client, or the network.
+func requesterOf(client *config.Client, remote netip.Addr) jwtverify.Requester {
 	if client.Public {
-		return jwtverify.Asker{Name: client.ID + " " + limit.NetworkOf(remote).String()}
+		return jwtverify.Requester{Name: client.ID + " " + ratelimit.NetworkOf(remote).String()}
 	}
-	return jwtverify.Asker{Name: client.ID, Known: true}
+	return jwtverify.Requester{Name: client.ID, Authenticated: true}
 }
 
-func refuseSubject(reason string) *Refusal {
-	return &Refusal{status: http.StatusBadRequest, Code: "invalid_request", description: "the subject token is not accepted", reason: reason}
+func refuseSubject(reason string) *Error {
+	return &Error{status: http.StatusBadRequest, Code: "invalid_request", description: "the subject token is not accepted", reason: reason}
 }

@@ -16,22 +16,22 @@ import (
 )
 
 const (
-	// MaxBytes bounds an answer.
+	// MaxBytes limits the body of a response.
 	MaxBytes = 1 << 20
-	// maxHeaderBytes bounds the header of an answer.
+	// maxHeaderBytes limits the header of a response.
 	maxHeaderBytes = 64 << 10
-	// maxRedirects bounds how often one request is redirected.
+	// maxRedirects limits the redirects per request.
 	maxRedirects = 3
 )
 
-// Client reads from one issuer. It speaks HTTPS only.
+// Client sends requests to one issuer, over HTTPS only.
 type Client struct {
 	http  *http.Client
 	token string
 }
 
-// New returns a client. Roots are the certificates that the server's is checked against, nil for those of the system. A token goes along with
-// each request, empty for none. Redirects are followed within the host, and not at all with a token, which would go along.
+// New returns a Client. roots verify the server's certificate; nil means those of the system. The bearer token is
+// sent with each request, unless it is "". Redirects are followed only to the same host, and not at all with a token.
 func New(roots *x509.CertPool, token string) *Client {
 	c := &Client{token: token}
 	c.http = &http.Client{
@@ -43,7 +43,7 @@ func New(roots *x509.CertPool, token string) *Client {
 	return c
 }
 
-// Close ends idle connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func (c *Client) redirect(next *http.Request, via []*http.Request) error {
@@ -55,25 +55,26 @@ func (c *Client) redirect(next *http.Request, via []*http.Request) error {
 	}
 }
 
-// Answer is what a server answers.
-type Answer struct {
+// Response is the response of a server.
+type Response struct {
 	Body []byte
-	// NotModified is set if the ETag is still that of what was read before. Body is empty then.
+	// NotModified is true if the ETag still matches. Body is empty then.
 	NotModified bool
-	// ETag names this answer, empty if the server has none.
+	// ETag is the entity tag of the response, or "".
 	ETag string
-	// MaxAge is how long the server says that the answer may be kept, zero if it says nothing (RFC 9111 section 5.2.2.1).
+	// MaxAge is the max-age of the response, zero if there is none (RFC 9111 section 5.2.2.1).
 	MaxAge time.Duration
 }
 
-// Get reads a document. An ETag of before makes the request conditional (RFC 9110 section 13.1.2). No error quotes the answer.
-func (c *Client) Get(ctx context.Context, address, etag string) (Answer, error) {
+// Get requests a document. An ETag of an earlier response makes the request conditional (RFC 9110 section 13.1.2). No
+// error quotes the response.
+func (c *Client) Get(ctx context.Context, address, etag string) (Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	if req.URL.Scheme != "https" {
-		return Answer{}, fmt.Errorf("%s is no https URL", address)
+		return Response{}, fmt.Errorf("%s is no https URL", address)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -83,18 +84,18 @@ func (c *Client) Get(ctx context.Context, address, etag string) (Answer, error) 
 	}
 	response, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer := Answer{ETag: response.Header.Get("ETag"), MaxAge: maxAge(response.Header)}
+	answer := Response{ETag: response.Header.Get("ETag"), MaxAge: maxAge(response.Header)}
 	switch {
 	case response.StatusCode == http.StatusNotModified && etag != "":
 		answer.NotModified = true
 		return answer, nil
 	case response.StatusCode >= 300 && response.StatusCode < 400:
-		return Answer{}, fmt.Errorf("%s redirects to another place (%s), which is not followed", address, response.Status)
+		return Response{}, fmt.Errorf("%s redirects to another place (%s), which is not followed", address, response.Status)
 	case response.StatusCode != http.StatusOK:
-		return Answer{}, fmt.Errorf("%s answers %s", address, response.Status)
+		return Response{}, fmt.Errorf("%s answers %s", address, response.Status)
 	}
 	answer.Body, err = io.ReadAll(io.LimitReader(response.Body, MaxBytes+1))
 	if err == nil && len(answer.Body) > MaxBytes {
@@ -103,7 +104,7 @@ func (c *Client) Get(ctx context.Context, address, etag string) (Answer, error) 
 	return answer, err
 }
 
-// maxAge reads Cache-Control.
+// maxAge parses Cache-Control.
 func maxAge(header http.Header) time.Duration {
 	for directive := range strings.SplitSeq(header.Get("Cache-Control"), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
@@ -114,7 +115,7 @@ func maxAge(header http.Header) time.Duration {
 	return 0
 }
 
-// JWKSURI reads where the keys of an issuer are (OpenID Connect Discovery section 4).
+// JWKSURI returns the jwks_uri of an issuer's metadata (OpenID Connect Discovery section 4).
 func (c *Client) JWKSURI(ctx context.Context, issuer string) (string, error) {
 	where := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
 	answer, err := c.Get(ctx, where, "")
@@ -129,16 +130,16 @@ func (c *Client) JWKSURI(ctx context.Context, issuer string) (string, error) {
 		return "", fmt.Errorf("%s: is not JSON", where)
 	}
 	if metadata.Issuer != issuer {
-		return "", fmt.Errorf("%s: %w", where, anotherIssuer(metadata.Issuer))
+		return "", fmt.Errorf("%s: %w", where, issuerMismatch(metadata.Issuer))
 	}
-	if u, err := url.Parse(metadata.JWKS); err != nil || u.Scheme != "https" || u.User != nil { // a password would end up in the log
+	if u, err := url.Parse(metadata.JWKS); err != nil || u.Scheme != "https" || u.User != nil { // a password in the URL would be logged
 		return "", fmt.Errorf("%s: names no jwks_uri that is an https URL without a user", where)
 	}
 	return metadata.JWKS, nil
 }
 
-// anotherIssuer says what to write instead where that can be known.
-func anotherIssuer(named string) error {
+// issuerMismatch returns an error with the issuer in the metadata, if that may be quoted.
+func issuerMismatch(named string) error {
 	if strings.Contains(named, "{tenantid}") {
 		return errors.New("names an issuer for every tenant: write the ID of your tenant in place of common or organizations")
 	}

@@ -1,2 +1,2 @@
-// Package remote reads the key sets and the metadata of other issuers over HTTPS.
+// Package remote requests the key sets and the metadata of other issuers over HTTPS.
 package remote

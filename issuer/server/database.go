@@ -13,11 +13,12 @@ import (
 // databaseSource names the database in logs and metrics.
 const databaseSource = "postgresql"
 
-// tryEvery is how often the database is tried, so that somebody hears of it before a user does.
-const tryEvery = 30 * time.Second
+// checkDatabaseEvery is the interval of database checks, which find errors before a user logs in.
+const checkDatabaseEvery = 30 * time.Second
 
-// useDatabase tries the query once. Only a query that has to be mended is an error: a database that is down will come back.
-func (s *Server) useDatabase(ctx context.Context, d *postgres.Directory) error {
+// connectDatabase checks the query once. It returns an error only if the query is invalid, because an unavailable
+// database may recover.
+func (s *Server) connectDatabase(ctx context.Context, d *postgres.Directory) error {
 	s.database = d
 	s.metrics.addDatabase(d.Connections)
 	err := d.Check(ctx)
@@ -26,14 +27,14 @@ func (s *Server) useDatabase(ctx context.Context, d *postgres.Directory) error {
 		d.Close()
 		return fmt.Errorf("users.postgresql.%w", wrong)
 	}
-	s.tried(err)
+	s.reportDatabase(err)
 	return nil
 }
 
-// watchDatabase tries the database until the context ends, and then closes its connections.
+// watchDatabase checks the database until ctx is done, and then closes its connections.
 func (s *Server) watchDatabase(ctx context.Context) {
 	defer s.database.Close()
-	ticker := time.NewTicker(tryEvery)
+	ticker := time.NewTicker(checkDatabaseEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -41,19 +42,19 @@ func (s *Server) watchDatabase(ctx context.Context) {
 			return
 		case <-ticker.C:
 			if err := s.database.Check(ctx); ctx.Err() == nil && !errors.Is(err, login.ErrBusy) {
-				s.tried(err)
+				s.reportDatabase(err)
 			}
 		}
 	}
 }
 
-// tried logs and counts what became of a try, if it is not the same as before.
-func (s *Server) tried(err error) {
+// reportDatabase logs and counts the result of a check if it has changed.
+func (s *Server) reportDatabase(err error) {
 	if s.databaseTried && s.databaseFails == (err != nil) {
 		return
 	}
 	s.databaseTried, s.databaseFails = true, err != nil
-	s.metrics.loaded(databaseSource, err)
+	s.metrics.observeLoad(databaseSource, err)
 	if err != nil {
 		s.log.Error("Logins with a password are answered with 503: the database of the users gives no answer. Other grants go on",
 			"source", databaseSource, "error", err.Error())

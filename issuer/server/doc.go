@@ -1,2 +1,3 @@
-// Package server puts the token endpoint, the key set and the metadata behind HTTPS, with metrics and probes beside, and follows what is mounted.
+// Package server serves the token endpoint, the key set and the metadata over HTTPS, serves metrics and probes, and
+// reloads mounted files.
 package server

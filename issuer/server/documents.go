@@ -14,10 +14,10 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// maxAge is how long a reader of the documents may go on with what it has. A key is published for longer before it signs.
+// maxAge is the Cache-Control of documents. A key is published for longer than this before it signs.
 const maxAge = "public, max-age=30"
 
-// jwks serves the public keys (RFC 7517 section 5), also while nothing is signed.
+// jwks serves the public keys (RFC 7517 section 5), even if no key signs.
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	key, ok := s.keys.Get()
 	if !ok {
@@ -27,7 +27,7 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	serveDocument(w, r, "application/jwk-set+json", key.ETag, key.JWKS)
 }
 
-// revocationList serves the revocation list to clients that may read it, and to no script.
+// revocationList serves the revocation list to clients with the right to read it, without CORS.
 func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
 	list, refused := s.tokens.RevocationList(r)
 	if refused != nil {
@@ -37,29 +37,29 @@ func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
 	body := list.Encode()
 	w.Header().Set("Cache-Control", "private, no-cache")
 	w.Header().Set("Vary", "Authorization")
-	answer(w, r, "application/json", etagOf(body), body)
+	writeDocument(w, r, "application/json", strongETag(body), body)
 }
 
-// etagOf is a strong validator (RFC 9110 section 8.8.3).
-func etagOf(body []byte) string {
+// strongETag returns a strong entity tag (RFC 9110 section 8.8.3).
+func strongETag(body []byte) string {
 	digest := sha256.Sum256(body)
 	return fmt.Sprintf(`"%x"`, digest[:16])
 }
 
-// serveDocument answers with a document that any script may read.
+// serveDocument serves a document to any origin.
 func serveDocument(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
 	h := w.Header()
 	h.Set("Cache-Control", maxAge)
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	answer(w, r, contentType, etag, body)
+	writeDocument(w, r, contentType, etag, body)
 }
 
-// answer writes a document, or 304 to a client that has it.
-func answer(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
+// writeDocument writes a document, or 304 if the ETag matches.
+func writeDocument(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
 	h := w.Header()
 	h.Set("ETag", etag)
-	if matches(r.Header.Get("If-None-Match"), etag) {
+	if matchesETag(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -67,8 +67,8 @@ func answer(w http.ResponseWriter, r *http.Request, contentType, etag string, bo
 	_, _ = w.Write(body) //nolint:gosec // JSON that we made, with nosniff; the error is that of a client that went away
 }
 
-// matches evaluates If-None-Match (RFC 9110 section 13.1.2), by weak comparison.
-func matches(header, etag string) bool {
+// matchesETag evaluates If-None-Match (RFC 9110 section 13.1.2) by weak comparison.
+func matchesETag(header, etag string) bool {
 	if strings.TrimSpace(header) == "*" {
 		return true
 	}
@@ -77,7 +77,7 @@ func matches(header, etag string) bool {
 	})
 }
 
-// metadata is the authorization server metadata (RFC 8414 section 2). What is empty is left out (section 3.2).
+// metadata is the authorization server metadata (RFC 8414 section 2). Empty members are omitted (section 3.2).
 type metadata struct {
 	Issuer         string   `json:"issuer"`
 	TokenEndpoint  string   `json:"token_endpoint"`
@@ -87,18 +87,19 @@ type metadata struct {
 	GrantTypes     []string `json:"grant_types_supported,omitempty"`
 	AuthMethods    []string `json:"token_endpoint_auth_methods_supported,omitempty"`
 	AuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
-	// ProofAlgorithms are those of proofs (RFC 9449 section 5.1).
+	// ProofAlgorithms are the algorithms of DPoP proofs (RFC 9449 section 5.1).
 	ProofAlgorithms []string `json:"dpop_signing_alg_values_supported,omitempty"`
-	// Aliases are the endpoints for clients with certificates (RFC 8705 section 5), whose tokens are bound to them (section 3.3).
+	// Aliases are the endpoints for clients with certificates (RFC 8705 section 5), which also bind tokens to
+	// certificates (section 3.3).
 	Aliases           map[string]string `json:"mtls_endpoint_aliases,omitempty"`
 	CertificateBound  bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	SubjectTypes      []string          `json:"subject_types_supported"`
 	IDTokenAlgorithms []string          `json:"id_token_signing_alg_values_supported"`
 }
 
-// describe serves the metadata, which is also what OpenID Connect Discovery asks for. There is no authorization endpoint, so
-// the only response type is none.
-func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
+// serveMetadata serves the metadata, which is also valid for OpenID Connect Discovery. There is no authorization
+// endpoint, so the only response type is none.
+func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	settings, _ := s.config.Get()
 	key, ok := s.keys.Get()
 	if !ok {
@@ -124,5 +125,5 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) {
 		oauth2.ServerError("the metadata could not be made", "").Write(w)
 		return
 	}
-	serveDocument(w, r, "application/json", etagOf(body), body)
+	serveDocument(w, r, "application/json", strongETag(body), body)
 }

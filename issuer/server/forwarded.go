@@ -9,12 +9,13 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 )
 
-// remote is who sent a request. What a trusted proxy says and nobody understands is counted, and logged once.
-func (s *Server) remote(r *http.Request, settings *config.Server) netip.Addr {
-	address, understood := remoteAddress(r, settings)
+// clientAddress returns the address of the client. If a trusted proxy sends an invalid address, it counts that, and
+// logs it once.
+func (s *Server) clientAddress(r *http.Request, settings *config.Server) netip.Addr {
+	address, understood := parseClientAddress(r, settings)
 	if !understood {
 		s.metrics.unreadable.Inc()
-		s.unreadable.Do(func() {
+		s.warnInvalidAddress.Do(func() {
 			s.log.Error("A trusted proxy sends a request without a readable client address: its failed logins count for the proxy. Check server.forwardedHeader", "proxy", address.String(),
 				"header", settings.ForwardedHeader)
 		})
@@ -22,20 +23,20 @@ func (s *Server) remote(r *http.Request, settings *config.Server) netip.Addr {
 	return address
 }
 
-// remoteAddress is who sent a request: the peer, or what the proxies that are trusted say, read from the right. An address
-// further left could have been written by anybody. It reports false if a trusted proxy says what is no address: then the address is
-// that of the proxy.
-func remoteAddress(r *http.Request, settings *config.Server) (address netip.Addr, understood bool) {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // net/http wrote it
+// parseClientAddress returns the address of the peer, or the rightmost address in the header that is not a trusted
+// proxy, because clients can forge all addresses before it. If a trusted proxy sends an invalid address, it returns
+// that of the proxy and false.
+func parseClientAddress(r *http.Request, settings *config.Server) (address netip.Addr, understood bool) {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // set by net/http
 	address = peer.Addr().Unmap()
 	if len(settings.TrustedProxies) == 0 {
 		return address, true
 	}
-	for _, hop := range slices.Backward(hops(r.Header, settings.ForwardedHeader)) {
-		if !settings.Trusts(address) {
+	for _, hop := range slices.Backward(forwardedAddresses(r.Header, settings.ForwardedHeader)) {
+		if !settings.IsTrustedProxy(address) {
 			return address, true
 		}
-		next, ok := parseHop(hop)
+		next, ok := parseForwardedAddress(hop)
 		if !ok {
 			return address, false
 		}
@@ -44,8 +45,9 @@ func remoteAddress(r *http.Request, settings *config.Server) (address netip.Addr
 	return address, true
 }
 
-// hops are what proxies wrote into the one header that is believed. A client can send the other one too, and a proxy would pass it on.
-func hops(header http.Header, name string) []string {
+// forwardedAddresses returns the addresses in the trusted header. Others are ignored, because a proxy may pass them
+// on from the client.
+func forwardedAddresses(header http.Header, name string) []string {
 	values := header.Values(name)
 	if len(values) == 0 {
 		return nil
@@ -67,7 +69,7 @@ func hops(header http.Header, name string) []string {
 	return out
 }
 
-// splitQuoted splits a header at separators that are not within quotes.
+// splitQuoted splits a header at separators outside of quotes.
 func splitQuoted(text string, separator rune) []string {
 	quoted := false
 	return strings.FieldsFunc(text, func(r rune) bool {
@@ -78,9 +80,9 @@ func splitQuoted(text string, separator rune) []string {
 	})
 }
 
-// parseHop reads an address, with or without brackets and a port, as X-Forwarded-For of several products and Forwarded (RFC 7239 section 6)
-// have it.
-func parseHop(hop string) (netip.Addr, bool) {
+// parseForwardedAddress parses an address with optional brackets and port, as in X-Forwarded-For of several products
+// and Forwarded (RFC 7239 section 6).
+func parseForwardedAddress(hop string) (netip.Addr, bool) {
 	hop = strings.TrimSpace(hop)
 	if with, err := netip.ParseAddrPort(hop); err == nil {
 		return with.Addr().Unmap().WithZone(""), true

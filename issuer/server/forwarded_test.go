@@ -39,17 +39,17 @@ func TestForwardedAddresses(t *testing.T) {
 		r.Header.Set(name, c.value)
 		other := map[string]string{config.XForwardedFor: config.Forwarded, config.Forwarded: config.XForwardedFor}[name]
 		r.Header.Set(other, "192.0.2.66") // what a client wrote, and the proxy passed on
-		got, understood := remoteAddress(r, &config.Server{TrustedProxies: trusted, ForwardedHeader: name})
+		got, understood := parseClientAddress(r, &config.Server{TrustedProxies: trusted, ForwardedHeader: name})
 		if got.String() != c.want || understood == c.unreadable {
 			t.Errorf("%s: %s is of %s, understood %v", name, c.value, got, understood)
 		}
 	}
 	r := &http.Request{RemoteAddr: "192.0.2.1:5000", Header: http.Header{"X-Forwarded-For": {"203.0.113.9"}}}
-	if got, _ := remoteAddress(r, &config.Server{TrustedProxies: trusted, ForwardedHeader: config.XForwardedFor}); got.String() != "192.0.2.1" {
+	if got, _ := parseClientAddress(r, &config.Server{TrustedProxies: trusted, ForwardedHeader: config.XForwardedFor}); got.String() != "192.0.2.1" {
 		t.Errorf("a stranger says that it is %s", got)
 	}
 	r = &http.Request{RemoteAddr: "10.0.0.1:5000", Header: http.Header{}}
-	if got, understood := remoteAddress(r, &config.Server{TrustedProxies: trusted, ForwardedHeader: config.XForwardedFor}); got.String() != "10.0.0.1" || !understood {
+	if got, understood := parseClientAddress(r, &config.Server{TrustedProxies: trusted, ForwardedHeader: config.XForwardedFor}); got.String() != "10.0.0.1" || !understood {
 		t.Errorf("without the header: %s %v", got, understood)
 	}
 }

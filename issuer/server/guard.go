@@ -9,15 +9,15 @@ import (
 	"github.com/keywright/keywright/issuer/oauth2"
 )
 
-// recovered reports a panic to the person on call. net/http would close the connection, and say it at a level that nobody reads.
-func (s *Server) recovered(next http.Handler) http.Handler {
+// withRecovery logs a panic of the handler and responds with an error. net/http would only close the connection.
+func (s *Server) withRecovery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			failed := recover()
 			if failed == nil {
 				return
 			}
-			what := fmt.Sprintf("%T", failed) // a text might quote what a client sent, unless Go itself wrote it
+			what := fmt.Sprintf("%T", failed) // the text of a panic may quote the request, unless it is a runtime error
 			if err, ok := failed.(runtime.Error); ok {
 				what = err.Error()
 			}
@@ -28,8 +28,8 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	})
 }
 
-// refuse answers, and counts, what has not become a token request.
-func (s *Server) refuse(w http.ResponseWriter, refused *oauth2.Refusal) {
+// refuse writes an error response, and counts it, for a request that could not be parsed.
+func (s *Server) refuse(w http.ResponseWriter, refused *oauth2.Error) {
 	s.metrics.requests.WithLabelValues(oauth2.OtherGrant, refused.Code).Inc()
 	refused.Write(w)
 }

@@ -16,7 +16,7 @@ func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handl
 	log = &bytes.Buffer{}
 	s := &Server{metrics: newMetrics(), log: slog.New(slog.NewTextHandler(log, nil))}
 	server := httptest.NewUnstartedServer(guard(s, handler))
-	server.Config = bounded(server.Config.Handler, s.log)
+	server.Config = newHTTPServer(server.Config.Handler, s.log)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -25,7 +25,7 @@ func guarded(t *testing.T, guard func(*Server, http.Handler) http.Handler, handl
 
 // One connection cannot have all of them: the server says how many streams it takes (SETTINGS_MAX_CONCURRENT_STREAMS).
 func TestStreamsOfAConnectionAreBounded(t *testing.T) {
-	_, url, _ := guarded(t, (*Server).recovered, func(http.ResponseWriter, *http.Request) {})
+	_, url, _ := guarded(t, (*Server).withRecovery, func(http.ResponseWriter, *http.Request) {})
 	c, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestPanicsAreReported(t *testing.T) {
 		{func() { panic("canary") }, "panic=string"},
 		{func() { _ = []int{}[len("canary")] }, "index out of range"},
 	} {
-		client, url, log := guarded(t, (*Server).recovered, func(http.ResponseWriter, *http.Request) { c.panics() })
+		client, url, log := guarded(t, (*Server).withRecovery, func(http.ResponseWriter, *http.Request) { c.panics() })
 		r, err := client.Get(url)
 		if err != nil || r.StatusCode != http.StatusInternalServerError {
 			t.Errorf("%v %v", r, err)

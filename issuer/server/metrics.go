@@ -11,7 +11,7 @@ import (
 	"github.com/keywright/keywright/issuer/oauth2"
 )
 
-// metrics are what Prometheus can read. No label holds what a client sent.
+// metrics are the Prometheus metrics. No label contains input of a client.
 type metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
@@ -27,7 +27,7 @@ type metrics struct {
 	queries     *prometheus.HistogramVec
 }
 
-// grantMetrics are those of a grant, found once: to look them up by their labels takes longer than to count.
+// grantMetrics are the metrics of a grant type, looked up once because a lookup by labels is slower than counting.
 type grantMetrics struct {
 	issued   prometheus.Counter
 	duration prometheus.Observer
@@ -78,7 +78,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// addOverdue adds a metric that reports whether the signing key is overdue.
+// addOverdue adds a metric for an overdue rotation.
 func (m *metrics) addOverdue(overdue func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the signing key is over an hour past its planned rotation; signing goes on.",
@@ -90,7 +90,7 @@ func (m *metrics) addOverdue(overdue func() bool) {
 	}))
 }
 
-// addDatabase adds the metrics of a database with users.
+// addDatabase adds the metrics of the user database.
 func (m *metrics) addDatabase(connections func() (used, idle, most int32)) {
 	gauge := func(name, help string, labels prometheus.Labels, value func() int32) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 {
@@ -104,8 +104,8 @@ func (m *metrics) addDatabase(connections func() (used, idle, most int32)) {
 	m.registry.MustRegister(m.queries)
 }
 
-// asked counts a query for a user.
-func (m *metrics) asked(took time.Duration, err error) {
+// observeQuery counts a query for a user.
+func (m *metrics) observeQuery(took time.Duration, err error) {
 	result := "ok"
 	if err != nil {
 		result = "error"
@@ -113,7 +113,7 @@ func (m *metrics) asked(took time.Duration, err error) {
 	m.queries.WithLabelValues(result).Observe(took.Seconds())
 }
 
-func (m *metrics) answered(grant, result string, took time.Duration) {
+func (m *metrics) observeResponse(grant, result string, took time.Duration) {
 	found := m.grants[grant]
 	found.duration.Observe(took.Seconds())
 	if result == oauth2.IssuedResult {
@@ -123,7 +123,7 @@ func (m *metrics) answered(grant, result string, took time.Duration) {
 	m.requests.WithLabelValues(grant, result).Inc()
 }
 
-func (m *metrics) loaded(source string, err error) {
+func (m *metrics) observeLoad(source string, err error) {
 	if err != nil {
 		m.reloads.WithLabelValues(source, "error").Inc()
 		m.failing.WithLabelValues(source).Set(1)
@@ -133,7 +133,7 @@ func (m *metrics) loaded(source string, err error) {
 	m.failing.WithLabelValues(source).Set(0)
 }
 
-func (m *metrics) signsWith(key *keys.Snapshot) {
+func (m *metrics) setSigningKey(key *keys.Snapshot) {
 	m.key.Reset()
 	if key.Signs() {
 		m.key.WithLabelValues(key.SigningKey, key.KeyID, key.Algorithm).Set(1)

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
-// ReadClientCAs reads the CAs of the certificates of clients.
+// ReadClientCAs reads the CA certificates of clients.
 func ReadClientCAs(path string) (*x509.CertPool, error) {
-	b, err := mount.Read(path, maxCertificate)
+	b, err := reload.Read(path, maxCertificate)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func ReadClientCAs(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// listenMutual listens for clients with certificates, if the configuration says where.
+// listenMutual opens the mutual TLS listener, if it is configured.
 func (s *Server) listenMutual(ctx context.Context, settings *config.Server) error {
 	if settings.MutualTLS == nil {
 		return nil
@@ -41,15 +41,16 @@ func (s *Server) listenMutual(ctx context.Context, settings *config.Server) erro
 	if err != nil {
 		return fmt.Errorf("server.mutualTLS.address: %w", err)
 	}
-	s.mutual = s.proxied(netutil.LimitListener(listener, settings.MaxConnections))
+	s.mutual = s.withProxyProtocol(netutil.LimitListener(listener, settings.MaxConnections))
 	return nil
 }
 
-// mutualServer serves the token endpoint alone, to clients whose certificate one of the CAs has signed.
+// mutualServer returns the server of the mutual TLS listener. It serves only the token endpoint, to clients with a
+// certificate of a configured CA.
 func (s *Server) mutualServer(path string) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+path+"/token", s.tokens)
-	server := bounded(s.traced(s.secured(s.recovered(mux))), s.log)
+	server := newHTTPServer(s.withTracing(s.withSecurityHeaders(s.withRecovery(mux))), s.log)
 	server.TLSConfig = s.tlsConfig()
 	server.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		pool, ok := s.clientCAs.Get()
@@ -63,7 +64,7 @@ func (s *Server) mutualServer(path string) *http.Server {
 	return server
 }
 
-// tlsConfig is that of both listeners.
+// tlsConfig returns the TLS configuration of both listeners.
 func (s *Server) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

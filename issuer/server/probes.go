@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// probeRoutes are for the kubelet and Prometheus.
+// probeRoutes returns the routes for the kubelet and Prometheus.
 func (s *Server) probeRoutes(profile bool) http.Handler {
 	mux := http.NewServeMux()
 	if profile {

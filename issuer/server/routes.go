@@ -12,8 +12,8 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// routes lays out the endpoints below the path of the issuer URL. RFC 8414 section 3.1 puts its document before that path,
-// OpenID Connect Discovery section 4 behind it.
+// routes returns the endpoints at the path of the issuer URL. The well-known path of RFC 8414 section 3.1 precedes
+// the issuer's path, that of OpenID Connect Discovery section 4 follows it.
 func (s *Server) routes(issuer string) http.Handler {
 	path := pathOf(issuer)
 	mux := http.NewServeMux()
@@ -22,26 +22,26 @@ func (s *Server) routes(issuer string) http.Handler {
 	mux.Handle("OPTIONS "+path+"/token", scripts.Handler(options("POST, OPTIONS")))
 	anybody := cors.New(cors.Options{AllowedOrigins: []string{"*"}, AllowedMethods: []string{http.MethodGet}, AllowedHeaders: []string{"*"}, MaxAge: 600})
 	for document, serve := range map[string]http.HandlerFunc{
-		path + "/jwks": s.jwks, "/.well-known/oauth-authorization-server" + path: s.describe, path + "/.well-known/openid-configuration": s.describe,
+		path + "/jwks": s.jwks, "/.well-known/oauth-authorization-server" + path: s.serveMetadata, path + "/.well-known/openid-configuration": s.serveMetadata,
 	} {
 		mux.HandleFunc("GET "+document, serve)
 		mux.Handle("OPTIONS "+document, anybody.Handler(options("GET, HEAD, OPTIONS")))
 	}
 	mux.HandleFunc("GET "+path+"/revoked", s.revocationList)
-	return s.secured(s.recovered(mux))
+	return s.withSecurityHeaders(s.withRecovery(mux))
 }
 
-// pathOf is the path of the issuer URL, which is one.
+// pathOf returns the path of the issuer URL.
 func pathOf(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil {
-		panic(err) // the configuration was checked
+		panic(err) // the configuration is validated
 	}
 	return strings.TrimSuffix(u.Path, "/")
 }
 
-// crossOrigin lets scripts of the allowed origins ask for tokens (the Fetch standard's CORS protocol), without credentials:
-// no cookie means anything here.
+// crossOrigin allows scripts of the allowed origins to request tokens (CORS of the Fetch standard), without
+// credentials, because there are no cookies.
 func (s *Server) crossOrigin() *cors.Cors {
 	return cors.New(cors.Options{
 		AllowOriginFunc: func(origin string) bool {
@@ -49,13 +49,13 @@ func (s *Server) crossOrigin() *cors.Cors {
 			return slices.Contains(settings.Server.AllowedOrigins, origin)
 		},
 		AllowedMethods: []string{http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", dpop.Header, "Traceparent", "Tracestate", "Baggage"}, // the last three are of tracing
+		AllowedHeaders: []string{"Authorization", "Content-Type", dpop.Header, "Traceparent", "Tracestate", "Baggage"}, // the last three are for tracing
 		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate", dpop.NonceHeader},
 		MaxAge:         600,
 	})
 }
 
-// options answers what is no preflight request.
+// options responds to OPTIONS requests that are not preflight requests.
 func options(allow string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", allow)
@@ -63,10 +63,10 @@ func options(allow string) http.Handler {
 	})
 }
 
-// secured sets the headers that keep a browser from taking any answer for something else. While the issuer stops, each
-// answer also asks the client to connect anew, elsewhere.
-func (s *Server) secured(next http.Handler) http.Handler {
-	always := http.Header{ // all answers share the values: nobody changes them in place
+// withSecurityHeaders sets security headers on all responses. While the issuer stops, it also asks clients to
+// reconnect.
+func (s *Server) withSecurityHeaders(next http.Handler) http.Handler {
+	always := http.Header{ // shared by all responses, and never modified
 		"X-Content-Type-Options":    {"nosniff"},
 		"Content-Security-Policy":   {"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"},
 		"Referrer-Policy":           {"no-referrer"},

@@ -23,26 +23,26 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 	"github.com/keywright/keywright/issuer/login/ldap"
 	"github.com/keywright/keywright/issuer/login/postgres"
-	"github.com/keywright/keywright/issuer/mount"
 	"github.com/keywright/keywright/issuer/oauth2"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
-// pollEvery is how soon a swapped file is seen.
+// pollEvery is the poll interval of mounted files.
 const pollEvery = 250 * time.Millisecond
 
-// Options are what a server needs to know beside its configuration.
+// Options are the dependencies of a Server, besides its configuration.
 type Options struct {
-	// ConfigFile is read again when it changes.
+	// ConfigFile is reloaded when it changes.
 	ConfigFile string
 	Now        func() time.Time
-	// Log is for the person on call.
+	// Log is the operational log.
 	Log *slog.Logger
-	// Audit gets one line a token request.
+	// Audit is the audit log, with one line per token request.
 	Audit io.Writer
-	// HashSlots is how many passwords are hashed at a time, and HashMemory the bytes they may take together.
+	// HashSlots is the maximum number of concurrent password hashes, and HashMemory their total memory in bytes.
 	HashSlots  int
 	HashMemory int64
-	// Tracer makes a span a request, nil for none.
+	// Tracer creates a span per request. It may be nil.
 	Tracer trace.TracerProvider
 }
 
@@ -53,37 +53,37 @@ type Server struct {
 	tracer  trace.TracerProvider
 	metrics *metrics
 
-	config      *mount.Source[*config.Config]
-	keys        *mount.Source[*keys.Snapshot]
-	users       *mount.Source[*login.Users]
-	certificate *mount.Source[*tls.Certificate]
-	// clientCAs are those of the certificates of clients, nil without mutual TLS.
-	clientCAs *mount.Source[*x509.CertPool]
+	config      *reload.Watcher[*config.Config]
+	keys        *reload.Watcher[*keys.Snapshot]
+	users       *reload.Watcher[*login.Users]
+	certificate *reload.Watcher[*tls.Certificate]
+	// clientCAs are the CA certificates of clients, nil without mutual TLS.
+	clientCAs *reload.Watcher[*x509.CertPool]
 
-	// database has the users, nil where they are elsewhere. databaseFails is what the last try said, if there was one.
+	// database is the user database, nil if there is none. databaseFails is the result of the last check, if any.
 	database                     *postgres.Directory
 	databaseTried, databaseFails bool
 
 	tokens *oauth2.Endpoint
-	// trusted has the keys of the trusted issuers, by name.
+	// trusted contains the keys of the trusted issuers, by name.
 	trusted map[string]*jwtverify.KeySet
 
-	// mutual is for clients with certificates, nil if there is none.
+	// mutual is the mutual TLS listener, or nil.
 	public, probes, mutual net.Listener
 	stopping               atomic.Bool
-	// unreadable is done once a proxy has sent what is no address.
-	unreadable sync.Once
+	// warnInvalidAddress logs the first invalid address of a proxy.
+	warnInvalidAddress sync.Once
 }
 
-// New returns a server, and listens at the addresses of its configuration. The signing key and the list of
-// users may come later; everything else must be there and right.
+// New returns a Server that listens at the configured addresses. The signing key and the list of users may be mounted
+// later; all other files must exist and be valid.
 func New(ctx context.Context, o Options) (*Server, error) {
 	settings, err := ReadConfig(o.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{now: o.Now, log: o.Log, tracer: o.Tracer, metrics: newMetrics()}
-	s.follow(o.ConfigFile, settings)
+	s.watchFiles(o.ConfigFile, settings)
 	s.trusted = map[string]*jwtverify.KeySet{}
 	for i := range settings.TokenExchange {
 		issuer := &settings.TokenExchange[i]
@@ -97,18 +97,18 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.tokens = oauth2.New(oauth2.Options{
 		Now: o.Now, Log: o.Log, Audit: o.Audit, Config: s.config.Get, Keys: s.keys.Get, Directory: directory, Trusted: s.trusted,
-		Places: newPlaces(), Remote: s.remote, Answered: s.metrics.answered,
+		Places: newConcurrencyLimits(), Remote: s.clientAddress, ObserveResponse: s.metrics.observeResponse,
 	}, settings.Login)
 	if err := errors.Join(s.config.Poll(), s.users.Poll(), s.certificate.Poll()); err != nil {
 		return nil, err
 	}
-	_ = s.keys.Poll() // reported; /readyz says that it is missing
-	s.metrics.addOverdue(s.overdue)
+	_ = s.keys.Poll() // the error is reported, and /readyz fails
+	s.metrics.addOverdue(s.rotationOverdue)
 	var listen net.ListenConfig
 	if s.public, err = listen.Listen(ctx, "tcp", settings.Server.Address); err != nil {
 		return nil, fmt.Errorf("server.address: %w", err)
 	}
-	s.public = s.proxied(netutil.LimitListener(s.public, settings.Server.MaxConnections))
+	s.public = s.withProxyProtocol(netutil.LimitListener(s.public, settings.Server.MaxConnections))
 	if s.probes, err = listen.Listen(ctx, "tcp", settings.Server.MetricsAddress); err != nil {
 		_ = s.public.Close()
 		return nil, fmt.Errorf("server.metricsAddress: %w", err)
@@ -119,7 +119,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// directory is where the users are.
+// directory returns the configured login.Directory.
 func (s *Server) directory(ctx context.Context, settings *config.Config, o Options) (login.Directory, error) {
 	if settings.Users.LDAP != nil {
 		return ldap.New(settings.Users.LDAP), nil
@@ -128,17 +128,17 @@ func (s *Server) directory(ctx context.Context, settings *config.Config, o Optio
 	if settings.Users.PostgreSQL == nil {
 		return login.NewList(s.users.Get, hasher), nil
 	}
-	d, err := postgres.New(ctx, settings.Users.PostgreSQL, postgres.Options{Hasher: hasher, Now: o.Now, Asked: s.metrics.asked})
+	d, err := postgres.New(ctx, settings.Users.PostgreSQL, postgres.Options{Hasher: hasher, Now: o.Now, ObserveQuery: s.metrics.observeQuery})
 	if err != nil {
 		return nil, err
 	}
-	return d, s.useDatabase(ctx, d)
+	return d, s.connectDatabase(ctx, d)
 }
 
-// Addresses are where the server listens: HTTPS, and the plaintext one for metrics and probes.
+// Addresses returns the addresses of the HTTPS listener, and of the plaintext one for metrics and probes.
 func (s *Server) Addresses() (public, probes net.Addr) { return s.public.Addr(), s.probes.Addr() }
 
-// MutualAddress is where the server listens for clients with certificates, nil if it does not.
+// MutualAddress returns the address of the mutual TLS listener, nil if there is none.
 func (s *Server) MutualAddress() net.Addr {
 	if s.mutual == nil {
 		return nil
@@ -146,29 +146,29 @@ func (s *Server) MutualAddress() net.Addr {
 	return s.mutual.Addr()
 }
 
-// Run serves until the context ends, then finishes the requests in flight.
+// Run serves until ctx is done, then finishes the requests in flight.
 func (s *Server) Run(ctx context.Context) error {
 	settings, _ := s.config.Get()
 	routes := s.routes(settings.Issuer)
 	for _, follow := range []func(context.Context, time.Duration){
-		s.config.Follow, s.keys.Follow, s.users.Follow, s.certificate.Follow,
+		s.config.Run, s.keys.Run, s.users.Run, s.certificate.Run,
 	} {
 		go follow(ctx, pollEvery)
 	}
 	go s.watchAge(ctx)
 	for _, keys := range s.trusted {
-		go keys.Follow(ctx, pollEvery)
+		go keys.Run(ctx, pollEvery)
 	}
 	if s.database != nil {
 		go s.watchDatabase(ctx)
 	}
-	public, probes := bounded(s.traced(routes), s.log), bounded(s.probeRoutes(settings.Server.Pprof), s.log)
+	public, probes := newHTTPServer(s.withTracing(routes), s.log), newHTTPServer(s.probeRoutes(settings.Server.Pprof), s.log)
 	public.TLSConfig = s.tlsConfig()
 	tokens := []*http.Server{public}
 	failed := make(chan error, 3)
 	go func() { failed <- public.ServeTLS(s.public, "", "") }()
 	if s.mutual != nil {
-		go s.clientCAs.Follow(ctx, pollEvery)
+		go s.clientCAs.Run(ctx, pollEvery)
 		mutual := s.mutualServer(pathOf(settings.Issuer))
 		tokens = append(tokens, mutual)
 		go func() { failed <- mutual.ServeTLS(s.mutual, "", "") }()
@@ -192,11 +192,11 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, probes.Shutdown(finish))
 }
 
-// maxStreams bounds the requests at a time on one connection (RFC 9113 section 5.1.2).
+// maxStreams limits the concurrent requests per connection (RFC 9113 section 5.1.2).
 const maxStreams = 100
 
-// bounded is an HTTP server that no slow or large request can hold.
-func bounded(handler http.Handler, log *slog.Logger) *http.Server {
+// newHTTPServer returns an HTTP server with limits for slow and large requests.
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams}, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),

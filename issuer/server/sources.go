@@ -13,15 +13,15 @@ import (
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/keys"
 	"github.com/keywright/keywright/issuer/login"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
-// maxCertificate bounds the files of the certificate.
+// maxCertificate limits the certificate files.
 const maxCertificate = 1 << 20
 
-// follow makes the sources of a configuration file that was read once.
-func (s *Server) follow(path string, first *config.Config) {
-	s.config = mount.New("configuration", []string{path}, func() (*config.Config, error) {
+// watchFiles creates the watchers of the mounted files.
+func (s *Server) watchFiles(path string, first *config.Config) {
+	s.config = reload.New("configuration", []string{path}, func() (*config.Config, error) {
 		next, err := ReadConfig(path)
 		if err != nil {
 			return nil, err
@@ -32,35 +32,35 @@ func (s *Server) follow(path string, first *config.Config) {
 		return next, nil
 	}, s.report)
 	reader := &keys.Reader{Directory: first.SigningKey.Directory, KeySetDirectory: first.SigningKey.KeySetDirectory}
-	s.keys = mount.NewOf("signingKey", reader.Paths, func() (*keys.Snapshot, error) { return s.loadKey(reader) }, s.report)
-	s.users = mount.New("users", []string{first.Users.File}, s.usersThatMayComeLater(first), s.report)
+	s.keys = reload.NewWithPaths("signingKey", reader.Paths, func() (*keys.Snapshot, error) { return s.loadKey(reader) }, s.report)
+	s.users = reload.New("users", []string{first.Users.File}, s.loadOptionalUsers(first), s.report)
 	if mutual := first.Server.MutualTLS; mutual != nil {
-		s.clientCAs = mount.New("clientCAs", []string{mutual.ClientCAFile}, func() (*x509.CertPool, error) {
+		s.clientCAs = reload.New("clientCAs", []string{mutual.ClientCAFile}, func() (*x509.CertPool, error) {
 			return ReadClientCAs(mutual.ClientCAFile)
 		}, s.report)
 	}
 	files := first.Server.TLS
-	s.certificate = mount.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
+	s.certificate = reload.New("certificate", []string{files.CertFile, files.KeyFile}, func() (*tls.Certificate, error) {
 		return s.loadCertificate(files)
 	}, s.report)
 }
 
-// report logs and counts what a source did.
+// report logs and counts the result of a reload.
 func (s *Server) report(source string, err error) {
-	s.metrics.loaded(source, err)
+	s.metrics.observeLoad(source, err)
 	switch {
 	case err == nil:
 		s.log.Info("Loaded", "source", source)
-	case errors.Is(err, mount.ErrTaken):
+	case errors.Is(err, reload.ErrDegraded):
 		s.log.Error("A source is only partly readable: its readable part takes effect", "source", source, "error", err.Error())
 	default:
 		s.log.Error("A source is invalid: its last valid version, if there is one, stays in use", "source", source, "error", err.Error())
 	}
 }
 
-// ReadConfig reads a configuration file.
+// ReadConfig reads and validates a configuration file.
 func ReadConfig(path string) (*config.Config, error) {
-	b, err := mount.Read(path, config.MaxBytes)
+	b, err := reload.Read(path, config.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +71,14 @@ func ReadConfig(path string) (*config.Config, error) {
 	return c, nil
 }
 
-// ReadUsers reads the list of users of a configuration. Without a file there are none. A subject that only exchanged tokens may have is an
-// error.
+// ReadUsers reads the list of users of a configuration, which is empty if no file is configured. A subject that is
+// reserved for exchanged tokens is an error.
 func ReadUsers(settings *config.Config) (*login.Users, error) {
 	path := settings.Users.File
 	if path == "" {
 		return login.NoUsers(), nil
 	}
-	b, err := mount.Read(path, login.MaxBytes)
+	b, err := reload.Read(path, login.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -87,16 +87,17 @@ func ReadUsers(settings *config.Config) (*login.Users, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for user, subject := range users.Subjects() {
-		if name := settings.Foreign(subject); name != "" {
+		if name := settings.SubjectIssuer(subject); name != "" {
 			return nil, fmt.Errorf("%s: the subject of user %.64q begins with %s:, as only subjects of tokenExchange %s may", path, user, name, name)
 		}
 	}
 	return users, nil
 }
 
-// usersThatMayComeLater loads a list of users. There are none until the file appears, for an issuer is installed before its users are.
-// A file that was there and is gone is an error, and so is a directory that does not exist: that is a path with a typing error.
-func (s *Server) usersThatMayComeLater(settings *config.Config) func() (*login.Users, error) {
+// loadOptionalUsers returns a function that loads the list of users. The list is empty until the file exists, because
+// an issuer may be installed before its users. It is an error if the file disappears, or if its directory does not
+// exist.
+func (s *Server) loadOptionalUsers(settings *config.Config) func() (*login.Users, error) {
 	seen, path := false, settings.Users.File
 	return func() (*login.Users, error) {
 		users, err := ReadUsers(settings)
@@ -117,20 +118,20 @@ func (s *Server) loadKey(reader *keys.Reader) (*keys.Snapshot, error) {
 	if key == nil {
 		return nil, err
 	}
-	s.metrics.signsWith(key)
+	s.metrics.setSigningKey(key)
 	if !key.Signs() {
 		s.log.Warn("No signing key: /token answers 503", "signingKey", key.SigningKey, "reason", key.Stopped)
 		return key, err
 	}
 	s.log.Info("Signing", "signingKey", key.SigningKey, "kid", key.KeyID, "algorithm", key.Algorithm)
 	if settings, ok := s.config.Get(); ok {
-		s.warnOfPolicy(settings, key)
+		s.logPolicyLimits(settings, key)
 	}
 	return key, err
 }
 
-// warnOfPolicy says which lifetimes of the configuration the policy of the signing key cuts.
-func (s *Server) warnOfPolicy(settings *config.Config, key *keys.Snapshot) {
+// logPolicyLimits logs which configured lifetimes exceed the policy of the signing key.
+func (s *Server) logPolicyLimits(settings *config.Config, key *keys.Snapshot) {
 	if lifetime := time.Duration(settings.Token.Lifetime); lifetime > key.MaxLifetime {
 		s.log.Warn("token.lifetime is longer than the policy of the signing key allows: the policy wins",
 			"lifetime", lifetime.String(), "maxLifetime", key.MaxLifetime.String())
@@ -156,13 +157,13 @@ func (s *Server) loadCertificate(files config.TLS) (*tls.Certificate, error) {
 	return certificate, err
 }
 
-// ReadCertificate reads a certificate and its key, which must belong together.
+// ReadCertificate reads a certificate and its private key, which must match.
 func ReadCertificate(files config.TLS) (*tls.Certificate, error) {
-	cert, err := mount.Read(files.CertFile, maxCertificate)
+	cert, err := reload.Read(files.CertFile, maxCertificate)
 	if err != nil {
 		return nil, err
 	}
-	key, err := mount.Read(files.KeyFile, maxCertificate)
+	key, err := reload.Read(files.KeyFile, maxCertificate)
 	if err != nil {
 		return nil, err
 	}

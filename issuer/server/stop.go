@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// shutdownWithin is how long requests in flight may take when the issuer stops.
+// shutdownWithin is the time limit for requests in flight when the issuer stops.
 const shutdownWithin = 10 * time.Second
 
-// drain makes the issuer not ready while it still answers, and asks those who are connected to go elsewhere.
+// drain makes the issuer not ready while it still serves, and asks clients to reconnect elsewhere.
 func (s *Server) drain(failed error) {
 	s.stopping.Store(true)
 	settings, _ := s.config.Get()
@@ -18,8 +18,8 @@ func (s *Server) drain(failed error) {
 	}
 }
 
-// shutdown finishes the requests in flight. It says so again each second: net/http tells connections of HTTP/2 to go away once,
-// and then waits for those that were still being made.
+// shutdown finishes the requests in flight. It repeats the shutdown each second, because net/http sends GOAWAY once,
+// and not to HTTP/2 connections that are being established.
 func shutdown(ctx context.Context, server *http.Server) error {
 	for {
 		again, cancel := context.WithTimeout(ctx, time.Second)

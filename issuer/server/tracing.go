@@ -7,8 +7,9 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// traced makes a span a request, part of the caller's trace (W3C Trace Context) if there is one.
-func (s *Server) traced(next http.Handler) http.Handler {
+// withTracing creates a span per request, which belongs to the trace of the caller if there is one (W3C Trace
+// Context).
+func (s *Server) withTracing(next http.Handler) http.Handler {
 	if s.tracer == nil {
 		return next
 	}

@@ -10,16 +10,16 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// typ is the type of a refresh token (RFC 7516 section 4.1.11).
+// typ is the typ of a refresh token (RFC 7516 section 4.1.11).
 const typ = "keywright-refresh+json"
 
-// The lengths of what AES-GCM adds (RFC 7518 section 5.3).
+// The lengths of nonce and tag of AES-GCM (RFC 7518 section 5.3).
 const (
 	nonceLength = 12
 	tagLength   = 16
 )
 
-// The one JOSE header of refresh tokens has the number of the key between these.
+// The JOSE header of a refresh token is the number of the key between these.
 const (
 	beforeNumber = `{"alg":"dir","enc":"A256GCM","kid":"`
 	afterNumber  = `","typ":"` + typ + `"}`
@@ -29,8 +29,8 @@ func header(number int64) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(beforeNumber + strconv.FormatInt(number, 10) + afterNumber))
 }
 
-// encrypt returns a JWE in compact form (RFC 7516 section 7.1), dir and A256GCM, whose kid is the number of the key. go-jose, which reads it, chooses
-// nonces itself. Go's FIPS module must do that.
+// encrypt returns a JWE in compact serialization (RFC 7516 section 7.1), with dir and A256GCM, whose kid is the
+// number of the key. It does not use go-jose, because in FIPS mode Go's cryptographic module must generate the nonce.
 func encrypt(key issuerfiles.SealingKey, payload []byte) (string, error) {
 	aead, err := newGCM(key)
 	if err != nil {
@@ -43,13 +43,13 @@ func encrypt(key issuerfiles.SealingKey, payload []byte) (string, error) {
 	return protected + ".." + encode(sealed[:nonceLength]) + "." + encode(sealed[nonceLength:tag]) + "." + encode(sealed[tag:]), nil
 }
 
-// decrypt opens what encrypt made, and nothing else: each part has one encoding, and the header one text.
+// decrypt opens the result of encrypt. Each part must have its canonical encoding.
 func decrypt(keys issuerfiles.SealingKeys, compact string) ([]byte, error) {
 	parts := strings.Split(compact, ".")
 	if len(compact) > MaxBytes || len(parts) != 5 || parts[1] != "" {
 		return nil, ErrInvalid
 	}
-	number, ok := numberOf(parts[0])
+	number, ok := keyNumber(parts[0])
 	if !ok {
 		return nil, ErrInvalid
 	}
@@ -79,8 +79,8 @@ func decrypt(keys issuerfiles.SealingKeys, compact string) ([]byte, error) {
 	return payload, nil
 }
 
-// numberOf returns the number of the key that a header names. That it is our header to the byte, the tag shows: it is authenticated along.
-func numberOf(protected string) (int64, bool) {
+// keyNumber returns the number of the key in a header. The header is authenticated later, with the tag.
+func keyNumber(protected string) (int64, bool) {
 	text, err := base64.RawURLEncoding.DecodeString(protected)
 	digits, begins := strings.CutPrefix(string(text), beforeNumber)
 	digits, ends := strings.CutSuffix(digits, afterNumber)
@@ -91,7 +91,7 @@ func numberOf(protected string) (int64, bool) {
 	return number, err == nil
 }
 
-// newGCM returns AES-GCM with nonces that it draws itself (NIST SP 800-38D section 8.2.2).
+// newGCM returns an AES-GCM that generates its nonces (NIST SP 800-38D section 8.2.2).
 func newGCM(key issuerfiles.SealingKey) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key.Secret)
 	if err != nil {

@@ -10,31 +10,32 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// MaxBytes bounds a refresh token.
+// MaxBytes is the maximum length of a refresh token.
 const MaxBytes = 2 << 10
 
-// Session is what a refresh token says of the login that began it.
+// Session is the content of a refresh token.
 type Session struct {
-	// ID is the sid of its access tokens.
+	// ID is the sid of the access tokens.
 	ID string
-	// Subject is the sub, and Username the name that the user is looked up by.
+	// Subject is the sub, and Username the name for lookups of the user.
 	Subject, Username string
-	// ClientID is the client that the token is for, and no other.
+	// ClientID is the only client that may use the token.
 	ClientID string
-	// Scopes and Audiences are what was granted at the login: later tokens have no more.
+	// Scopes and Audiences were granted at the login. Later tokens have no others.
 	Scopes, Audiences []string
-	// AuthenticatedAt is when the user logged in, and End when tokens can be got no longer.
+	// AuthenticatedAt is the time of the login, and End the end of the session.
 	AuthenticatedAt, End time.Time
-	// Expiry is that of this refresh token.
+	// Expiry is the expiry of this refresh token.
 	Expiry time.Time
-	// Thumbprint is that of the key that a proof must be made with, empty if the authentication of the client binds the token.
+	// Thumbprint is that of the DPoP key that the token is bound to, or "" if client authentication binds it.
 	Thumbprint string
-	// Credential changes when the password of the user does.
+	// Credential is a value that changes with the password of the user.
 	Credential string
 }
 
-// sealed is a Session in JSON, in the terms of RFC 7519 and RFC 9068 where they have one. Times are in seconds since 1970.
-type sealed struct {
+// sealedSession is the JSON form of a Session, with the claim names of RFC 7519 and RFC 9068 where they exist. Times
+// are in seconds since 1970.
+type sealedSession struct {
 	ID         string   `json:"sid"`
 	Subject    string   `json:"sub"`
 	Username   string   `json:"username"`
@@ -50,17 +51,17 @@ type sealed struct {
 
 // The errors of Open.
 var (
-	// ErrInvalid means that the text is no refresh token, or that the key that sealed it is gone.
+	// ErrInvalid is returned for a text that is not a refresh token, or whose sealing key was removed.
 	ErrInvalid = errors.New("not a refresh token, or sealed with a key that is gone")
-	// ErrNewerKey means that the token is sealed with a key that has not arrived here yet.
+	// ErrNewerKey is returned for a token whose sealing key has not been mounted yet.
 	ErrNewerKey = errors.New("sealed with a key that is not here yet")
-	// ErrTooLong means that a refresh token would be longer than MaxBytes.
+	// ErrTooLong is returned if a refresh token would be longer than MaxBytes.
 	ErrTooLong = fmt.Errorf("the refresh token would be longer than %d bytes", MaxBytes)
 )
 
 // Seal returns the refresh token of a session.
 func Seal(key issuerfiles.SealingKey, s Session) (string, error) {
-	payload, err := json.Marshal(sealed{
+	payload, err := json.Marshal(sealedSession{
 		ID: s.ID, Subject: s.Subject, Username: s.Username, ClientID: s.ClientID, Scope: strings.Join(s.Scopes, " "), Audience: s.Audiences,
 		AuthTime: s.AuthenticatedAt.Unix(), End: s.End.Unix(), Expiry: s.Expiry.Unix(), Thumbprint: s.Thumbprint, Credential: s.Credential,
 	})
@@ -74,14 +75,14 @@ func Seal(key issuerfiles.SealingKey, s Session) (string, error) {
 	return compact, err
 }
 
-// Open returns the session of a refresh token. The caller checks the times, the client, the user, and the proof. The error is ErrInvalid or
-// ErrNewerKey.
+// Open returns the session of a refresh token. The caller checks the times, the client, the user and the proof. The
+// error is ErrInvalid or ErrNewerKey.
 func Open(keys issuerfiles.SealingKeys, compact string) (Session, error) {
 	payload, err := decrypt(keys, compact)
 	if err != nil {
 		return Session{}, err
 	}
-	var s sealed
+	var s sealedSession
 	if err := json.Unmarshal(payload, &s); err != nil {
 		return Session{}, ErrInvalid
 	}

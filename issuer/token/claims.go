@@ -8,36 +8,39 @@ import (
 	"time"
 )
 
-// ClientPrefix begins the sub of a token that a client got for itself, so that it is never that of a user (RFC 9700
-// section 4.15).
+// ClientPrefix is the prefix of the sub of a token that a client requested for itself, so that it cannot equal that
+// of a user (RFC 9700 section 4.15).
 const ClientPrefix = "client:"
 
-// MaxBytes bounds a token in compact form: what is longer does not fit the headers that some servers accept.
+// MaxBytes is the maximum length of a token in compact serialization: a longer one exceeds the header limits of some
+// servers.
 const MaxBytes = 4 << 10
 
-// Claims are what a token says.
+// Claims are the claims of a token.
 type Claims struct {
 	Issuer   string
 	Subject  string
 	Audience []string
 	ClientID string
 	Scopes   []string
-	// ID is the jti, unique.
+	// ID is jti, which is unique.
 	ID string
-	// IssuedAt is iat. There is no nbf: several libraries allow for no other clock, and would refuse a token that is new. The lifetime is
-	// cut to whole seconds.
+	// IssuedAt is iat. There is no nbf, because several libraries allow no clock skew and would reject a new token.
+	// The lifetime is truncated to seconds.
 	IssuedAt time.Time
 	Lifetime time.Duration
-	// AuthenticatedAt is auth_time (RFC 9068 section 2.2.1), zero if it is IssuedAt or not known. A token counts as of this time when its
-	// subject's tokens are ended.
+	// AuthenticatedAt is auth_time (RFC 9068 section 2.2.1), zero if it is IssuedAt or not known. A revocation of a
+	// subject's tokens compares this time.
 	AuthenticatedAt time.Time
-	// SessionID is sid, empty without a session (OpenID Connect Front-Channel Logout 1.0 section 3).
+	// SessionID is sid, or "" (OpenID Connect Front-Channel Logout 1.0 section 3).
 	SessionID string
-	// Thumbprint is that of the key that the token is bound to, cnf.jkt (RFC 9449 section 6.1), empty for a bearer token.
+	// Thumbprint is that of the key that the token is bound to, cnf.jkt (RFC 9449 section 6.1), or "" for a bearer
+	// token.
 	Thumbprint string
-	// CertificateThumbprint is that of the certificate that the token is bound to, cnf.x5t#S256 (RFC 8705 section 3.1), empty if there is none.
+	// CertificateThumbprint is that of the certificate that the token is bound to, cnf.x5t#S256 (RFC 8705 section
+	// 3.1), or "".
 	CertificateThumbprint string
-	// Extra are the claims of the user. Reserved ones are left out.
+	// Extra are the claims of the user. Reserved ones are omitted.
 	Extra map[string]any
 }
 
@@ -57,13 +60,13 @@ type registered struct {
 	Confirmation *confirmation `json:"cnf,omitempty"`
 }
 
-// confirmation names the key of whoever may use a token (RFC 7800 section 3).
+// confirmation is the cnf claim (RFC 7800 section 3).
 type confirmation struct {
 	Thumbprint            string `json:"jkt,omitempty"`
 	CertificateThumbprint string `json:"x5t#S256,omitempty"`
 }
 
-// Marshal returns the claims as JSON. A claim that must never leave is an error.
+// Marshal returns the claims as JSON. It returns an error for a forbidden claim.
 func (c *Claims) Marshal() ([]byte, error) {
 	issued := c.IssuedAt.Unix()
 	var authenticated int64
@@ -88,7 +91,7 @@ func (c *Claims) Marshal() ([]byte, error) {
 	if TooDeep(c.Extra) {
 		return nil, fmt.Errorf("the claims are nested deeper than %d levels: no verifier would accept the token", MaxDepth)
 	}
-	if name, ok := Hidden(c.Extra); ok {
+	if name, ok := FindForbidden(c.Extra); ok {
 		return nil, fmt.Errorf("the claim %q has a name like that of a secret, which no token may hold", name)
 	}
 	extra := maps.Clone(c.Extra)
@@ -104,12 +107,12 @@ func (c *Claims) Marshal() ([]byte, error) {
 	return append(own, more[1:]...), nil
 }
 
-// TooLargeError means that a token would be longer than MaxBytes.
+// TooLargeError is returned if a token would be longer than MaxBytes.
 type TooLargeError struct {
-	// Bytes is how long it would be, and Claim the largest of the claims.
+	// Bytes is the length of the token, and Claim the largest claim.
 	Bytes int
 	Claim string
-	// ClaimBytes is the size of that claim, as JSON.
+	// ClaimBytes is the length of that claim as JSON.
 	ClaimBytes int
 }
 
@@ -117,8 +120,8 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("the token would have %d bytes, more than %d: the largest claim is %s, with %d", e.Bytes, MaxBytes, e.Claim, e.ClaimBytes)
 }
 
-// Fits returns a *TooLargeError if a token of so many bytes with these claims is too large.
-func (c *Claims) Fits(bytes int) error {
+// CheckSize returns a *TooLargeError if a token of this length is too large.
+func (c *Claims) CheckSize(bytes int) error {
 	if bytes <= MaxBytes {
 		return nil
 	}

@@ -37,23 +37,23 @@ func TestClaims(t *testing.T) {
 
 func TestLargeClaimsAreNamed(t *testing.T) {
 	c := token.Claims{Extra: map[string]any{"small": "x", "photo": strings.Repeat("x", 5000)}}
-	if err := c.Fits(token.MaxBytes); err != nil {
+	if err := c.CheckSize(token.MaxBytes); err != nil {
 		t.Errorf("the largest that fits: %v", err)
 	}
-	err := c.Fits(token.MaxBytes + 1)
+	err := c.CheckSize(token.MaxBytes + 1)
 	var tooLarge *token.TooLargeError
 	if !errors.As(err, &tooLarge) || tooLarge.Claim != "photo" || strings.Contains(err.Error(), "xxx") {
 		t.Errorf("%v", err)
 	}
 	many := token.Claims{Audience: []string{strings.Repeat("x", 5000)}}
-	if err := many.Fits(5000); !errors.As(err, &tooLarge) || tooLarge.Claim != "aud" {
+	if err := many.CheckSize(5000); !errors.As(err, &tooLarge) || tooLarge.Claim != "aud" {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestWhatMustNeverLeave(t *testing.T) {
 	for _, name := range []string{"password", "Password", "user_password", "passwordHash", "client-secret", "unicodePwd", "pwdHistory", "pa\u017f\u017fword", "api_key", "private.key"} {
-		if !token.NeverLeaves(name) {
+		if !token.Forbidden(name) {
 			t.Errorf("%s may leave", name)
 		}
 		for _, claims := range []map[string]any{{name: "x"}, {"a": map[string]any{name: 1}}, {"a": []any{map[string]any{name: 1}}}} {
@@ -63,7 +63,7 @@ func TestWhatMustNeverLeave(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"email", "groups", "permissions", "passport_number", "given_name"} {
-		if token.NeverLeaves(name) {
+		if token.Forbidden(name) {
 			t.Errorf("%s may not leave", name)
 		}
 	}

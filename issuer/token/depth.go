@@ -1,20 +1,19 @@
 package token
 
-// MaxDepth is how deep objects and lists may be within each other, the claims themselves counted: our verifier accepts no more, and other
-// readers that recurse have a limit too.
+// MaxDepth is the maximum nesting of objects and lists, including the claims set: the verifier accepts no more.
 const MaxDepth = 32
 
-// TooDeep reports whether a value, as encoding/json reads it into an any, has more levels than that.
-func TooDeep(value any) bool { return deeper(value, MaxDepth) }
+// TooDeep reports whether a value that encoding/json decoded into an any exceeds MaxDepth.
+func TooDeep(value any) bool { return isDeeper(value, MaxDepth) }
 
-func deeper(value any, levels int) bool {
+func isDeeper(value any, levels int) bool {
 	switch v := value.(type) {
 	case map[string]any:
 		if levels == 0 {
 			return true
 		}
 		for _, inner := range v {
-			if deeper(inner, levels-1) {
+			if isDeeper(inner, levels-1) {
 				return true
 			}
 		}
@@ -23,7 +22,7 @@ func deeper(value any, levels int) bool {
 			return true
 		}
 		for _, inner := range v {
-			if deeper(inner, levels-1) {
+			if isDeeper(inner, levels-1) {
 				return true
 			}
 		}

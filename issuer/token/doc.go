@@ -1,2 +1,2 @@
-// Package token makes the claims of access tokens (RFC 9068).
+// Package token builds the claims of access tokens (RFC 9068).
 package token

@@ -13,14 +13,14 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// maxRSABits bounds what one verification costs: the key comes with the proof, from anybody.
+// maxRSABits limits the cost of a verification, because the key in a proof is not trusted.
 const maxRSABits = 4096
 
-// Algorithms returns the values of alg that proofs may have, in the order in which they are announced: ES256, EdDSA and RS256, and
-// Ed25519, which RFC 9864 calls what EdDSA with such a key is.
+// Algorithms returns the supported values of alg, in the order in which they are announced: ES256, EdDSA, Ed25519
+// (the name of RFC 9864 for EdDSA with such a key) and RS256.
 func Algorithms() []string { return []string{"ES256", "EdDSA", "Ed25519", "RS256"} }
 
-// algorithmOf returns what an alg of a proof means, "" if it is none of Algorithms.
+// algorithmOf returns the algorithm for the alg of a proof, or "" if it is not in Algorithms.
 func algorithmOf(alg string) jose.SignatureAlgorithm {
 	switch alg {
 	case "ES256":
@@ -34,8 +34,8 @@ func algorithmOf(alg string) jose.SignatureAlgorithm {
 	}
 }
 
-// parseHeader reads the JOSE header (RFC 9449 section 4.2). It refuses every parameter that would bring another key, change what is
-// signed, or demand an extension. Others, such as kid, are ignored.
+// parseHeader parses the JOSE header (RFC 9449 section 4.2). It rejects parameters that add another key, change what
+// is signed, or require an extension. Other parameters, such as kid, are ignored.
 func parseHeader(text string, keys *Keys) (header, error) {
 	var few [8]strictjson.Member
 	members, err := strictjson.Parse(text, few[:0])
@@ -56,7 +56,7 @@ func parseHeader(text string, keys *Keys) (header, error) {
 		return header{}, fmt.Errorf("%w: none, symmetric, unknown or missing", ErrAlgorithm)
 	}
 	h.jwk = members.Find("jwk")
-	if known, found := keys.find(h.algorithm, h.jwk); found {
+	if known, found := keys.get(h.algorithm, h.jwk); found {
 		return known, nil
 	}
 	var several [12]strictjson.Member
@@ -71,7 +71,7 @@ func parseHeader(text string, keys *Keys) (header, error) {
 	return h, nil
 }
 
-// publicKey makes the public key of a JWK, which must be one of the algorithm.
+// publicKey returns the public key of a JWK, which must match the algorithm.
 func publicKey(algorithm jose.SignatureAlgorithm, jwk strictjson.Object) (crypto.PublicKey, error) {
 	if err := jws.RefuseSecret(jwk); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPrivateKey, err)
@@ -95,7 +95,8 @@ func publicKey(algorithm jose.SignatureAlgorithm, jwk strictjson.Object) (crypto
 	return public, nil
 }
 
-// checkUse wants what a key says of itself to fit (RFC 7517 sections 4.2 to 4.4): browsers write alg and key_ops.
+// checkUse requires use, key_ops and alg of a JWK to match, if present (RFC 7517 sections 4.2 to 4.4). Browsers write
+// alg and key_ops.
 func checkUse(algorithm jose.SignatureAlgorithm, jwk strictjson.Object) error {
 	if use, _ := strictjson.Text(jwk.Find("use")); jwk.Has("use") && use != "sig" {
 		return fmt.Errorf("%w: its use is not sig", ErrKey)
@@ -109,15 +110,15 @@ func checkUse(algorithm jose.SignatureAlgorithm, jwk strictjson.Object) error {
 	return nil
 }
 
-// signed reports whether the key has signed a proof.
-func (h *header) signed(compact string, signature []byte) bool {
+// verifySignature reports whether signature is valid for the key in the header.
+func (h *header) verifySignature(compact string, signature []byte) bool {
 	var buffer [2 << 10]byte
 	input := append(buffer[:0], compact[:strings.LastIndexByte(compact, '.')]...)
-	return jws.Signed(h.algorithm, h.public, input, signature)
+	return jws.VerifySignature(h.algorithm, h.public, input, signature)
 }
 
-// thumbprintOf returns the thumbprint of RFC 7638 section 3, SHA-256: of the required members alone, sorted. The key was read, so each
-// of its numbers has one text.
+// thumbprintOf returns the SHA-256 thumbprint of RFC 7638 section 3. The key was parsed before, so each of its
+// members has a single encoding.
 func thumbprintOf(jwk strictjson.Object) string {
 	kty, _ := strictjson.Text(jwk.Find("kty"))
 	var buffer [1 << 10]byte
@@ -134,10 +135,11 @@ func thumbprintOf(jwk strictjson.Object) string {
 		text = append(append(text, value...), '"')
 	}
 	sum := sha256.Sum256(append(text, '}'))
-	return digestText(&sum)
+	return encodeDigest(&sum)
 }
 
-// requiredMembers are those that make up a key (RFC 7638 section 3.2, RFC 8037 section 2), sorted; "" ends them.
+// requiredMembers returns the sorted members for the thumbprint (RFC 7638 section 3.2, RFC 8037 section 2), padded
+// with "".
 func requiredMembers(kty string) [4]string {
 	switch kty {
 	case "EC":

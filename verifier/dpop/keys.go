@@ -9,42 +9,42 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// The bounds of Keys: how many keys, and how long the text of one may be. The longest is that of an RSA key of 4096 bits.
+// The limits of Keys: the number of keys, and the length of a JWK. The longest is that of an RSA key of 4096 bits.
 const (
 	knownKeys     = 256
 	knownKeyBytes = 1 << 10
 )
 
-// Keys remembers the public keys of 256 clients whose proofs were good, since a client uses one key for many: to read it again costs
-// more memory than all else of a proof. That a key is remembered says nothing of the next proof, which is checked as ever. It takes
-// about 0.5 MB at most. Its methods may be called by any number of goroutines.
+// Keys caches the parsed public keys of 256 clients, since a client uses the same key for many proofs, and parsing it
+// costs more memory than the rest of a verification. Only keys of valid proofs are cached, and each proof is still
+// verified. The cache takes at most about 0.5 MB. Its methods are safe for concurrent use.
 type Keys struct {
-	seed  maphash.Seed // so that nobody can choose which keys share a place
-	slots [knownKeys]atomic.Pointer[knownKey]
+	seed  maphash.Seed // prevents chosen collisions
+	slots [knownKeys]atomic.Pointer[cachedKey]
 }
 
-// knownKey never changes.
-type knownKey struct {
-	text      string // the jwk as it is written
+// cachedKey is immutable.
+type cachedKey struct {
+	text      string // the encoded JWK
 	algorithm jose.SignatureAlgorithm
 	header    header
 }
 
-// NewKeys returns a memory that knows no key yet.
+// NewKeys returns an empty cache.
 func NewKeys() *Keys { return &Keys{seed: maphash.MakeSeed()} }
 
-// Check is the function Check, which knows no keys.
+// Check is like the function Check, and uses the cache.
 func (k *Keys) Check(headerValues []string, method string, urls ...string) (*Proof, error) {
 	return check(k, headerValues, method, urls)
 }
 
-// slot is where a key is, if it is remembered.
-func (k *Keys) slot(text string) *atomic.Pointer[knownKey] {
+// slot returns the slot for a JWK.
+func (k *Keys) slot(text string) *atomic.Pointer[cachedKey] {
 	return &k.slots[maphash.String(k.seed, text)%knownKeys]
 }
 
-// find returns what was read of a jwk before, for an algorithm.
-func (k *Keys) find(algorithm jose.SignatureAlgorithm, text string) (header, bool) {
+// get returns the cached header for a JWK and an algorithm.
+func (k *Keys) get(algorithm jose.SignatureAlgorithm, text string) (header, bool) {
 	if k == nil {
 		return header{}, false
 	}
@@ -54,19 +54,19 @@ func (k *Keys) find(algorithm jose.SignatureAlgorithm, text string) (header, boo
 	return header{}, false
 }
 
-// keep remembers what was read of the jwk of a good proof, in the place of another one.
-func (k *Keys) keep(h header) {
-	if k != nil && !h.known && len(h.jwk) <= knownKeyBytes {
-		text := strings.Clone(h.jwk) // and not a part of the whole proof
-		k.slot(text).Store(&knownKey{text, h.algorithm, header{algorithm: h.algorithm, public: h.public, thumbprint: h.thumbprint, known: true}})
+// add caches the JWK of a valid proof, and replaces the previous entry of the slot.
+func (k *Keys) add(h header) {
+	if k != nil && !h.cached && len(h.jwk) <= knownKeyBytes {
+		text := strings.Clone(h.jwk) // does not retain the whole proof
+		k.slot(text).Store(&cachedKey{text, h.algorithm, header{algorithm: h.algorithm, public: h.public, thumbprint: h.thumbprint, cached: true}})
 	}
 }
 
-// header is what a JOSE header of a proof says: an algorithm, and a public key of it.
+// header holds the algorithm and the public key in the JOSE header of a proof.
 type header struct {
 	algorithm  jose.SignatureAlgorithm
 	public     crypto.PublicKey
 	thumbprint string
-	jwk        string // as it is written
-	known      bool   // from Keys
+	jwk        string // as encoded in the header
+	cached     bool   // from Keys
 }

@@ -12,23 +12,23 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// The names of the header fields: of the proof (RFC 9449 section 4.1), and of the nonce that a server wants in the next one
+// The header fields for the proof (RFC 9449 section 4.1), and for the nonce that a server requires in the next one
 // (section 8).
 const (
 	Header      = "DPoP"
 	NonceHeader = "DPoP-Nonce"
 )
 
-// The bounds of a proof. An ES256 proof has some 700 bytes, an RS256 proof with a key of 4096 bits under 2,000.
+// The limits of a proof. An ES256 proof has some 700 bytes, an RS256 proof with a key of 4096 bits under 2,000.
 const (
 	maxBytes   = 4 << 10
 	maxIDBytes = 255
 	latestDate = 253402300799 // the end of the year 9999
 )
 
-// Proof is a DPoP proof (RFC 9449 section 4.2) whose signature, type, algorithm, key, htm and htu were checked.
+// Proof is a DPoP proof (RFC 9449 section 4.2) whose signature, type, algorithm, key, htm and htu are verified.
 type Proof struct {
-	// Thumbprint is the RFC 7638 SHA-256 thumbprint of its key, base64url: what cnf.jkt names.
+	// Thumbprint is the RFC 7638 SHA-256 thumbprint of the key in base64url, for comparison with cnf.jkt.
 	Thumbprint string
 	// ID is jti: 1 to 255 bytes.
 	ID string
@@ -40,14 +40,16 @@ type Proof struct {
 	AccessTokenHash string
 }
 
-// Check checks one proof for a request (RFC 9449 section 4.3, checks 1 to 9). headerValues are all values of the field DPoP: there
-// must be exactly one, of at most 4 KiB. It must be a JWS in compact serialization of strict JSON, with typ dpop+jwt, an alg of
-// Algorithms, and a jwk that is a public key of that algorithm, RSA with 2048 to 4096 bits, which has signed it.
+// Check verifies one proof for a request (RFC 9449 section 4.3, checks 1 to 9). headerValues are all values of the
+// field DPoP; there must be exactly one, of at most 4 KiB. It must be a JWS in compact serialization of strict JSON,
+// with typ dpop+jwt, an alg of Algorithms, and a jwk that is a public key of that algorithm, RSA with 2048 to 4096
+// bits, and verifies the signature.
 //
-// htm must equal method. htu must equal one of the URLs, which are absolute, once both are normalized as RFC 3986 sections 6.2.2 and
-// 6.2.3 say; queries and fragments do not count.
+// htm must equal method. htu must equal one of the absolute URLs, after normalization of both (RFC 3986 sections
+// 6.2.2 and 6.2.3), without query and fragment.
 //
-// Freshness, nonce, ath and replays are the caller's. The error wraps one of those of this package, and quotes no part of a proof.
+// The caller checks freshness, nonce, ath and replays. The error wraps one of those of this package, and does not
+// quote the proof.
 func Check(headerValues []string, method string, urls ...string) (*Proof, error) {
 	return check(nil, headerValues, method, urls)
 }
@@ -73,10 +75,10 @@ func check(keys *Keys, headerValues []string, method string, urls []string) (*Pr
 	if err != nil {
 		return nil, err
 	}
-	if !head.signed(headerValues[0], s.signature()) {
+	if !head.verifySignature(headerValues[0], s.signature()) {
 		return nil, fmt.Errorf("%w: not made by the key in its jwk", ErrSignature)
 	}
-	keys.keep(head)
+	keys.add(head)
 	proof.Thumbprint = head.thumbprint
 	return proof, nil
 }
@@ -88,16 +90,17 @@ type segments struct {
 	length         int
 }
 
-// maxSignatureBytes is the length of a signature of an RSA key of 4096 bits.
+// maxSignatureBytes is the length of the signature of an RSA key of 4096 bits.
 const maxSignatureBytes = 512
 
 func (s *segments) signature() []byte { return s.signed[:s.length] }
 
-// decode takes a proof apart. Each segment must be the one encoding of at least one byte: else one signed proof would have many texts.
+// decode decodes the segments of a proof. Each must be non-empty canonical base64url, so that a signed proof has only
+// one encoding.
 func decode(compact string) (s segments, err error) {
 	header, rest, _ := strings.Cut(compact, ".")
 	claims, signature, _ := strings.Cut(rest, ".")
-	var buffer [3 << 10]byte // has room for all segments of most proofs
+	var buffer [3 << 10]byte // large enough for most proofs
 	decoded, ends := buffer[:0], [3]int{}
 	for i, segment := range [...]string{header, claims, signature} {
 		var text [2 << 10]byte
@@ -117,7 +120,7 @@ func decode(compact string) (s segments, err error) {
 	return s, nil
 }
 
-// parseClaims reads the claims (RFC 9449 section 4.2). Those that it does not name are ignored.
+// parseClaims parses the claims (RFC 9449 section 4.2) and ignores unknown ones.
 func parseClaims(text, method string, urls []string) (*Proof, error) {
 	var few [12]strictjson.Member
 	claims, err := strictjson.Parse(text, few[:0])
@@ -125,22 +128,22 @@ func parseClaims(text, method string, urls []string) (*Proof, error) {
 		return nil, fmt.Errorf("%w: its claims are not a strict JSON object", ErrMalformed)
 	}
 	proof := &Proof{}
-	if proof.ID, err = textClaim(claims, "jti"); err != nil {
+	if proof.ID, err = stringClaim(claims, "jti"); err != nil {
 		return nil, err
 	}
 	if len(proof.ID) > maxIDBytes {
 		return nil, fmt.Errorf("%w: its jti is longer than %d bytes", ErrClaims, maxIDBytes)
 	}
-	htm, err := textClaim(claims, "htm")
+	htm, err := stringClaim(claims, "htm")
 	if err != nil {
 		return nil, err
 	}
-	htu, err := textClaim(claims, "htu")
+	htu, err := stringClaim(claims, "htu")
 	if err != nil {
 		return nil, err
 	}
 	var ok bool
-	if proof.IssuedAt, ok = dateOf(claims.Find("iat")); !ok {
+	if proof.IssuedAt, ok = parseNumericDate(claims.Find("iat")); !ok {
 		return nil, fmt.Errorf("%w: its iat is missing or no date", ErrClaims)
 	}
 	for _, optional := range [...]struct {
@@ -150,30 +153,30 @@ func parseClaims(text, method string, urls []string) (*Proof, error) {
 		if !claims.Has(optional.name) {
 			continue
 		}
-		if *optional.into, err = textClaim(claims, optional.name); err != nil {
+		if *optional.into, err = stringClaim(claims, optional.name); err != nil {
 			return nil, err
 		}
 	}
 	if htm != method {
 		return nil, fmt.Errorf("%w: its htm is not the method of the request", ErrMethod)
 	}
-	if !names(htu, urls) {
+	if !matchesURL(htu, urls) {
 		return nil, fmt.Errorf("%w: its htu is not the URL of the request", ErrURL)
 	}
 	return proof, nil
 }
 
-// textClaim returns a claim that must be a string that is not empty.
-func textClaim(claims strictjson.Object, name string) (string, error) {
-	text, err := jws.TextMember(claims, name)
+// stringClaim returns a claim that must be a non-empty string.
+func stringClaim(claims strictjson.Object, name string) (string, error) {
+	text, err := jws.StringMember(claims, name)
 	if err != nil {
 		return "", fmt.Errorf("%w: its %w", ErrClaims, err)
 	}
 	return text, nil
 }
 
-// dateOf reads a NumericDate (RFC 7519 section 2), which may have a fraction: it is dropped.
-func dateOf(value string) (time.Time, bool) {
+// parseNumericDate parses a NumericDate (RFC 7519 section 2) and truncates it to the second.
+func parseNumericDate(value string) (time.Time, bool) {
 	seconds, err := strconv.ParseFloat(value, 64)
 	if err != nil || seconds < 0 || seconds > latestDate {
 		return time.Time{}, false
@@ -181,15 +184,15 @@ func dateOf(value string) (time.Time, bool) {
 	return time.Unix(int64(seconds), 0), true
 }
 
-// AccessTokenHash returns the ath of an access token (RFC 9449 section 4.2): its SHA-256, base64url.
+// AccessTokenHash returns the ath of an access token (RFC 9449 section 4.2): its SHA-256 in base64url.
 func AccessTokenHash(token string) string {
-	var buffer [2 << 10]byte // spares most tokens a copy on the heap
+	var buffer [2 << 10]byte // avoids a heap allocation for most tokens
 	sum := sha256.Sum256(append(buffer[:0], token...))
-	return digestText(&sum)
+	return encodeDigest(&sum)
 }
 
-// digestText encodes a digest.
-func digestText(sum *[sha256.Size]byte) string {
+// encodeDigest returns the base64url encoding of a digest.
+func encodeDigest(sum *[sha256.Size]byte) string {
 	var encoded [43]byte
 	base64.RawURLEncoding.Encode(encoded[:], sum[:])
 	return string(encoded[:])

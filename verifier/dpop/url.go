@@ -2,9 +2,9 @@ package dpop
 
 import "strings"
 
-// names reports whether htu names one of the URLs (RFC 9449 section 4.3, check 9): without query and fragment, and normalized. Most
-// clients write the URL as it is, so equal texts come first.
-func names(htu string, urls []string) bool {
+// matchesURL reports whether htu equals one of the URLs (RFC 9449 section 4.3, check 9), without query and fragment.
+// It compares the texts first and normalizes only if they differ.
+func matchesURL(htu string, urls []string) bool {
 	claimed := withoutQuery(htu)
 	if !strings.HasPrefix(claimed, "https://") && !strings.HasPrefix(claimed, "http://") {
 		return namesNormalized(claimed, urls)
@@ -30,7 +30,7 @@ func namesNormalized(claimed string, urls []string) bool {
 	return false
 }
 
-// withoutQuery cuts a URL before its query and its fragment.
+// withoutQuery removes the query and the fragment of a URL.
 func withoutQuery(url string) string {
 	if end := strings.IndexAny(url, "?#"); end >= 0 {
 		return url[:end]
@@ -38,9 +38,9 @@ func withoutQuery(url string) string {
 	return url
 }
 
-// normalize returns the one text of an absolute http or https URL without query and fragment, by its syntax (RFC 3986 section 6.2.2:
-// letter case, percent-encoding, dot segments) and its scheme (section 6.2.3: default port, empty path). It returns "" for another
-// text, and for a URL with user information or a host that is percent-encoded or has other letters than ASCII.
+// normalize normalizes an absolute http or https URL without query and fragment, by syntax (RFC 3986 section 6.2.2:
+// letter case, percent-encoding, dot segments) and scheme (section 6.2.3: default port, empty path). It returns ""
+// for any other text, and for a URL with user information or a host that is percent-encoded or not ASCII.
 func normalize(url string) string {
 	if strings.ContainsFunc(url, isNoURLCharacter) {
 		return ""
@@ -56,16 +56,16 @@ func normalize(url string) string {
 	if authority == "" || path == "" {
 		return ""
 	}
-	return scheme + "://" + authority + withoutDots(path)
+	return scheme + "://" + authority + removeDotSegments(path)
 }
 
-// isNoURLCharacter reports whether a character is in no URL (RFC 3986 section 2).
+// isNoURLCharacter reports whether a character is not allowed in a URL (RFC 3986 section 2).
 func isNoURLCharacter(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r)
 }
 
-// normalizeAuthority writes a host in lower case, and leaves out the port if it is the scheme's own, or empty. It returns "" for what
-// is none, or of another scheme.
+// normalizeAuthority writes a host in lower case, and removes the default or an empty port. It returns "" for an
+// invalid authority, or an unsupported scheme.
 func normalizeAuthority(scheme, authority string) string {
 	usual, known := map[string]string{"http": "80", "https": "443"}[scheme]
 	host, port := strings.ToLower(authority), ""
@@ -83,8 +83,8 @@ func normalizeAuthority(scheme, authority string) string {
 	return host + ":" + port
 }
 
-// normalizePercents decodes what need not be encoded, and writes the rest in upper case (RFC 3986 sections 6.2.2.1 and 6.2.2.2). It returns "" for
-// a path with a broken escape.
+// normalizePercents decodes unreserved characters, and writes the other escapes in upper case (RFC 3986 sections
+// 6.2.2.1 and 6.2.2.2). It returns "" for an invalid escape.
 func normalizePercents(path string) string {
 	if !strings.Contains(path, "%") {
 		return path
@@ -112,7 +112,7 @@ func normalizePercents(path string) string {
 	return out.String()
 }
 
-// hexDigit returns the value of a hexadecimal digit, -1 if it is none.
+// hexDigit returns the value of a hexadecimal digit, or -1.
 func hexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", lower(c)) }
 
 // lower returns an ASCII letter in lower case.
@@ -123,13 +123,13 @@ func lower(c byte) byte {
 	return c
 }
 
-// isUnreserved reports whether a character means the same encoded and not (RFC 3986 section 2.3).
+// isUnreserved reports whether a character is unreserved (RFC 3986 section 2.3).
 func isUnreserved(c byte) bool {
 	return 'a' <= lower(c) && lower(c) <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-// withoutDots removes the segments . and .. of an absolute path (RFC 3986 section 5.2.4).
-func withoutDots(path string) string {
+// removeDotSegments removes the segments . and .. of an absolute path (RFC 3986 section 5.2.4).
+func removeDotSegments(path string) string {
 	if !strings.Contains(path, "/.") {
 		return path
 	}
@@ -146,7 +146,7 @@ func withoutDots(path string) string {
 			continue
 		}
 		if last {
-			kept = append(kept, "") // what is left is a directory
+			kept = append(kept, "") // the result is a directory
 		}
 	}
 	return "/" + strings.Join(kept, "/")

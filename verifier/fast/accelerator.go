@@ -11,19 +11,19 @@ import (
 	"github.com/keywright/keywright/verifier"
 )
 
-// Accelerator makes tables for the public keys of ES256 (RFC 7518 section 3.4) and EdDSA with Ed25519 (RFC 8037 section
-// 3.1). It may be shared by Verifiers, each of which has tables of its own.
+// Accelerator precomputes tables for the public keys of ES256 (RFC 7518 section 3.4) and of EdDSA with Ed25519 (RFC
+// 8037 section 3.1). Verifiers may share it, but each has its own tables.
 type Accelerator struct {
-	// base is the table of the base point of edwards25519, made with the first key that needs it.
+	// base returns the table of the base point of edwards25519, computed on first use.
 	base func() *edwardsTable
 }
 
 // New returns an Accelerator for verifier.Config.
 func New() *Accelerator { return &Accelerator{base: sync.OnceValue(newBaseTable)} }
 
-// Prepare makes the table of a key, in a millisecond or two of CPU time. It returns nil, which leaves the key to the
-// standard library, for every other algorithm, for a key that the standard library accepts no signature of, and in FIPS
-// 140-3 mode: this module is no validated cryptographic module.
+// Prepare computes the table of a key, which takes one or two milliseconds of CPU time. It returns nil, so that the
+// standard library is used, for any other algorithm, for an invalid key, and in FIPS 140-3 mode, because this module
+// is not validated.
 func (a *Accelerator) Prepare(algorithm string, public crypto.PublicKey) verifier.Check {
 	if fips140.Enabled() {
 		return nil

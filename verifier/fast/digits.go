@@ -2,12 +2,12 @@ package fast
 
 import "encoding/binary"
 
-// maxWindows is how many digits a number of 256 bits has at most, with windows of at least 6 bits.
+// maxWindows is the maximum number of digits of a 256-bit number, with windows of at least 6 bits.
 const maxWindows = 43
 
-// digits writes a number, in little-endian order, as the sum of digit[i] · 2^(width·i), with digits from 1-2^(width-1) to
-// 2^(width-1): that takes half as many multiples as digits from 0 on. With a width of 6 or 7 the last window has bits to spare, so
-// nothing is carried out of it.
+// digits writes a number, in little-endian order, as the sum of digit[i] · 2^(width·i), with digits from
+// 1-2^(width-1) to 2^(width-1). Signed digits need half as many multiples. With a width of 6 or 7 the last window has
+// spare bits, so there is no final carry.
 func digits(number *[32]byte, width int) (digit [maxWindows]int) {
 	var words [5]uint64 // the last is 0
 	for i := range 4 {

@@ -1,5 +1,5 @@
-// Package fast checks the signatures of ES256 and EdDSA in about half the time of the standard library. It works out a table
-// of multiples for each public key, once, and adds up entries of it for each token:
+// Package fast verifies the signatures of ES256 and EdDSA in about half the time of the standard library. It computes
+// a table of multiples once per public key, and adds entries of it per token:
 //
 //	v, err := verifier.New(verifier.Config{
 //		Issuers:     map[string]verifier.Source{"https://issuer.example.com": verifier.File("/var/run/keywright/jwks/main.json")},
@@ -7,10 +7,10 @@
 //		Accelerator: fast.New(),
 //	})
 //
-// It accepts exactly the signatures that crypto/ecdsa.Verify and crypto/ed25519.Verify accept. The arithmetic is that of
-// filippo.io/nistec and filippo.io/edwards25519, which are the standard library's own packages with an exported API. A
-// table takes at most 228 KB.
+// It accepts exactly the signatures that crypto/ecdsa.Verify and crypto/ed25519.Verify accept. The arithmetic is that
+// of filippo.io/nistec and filippo.io/edwards25519, which export packages of the standard library. A table takes at
+// most 228 KB.
 //
-// The time that a check takes depends on the signature and the public key. Neither is a secret, and nothing here has a
-// private key.
+// The time of a verification depends on the signature and the public key, which are not secret. The package handles
+// no private keys.
 package fast

@@ -34,8 +34,8 @@ func newEdwardsTable(p *edwards25519.Point) *edwardsTable {
 
 func newBaseTable() *edwardsTable { return newEdwardsTable(edwards25519.NewGeneratorPoint()) }
 
-// multiple sets sum to scalar · P. Add and Subtract are complete: the formulas hold for every two points of the curve, those of small
-// order among them.
+// multiple sets sum to scalar · P. Add and Subtract are complete: the formulas hold for all pairs of points,
+// including those of small order.
 func (t *edwardsTable) multiple(sum *edwards25519.Point, scalar *edwards25519.Scalar) {
 	sum.Set(edwards25519.NewIdentityPoint())
 	digit := digits((*[32]byte)(scalar.Bytes()), edwardsWidth)
@@ -49,15 +49,15 @@ func (t *edwardsTable) multiple(sum *edwards25519.Point, scalar *edwards25519.Sc
 	}
 }
 
-// edwardsKey checks the signatures of one key A.
+// edwardsKey verifies the signatures of one key A.
 type edwardsKey struct {
 	encoded [ed25519.PublicKeySize]byte
 	minusA  *edwardsTable
 	base    *edwardsTable
 }
 
-// newEdwardsKey returns nil for a key that is not a point on the curve. Encodings that are not canonical are decoded as
-// crypto/ed25519 does, and hashed as they are.
+// newEdwardsKey returns nil if the key is not a point on the curve. Like crypto/ed25519, it accepts non-canonical
+// encodings and hashes them unchanged.
 func newEdwardsKey(public ed25519.PublicKey, base func() *edwardsTable) *edwardsKey {
 	if len(public) != ed25519.PublicKeySize {
 		return nil
@@ -69,14 +69,14 @@ func newEdwardsKey(public ed25519.PublicKey, base func() *edwardsTable) *edwards
 	return &edwardsKey{encoded: [ed25519.PublicKeySize]byte(public), minusA: newEdwardsTable(a.Negate(a)), base: base()}
 }
 
-// check follows RFC 8032 section 5.1.7 with the equation without the cofactor, S·B = R + k·A, as crypto/ed25519 does. It compares
-// encodings, so that an R that is not canonical is refused.
+// check follows RFC 8032 section 5.1.7 with the equation without the cofactor, S·B = R + k·A, as crypto/ed25519 does.
+// It compares encodings, so it rejects a non-canonical R.
 func (k *edwardsKey) check(input string, signature [64]byte) bool {
 	s, err := new(edwards25519.Scalar).SetCanonicalBytes(signature[32:])
 	if err != nil {
 		return false
 	}
-	var buffer [2 << 10]byte // spares most tokens the heap
+	var buffer [2 << 10]byte // avoids a heap allocation for most tokens
 	hashed := append(append(append(buffer[:0], signature[:32]...), k.encoded[:]...), input...)
 	digest := sha512.Sum512(hashed)
 	hram, err := new(edwards25519.Scalar).SetUniformBytes(digest[:])

@@ -34,8 +34,8 @@ func newP256Table(q *nistec.P256Point) *p256Table {
 	return table
 }
 
-// multiple sets sum to scalar · Q, for a scalar in little-endian order. Add is complete: it is right for equal and opposite points
-// and for the point at infinity, so that no choice of the scalar leads it astray.
+// multiple sets sum to scalar · Q, for a scalar in little-endian order. Add is complete: it is correct for equal and
+// opposite points and for the point at infinity.
 func (t *p256Table) multiple(sum *nistec.P256Point, scalar *[32]byte) {
 	negative := nistec.NewP256Point()
 	sum.Set(negative) // infinity
@@ -50,17 +50,18 @@ func (t *p256Table) multiple(sum *nistec.P256Point, scalar *[32]byte) {
 	}
 }
 
-// p256Key checks the signatures of one key.
+// p256Key verifies the signatures of one key.
 type p256Key struct {
 	table   *p256Table
 	order   *big.Int
 	numbers sync.Pool // of *numbers
 }
 
-// numbers are what one check calculates with modulo the order of the curve. They are used again, so that a check allocates less.
+// numbers holds the temporary values of a verification, modulo the order of the curve. They are pooled to reduce
+// allocations.
 type numbers struct{ r, s, e, inverse, divisor, product, quotient big.Int }
 
-// newP256Key returns nil for a key that is not a point on the curve.
+// newP256Key returns nil if the key is not a point on the curve.
 func newP256Key(public *ecdsa.PublicKey) *p256Key {
 	encoded, err := public.Bytes()
 	if err != nil {
@@ -76,12 +77,12 @@ func newP256Key(public *ecdsa.PublicKey) *p256Key {
 }
 
 func (k *p256Key) check(input string, signature [64]byte) bool {
-	var buffer [2 << 10]byte // spares most tokens the heap
+	var buffer [2 << 10]byte // avoids a heap allocation for most tokens
 	return k.verify(sha256.Sum256(append(buffer[:0], input...)), &signature)
 }
 
-// verify follows FIPS 186-5 section 6.4.2, with r and s side by side in signature. The two multiples have an accumulator each, and
-// their sum is a complete addition, as those within each are.
+// verify follows FIPS 186-5 section 6.4.2. signature is r followed by s. Each multiple has its own accumulator, and
+// all additions are complete.
 func (k *p256Key) verify(digest [sha256.Size]byte, signature *[64]byte) bool {
 	n := k.numbers.Get().(*numbers)
 	defer k.numbers.Put(n)
@@ -109,10 +110,11 @@ func (k *p256Key) verify(digest [sha256.Size]byte, signature *[64]byte) bool {
 	return n.e.Cmp(&n.r) == 0
 }
 
-// inRange reports whether a number of a signature is from 1 to the order of the curve minus 1.
+// inRange reports whether a number of a signature is at least 1 and less than the order of the curve.
 func (k *p256Key) inRange(number *big.Int) bool { return number.Sign() > 0 && number.Cmp(k.order) < 0 }
 
-// product writes factor / s modulo the order, in big-endian order. The inverse of s may be negative, and DivMod is Euclidean.
+// product writes factor / s modulo the order, in big-endian order. The inverse of s may be negative, because DivMod
+// is Euclidean.
 func (k *p256Key) product(into *[32]byte, n *numbers, factor *big.Int) {
 	n.product.Mul(factor, &n.inverse)
 	n.quotient.DivMod(&n.product, k.order, &n.s)

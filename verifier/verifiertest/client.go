@@ -12,22 +12,22 @@ import (
 	"github.com/keywright/keywright/verifier/dpop"
 )
 
-// Client holds a key that tokens are bound to, and proves it (RFC 9449).
+// Client is a client with a key that tokens can be bound to. It creates DPoP proofs (RFC 9449).
 type Client struct {
-	// Now is the clock of its proofs, that of the system at first.
+	// Now is the clock for its proofs, by default time.Now.
 	Now func() time.Time
 
 	tb  testing.TB
 	key keyPair
 }
 
-// NewClient makes a Client with an ES256 key of its own. What fails here and in its methods ends the test.
+// NewClient returns a Client with a new ES256 key. It and the methods of the Client fail the test on errors.
 func NewClient(tb testing.TB) *Client {
 	tb.Helper()
 	return &Client{Now: systemClock(), tb: tb, key: newKeyPair(tb)}
 }
 
-// Thumbprint is the RFC 7638 SHA-256 thumbprint of the key, base64url.
+// Thumbprint returns the RFC 7638 SHA-256 thumbprint of the key in base64url.
 func (c *Client) Thumbprint() string {
 	c.tb.Helper()
 	public := c.key.private.Public()
@@ -36,7 +36,7 @@ func (c *Client) Thumbprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// Proof makes a new proof for a request with an access token, or for one without if that is "".
+// Proof returns a new proof for a request with an access token, or without one if token is "".
 func (c *Client) Proof(method, url, token string) string {
 	c.tb.Helper()
 	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": url, "iat": c.Now().Unix()}
@@ -46,8 +46,8 @@ func (c *Client) Proof(method, url, token string) string {
 	return c.key.sign(c.tb, "dpop+jwt", true, claims)
 }
 
-// Authorize puts a token and a new proof into the header of a request. A URL without a host is one of Audience, as for the Verifier
-// of an Issuer.
+// Authorize sets the token and a new proof in the header of a request. A URL without a host is resolved against
+// Audience, as by the Verifier of an Issuer.
 func (c *Client) Authorize(r *http.Request, token string) {
 	c.tb.Helper()
 	target := *r.URL

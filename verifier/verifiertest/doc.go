@@ -1,8 +1,7 @@
-// Package verifiertest has what the tests of a service that verifies tokens need: an issuer in memory, clients that hold a key, and a
-// mounted volume that changes as a kubelet changes it. Nothing of it is for production: its keys are made for one test, and an
-// Issuer signs whatever it is asked to.
+// Package verifiertest provides an in-memory issuer, clients with keys, and a mounted volume, for tests of services
+// that verify tokens. Do not use it in production: an Issuer signs all tokens that it is asked for.
 //
-// A handler is tested in three lines:
+// A test of a handler needs three lines:
 //
 //	issuer := verifiertest.NewIssuer(t)
 //	service := issuer.Verifier().Middleware(verifier.RequireScope("orders:read")(orders))

@@ -14,31 +14,31 @@ import (
 	"github.com/keywright/keywright/verifier"
 )
 
-// What the tokens of an Issuer say, unless an Option says otherwise. Nothing real has such a name: .test is reserved (RFC 6761).
+// The default claims of an Issuer's tokens. The domain .test is reserved (RFC 6761).
 const (
 	IssuerName = "https://issuer.test"
 	Audience   = "https://service.test"
 	ClientID   = "client-of-a-test"
 )
 
-// lifetime is that of tokens.
+// lifetime is the default lifetime of tokens.
 const lifetime = 10 * time.Minute
 
-// Issuer signs tokens for one test, whatever they say. Its key set is a file that ends with the test.
+// Issuer signs tokens for a test. Its key set is a temporary file of the test.
 type Issuer struct {
-	// Now is the clock of its tokens and of its Verifier, that of the system at first.
+	// Now is the clock for its tokens and its Verifier, by default time.Now.
 	Now func() time.Time
 
-	tb    testing.TB
-	file  string
-	key   keyPair
-	other keyPair // which is not in the set
+	tb           testing.TB
+	file         string
+	key          keyPair
+	untrustedKey keyPair // not in the key set
 }
 
-// NewIssuer makes an Issuer with an ES256 key of its own. What fails here and in its methods ends the test.
+// NewIssuer returns an Issuer with a new ES256 key. It and the methods of the Issuer fail the test on errors.
 func NewIssuer(tb testing.TB) *Issuer {
 	tb.Helper()
-	i := &Issuer{Now: systemClock(), tb: tb, key: newKeyPair(tb), other: newKeyPair(tb)}
+	i := &Issuer{Now: systemClock(), tb: tb, key: newKeyPair(tb), untrustedKey: newKeyPair(tb)}
 	i.file = filepath.Join(tb.TempDir(), "keys-of-a-test.json")
 	i.WriteKeySet(i.file)
 	return i
@@ -52,10 +52,10 @@ func (i *Issuer) WriteKeySet(file string) {
 	fatal(i.tb, os.WriteFile(file, set, 0o600))
 }
 
-// Source is where a Verifier finds the key set.
+// Source returns the Source of the key set.
 func (i *Issuer) Source() verifier.Source { return verifier.File(i.file) }
 
-// Config is that of a Verifier for Audience that trusts this Issuer alone. Its log is thrown away.
+// Config returns a Config for Audience that accepts only this Issuer and discards logs.
 func (i *Issuer) Config() verifier.Config {
 	return verifier.Config{
 		Issuers: map[string]verifier.Source{IssuerName: i.Source()}, Audience: Audience, BaseURL: Audience,
@@ -63,7 +63,7 @@ func (i *Issuer) Config() verifier.Config {
 	}
 }
 
-// Verifier returns a Verifier of the Config, with some changes, that is closed when the test ends.
+// Verifier returns a Verifier with the Config and the given changes. It is closed when the test ends.
 func (i *Issuer) Verifier(changes ...func(*verifier.Config)) *verifier.Verifier {
 	i.tb.Helper()
 	config := i.Config()
@@ -76,11 +76,11 @@ func (i *Issuer) Verifier(changes ...func(*verifier.Config)) *verifier.Verifier 
 	return v
 }
 
-// Token signs an access token (RFC 9068) that is valid for 10 minutes, unless an Option says otherwise.
+// Token returns a signed access token (RFC 9068) that is valid for 10 minutes, unless an Option changes that.
 func (i *Issuer) Token(subject string, options ...Option) string {
 	i.tb.Helper()
 	now := i.Now()
-	m := minting{key: i.key, stranger: i.other, typ: "at+jwt", now: now, claims: map[string]any{
+	m := tokenSpec{key: i.key, untrustedKey: i.untrustedKey, typ: "at+jwt", now: now, claims: map[string]any{
 		"iss": IssuerName, "aud": []string{Audience}, "sub": subject, "client_id": ClientID, "jti": rand.Text(),
 		"iat": now.Unix(), "exp": now.Add(lifetime).Unix(),
 	}}

@@ -11,7 +11,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// keyPair signs for an Issuer or a Client.
+// keyPair is the signing key of an Issuer or a Client.
 type keyPair struct{ private jose.JSONWebKey }
 
 func newKeyPair(tb testing.TB) keyPair {
@@ -21,7 +21,7 @@ func newKeyPair(tb testing.TB) keyPair {
 	return keyPair{jose.JSONWebKey{Key: private, KeyID: "of-a-test-" + rand.Text(), Algorithm: string(jose.ES256), Use: "sig"}}
 }
 
-// sign makes a JWT, with the public key in its header or with the name of the key.
+// sign returns a signed JWT. Its header has the public key if embed is set, and the kid otherwise.
 func (k keyPair) sign(tb testing.TB, typ string, embed bool, claims map[string]any) string {
 	tb.Helper()
 	options := (&jose.SignerOptions{EmbedJWK: embed}).WithType(jose.ContentType(typ))
@@ -36,7 +36,7 @@ func (k keyPair) sign(tb testing.TB, typ string, embed bool, claims map[string]a
 	return compact
 }
 
-// systemClock is the one clock that is not given.
+// systemClock is the only use of time.Now.
 func systemClock() func() time.Time {
 	return time.Now //nolint:forbidigo // of tests that set no other
 }

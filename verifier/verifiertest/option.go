@@ -8,44 +8,44 @@ import (
 	"time"
 )
 
-// Option changes what a token says.
-type Option func(*minting)
+// Option changes a token.
+type Option func(*tokenSpec)
 
-// minting is a token before it is signed.
-type minting struct {
-	key, stranger keyPair
-	typ           string
-	now           time.Time
-	claims        map[string]any
+// tokenSpec describes a token before it is signed.
+type tokenSpec struct {
+	key, untrustedKey keyPair
+	typ               string
+	now               time.Time
+	claims            map[string]any
 }
 
-// Scope gives a token these scopes (scope).
+// Scope sets the scopes of a token (scope).
 func Scope(scopes ...string) Option { return Claim("scope", strings.Join(scopes, " ")) }
 
-// Claim gives a token a claim, in the form in which encoding/json writes the value. A nil value takes the claim away.
+// Claim sets a claim to the JSON encoding of a value. A nil value removes the claim.
 func Claim(name string, value any) Option {
-	return func(m *minting) {
+	return func(m *tokenSpec) {
 		if m.claims[name] = value; value == nil {
 			delete(m.claims, name)
 		}
 	}
 }
 
-// Expired makes a token one that has expired an hour ago.
+// Expired sets the expiry to an hour ago.
 func Expired() Option {
-	return func(m *minting) {
+	return func(m *tokenSpec) {
 		m.claims["iat"], m.claims["exp"] = m.now.Add(-time.Hour-lifetime).Unix(), m.now.Add(-time.Hour).Unix()
 	}
 }
 
-// ForAudience makes a token one for other services than Audience.
+// ForAudience replaces the audience of a token.
 func ForAudience(names ...string) Option { return Claim("aud", names) }
 
-// FromStranger signs a token with a key that is not in the set.
-func FromStranger() Option { return func(m *minting) { m.key = m.stranger } }
+// FromStranger signs a token with a key that is not in the key set.
+func FromStranger() Option { return func(m *tokenSpec) { m.key = m.untrustedKey } }
 
-// OfType gives a token another typ than at+jwt.
-func OfType(typ string) Option { return func(m *minting) { m.typ = typ } }
+// OfType replaces the typ of a token.
+func OfType(typ string) Option { return func(m *tokenSpec) { m.typ = typ } }
 
 // BoundTo binds a token to the key of a client (cnf.jkt, RFC 9449 section 6.1).
 func BoundTo(client *Client) Option {

@@ -60,16 +60,16 @@ func Read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluste
 	return Keys{Published: keys, LeftOut: leftOut, File: file, ETag: answer.ETag, MaxAge: answer.MaxAge}, nil
 }
 
-func read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluster Cluster, etag string) (remote.Answer, error) {
+func read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluster Cluster, etag string) (remote.Response, error) {
 	switch {
 	case spec.Keys.Inline != "":
-		return remote.Answer{Body: []byte(spec.Keys.Inline)}, nil
+		return remote.Response{Body: []byte(spec.Keys.Inline)}, nil
 	case spec.Keys.Kubernetes != nil:
 		return readKubernetes(ctx, spec.Issuer, cluster)
 	}
 	roots, err := rootsOf(ctx, &spec.Keys, cluster)
 	if err != nil {
-		return remote.Answer{}, err
+		return remote.Response{}, err
 	}
 	client := remote.New(roots, "")
 	defer client.Close()
@@ -77,7 +77,7 @@ func read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluste
 	switch {
 	case spec.Keys.Discovery != nil:
 		if address, err = client.JWKSURI(ctx, spec.Issuer); err != nil {
-			return remote.Answer{}, err
+			return remote.Response{}, err
 		}
 	case spec.Keys.SPIFFEBundle != nil:
 		address = spec.Keys.SPIFFEBundle.URL
@@ -106,25 +106,25 @@ func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Clu
 }
 
 // readKubernetes reads the keys of ServiceAccount tokens (Kubernetes: service account issuer discovery). The metadata must name the issuer.
-func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote.Answer, error) {
+func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote.Response, error) {
 	b, err := cluster.Read(ctx, "/.well-known/openid-configuration")
 	if err != nil {
-		return remote.Answer{}, fmt.Errorf("read the issuer of the API server: %w", err)
+		return remote.Response{}, fmt.Errorf("read the issuer of the API server: %w", err)
 	}
 	var metadata struct {
 		Issuer string `json:"issuer"`
 	}
 	if err := json.Unmarshal(b, &metadata); err != nil {
-		return remote.Answer{}, errors.New("the API server answers no metadata of an issuer")
+		return remote.Response{}, errors.New("the API server answers no metadata of an issuer")
 	}
 	if metadata.Issuer != issuer {
-		return remote.Answer{}, fmt.Errorf("the issuer of this cluster is %.256q: write that into spec.issuer", metadata.Issuer)
+		return remote.Response{}, fmt.Errorf("the issuer of this cluster is %.256q: write that into spec.issuer", metadata.Issuer)
 	}
 	b, err = cluster.Read(ctx, "/openid/v1/jwks")
 	if err != nil {
-		return remote.Answer{}, fmt.Errorf("read the keys of the API server: %w", err)
+		return remote.Response{}, fmt.Errorf("read the keys of the API server: %w", err)
 	}
-	return remote.Answer{Body: b}, nil
+	return remote.Response{Body: b}, nil
 }
 
 // ConfigMapEntry reads an entry of a ConfigMap, for a Cluster.

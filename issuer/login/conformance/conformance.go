@@ -1,4 +1,4 @@
-// Package conformance tests that a login.Directory is one.
+// Package conformance contains the conformance tests for implementations of login.Directory.
 package conformance
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// Password is that of the users alice and bob. A directory under test has both, bob disabled, and nobody else. Alice's
-// attributes are Attributes.
+// Password is the password of the users alice and bob. The directory under test must contain exactly these users, bob
+// disabled, and alice with Attributes.
 const Password = "correct horse, bättery stäple"
 
-// Attributes are those of alice.
+// Attributes returns the attributes of alice.
 func Attributes() map[string]any {
 	return map[string]any{"email": "alice@example.com", "groups": []string{"engineers", "staff"}}
 }
@@ -26,7 +26,7 @@ func Attributes() map[string]any {
 func Test(t *testing.T, directory login.Directory) {
 	t.Run("alice logs in", func(t *testing.T) { aliceLogsIn(t, directory) })
 	t.Run("nobody else does", func(t *testing.T) { nobodyElseDoes(t, directory) })
-	t.Run("alice is looked up", func(t *testing.T) { aliceIsLookedUp(t, directory) })
+	t.Run("alice is looked up", func(t *testing.T) { lookupReturnsTheSameUser(t, directory) })
 	t.Run("many at once", func(t *testing.T) { manyAtOnce(t, directory) })
 	t.Run("one who went away is not let in", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -51,8 +51,8 @@ func aliceLogsIn(t *testing.T, directory login.Directory) {
 	}
 }
 
-// aliceIsLookedUp: who is looked up without a password is who logged in.
-func aliceIsLookedUp(t *testing.T, directory login.Directory) {
+// lookupReturnsTheSameUser checks that Lookup and Authenticate return the same user.
+func lookupReturnsTheSameUser(t *testing.T, directory login.Directory) {
 	loggedIn, err := directory.Authenticate(t.Context(), "alice", Password)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func manyAtOnce(t *testing.T, directory login.Directory) {
 	all.Wait()
 }
 
-// texts makes lists of texts of lists, which may have been read from JSON.
+// texts converts lists of strings, which may have been decoded from JSON.
 func texts(attributes map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, value := range attributes {

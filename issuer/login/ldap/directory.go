@@ -16,18 +16,18 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// Reasons of a login that is denied although the password may be right.
+// The reasons for denying a login even though the password may be right.
 const (
-	// Refused means that the directory refused it for another reason than the password, like an account that is locked. The name of the
-	// result (RFC 4511 section 4.1.9) comes after it; what the directory says beyond that may hold anything.
+	// Refused is followed by the name of the LDAP result (RFC 4511 section 4.1.9), for example for a locked account.
+	// The diagnostic message is omitted, because it may contain anything.
 	Refused = "refused by the directory: "
-	// Several means that a name is that of more than one entry.
+	// Several means that more than one entry has the name.
 	Several = "several entries match users.ldap.users.filter"
-	// TooManyGroups means that not all groups of the user could be read: a right, or the lack of one, may hang on any of them.
+	// TooManyGroups means that not all groups of the user could be read. Permissions may depend on any of them.
 	TooManyGroups = "in too many groups, or in groups that are nested too deeply"
 )
 
-// Directory is a login.Directory: it searches for the user, and binds as them with the password (RFC 4513 section 5.1.3).
+// Directory is a login.Directory that searches for the user and binds with the password (RFC 4513 section 5.1.3).
 type Directory struct {
 	settings *config.LDAP
 	pool     *pool
@@ -35,20 +35,20 @@ type Directory struct {
 
 var _ login.Directory = (*Directory)(nil)
 
-// New returns a Directory. Nothing is connected before the first login.
+// New returns a Directory. It connects at the first login.
 func New(settings *config.LDAP) *Directory {
 	return &Directory{settings: settings, pool: newPool(settings)}
 }
 
-// Close closes the connections that are not in use.
+// Close closes idle connections.
 func (d *Directory) Close() { d.pool.close() }
 
-// Authenticate finds the user of a name, tries the password, and reads attributes and groups. A name that nobody has costs
-// a bind too. A password is tried once: directories count. That goes on when the client has gone, or it could take back a guess
-// before it counts with us.
+// Authenticate searches for the user, binds with the password, and reads attributes and groups. An unknown name
+// causes a bind too. The password is tried once, because directories count failures. The bind is not canceled with
+// ctx, so that a client cannot cancel an attempt before it is counted.
 func (d *Directory) Authenticate(ctx context.Context, name, password string) (*login.User, error) {
 	name, password, ok := login.Prepare(name, password)
-	if !ok { // without a password a bind would succeed (RFC 4513 section 5.1.2)
+	if !ok { // a bind without a password succeeds (RFC 4513 section 5.1.2)
 		return nil, &login.Denied{Reason: login.WrongPassword}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
@@ -58,11 +58,11 @@ func (d *Directory) Authenticate(ctx context.Context, name, password string) (*l
 		return nil, err
 	}
 	user, err := d.logIn(c, name, password)
-	return d.done(c, user, err)
+	return d.release(c, user, err)
 }
 
-// Lookup finds the user of a name, and reads attributes and groups. No result of a bind says that an account is locked: the filter of the
-// users must.
+// Lookup searches for the user, and reads attributes and groups. There is no bind that detects a locked account: the
+// filter must exclude it.
 func (d *Directory) Lookup(ctx context.Context, name string) (*login.User, error) {
 	name, err := login.PrepareName(name)
 	if err != nil {
@@ -81,13 +81,13 @@ func (d *Directory) Lookup(ctx context.Context, name string) (*login.User, error
 	case entry == nil:
 		err = &login.Denied{Reason: none}
 	default:
-		user, err = d.userOf(c, entry)
+		user, err = d.readUser(c, entry)
 	}
-	return d.done(c, user, err)
+	return d.release(c, user, err)
 }
 
-// done gives the connection back.
-func (d *Directory) done(c *conn, user *login.User, err error) (*login.User, error) {
+// release returns the connection to the pool.
+func (d *Directory) release(c *conn, user *login.User, err error) (*login.User, error) {
 	broken := err != nil && !errors.Is(err, login.ErrDenied)
 	d.pool.put(c, broken)
 	if broken {
@@ -96,8 +96,8 @@ func (d *Directory) done(c *conn, user *login.User, err error) (*login.User, err
 	return user, err
 }
 
-// connect returns a connection that is bound as the searching account, whoever used it last. If the server has closed it
-// meanwhile, this bind shows it, and a new one takes its place.
+// connect returns a connection that is bound as the searching account. The bind detects a dead connection, which is
+// then replaced.
 func (d *Directory) connect(ctx context.Context) (*conn, error) {
 	for fresh := false; ; fresh = true {
 		c, reused, err := d.pool.get(ctx, fresh)
@@ -105,7 +105,7 @@ func (d *Directory) connect(ctx context.Context) (*conn, error) {
 			return nil, err
 		}
 		timeout := time.Duration(d.settings.Timeout)
-		if reused { // it may have died without a word: what then is left of the time is for another one
+		if reused { // a dead connection may use up time: some is left for another one
 			c.SetTimeout(timeout / 4)
 		}
 		if err = d.bindAsSearcher(c); err == nil {
@@ -113,44 +113,45 @@ func (d *Directory) connect(ctx context.Context) (*conn, error) {
 			return c, nil
 		}
 		d.pool.put(c, true)
-		d.pool.close() // what was idle beside it has died with it
-		if !reused || answered(err) || ctx.Err() != nil {
+		d.pool.close() // the other idle connections are probably dead too
+		if !reused || hasResult(err) || ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: %w", login.ErrDown, err)
 		}
 	}
 }
 
-// logIn does all on one connection that is bound as the searching account.
+// logIn performs all operations on one connection that is bound as the searching account.
 func (d *Directory) logIn(c *conn, name, password string) (*login.User, error) {
 	entry, none, err := d.find(c, name)
 	if err != nil {
 		return nil, err
 	}
-	dn := "cn=" + rand.Text() + "," + d.settings.Users.BaseDN // nobody
+	dn := "cn=" + rand.Text() + "," + d.settings.Users.BaseDN // does not exist
 	if entry != nil {
 		dn = entry.DN
 	}
 	err = c.Bind(dn, password)
 	switch {
-	case cannotSay(err):
+	case isServerFailure(err):
 		return nil, err
 	case entry == nil:
 		return nil, &login.Denied{Reason: none}
 	case ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials):
 		return nil, &login.Denied{Subject: d.subject(entry), Reason: login.WrongPassword}
 	case err != nil:
-		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused + resultOf(err)}
+		return nil, &login.Denied{Subject: d.subject(entry), Reason: Refused + resultName(err)}
 	}
 	if d.settings.Groups.BaseDN != "" {
 		if err := d.bindAsSearcher(c); err != nil {
 			return nil, err
 		}
 	}
-	return d.userOf(c, entry)
+	return d.readUser(c, entry)
 }
 
-// userOf reads a user, on a connection that is bound as the searching account if there are groups to search for.
-func (d *Directory) userOf(c *conn, entry *ldap.Entry) (*login.User, error) {
+// readUser returns the user of an entry. The connection must be bound as the searching account if groups are
+// searched.
+func (d *Directory) readUser(c *conn, entry *ldap.Entry) (*login.User, error) {
 	user := &login.User{Subject: d.subject(entry), Attributes: d.attributes(entry)}
 	if user.Subject == "" {
 		return nil, &login.Denied{Reason: "the entry has no usable " + d.settings.Users.Subject}
@@ -172,24 +173,24 @@ func (d *Directory) userOf(c *conn, entry *ldap.Entry) (*login.User, error) {
 	return user, nil
 }
 
-// answered reports whether the server gave a result, whatever it was.
-func answered(err error) bool {
+// hasResult reports whether the server returned a result.
+func hasResult(err error) bool {
 	var result *ldap.Error
 	return errors.As(err, &result) && result.ResultCode < ldap.ErrorNetwork
 }
 
-// cannotSay reports whether a bind failed for a reason that lies with the server (RFC 4511 appendix A), or without a result.
-// Any other result is about the account: a wrong password, one that is locked or has expired, an entry that was deleted or has
-// moved. Known and unknown names go through here, so that they get the same answer.
-func cannotSay(err error) bool {
-	return err != nil && (!answered(err) || ldap.IsErrorAnyOf(err,
+// isServerFailure reports whether a bind failed because of the server (RFC 4511 appendix A), or without a result. All
+// other results are about the account, such as a wrong password, or a locked, expired or deleted account. It is used
+// for known and unknown names alike.
+func isServerFailure(err error) bool {
+	return err != nil && (!hasResult(err) || ldap.IsErrorAnyOf(err,
 		ldap.LDAPResultOperationsError, ldap.LDAPResultProtocolError, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultAuthMethodNotSupported,
 		ldap.LDAPResultStrongAuthRequired, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultConfidentialityRequired,
 		ldap.LDAPResultBusy, ldap.LDAPResultUnavailable, ldap.LDAPResultOther))
 }
 
-// resultOf returns the name of the result of an operation.
-func resultOf(err error) string {
+// resultName returns the name of the result code of an error.
+func resultName(err error) string {
 	var result *ldap.Error
 	if errors.As(err, &result) {
 		if name, known := ldap.LDAPResultCodeMap[result.ResultCode]; known {
@@ -199,7 +200,7 @@ func resultOf(err error) string {
 	return "unknown result"
 }
 
-// find returns the one entry of a name, or else why there is none.
+// find returns the single entry with a name, or the reason why there is none.
 func (d *Directory) find(c *conn, name string) (entry *ldap.Entry, none string, err error) {
 	users := &d.settings.Users
 	wanted := []string{users.Subject}
@@ -224,7 +225,8 @@ func (d *Directory) find(c *conn, name string) (entry *ldap.Entry, none string, 
 	return result.Entries[0], "", nil
 }
 
-// subject is text, or hex of what is none, like the objectGUID of Active Directory. It is empty if it cannot be a sub.
+// subject returns the subject of an entry, in hex if it is not text, such as objectGUID. It returns "" if it is not
+// valid as sub.
 func (d *Directory) subject(entry *ldap.Entry) string {
 	raw := entry.GetEqualFoldRawAttributeValue(d.settings.Users.Subject)
 	subject := string(raw)
@@ -237,7 +239,7 @@ func (d *Directory) subject(entry *ldap.Entry) string {
 	return subject
 }
 
-// attributes are texts, or lists of them where the entry has several.
+// attributes returns the attributes as strings, or as lists if there are several values.
 func (d *Directory) attributes(entry *ldap.Entry) map[string]any {
 	out := map[string]any{}
 	for name, attribute := range d.settings.Users.Attributes {

@@ -1,2 +1,2 @@
-// Package ldap lets users of an LDAP directory or of Active Directory log in.
+// Package ldap authenticates users with an LDAP directory or Active Directory.
 package ldap

@@ -8,7 +8,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// The bounds of what is followed: chains of groups, and people who are in everything.
+// The limits for nested groups and for the groups of a user.
 const (
 	maxGroups = 500
 	maxLevels = 10
@@ -16,8 +16,8 @@ const (
 
 var errTooManyGroups = errors.New("more groups than are followed")
 
-// groups returns the sorted names of the groups that a DN is in, and, if they are nested, of those that these are in: all of
-// them, or an error.
+// groups returns the sorted names of all groups of a DN, including nested ones if configured. It returns an error if
+// it cannot read all of them.
 func (d *Directory) groups(c *conn, dn string) ([]string, error) {
 	names := []string{}
 	seen := map[string]bool{}
@@ -26,7 +26,7 @@ func (d *Directory) groups(c *conn, dn string) ([]string, error) {
 		if depth > maxLevels {
 			return nil, errTooManyGroups
 		}
-		found, err := d.groupsOf(c, level)
+		found, err := d.searchGroups(c, level)
 		if err != nil {
 			return nil, err
 		}
@@ -53,8 +53,8 @@ func (d *Directory) groups(c *conn, dn string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// groupsOf finds the groups that any of some DNs is in. A server may have a lower limit than ours.
-func (d *Directory) groupsOf(c *conn, members []string) ([]*ldap.Entry, error) {
+// searchGroups searches for the groups that contain any of the DNs. The server may have a lower limit.
+func (d *Directory) searchGroups(c *conn, members []string) ([]*ldap.Entry, error) {
 	var found []*ldap.Entry
 	for some := range slices.Chunk(members, 50) {
 		var filter strings.Builder

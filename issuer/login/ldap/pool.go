@@ -16,28 +16,29 @@ import (
 
 	"github.com/keywright/keywright/issuer/config"
 	"github.com/keywright/keywright/issuer/login"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
-// maxFile bounds the files of a certificate and of a password.
+// maxFile limits the files of certificates and passwords.
 const maxFile = 1 << 20
 
-// conn is a connection, and what lies under it: the library bounds neither the TLS handshake of StartTLS nor several
-// operations together, and a deadline down there bounds all.
+// conn is an LDAP connection and its network connection. The deadline of the latter limits all operations together,
+// including the TLS handshake of StartTLS, which the library does not limit.
 type conn struct {
 	*ldap.Conn
 	raw net.Conn
-	// aging closes it when it was idle for too long.
-	aging *time.Timer
+	// idleTimer closes the connection after maxIdle.
+	idleTimer *time.Timer
 }
 
-// maxIdle is how long a connection may be idle: firewalls and load balancers forget it some time later, without a word.
+// maxIdle is the maximum idle time of a connection. Firewalls and load balancers silently drop connections after
+// longer times.
 const maxIdle = time.Minute
 
-// pool holds a bounded number of connections. Those in use have the deadline of the login that uses them.
+// pool is a connection pool of limited size. Connections in use have the deadline of the login.
 type pool struct {
 	settings *config.LDAP
-	// slots has an element for each connection that may be in use.
+	// slots has one element per connection in use.
 	slots chan struct{}
 	idle  chan *conn
 }
@@ -47,10 +48,10 @@ func newPool(settings *config.LDAP) *pool {
 	return &pool{settings: settings, slots: make(chan struct{}, n), idle: make(chan *conn, n)}
 }
 
-// get returns a connection, one that was used before unless it must be fresh, until the deadline of the context. ErrBusy is
-// that all are in use.
+// get returns a connection with the deadline of ctx. Unless fresh is set, it may be reused. It returns ErrBusy if all
+// connections are in use.
 func (p *pool) get(ctx context.Context, fresh bool) (c *conn, reused bool, err error) {
-	if ctx.Err() != nil { // select would choose at random
+	if ctx.Err() != nil { // select would choose randomly
 		return nil, false, login.ErrBusy
 	}
 	select {
@@ -58,11 +59,11 @@ func (p *pool) get(ctx context.Context, fresh bool) (c *conn, reused bool, err e
 	case <-ctx.Done():
 		return nil, false, login.ErrBusy
 	}
-	deadline, _ := ctx.Deadline() // the caller has set one
+	deadline, _ := ctx.Deadline() // the caller has set a deadline
 	for !fresh {
 		select {
 		case c := <-p.idle:
-			if !c.aging.Stop() || c.raw.SetDeadline(deadline) != nil || c.IsClosing() {
+			if !c.idleTimer.Stop() || c.raw.SetDeadline(deadline) != nil || c.IsClosing() {
 				_ = c.Close()
 				continue
 			}
@@ -82,11 +83,11 @@ func (p *pool) get(ctx context.Context, fresh bool) (c *conn, reused bool, err e
 func (p *pool) put(c *conn, broken bool) {
 	defer func() { <-p.slots }()
 	if broken || c.raw.SetDeadline(time.Time{}) != nil {
-		_ = c.raw.Close() // else TLS would take leave of a server that may be stalled
+		_ = c.raw.Close() // closing TLS first could block on a stalled server
 		_ = c.Close()
 		return
 	}
-	c.aging = time.AfterFunc(maxIdle, func() { _ = c.raw.Close() })
+	c.idleTimer = time.AfterFunc(maxIdle, func() { _ = c.raw.Close() })
 	select {
 	case p.idle <- c:
 	default:
@@ -105,13 +106,13 @@ func (p *pool) close() {
 	}
 }
 
-// dial connects over TLS, until a deadline.
+// dial opens a TLS connection before the deadline.
 func (p *pool) dial(deadline time.Time) (*conn, error) {
 	u, err := url.Parse(p.settings.URL)
 	if err != nil {
 		return nil, err
 	}
-	trust, err := p.trust(u.Hostname())
+	trust, err := p.tlsConfig(u.Hostname())
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (p *pool) dial(deadline time.Time) (*conn, error) {
 	c := &conn{raw: raw}
 	err = raw.SetDeadline(deadline)
 	if err == nil {
-		err = c.secure(trust, p.settings)
+		err = c.startTLS(trust, p.settings)
 	}
 	if err != nil {
 		_ = raw.Close()
@@ -136,15 +137,15 @@ func (p *pool) dial(deadline time.Time) (*conn, error) {
 	return c, nil
 }
 
-// secure shakes hands, at once or after StartTLS (RFC 4511 section 4.14).
-func (c *conn) secure(trust *tls.Config, settings *config.LDAP) error {
+// startTLS performs the TLS handshake, directly or after StartTLS (RFC 4511 section 4.14).
+func (c *conn) startTLS(trust *tls.Config, settings *config.LDAP) error {
 	if settings.StartTLS {
 		c.Conn = ldap.NewConn(c.raw, false)
 		c.SetTimeout(time.Duration(settings.Timeout))
 		c.Start()
 		err := c.StartTLS(trust)
 		if err != nil {
-			_ = c.Close() // ends its goroutines
+			_ = c.Close() // stops its goroutines
 		}
 		return err
 	}
@@ -158,12 +159,12 @@ func (c *conn) secure(trust *tls.Config, settings *config.LDAP) error {
 	return nil
 }
 
-func (p *pool) trust(host string) (*tls.Config, error) {
+func (p *pool) tlsConfig(host string) (*tls.Config, error) {
 	trust := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	if p.settings.CAFile == "" {
 		return trust, nil
 	}
-	b, err := mount.Read(p.settings.CAFile, maxFile)
+	b, err := reload.Read(p.settings.CAFile, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +175,7 @@ func (p *pool) trust(host string) (*tls.Config, error) {
 	return trust, nil
 }
 
-// bindAsSearcher reads the password each time: it may have been replaced.
+// bindAsSearcher reads the password for each bind, because it may have changed.
 func (d *Directory) bindAsSearcher(c *conn) error {
 	password, err := readPassword(d.settings.BindPasswordFile)
 	if err != nil {
@@ -187,24 +188,24 @@ func (d *Directory) bindAsSearcher(c *conn) error {
 }
 
 func readPassword(path string) (string, error) {
-	b, err := mount.Read(path, maxFile)
+	b, err := reload.Read(path, maxFile)
 	if err != nil {
 		return "", err
 	}
 	password := strings.TrimRight(string(b), "\r\n")
-	if password == "" { // the server would take it for an anonymous bind
+	if password == "" { // the server would perform an anonymous bind
 		return "", fmt.Errorf("%s has no password", path)
 	}
 	return password, nil
 }
 
-// CheckFiles reads the files that the settings name, and says all that is wrong with them.
+// CheckFiles checks the files in the settings and returns all errors.
 func CheckFiles(settings *config.LDAP) error {
 	var wrong []error
-	if _, err := (&pool{settings: settings}).trust(""); err != nil {
+	if _, err := (&pool{settings: settings}).tlsConfig(""); err != nil {
 		wrong = append(wrong, fmt.Errorf("caFile: %w", err))
 	}
-	if settings.BindPasswordFile != "" { // else the configuration is wrong, and says so
+	if settings.BindPasswordFile != "" { // without it, the configuration is already invalid
 		if _, err := readPassword(settings.BindPasswordFile); err != nil {
 			wrong = append(wrong, fmt.Errorf("bindPasswordFile: %w", err))
 		}

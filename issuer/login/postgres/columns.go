@@ -11,7 +11,7 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// The columns that have a meaning. PostgreSQL makes names lower case that are not in quotation marks, so case does not count for them.
+// The columns with a fixed meaning. Case is ignored, because PostgreSQL converts unquoted names to lower case.
 const (
 	subjectColumn  = "subject"
 	hashColumn     = "passwordHash"
@@ -19,16 +19,16 @@ const (
 	scopesColumn   = "scopes"
 )
 
-// columns says where in a row of the query what is.
+// columns are the positions of the columns in a row.
 type columns struct {
 	subject, hash int
-	// disabled and scopes are -1 where the query has none.
+	// disabled and scopes are -1 if the query does not return them.
 	disabled, scopes int
-	// attributes are the positions of all others, by name.
+	// attributes are the positions of all other columns, by name.
 	attributes map[string]int
 }
 
-// columnsOf reads the description of a row. The error names every column that is missing or cannot be used.
+// columnsOf returns the columns of a row description. The error contains every missing or unusable column.
 func columnsOf(fields []pgconn.FieldDescription) (*columns, error) {
 	c := &columns{subject: -1, hash: -1, disabled: -1, scopes: -1, attributes: map[string]int{}}
 	var wrong []error
@@ -46,10 +46,10 @@ func columnsOf(fields []pgconn.FieldDescription) (*columns, error) {
 			wrong = append(wrong, fmt.Errorf("there are two columns %s", name))
 		case position != nil:
 			*position = i
-			wrong = append(wrong, typed(name, fields[i].DataTypeOID))
+			wrong = append(wrong, checkType(name, fields[i].DataTypeOID))
 		default:
 			c.attributes[name] = i
-			wrong = append(wrong, named(name))
+			wrong = append(wrong, checkAttributeName(name))
 		}
 	}
 	for _, required := range []string{subjectColumn, hashColumn} {
@@ -60,27 +60,27 @@ func columnsOf(fields []pgconn.FieldDescription) (*columns, error) {
 	return c, errors.Join(wrong...)
 }
 
-// typed says what is wrong with the type of a column that has a meaning.
-func typed(name string, oid uint32) error {
+// checkType checks the type of a column with a fixed meaning.
+func checkType(name string, oid uint32) error {
 	switch name {
 	case disabledColumn:
 		if oid != pgtype.BoolOID {
 			return errors.New("the column disabled must be a boolean")
 		}
 	case scopesColumn:
-		if elementOf(oid) == 0 {
+		if elementType(oid) == 0 {
 			return errors.New("the column scopes must be an array, like scopes::text[]")
 		}
 	}
 	return nil
 }
 
-// named says what is wrong with the name of an attribute.
-func named(name string) error {
+// checkAttributeName checks the name of an attribute.
+func checkAttributeName(name string) error {
 	switch {
 	case token.Reserved(name):
 		return fmt.Errorf("the column %s has a name that is reserved for the issuer: give it another one with AS", name)
-	case token.NeverLeaves(name):
+	case token.Forbidden(name):
 		return fmt.Errorf("the column %s has a name like that of a secret, which no token may hold: leave it out", name)
 	}
 	return nil

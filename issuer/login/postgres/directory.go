@@ -13,62 +13,63 @@ import (
 	"github.com/keywright/keywright/issuer/token"
 )
 
-// Reasons of a login that is denied although the password may be right.
+// The reasons for denying a login even though the password may be right.
 const (
 	// Several means that the query returns more than one row for a name.
 	Several = "several rows match users.postgresql.query"
-	// NoPassword means that the hash of the password is null or empty.
+	// NoPassword means that the password hash is null or empty.
 	NoPassword = "the user has no password"
-	// UnusableHash means that the hash is of no scheme that is read, or has too few rounds.
+	// UnusableHash means that the hash has an unsupported scheme, or too few rounds.
 	UnusableHash = "the hash of the user's password cannot be used"
-	// UnusableSubject means that the row has no subject, or one that is no printable text.
+	// UnusableSubject means that the row has no subject, or one that is not printable text.
 	UnusableSubject = "the row has no usable subject"
 )
 
-// Directory is a login.Directory of the rows of a database.
+// Directory is a login.Directory that reads users from a database.
 type Directory struct {
 	settings  *config.PostgreSQL
 	pool      *pgxpool.Pool
 	passwords *login.Passwords
 	now       func() time.Time
-	// asked is told of each query how long it took, and its error.
-	asked func(took time.Duration, err error)
+	// observeQuery is called after each query with its duration and error.
+	observeQuery func(took time.Duration, err error)
 }
 
 var _ login.Directory = (*Directory)(nil)
 
-// Options are what a Directory needs beside its settings.
+// Options are the dependencies of a Directory.
 type Options struct {
 	// Hasher compares passwords.
 	Hasher *login.Hasher
 	Now    func() time.Time
-	// Asked is told of each query how long it took, and its error. It may be nil.
-	Asked func(took time.Duration, err error)
+	// ObserveQuery is called after each query with its duration and error. It may be nil.
+	ObserveQuery func(took time.Duration, err error)
 }
 
-// New returns a Directory. Nothing is connected before the first query.
+// New returns a Directory. It connects at the first query.
 func New(ctx context.Context, settings *config.PostgreSQL, o Options) (*Directory, error) {
 	pool, err := newPool(ctx, settings)
 	if err != nil {
 		return nil, err
 	}
-	if o.Asked == nil {
-		o.Asked = func(time.Duration, error) {}
+	if o.ObserveQuery == nil {
+		o.ObserveQuery = func(time.Duration, error) {}
 	}
-	return &Directory{settings: settings, pool: pool, passwords: login.NewPasswords(o.Hasher), now: o.Now, asked: o.Asked}, nil
+	return &Directory{settings: settings, pool: pool, passwords: login.NewPasswords(o.Hasher), now: o.Now, observeQuery: o.ObserveQuery}, nil
 }
 
-// Close closes all connections. It waits for queries that run.
+// Close closes all connections, after running queries have finished.
 func (d *Directory) Close() { d.pool.Close() }
 
-// Connections are how many connections are in use, how many are idle, and how many there may be.
+// Connections returns the numbers of used and idle connections, and the maximum.
 func (d *Directory) Connections() (used, idle, most int32) {
 	s := d.pool.Stat()
 	return s.AcquiredConns(), s.IdleConns(), s.MaxConns()
 }
 
-// Authenticate compares a password with the hash of the one row of a name. An unknown name, a row without a hash, a wrong password and a disabled
-// user cost the same time, that of the costliest hash that was seen, if all hashes have the same parameters.
+// Authenticate compares a password with the hash in the row of a user. An unknown name, a row without a hash, a wrong
+// password and a disabled user take the same time, that of the most expensive hash seen so far, if all hashes have
+// the same parameters.
 func (d *Directory) Authenticate(ctx context.Context, name, password string) (*login.User, error) {
 	name, password, ok := login.Prepare(name, password)
 	if !ok {
@@ -107,7 +108,7 @@ func (d *Directory) Authenticate(ctx context.Context, name, password string) (*l
 	return user, nil
 }
 
-// Lookup reads the row of a name, without a password.
+// Lookup returns a user without checking a password.
 func (d *Directory) Lookup(ctx context.Context, name string) (*login.User, error) {
 	name, err := login.PrepareName(name)
 	if err != nil {
@@ -129,14 +130,14 @@ func (d *Directory) Lookup(ctx context.Context, name string) (*login.User, error
 	return user, nil
 }
 
-// find returns the row of a name, nil if there is none or several. The errors are ErrBusy and ErrDown.
+// find returns the row with a name, nil if there is none or several. The errors are ErrBusy and ErrDown.
 func (d *Directory) find(ctx context.Context, name string) (found *row, several bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
 	defer cancel()
 	began := d.now()
 	defer func() {
 		if !errors.Is(err, login.ErrBusy) {
-			d.asked(d.now().Sub(began), err)
+			d.observeQuery(d.now().Sub(began), err)
 		}
 	}()
 	conn, err := d.acquire(ctx)
@@ -144,55 +145,55 @@ func (d *Directory) find(ctx context.Context, name string) (found *row, several 
 		return nil, false, err
 	}
 	defer conn.Release()
-	found, err = d.ask(ctx, conn.Conn(), name)
+	found, err = d.queryUser(ctx, conn.Conn(), name)
 	if errors.Is(err, errSeveral) {
 		return nil, true, nil
 	}
 	if err != nil {
-		return nil, false, withoutPassword(err)
+		return nil, false, downError(err)
 	}
 	return found, false, nil
 }
 
-// acquire returns a connection, until the deadline of the context. The errors are ErrBusy, if all are in use, and ErrDown.
+// acquire returns a connection before the deadline of ctx. The errors are ErrBusy, if all are in use, and ErrDown.
 func (d *Directory) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := d.pool.Acquire(ctx)
 	if used, _, most := d.Connections(); err != nil && ctx.Err() != nil && used == most {
 		return nil, login.ErrBusy
 	}
 	if err != nil {
-		return nil, withoutPassword(err)
+		return nil, downError(err)
 	}
 	return conn, nil
 }
 
-// user is the user of a row, with at least a subject if that can be used, and why the user may not log in.
+// user returns the user of a row and, if the user may not log in, the reason. The user has a subject if it is usable.
 func (r *row) user() (*login.User, *login.Denied) {
 	u := &login.User{Subject: string(r.values[r.subject]), Attributes: map[string]any{}, Credential: login.CredentialOf(string(r.values[r.hash]))}
 	if !token.IsSubject(u.Subject) {
 		u.Subject = ""
 		return u, &login.Denied{Reason: UnusableSubject}
 	}
-	// What is null is nothing that was allowed.
+	// Null means disabled.
 	if r.disabled >= 0 && string(r.values[r.disabled]) != "f" {
 		return u, &login.Denied{Subject: u.Subject, Reason: login.DisabledUser}
 	}
 	if r.scopes >= 0 {
 		u.Scopes = []string{}
 		if text := r.values[r.scopes]; text != nil {
-			scopes, err := list(elementOf(r.fields[r.scopes].DataTypeOID), text)
+			scopes, err := parseArray(elementType(r.fields[r.scopes].DataTypeOID), text)
 			if err != nil {
 				return u, &login.Denied{Subject: u.Subject, Reason: fmt.Sprintf("the column scopes %v", err)}
 			}
-			u.Scopes = texts(scopes)
+			u.Scopes = toStrings(scopes)
 		}
 	}
 	for name, at := range r.attributes {
 		if r.values[at] == nil {
 			continue
 		}
-		v, err := value(r.fields[at].DataTypeOID, r.values[at])
-		if hidden, found := token.Hidden(v); err == nil && found {
+		v, err := parseValue(r.fields[at].DataTypeOID, r.values[at])
+		if hidden, found := token.FindForbidden(v); err == nil && found {
 			err = fmt.Errorf("has a member %s, whose name is like that of a secret", hidden)
 		}
 		if err != nil {

@@ -1,2 +1,2 @@
-// Package postgres finds users in a PostgreSQL database, by one query, and compares their passwords with the hashes that it returns.
+// Package postgres authenticates users from a PostgreSQL database, with a configured query and password hashes.
 package postgres

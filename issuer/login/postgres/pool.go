@@ -16,31 +16,33 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/keywright/keywright/issuer/config"
-	"github.com/keywright/keywright/issuer/mount"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 const (
-	// maxFile bounds the files of a certificate and of a password.
+	// maxFile limits the files of certificates and passwords.
 	maxFile = 1 << 20
-	// maxMessage bounds what the server says at once, a row for example.
+	// maxMessage limits a message of the server, such as a row.
 	maxMessage = 1 << 20
-	// maxIdle is how long a connection may be idle, and maxLife how old it may become: a new password, or another server behind the name, is used
-	// after that.
+	// maxIdle is the maximum idle time of a connection, and maxLife its maximum age, after which a changed password
+	// or server address is used.
 	maxIdle = time.Minute
 	maxLife = 30 * time.Minute
 )
 
-// newPool returns a pool without a connection. Each new connection reads the password and the CA anew: they may have been replaced.
+// newPool returns an empty pool. Each new connection reads the password and the CA again, because they may have
+// changed.
 func newPool(ctx context.Context, settings *config.PostgreSQL) (*pgxpool.Pool, error) {
-	c, err := pgxpool.ParseConfig(connection(settings))
+	c, err := pgxpool.ParseConfig(connectionString(settings))
 	if err != nil {
-		return nil, errors.New("users.postgresql: the settings cannot be used") // the library quotes them
+		return nil, errors.New("users.postgresql: the settings cannot be used") // the error of the library quotes the settings
 	}
 	timeout := time.Duration(settings.Timeout)
 	c.MaxConns, c.MinConns, c.MaxConnIdleTime, c.MaxConnLifetime, c.MaxConnLifetimeJitter = int32(settings.Connections), 0, maxIdle, maxLife, maxLife/10 //nolint:gosec // at most 1000
-	// A connection may have died since it was used: one that does not answer is replaced, and most of the time is left for the next one.
+	// A reused connection may be dead: if it does not respond, it is replaced, and most of the time is left for the
+	// next one.
 	c.ShouldPing, c.PingTimeout = func(context.Context, pgxpool.ShouldPingParams) bool { return true }, timeout/4
-	// A host that does not answer leaves time for the next one.
+	// If a host does not respond, time is left for the next one.
 	c.ConnConfig.ConnectTimeout = timeout / time.Duration(len(settings.Hosts()))
 	c.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		f := pgproto3.NewFrontend(r, w)
@@ -52,7 +54,7 @@ func newPool(ctx context.Context, settings *config.PostgreSQL) (*pgxpool.Pool, e
 		if c.Password, err = readPassword(settings.PasswordFile); err != nil {
 			return err
 		}
-		trust, err := trust(settings)
+		trust, err := tlsConfigs(settings)
 		if err != nil {
 			return err
 		}
@@ -65,11 +67,12 @@ func newPool(ctx context.Context, settings *config.PostgreSQL) (*pgxpool.Pool, e
 	return pgxpool.NewWithConfig(ctx, c)
 }
 
-// connection is a connection string (libpq-connect, section 34.1.1.1). TLS is set for each host by itself.
-func connection(settings *config.PostgreSQL) string {
+// connectionString returns a libpq connection string (libpq-connect, section 34.1.1.1). TLS is configured per host
+// later.
+func connectionString(settings *config.PostgreSQL) string {
 	var hosts, ports []string
 	for _, address := range settings.Hosts() {
-		host, port, _ := net.SplitHostPort(address) // joined
+		host, port, _ := net.SplitHostPort(address) // created by net.JoinHostPort
 		hosts, ports = append(hosts, host), append(ports, port)
 	}
 	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
@@ -81,7 +84,7 @@ func connection(settings *config.PostgreSQL) string {
 		{"user", settings.User},
 		{"target_session_attrs", settings.TargetSessionAttrs},
 		{"application_name", "keywright-issuer"},
-		{"sslmode", "disable"}, // this and the password follow when it connects
+		{"sslmode", "disable"}, // TLS and the password are set when connecting
 		{"password", "not set yet"},
 	} {
 		fmt.Fprintf(&text, "%s='%s' ", parameter[0], quoted.Replace(parameter[1]))
@@ -89,11 +92,11 @@ func connection(settings *config.PostgreSQL) string {
 	return text.String()
 }
 
-// trust returns what a connection to a host has to show.
-func trust(settings *config.PostgreSQL) (func(host string) *tls.Config, error) {
+// tlsConfigs returns a function for the TLS configuration of a host.
+func tlsConfigs(settings *config.PostgreSQL) (func(host string) *tls.Config, error) {
 	var roots *x509.CertPool
 	if settings.CAFile != "" {
-		b, err := mount.Read(settings.CAFile, maxFile)
+		b, err := reload.Read(settings.CAFile, maxFile)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +110,7 @@ func trust(settings *config.PostgreSQL) (func(host string) *tls.Config, error) {
 }
 
 func readPassword(path string) (string, error) {
-	b, err := mount.Read(path, maxFile)
+	b, err := reload.Read(path, maxFile)
 	if err != nil {
 		return "", err
 	}
@@ -118,13 +121,13 @@ func readPassword(path string) (string, error) {
 	return password, nil
 }
 
-// CheckFiles reads the files that the settings name, and says all that is wrong with them.
+// CheckFiles checks the files in the settings and returns all errors.
 func CheckFiles(settings *config.PostgreSQL) error {
 	var wrong []error
-	if _, err := trust(settings); err != nil {
+	if _, err := tlsConfigs(settings); err != nil {
 		wrong = append(wrong, fmt.Errorf("caFile: %w", err))
 	}
-	if settings.PasswordFile != "" { // else the configuration is wrong, and says so
+	if settings.PasswordFile != "" { // without it, the configuration is already invalid
 		if _, err := readPassword(settings.PasswordFile); err != nil {
 			wrong = append(wrong, fmt.Errorf("passwordFile: %w", err))
 		}

@@ -16,20 +16,21 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// row is what the query returned of one user. Values are as the server writes them.
+// row is the result row of a user, with values in text format.
 type row struct {
 	*columns
 	fields []pgconn.FieldDescription
 	values [][]byte
 }
 
-// errSeveral means that a name is that of more than one row.
+// errSeveral is returned if more than one row has the name.
 var errSeveral = errors.New("several rows")
 
-// ask runs the query in a transaction that cannot write, and returns the one row of a name, nil if there is none.
-func (d *Directory) ask(ctx context.Context, conn *pgx.Conn, name string) (*row, error) {
+// queryUser runs the query in a read-only transaction, and returns the single row, nil if there is none.
+func (d *Directory) queryUser(ctx context.Context, conn *pgx.Conn, name string) (*row, error) {
 	timeout := time.Duration(d.settings.Timeout)
-	// The server, too, gives up what nobody waits for any more, and writes values in one way, whatever the role is set to.
+	// The server also cancels the query after the timeout, and formats values independently of the settings of the
+	// role.
 	begin := fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d; SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'; "+
 		"SET LOCAL extra_float_digits = 1", max(timeout/time.Millisecond, 1))
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
@@ -38,13 +39,13 @@ func (d *Directory) ask(ctx context.Context, conn *pgx.Conn, name string) (*row,
 	}
 	found, err := d.read(ctx, tx, name)
 	if err != nil {
-		return nil, err // the pool closes a connection that comes back within a transaction
+		return nil, err // the pool closes a connection that is in a transaction
 	}
 	return found, tx.Commit(ctx)
 }
 
-// read reads at most two rows. QueryExecModeExec is one round trip, and needs no statement that stays prepared, which a pooler before the
-// server may lose.
+// read reads at most two rows. QueryExecModeExec needs one round trip and no prepared statement, which a connection
+// pooler may lose.
 func (d *Directory) read(ctx context.Context, tx pgx.Tx, name string) (*row, error) {
 	rows, err := tx.Query(ctx, d.settings.Query, pgx.QueryExecModeExec, name)
 	if err != nil {
@@ -75,16 +76,17 @@ func (d *Directory) read(ctx context.Context, tx pgx.Tx, name string) (*row, err
 	return found, nil
 }
 
-// A WrongQueryError is that the query cannot be used, whatever state the server is in.
+// WrongQueryError is returned if the query is invalid, whatever the state of the server.
 type WrongQueryError struct{ err error }
 
 func (e *WrongQueryError) Error() string { return "query: " + e.err.Error() }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the cause.
 func (e *WrongQueryError) Unwrap() error { return e.err }
 
-// Check connects, has the server prepare the query, and asks for a name that nobody has. A *WrongQueryError is that the query has to be mended, or
-// what the role may do; ErrBusy is that all connections are in use, and any other error that the server cannot be asked.
+// Check connects, prepares the query, and runs it with a random name. It returns a *WrongQueryError if the query or
+// the rights of the role must be changed, ErrBusy if all connections are in use, and any other error if the server is
+// not available.
 func (d *Directory) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.settings.Timeout))
 	defer cancel()
@@ -94,7 +96,7 @@ func (d *Directory) Check(ctx context.Context) error {
 	}
 	defer conn.Release()
 	if err := d.check(ctx, conn.Conn()); err != nil {
-		return classified(err)
+		return classify(err)
 	}
 	return nil
 }
@@ -113,23 +115,23 @@ func (d *Directory) check(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := columnsOf(statement.Fields); err != nil {
 		return &WrongQueryError{err}
 	}
-	if err := knownTypes(ctx, conn, statement.Fields); err != nil {
+	if err := checkArrayTypes(ctx, conn, statement.Fields); err != nil {
 		return err
 	}
-	found, err := d.ask(ctx, conn, rand.Text())
+	found, err := d.queryUser(ctx, conn, rand.Text())
 	if found != nil || errors.Is(err, errSeveral) {
 		return &WrongQueryError{errors.New("returns a row for a name that nobody has: compare a column with $1")}
 	}
 	return err
 }
 
-// nameTypes are the types, beside those of extensions like citext, that the parameter can have.
+// nameTypes returns the supported types of the parameter, in addition to types of extensions like citext.
 func nameTypes() []uint32 {
 	return []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID, pgtype.UnknownOID}
 }
 
-// knownTypes finds arrays of types that an extension or a user has defined: their elements cannot be told apart here.
-func knownTypes(ctx context.Context, conn *pgx.Conn, fields []pgconn.FieldDescription) error {
+// checkArrayTypes rejects arrays of types of extensions and users, whose elements cannot be parsed.
+func checkArrayTypes(ctx context.Context, conn *pgx.Conn, fields []pgconn.FieldDescription) error {
 	for i := range fields {
 		if _, known := pgtype.NewMap().TypeForOID(fields[i].DataTypeOID); known {
 			continue
@@ -146,24 +148,25 @@ func knownTypes(ctx context.Context, conn *pgx.Conn, fields []pgconn.FieldDescri
 	return nil
 }
 
-// classified makes a *WrongQueryError of what the server says of the statement and of rights (classes 42, 22, 0A and 25 of PostgreSQL's appendix A).
-func classified(err error) error {
+// classify returns a *WrongQueryError for server errors about the statement and rights (classes 42, 22, 0A and 25 of
+// PostgreSQL's appendix A).
+func classify(err error) error {
 	var wrong *WrongQueryError
 	if errors.As(err, &wrong) {
 		return wrong
 	}
 	var said *pgconn.PgError
 	if !errors.As(err, &said) {
-		return withoutPassword(err)
+		return downError(err)
 	}
 	switch class := said.Code[:min(2, len(said.Code))]; class {
 	case "42", "22", "0A", "25":
 		return &WrongQueryError{fmt.Errorf("%s (SQLSTATE %s)%s", said.Message, said.Code, advice(said))}
 	}
-	return withoutPassword(err)
+	return downError(err)
 }
 
-// advice is what to do, as the server says it, or as is known of some of its answers (PostgreSQL's appendix A).
+// advice returns the hint of the server, or a hint for known error codes (PostgreSQL's appendix A).
 func advice(said *pgconn.PgError) string {
 	switch {
 	case said.Hint != "":
@@ -176,7 +179,7 @@ func advice(said *pgconn.PgError) string {
 	return ""
 }
 
-// FieldOf returns which field of users.postgresql an error of Check is about, with a dot before it, empty if that is not known.
+// FieldOf returns the field of users.postgresql that caused an error of Check, with a leading dot, or "".
 func FieldOf(err error) string {
 	var said *pgconn.PgError
 	var name x509.HostnameError
@@ -194,5 +197,6 @@ func FieldOf(err error) string {
 	return ""
 }
 
-// withoutPassword is an error as it may be logged: the library's own have hosts, users and databases, and no password.
-func withoutPassword(err error) error { return fmt.Errorf("%w: %w", login.ErrDown, err) }
+// downError returns an ErrDown that may be logged: errors of the library contain hosts, users and databases, but no
+// password.
+func downError(err error) error { return fmt.Errorf("%w: %w", login.ErrDown, err) }

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// elementOf returns the type of the elements of an array, 0 for another type.
-func elementOf(oid uint32) uint32 {
+// elementType returns the element type of an array type, 0 for other types.
+func elementType(oid uint32) uint32 {
 	known, ok := pgtype.NewMap().TypeForOID(oid)
 	if !ok {
 		return 0
@@ -24,15 +24,15 @@ func elementOf(oid uint32) uint32 {
 }
 
 var (
-	// number is RFC 8259 section 6. PostgreSQL also has NaN and Infinity, which stay texts.
+	// number is the number of RFC 8259 section 6. NaN and Infinity of PostgreSQL remain strings.
 	number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
-	// moment is a time in the date style ISO and the time zone UTC.
-	moment = regexp.MustCompile(`^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(\+00)?$`)
+	// timestamp is a time in the date style ISO and the time zone UTC.
+	timestamp = regexp.MustCompile(`^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(\+00)?$`)
 )
 
-// value turns what the server writes of a value into what encoding/json would read with every number as a json.Number: a number keeps all its
-// digits. A time is RFC 3339; what JSON has no type for is a text. The error quotes no value.
-func value(oid uint32, text []byte) (any, error) {
+// parseValue converts a value in text format to what encoding/json decodes with json.Number. A time becomes RFC 3339,
+// and types that JSON does not have become strings. The error does not quote the value.
+func parseValue(oid uint32, text []byte) (any, error) {
 	switch oid {
 	case pgtype.BoolOID:
 		return string(text) == "t", nil
@@ -43,7 +43,7 @@ func value(oid uint32, text []byte) (any, error) {
 	case pgtype.JSONOID, pgtype.JSONBOID:
 		return fromJSON(text)
 	case pgtype.TimestamptzOID, pgtype.TimestampOID:
-		if parts := moment.FindSubmatch(text); parts != nil {
+		if parts := timestamp.FindSubmatch(text); parts != nil {
 			zone := ""
 			if len(parts[3]) > 0 {
 				zone = "Z"
@@ -51,8 +51,8 @@ func value(oid uint32, text []byte) (any, error) {
 			return string(parts[1]) + "T" + string(parts[2]) + zone, nil
 		}
 	default:
-		if element := elementOf(oid); element != 0 {
-			return list(element, text)
+		if element := elementType(oid); element != 0 {
+			return parseArray(element, text)
 		}
 	}
 	return string(text), nil
@@ -62,14 +62,14 @@ func fromJSON(text []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var v any
-	if decoder.Decode(&v) != nil { // a NUL that JSON writes as an escape is nothing that PostgreSQL refuses in json
+	if decoder.Decode(&v) != nil { // PostgreSQL allows an escaped NUL in json
 		return nil, fmt.Errorf("is no JSON")
 	}
 	return v, nil
 }
 
-// list reads an array of one dimension.
-func list(element uint32, text []byte) ([]any, error) {
+// parseArray parses a one-dimensional array.
+func parseArray(element uint32, text []byte) ([]any, error) {
 	var array pgtype.Array[pgtype.Text]
 	if err := pgtype.NewMap().Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, text, &array); err != nil {
 		return nil, fmt.Errorf("is an array that cannot be read")
@@ -83,15 +83,15 @@ func list(element uint32, text []byte) ([]any, error) {
 			continue
 		}
 		var err error
-		if values[i], err = value(element, []byte(e.String)); err != nil {
+		if values[i], err = parseValue(element, []byte(e.String)); err != nil {
 			return nil, err
 		}
 	}
 	return values, nil
 }
 
-// texts are the elements of an array that are there.
-func texts(of []any) []string {
+// toStrings returns the non-null elements of an array.
+func toStrings(of []any) []string {
 	out := []string{}
 	for _, element := range of {
 		if text, ok := element.(string); ok {

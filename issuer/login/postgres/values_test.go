@@ -18,7 +18,7 @@ func FuzzValue(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, oid uint32, text []byte) {
-		v, err := value(oid, text)
+		v, err := parseValue(oid, text)
 		if err != nil {
 			return
 		}

@@ -7,9 +7,8 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// KeyTypeOf returns the kty and crv that go with alg (RFC 7518 section 6, RFC 8037 section 2), or "" for an algorithm
-// that this module does not offer. RSA keys have no crv. RSASSA-PSS is left out because go-jose accepts any length of
-// the salt.
+// KeyTypeOf returns the kty and crv for alg (RFC 7518 section 6, RFC 8037 section 2), or "" for an unsupported
+// algorithm. RSA keys have no crv. RSASSA-PSS is not supported, because go-jose accepts any salt length.
 func KeyTypeOf(alg jose.SignatureAlgorithm) (kty, crv string) {
 	switch alg {
 	case jose.ES256:
@@ -27,8 +26,8 @@ func KeyTypeOf(alg jose.SignatureAlgorithm) (kty, crv string) {
 	}
 }
 
-// MediaType returns a typ in lower case and without its application/ (RFC 7515 section 4.1.9), "" if it is none. The
-// letters are checked before they change: some outside ASCII are ASCII in lower case.
+// MediaType returns a typ in lower case and without the prefix application/ (RFC 7515 section 4.1.9), or "" if it is
+// not ASCII. The check comes first, because some non-ASCII letters are ASCII in lower case.
 func MediaType(typ string) string {
 	if strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r > unicode.MaxASCII }) {
 		return ""

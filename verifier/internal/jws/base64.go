@@ -5,10 +5,11 @@ import (
 	"encoding/base64"
 )
 
-// DecodeBase64 decodes base64url without padding, of which there is one text for each value.
+// DecodeBase64 decodes canonical base64url without padding.
 func DecodeBase64(text string) ([]byte, error) { return AppendBase64(nil, []byte(text)) }
 
-// AppendBase64 is DecodeBase64 into a buffer. encoding/base64 skips line breaks, also when strict.
+// AppendBase64 is like DecodeBase64, and appends to a buffer. It rejects line breaks, which encoding/base64 skips
+// even in strict mode.
 func AppendBase64(into, text []byte) ([]byte, error) {
 	for _, skipped := range [...]byte{'\r', '\n'} {
 		if at := bytes.IndexByte(text, skipped); at >= 0 {

@@ -1,3 +1,3 @@
-// Package jws has the parts of RFC 7515, 7517 and 7518 that tokens and proofs share: which algorithms there are, which public keys fit
-// them, and whether a signature is good.
+// Package jws implements the parts of RFC 7515, 7517 and 7518 that tokens and DPoP proofs share: algorithms, public
+// keys, and the verification of signatures.
 package jws

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// The y of the eight points of small order of edwards25519, as 32 bytes in little endian, the sign of x aside: of order 1, 2, 4 and
-// twice 8. TestSmallOrders computes them from the equation of the curve.
+// The y coordinates of the eight points of small order of edwards25519, as 32 bytes in little-endian order without
+// the sign of x: of order 1, 2, 4 and twice 8. TestSmallOrders computes them from the equation of the curve.
 const (
 	zeros15      = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	ones15       = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
@@ -18,9 +18,9 @@ const (
 	order8Second = "\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a"
 )
 
-// checkEdwardsPoint checks what crypto/ed25519 does not: that the 32 bytes encode a point in the one canonical way (RFC 8032 section
-// 5.1.3), and that the point is not one of the eight of small order, under which anybody can sign. That it is on the curve is
-// checked with each signature, and by OnCurve.
+// checkEdwardsPoint requires that the 32 bytes are the canonical encoding of a point (RFC 8032 section 5.1.3) that is
+// not one of the eight of small order, for which anybody can forge signatures. crypto/ed25519 does not check this.
+// Each verification, and OnCurve, checks that the point is on the curve.
 func checkEdwardsPoint(encoded []byte) error {
 	y := [32]byte(encoded)
 	y[31] &= 0x7f // without the sign of x
@@ -35,8 +35,8 @@ func checkEdwardsPoint(encoded []byte) error {
 	return nil
 }
 
-// OnCurve reports whether 32 bytes that PublicKey has accepted encode a point of edwards25519. A signature is good under no other
-// key, so what reads a key to verify one signature need not ask.
+// OnCurve reports whether 32 bytes that PublicKey has accepted encode a point of edwards25519. No signature is valid
+// for any other key, so it is not needed for verification.
 //
 // The curve is -x² + y² = 1 + d·x²·y² over the integers modulo p = 2²⁵⁵ - 19.
 func OnCurve(encoded []byte) bool {

@@ -14,8 +14,8 @@ import (
 	"github.com/keywright/keywright/verifier/internal/strictjson"
 )
 
-// What an RSA key may be: below, it can be factored; above, one verification costs too much. An exponent under 65537
-// has been the opening of several signature forgeries, and crypto/rsa takes none over 31 bits.
+// The limits of an RSA key: a smaller one can be factored, and a larger one makes verification too expensive. Small
+// exponents have led to several signature forgeries, and crypto/rsa accepts none over 31 bits.
 const (
 	MinRSABits     = 2048
 	MaxRSABits     = 8192
@@ -23,11 +23,11 @@ const (
 	maxRSAExponent = 1<<31 - 1
 )
 
-// ErrUnsupported marks a key of a kind that this package does not know.
+// ErrUnsupported is returned for a key of an unsupported type or algorithm.
 var ErrUnsupported = errors.New("unsupported key")
 
-// RefuseSecret returns an error for a JWK that holds, or is, a secret. Where only public keys belong, whoever can read it could
-// sign. The error names a member and quotes none.
+// RefuseSecret returns an error for a JWK with private or symmetric key material. The error names a member and does
+// not quote it.
 func RefuseSecret(jwk strictjson.Object) error {
 	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		if jwk.Has(name) {
@@ -56,7 +56,7 @@ func MayVerify(jwk strictjson.Object) bool {
 	return false
 }
 
-// PublicKey makes a public key of a JWK whose kty and crv are those given, which KeyTypeOf has returned, and checks its numbers: an
+// PublicKey returns the validated public key of a JWK with the given kty and crv, which KeyTypeOf has returned: an
 // *ecdsa.PublicKey, an ed25519.PublicKey or a *rsa.PublicKey of MinRSABits to MaxRSABits. No error quotes a number.
 func PublicKey(kty, crv string, jwk strictjson.Object) (crypto.PublicKey, error) {
 	switch {
@@ -75,7 +75,8 @@ func PublicKey(kty, crv string, jwk strictjson.Object) (crypto.PublicKey, error)
 	}
 }
 
-// ecKey follows RFC 7518 section 6.2.1: both coordinates at their full length, and the point on the curve.
+// ecKey parses an EC key (RFC 7518 section 6.2.1). Both coordinates must have full length, and the point must be on
+// the curve.
 func ecKey(curve elliptic.Curve, jwk strictjson.Object) (*ecdsa.PublicKey, error) {
 	size := (curve.Params().BitSize + 7) / 8
 	var buffer [1 + 2*66]byte
@@ -97,7 +98,7 @@ func ecKey(curve elliptic.Curve, jwk strictjson.Object) (*ecdsa.PublicKey, error
 	return public, nil
 }
 
-// edKey follows RFC 8037 section 2.
+// edKey parses an Ed25519 key (RFC 8037 section 2).
 func edKey(jwk strictjson.Object) (ed25519.PublicKey, error) {
 	x, err := appendOctets(make([]byte, 0, ed25519.PublicKeySize), jwk, "x", ed25519.PublicKeySize)
 	if err != nil {
@@ -112,13 +113,13 @@ func edKey(jwk strictjson.Object) (ed25519.PublicKey, error) {
 	return x, nil
 }
 
-// rsaKey follows RFC 7518 section 6.3.1: both numbers without leading zeros.
+// rsaKey parses an RSA key (RFC 7518 section 6.3.1). Both numbers must have no leading zeros.
 func rsaKey(jwk strictjson.Object) (*rsa.PublicKey, error) {
-	n, err := unsigned(jwk, "n")
+	n, err := uintMember(jwk, "n")
 	if err != nil {
 		return nil, err
 	}
-	e, err := unsigned(jwk, "e")
+	e, err := uintMember(jwk, "e")
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +135,8 @@ func rsaKey(jwk strictjson.Object) (*rsa.PublicKey, error) {
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
 }
 
-// unsigned returns a Base64urlUInt member (RFC 7518 section 2).
-func unsigned(jwk strictjson.Object, name string) (*big.Int, error) {
+// uintMember returns a Base64urlUInt member (RFC 7518 section 2).
+func uintMember(jwk strictjson.Object, name string) (*big.Int, error) {
 	var buffer [MaxRSABits / 8]byte
 	data, err := appendOctets(buffer[:0], jwk, name, MaxRSABits/8)
 	if err != nil {
@@ -147,10 +148,10 @@ func unsigned(jwk strictjson.Object, name string) (*big.Int, error) {
 	return new(big.Int).SetBytes(data), nil
 }
 
-// appendOctets decodes a member that must be base64url (RFC 7515 section 2) of at least one byte, into a buffer. What is much longer
-// than it should be is not decoded.
+// appendOctets decodes a non-empty base64url member (RFC 7515 section 2) and appends it to a buffer. It rejects a
+// member that is much longer than usual.
 func appendOctets(into []byte, jwk strictjson.Object, name string, usual int) ([]byte, error) {
-	value, err := TextMember(jwk, name)
+	value, err := StringMember(jwk, name)
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +165,8 @@ func appendOctets(into []byte, jwk strictjson.Object, name string, usual int) ([
 	return into, nil
 }
 
-// TextMember returns a member that must be a string that is not empty.
-func TextMember(members strictjson.Object, name string) (string, error) {
+// StringMember returns a member that must be a non-empty string.
+func StringMember(members strictjson.Object, name string) (string, error) {
 	value, _ := strictjson.Text(members.Find(name))
 	if value == "" {
 		return "", fmt.Errorf("%s is missing, empty or not a string", name)

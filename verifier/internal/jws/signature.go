@@ -12,9 +12,9 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// Signed reports whether signature is one of a public key, as PublicKey makes it, over input under an algorithm that fits it (RFC 7518
-// sections 3.3 and 3.4, RFC 8037 section 3.1).
-func Signed(algorithm jose.SignatureAlgorithm, key crypto.PublicKey, input, signature []byte) bool {
+// VerifySignature reports whether signature is valid for a public key of PublicKey, an input and a matching algorithm
+// (RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1).
+func VerifySignature(algorithm jose.SignatureAlgorithm, key crypto.PublicKey, input, signature []byte) bool {
 	switch public := key.(type) {
 	case ed25519.PublicKey:
 		return ed25519.Verify(public, input, signature)
@@ -23,19 +23,19 @@ func Signed(algorithm jose.SignatureAlgorithm, key crypto.PublicKey, input, sign
 		if len(signature) != 2*size {
 			return false
 		}
-		hash, digest := digestOf(algorithm, input)
+		hash, digest := hashInput(algorithm, input)
 		var buffer [150]byte
 		return ecdsa.VerifyASN1(public, digest[:hash.Size()], appendSignature(buffer[:0], signature))
 	case *rsa.PublicKey:
-		hash, digest := digestOf(algorithm, input)
+		hash, digest := hashInput(algorithm, input)
 		return rsa.VerifyPKCS1v15(public, hash, digest[:hash.Size()], signature) == nil
 	default:
 		return false
 	}
 }
 
-// digestOf hashes input as the algorithm says, into as many bytes as the hash has.
-func digestOf(algorithm jose.SignatureAlgorithm, input []byte) (hash crypto.Hash, digest [sha512.Size]byte) {
+// hashInput returns the digest of the input with the hash of the algorithm.
+func hashInput(algorithm jose.SignatureAlgorithm, input []byte) (hash crypto.Hash, digest [sha512.Size]byte) {
 	switch algorithm {
 	case jose.ES384, jose.RS384:
 		sum := sha512.Sum384(input)
@@ -50,8 +50,8 @@ func digestOf(algorithm jose.SignatureAlgorithm, input []byte) (hash crypto.Hash
 	}
 }
 
-// appendSignature appends the ASN.1 form of an ECDSA signature (SEC 1 section C.5), which crypto/ecdsa takes without a
-// detour over big numbers. JWS has r and s side by side at full length.
+// appendSignature appends the ASN.1 form of an ECDSA signature (SEC 1 section C.5), which crypto/ecdsa accepts
+// without math/big. The JWS form is r followed by s, both at full length.
 func appendSignature(into, signature []byte) []byte {
 	half := len(signature) / 2
 	var buffer [144]byte
@@ -63,8 +63,8 @@ func appendSignature(into, signature []byte) []byte {
 	return append(append(into, byte(len(numbers)&0xff)), numbers...)
 }
 
-// appendInteger appends an unsigned number as an ASN.1 INTEGER: as short as can be, and with a zero before it if it
-// would else be negative.
+// appendInteger appends an unsigned number as a minimal ASN.1 INTEGER, with a leading zero if it would be negative
+// otherwise.
 func appendInteger(into, number []byte) []byte {
 	number = bytes.TrimLeft(number, "\x00")
 	if len(number) == 0 || number[0] > 127 {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Volume is a directory into which a ConfigMap or a Secret is mounted as a projected volume. Write changes it as a kubelet does
-// (the atomic writer of Kubernetes, pkg/volume/util/atomic_writer.go): the files stand in a directory of their own, ..data links to
-// it, and the names that a pod uses link through ..data. A change is another directory and a swap of ..data, so that a reader sees
-// all files of one version or of the next. The zero Volume with a Directory is empty.
+// Volume is a projected volume with the files of a ConfigMap or a Secret. Write changes it as a kubelet does (the
+// atomic writer of Kubernetes, pkg/volume/util/atomic_writer.go): the files are in a versioned directory, ..data is a
+// symbolic link to it, and the visible names link through ..data. A change creates another directory and replaces
+// ..data, so that a reader sees all files of one version. The zero Volume with a Directory is empty.
 type Volume struct {
-	// Directory is the mount. It must exist.
+	// Directory is the mount point. It must exist.
 	Directory string
-	// Modified is the modification time of all files that are written, now if it is zero. Equal times leave the path and the inode
-	// to tell versions apart, as on a node.
+	// Modified is the modification time of written files, the current time if it is zero. With equal times only the
+	// path and the inode differ between versions, as on a node.
 	Modified time.Time
 
 	versions int
@@ -26,17 +26,17 @@ type Volume struct {
 	written  map[string][]byte
 }
 
-// Path returns the path of a file as a pod names it.
+// Path returns the path of a file in the volume.
 func (v *Volume) Path(name string) string { return filepath.Join(v.Directory, name) }
 
-// Write replaces all files. A name that is not among the new ones vanishes. Equal files change nothing.
+// Write replaces all files, and removes those with other names. Equal files change nothing.
 func (v *Volume) Write(files map[string][]byte) error {
 	if v.version != "" && maps.EqualFunc(files, v.written, bytes.Equal) {
 		return nil
 	}
 	v.versions++
 	next := fmt.Sprintf("..2026_11_26_12_00_%02d.%d", v.versions%60, 4_000_000_000+v.versions)
-	if err := v.fill(next, files); err != nil {
+	if err := v.writeVersion(next, files); err != nil {
 		return err
 	}
 	link := v.Path("..data")
@@ -46,7 +46,7 @@ func (v *Volume) Write(files map[string][]byte) error {
 	if err := os.Rename(link+"_tmp", link); err != nil {
 		return err
 	}
-	if err := v.name(files); err != nil {
+	if err := v.updateLinks(files); err != nil {
 		return err
 	}
 	last := v.version
@@ -57,8 +57,8 @@ func (v *Volume) Write(files map[string][]byte) error {
 	return os.RemoveAll(v.Path(last))
 }
 
-// fill writes the files of a version. Others may read them, as a server that gives up its rights does.
-func (v *Volume) fill(version string, files map[string][]byte) error {
+// writeVersion writes the files of a version. They are world-readable, for servers that drop privileges.
+func (v *Volume) writeVersion(version string, files map[string][]byte) error {
 	if err := os.Mkdir(v.Path(version), 0o755); err != nil { //nolint:gosec // as a kubelet does
 		return err
 	}
@@ -76,8 +76,8 @@ func (v *Volume) fill(version string, files map[string][]byte) error {
 	return nil
 }
 
-// name links the names that a pod uses, and removes those of files that are gone.
-func (v *Volume) name(files map[string][]byte) error {
+// updateLinks creates the visible links, and removes those of removed files.
+func (v *Volume) updateLinks(files map[string][]byte) error {
 	for name := range files {
 		if _, err := os.Lstat(v.Path(name)); err == nil {
 			continue

@@ -1,2 +1,2 @@
-// Package strictjson reads JSON objects that others wrote, and refuses all that two readers could understand in two ways.
+// Package strictjson parses untrusted JSON objects, and rejects input that two parsers could interpret differently.
 package strictjson

@@ -1,13 +1,13 @@
 package strictjson
 
-// names is a stack of names. A few take no memory of the heap.
-type names struct {
+// nameStack is a stack of names. A few need no heap allocation.
+type nameStack struct {
 	count int
 	few   [8]string
 	more  []string
 }
 
-func (n *names) push(name string) {
+func (n *nameStack) push(name string) {
 	if n.count < len(n.few) {
 		n.few[n.count] = name
 	} else {
@@ -16,15 +16,15 @@ func (n *names) push(name string) {
 	n.count++
 }
 
-func (n *names) at(i int) string {
+func (n *nameStack) at(i int) string {
 	if i < len(n.few) {
 		return n.few[i]
 	}
 	return n.more[i-len(n.few)]
 }
 
-// has reports whether a name is on the stack, from an index on.
-func (n *names) has(name string, from int) bool {
+// contains reports whether a name is on the stack, at or above an index.
+func (n *nameStack) contains(name string, from int) bool {
 	for i := from; i < n.count; i++ {
 		if n.at(i) == name {
 			return true

@@ -9,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds the nesting of a header, of claims and of a key set. Three levels are in use; a reader that recurses
-// for each of thousands is a way to spend our memory.
+// maxDepth limits the nesting of a header, of claims and of a key set. Three levels are in use; unlimited recursion
+// could exhaust the memory.
 const maxDepth = 32
 
-// reader reads JSON text, of which it has seen what is before at.
+// reader is a parser of JSON text at the position at.
 type reader struct {
 	text  string
 	at    int
 	depth int
-	names names // of the objects that it is within, the outermost aside
+	names nameStack // of the nested objects being read
 }
 
-// Errors say no more than this: they must not quote a token.
+// Errors must not quote a token, so they have no details.
 var (
 	errSyntax  = errors.New("not JSON")
 	errTwice   = errors.New("a member is there twice")
@@ -36,7 +36,7 @@ func (r *reader) peek() byte {
 	return 0
 }
 
-// skip steps over the byte, which is not 0, if it is the next, and reports whether it was.
+// skip skips the next byte if it is c, which is not 0, and reports whether it was.
 func (r *reader) skip(c byte) bool {
 	if r.peek() != c {
 		return false
@@ -45,14 +45,14 @@ func (r *reader) skip(c byte) bool {
 	return true
 }
 
-// space steps over white space (RFC 8259 section 2).
-func (r *reader) space() {
+// skipSpace skips white space (RFC 8259 section 2).
+func (r *reader) skipSpace() {
 	for r.at < len(r.text) && strings.IndexByte(" \t\r\n", r.text[r.at]) >= 0 {
 		r.at++
 	}
 }
 
-// value steps over a value.
+// value skips a value.
 func (r *reader) value() error {
 	switch c := r.peek(); {
 	case c == '{':
@@ -74,10 +74,10 @@ func (r *reader) value() error {
 	}
 }
 
-// fewMembers is up to how many members of an object it is faster to look at each for a duplicate than to keep a map.
-const fewMembers = 16
+// maxLinearSearch is the maximum number of members for which a linear search for duplicates is faster than a map.
+const maxLinearSearch = 16
 
-// object steps over the outermost object and appends its members to into.
+// object reads the outermost object and appends its members to into.
 func (r *reader) object(into Object) (Object, error) {
 	_ = r.enter() // the first level is never too deep
 	var seen map[string]bool
@@ -99,8 +99,8 @@ func (r *reader) object(into Object) (Object, error) {
 		if known {
 			return nil, errTwice
 		}
-		if into = append(into, m); seen == nil && len(into)-before == fewMembers {
-			seen = make(map[string]bool, 2*fewMembers)
+		if into = append(into, m); seen == nil && len(into)-before == maxLinearSearch {
+			seen = make(map[string]bool, 2*maxLinearSearch)
 			for _, m := range into[before:] {
 				seen[m.Name] = true
 			}
@@ -108,7 +108,7 @@ func (r *reader) object(into Object) (Object, error) {
 	}
 }
 
-// nested steps over an object within another value.
+// nested skips a nested object.
 func (r *reader) nested() error {
 	if err := r.enter(); err != nil {
 		return err
@@ -126,15 +126,15 @@ func (r *reader) nested() error {
 		}
 		known := false
 		if seen == nil {
-			known = r.names.has(m.Name, before)
+			known = r.names.contains(m.Name, before)
 		} else {
 			known, seen[m.Name] = seen[m.Name], true
 		}
 		if known {
 			return errTwice
 		}
-		if r.names.push(m.Name); seen == nil && r.names.count-before == fewMembers {
-			seen = make(map[string]bool, 2*fewMembers)
+		if r.names.push(m.Name); seen == nil && r.names.count-before == maxLinearSearch {
+			seen = make(map[string]bool, 2*maxLinearSearch)
 			for i := before; i < r.names.count; i++ {
 				seen[r.names.at(i)] = true
 			}
@@ -142,7 +142,7 @@ func (r *reader) nested() error {
 	}
 }
 
-// member steps over a name, a colon and a value.
+// member reads a name, a colon and a value.
 func (r *reader) member() (Member, error) {
 	start := r.at
 	if r.peek() != '"' {
@@ -152,17 +152,17 @@ func (r *reader) member() (Member, error) {
 		return Member{}, err
 	}
 	name, _ := Text(r.text[start:r.at])
-	r.space()
+	r.skipSpace()
 	if !r.skip(':') {
 		return Member{}, errSyntax
 	}
-	r.space()
+	r.skipSpace()
 	start = r.at
 	err := r.value()
 	return Member{name, r.text[start:r.at]}, err
 }
 
-// elements steps over a list and appends its elements to what into points to, if it is not nil.
+// elements reads a list and appends its elements to into, if it is not nil.
 func (r *reader) elements(into *[]string) error {
 	if err := r.enter(); err != nil {
 		return err
@@ -182,7 +182,7 @@ func (r *reader) elements(into *[]string) error {
 	}
 }
 
-// enter steps over the bracket that opens an object or a list.
+// enter skips the opening bracket of an object or a list.
 func (r *reader) enter() error {
 	r.at++
 	if r.depth++; r.depth > maxDepth {
@@ -191,9 +191,9 @@ func (r *reader) enter() error {
 	return nil
 }
 
-// next steps to the next member or element, or over the closing bracket, where it returns false.
+// next skips to the next member or element. It returns false after the closing bracket.
 func (r *reader) next(closing byte, first bool) (bool, error) {
-	r.space()
+	r.skipSpace()
 	if r.skip(closing) {
 		r.depth--
 		return false, nil
@@ -201,11 +201,11 @@ func (r *reader) next(closing byte, first bool) (bool, error) {
 	if !first && !r.skip(',') {
 		return false, errSyntax
 	}
-	r.space()
+	r.skipSpace()
 	return true, nil
 }
 
-// string steps over a string (RFC 8259 section 7).
+// string skips a string (RFC 8259 section 7).
 func (r *reader) string() error {
 	for r.at++; r.at < len(r.text); r.at++ {
 		switch c := r.text[r.at]; {
@@ -223,8 +223,8 @@ func (r *reader) string() error {
 	return errSyntax
 }
 
-// escape steps from a backslash to the last byte of its escape, or of both escapes of a surrogate pair. Half a pair
-// (RFC 8259 section 8.2) is refused: decoders put U+FFFD in its place, and so make one string of many.
+// escape skips an escape sequence, or a surrogate pair of two, up to its last byte. It rejects a lone surrogate (RFC
+// 8259 section 8.2), because decoders replace it by U+FFFD and so map several strings to one.
 func (r *reader) escape() error {
 	rest := r.text[r.at:]
 	if len(rest) < 2 || strings.IndexByte(`"\/bfnrtu`, rest[1]) < 0 {
@@ -243,7 +243,7 @@ func (r *reader) escape() error {
 	if !utf16.IsSurrogate(first) {
 		return nil
 	}
-	second, _ := escapedUnit(rest[length:]) // what is none is no second half
+	second, _ := escapedUnit(rest[length:]) // an invalid escape is not a low surrogate
 	if utf16.DecodeRune(first, second) == utf8.RuneError {
 		return errors.New("an escape of half a surrogate pair")
 	}
@@ -251,7 +251,7 @@ func (r *reader) escape() error {
 	return nil
 }
 
-// escapedUnit returns the UTF-16 code unit that text begins with when it begins like \u0041.
+// escapedUnit returns the UTF-16 code unit of an escape such as \u0041 at the beginning of text.
 func escapedUnit(text string) (rune, bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
@@ -260,7 +260,7 @@ func escapedUnit(text string) (rune, bool) {
 	return rune(unit), err == nil
 }
 
-// number steps over a number (RFC 8259 section 6).
+// number skips a number (RFC 8259 section 6).
 func (r *reader) number() error {
 	r.skip('-')
 	if !r.skip('0') && !r.digits() {
@@ -280,7 +280,7 @@ func (r *reader) number() error {
 	return nil
 }
 
-// digits steps over digits, and reports whether there was one.
+// digits skips digits, and reports whether there was one.
 func (r *reader) digits() bool {
 	start := r.at
 	for '0' <= r.peek() && r.peek() <= '9' {

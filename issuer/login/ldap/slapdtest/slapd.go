@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// The server, and what a test does without it.
+// The binary of the server, and the variable that makes it mandatory.
 const (
 	program = "/usr/sbin/slapd"
-	// Required is the environment variable that makes tests fail where there is no slapd, and not skip.
+	// Required is the environment variable that makes tests fail, instead of skip, if slapd is missing.
 	Required = "REQUIRE_SLAPD"
 )
 
-// SearcherPassword is that of cn=searcher,dc=example,dc=com, which may read all entries and no password.
+// SearcherPassword is the password of cn=searcher,dc=example,dc=com, which may read all entries except passwords.
 const SearcherPassword = "canary-searcher-password"
 
-// Start starts a server at a URL with ldaps:, with the certificate tls.crt and tls.key of a directory. It has dc=example,dc=com, the
-// searcher, and the entries given as LDIF (RFC 2849). It runs until stop is called, or the test ends.
+// Start starts a server at an ldaps URL, with tls.crt and tls.key of a directory. It contains dc=example,dc=com, the
+// searcher, and the given LDIF entries (RFC 2849). It runs until stop is called, or the test ends.
 func Start(t testing.TB, certificate, entries string) (url string, stop func()) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {

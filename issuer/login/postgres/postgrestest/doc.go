@@ -1,2 +1,2 @@
-// Package postgrestest starts real PostgreSQL servers for tests.
+// Package postgrestest starts PostgreSQL servers for tests.
 package postgrestest

@@ -21,13 +21,14 @@ import (
 	"time"
 )
 
-// Password is that of the role keywright, which may log in and nothing else.
+// Password is the password of the role keywright, which has only the right to log in.
 const Password = "role's password"
 
-// Server is a running PostgreSQL server with the database app, which only takes TLS connections from outside. Its methods fail the test.
+// Server is a PostgreSQL server with the database app. It accepts only TLS connections from outside. Its methods fail
+// the test on errors.
 type Server struct {
 	*testing.T
-	// Directory has tls.crt, and password with that of the role.
+	// Directory contains tls.crt, and the file password of the role.
 	Directory string
 	Port      string
 
@@ -36,8 +37,8 @@ type Server struct {
 	as  *syscall.Credential
 }
 
-// Start starts Debian's PostgreSQL, and has it do some SQL in the database app. It is stopped with the test, which is skipped where there is none, unless
-// REQUIRE_POSTGRES is set.
+// Start starts Debian's PostgreSQL and runs SQL in the database app. The server stops at the end of the test. The
+// test is skipped if PostgreSQL is missing, unless REQUIRE_POSTGRES is set.
 func Start(t *testing.T, sql string) *Server {
 	t.Helper()
 	s := newServer(t)
@@ -51,7 +52,7 @@ func Start(t *testing.T, sql string) *Server {
 	return s
 }
 
-// Standby starts another server that follows this one.
+// Standby starts a standby of this server.
 func (s *Server) Standby() *Server {
 	s.Helper()
 	other := newServer(s.T)
@@ -75,11 +76,11 @@ func newServer(t *testing.T) *Server {
 	}
 	s := &Server{T: t, ssl: "on"}
 	var err error
-	// Not below t.TempDir, which only root may enter; and a path of a socket is short.
+	// Not in t.TempDir, which only root may enter; the path of a socket must be short.
 	s.Directory, err = os.MkdirTemp("", "pg") //nolint:usetesting // see above
 	s.must(err)
 	t.Cleanup(func() { _ = os.RemoveAll(s.Directory) })
-	if os.Getuid() == 0 { // as whom it does not run
+	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
 		postgres, err := user.Lookup("postgres")
 		s.must(err)
 		uid, _ := strconv.Atoi(postgres.Uid)
@@ -91,9 +92,9 @@ func newServer(t *testing.T) *Server {
 	return s
 }
 
-// binaries are the directories of Debian's versions, and that of the path.
+// binaries returns the directories of Debian's versions, and that in the PATH.
 func binaries() []string {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is right
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is valid
 	if path, err := exec.LookPath("postgres"); err == nil {
 		found = append(found, path)
 	}
@@ -120,7 +121,7 @@ func (s *Server) run(name string, args ...string) {
 	}
 }
 
-// start starts the server, and waits until it answers.
+// start starts the server, and waits until it accepts connections.
 func (s *Server) start() {
 	s.Helper()
 	log, err := os.OpenFile(filepath.Join(s.Directory, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -141,26 +142,26 @@ func (s *Server) start() {
 	}
 }
 
-// Stop stops the server at once; what clients are doing is broken off.
+// Stop stops the server immediately and aborts running queries.
 func (s *Server) Stop() {
 	s.Helper()
 	s.must(s.cmd.Process.Signal(syscall.SIGQUIT))
-	_ = s.cmd.Wait() // it says with which status it was stopped
+	_ = s.cmd.Wait() // returns the exit status of the stop
 }
 
-// Again starts the server again after Stop.
+// Again restarts the server after Stop.
 func (s *Server) Again() { s.Helper(); s.start() }
 
-// Plain starts the server again after Stop, without TLS.
+// Plain restarts the server after Stop, without TLS.
 func (s *Server) Plain() { s.Helper(); s.ssl = "off"; s.start() }
 
-// Promote makes a standby the primary.
+// Promote promotes a standby to the primary.
 func (s *Server) Promote() {
 	s.Helper()
 	s.run("pg_ctl", "promote", "-D", s.data(), "-w")
 }
 
-// SQL runs statements as the superuser, and returns what they say, one value per line.
+// SQL runs statements as the superuser, and returns their output, one value per line.
 func (s *Server) SQL(database, statements string) string {
 	s.Helper()
 	cmd := s.command("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-h", s.Directory, "-p", s.Port, "-U", "postgres", database)
@@ -172,13 +173,13 @@ func (s *Server) SQL(database, statements string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Log is what the server has logged.
+// Log returns the log of the server.
 func (s *Server) Log() string {
 	b, _ := os.ReadFile(filepath.Join(s.Directory, "log"))
 	return string(b)
 }
 
-// Write replaces a file of the directory.
+// Write replaces a file in Directory.
 func (s *Server) Write(name, content string) {
 	s.Helper()
 	path := filepath.Join(s.Directory, name)

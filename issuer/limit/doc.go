@@ -1,2 +1,0 @@
-// Package limit slows down whoever guesses passwords.
-package limit

@@ -1,0 +1,2 @@
+// Package ratelimit limits failed logins and concurrent requests.
+package ratelimit
