@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/api/contract"
-	"github.com/keywright/keywright/issuer/document"
+	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
 // injectLabel asks for the mount, on a pod or on a namespace: config/injection.
@@ -40,7 +40,7 @@ func (p *patient) mistypedFindings(ctx context.Context, k client.Client) (findin
 		for j := range pod.Spec.Volumes {
 			v := &pod.Spec.Volumes[j]
 			for _, name := range configMapsOf(v) {
-				if name == contract.JWKSConfigMap || document.Nearest(name, []string{contract.JWKSConfigMap}) == "" {
+				if name == contract.JWKSConfigMap || strictyaml.Nearest(name, []string{contract.JWKSConfigMap}) == "" {
 					continue
 				}
 				err := k.Get(ctx, client.ObjectKey{Namespace: pod.Namespace, Name: name}, &corev1.ConfigMap{})
