@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,8 +20,6 @@ import (
 // What it knows is this process's: after a restart, a Standby waits again, unless the keyring proves that no file changed.
 type Tracker struct {
 	now func() time.Time
-	// configMaps counts those that the cache shows.
-	configMaps atomic.Int64
 
 	mu sync.Mutex
 	// since is when this process began to watch. What happened before, it does not know.
