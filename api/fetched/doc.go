@@ -1,2 +1,3 @@
-// Package fetched is the codec of the ConfigMap in which the fetcher hands the keys of TrustedIssuers to the controller.
+// Package fetched encodes and decodes the ConfigMap in which the fetcher passes the keys of TrustedIssuers to the
+// controller.
 package fetched

@@ -11,37 +11,38 @@ import (
 	"github.com/keywright/keywright/api/jwks"
 )
 
-// Suffix ends the name of an entry, "<name>.json".
+// Suffix is the suffix of an entry, "<name>.json".
 const Suffix = ".json"
 
-// MostLeftOut is how many keys an entry names that are left out.
+// MostLeftOut is the maximum number of skipped keys in an entry.
 const MostLeftOut = 20
 
-// Entry is what the fetcher knows of one TrustedIssuer.
+// Entry is the state of the keys of one TrustedIssuer.
 type Entry struct {
-	// UID is the metadata.uid of the TrustedIssuer. An entry of another object of the same name means nothing.
+	// UID is the metadata.uid of the TrustedIssuer. An entry with another UID is ignored.
 	UID string `json:"uid"`
-	// Source is the digest of the source that the keys were read from: see Source.
+	// Source is the digest of the configuration that the keys were read with, as returned by the function Source.
 	Source string `json:"source,omitempty"`
-	// Revision grows with each change of KeySet, also if the ConfigMap was deleted in between.
+	// Revision increases with each change of KeySet, even if the ConfigMap was deleted in between.
 	Revision int64 `json:"revision,omitempty"`
-	// KeySet is the JWKS of the keys that can be used, as package jwks writes it. Empty before the first good answer.
+	// KeySet is the JWKS of the usable keys, as encoded by package jwks. It is empty before the first successful
+	// response.
 	KeySet json.RawMessage `json:"keySet,omitempty"`
-	// FirstSeen is when each key was first seen, by kid.
+	// FirstSeen is the time when each key was first seen, by kid.
 	FirstSeen map[string]time.Time `json:"firstSeen,omitempty"`
-	// LeftOut are keys of the last good answer that cannot be used, the first MostLeftOut of them.
+	// LeftOut are the first MostLeftOut skipped keys of the last successful response.
 	LeftOut []jwks.LeftOut `json:"leftOut,omitempty"`
-	// FetchedAt is when a good answer was recorded last.
+	// FetchedAt is the time of the last recorded successful response.
 	FetchedAt time.Time `json:"fetchedAt,omitzero"`
-	// Failure says why the last answer could not be used, empty if it could. FailedSince is when the first one in a row failed.
+	// Failure is the error of the last response, or "". FailedSince is the time of the first of consecutive failures.
 	Failure     string    `json:"failure,omitempty"`
 	FailedSince time.Time `json:"failedSince,omitzero"`
 }
 
-// maxFailure bounds the text of a failure, in bytes.
+// maxFailure limits the text of a failure, in bytes.
 const maxFailure = 512
 
-// Encode returns the entry as JSON. Equal entries are equal bytes.
+// Encode returns the entry as JSON. Equal entries have equal bytes.
 func (e Entry) Encode() (string, error) {
 	e.Failure = fmt.Sprintf("%.*s", maxFailure, e.Failure)
 	e.LeftOut = e.LeftOut[:min(len(e.LeftOut), MostLeftOut)]
@@ -49,7 +50,7 @@ func (e Entry) Encode() (string, error) {
 	return string(b), err
 }
 
-// Decode reads an entry. No error quotes it.
+// Decode decodes an entry. No error quotes it.
 func Decode(text string) (Entry, error) {
 	var e Entry
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
@@ -58,7 +59,7 @@ func Decode(text string) (Entry, error) {
 	return e, nil
 }
 
-// Source returns the digest of what names a source of keys: any value that json.Marshal takes.
+// Source returns the digest of a source configuration, any value that json.Marshal accepts.
 func Source(of any) (string, error) {
 	b, err := json.Marshal(of)
 	if err != nil {

@@ -6,25 +6,25 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// Files are the entries of a signing-key Secret, as an issuer finds them in its mount.
+// Files are the entries of a signing-key Secret.
 type Files struct {
-	// Active is the Active key as a private JWK (RFC 7517 section 4), empty while nothing is signed: the SigningKey starts,
-	// drains or is deleted, or its key was revoked without a successor.
+	// Active is the Active key as a private JWK (RFC 7517 section 4). It is empty if no key signs: the SigningKey
+	// starts, drains or is deleted, or its key was revoked without a successor.
 	Active PrivateJWK
 	// KeySet is the JWKS of the published keys (RFC 7517 section 5), a tombstone if there are none.
 	KeySet []byte
-	// Policy bounds what is signed.
+	// Policy is the issuing policy.
 	Policy Policy
-	// Revoked are the keys that must not sign, whatever Active says.
+	// Revoked contains the keys that must not sign, even if one is Active.
 	Revoked Revoked
 	// Sealing are the keys of refresh tokens, none without sessions.
 	Sealing SealingKeys
 }
 
-// PrivateJWK is a private key as a JWK (RFC 7517 section 4). It never prints itself.
+// PrivateJWK is a private key as a JWK (RFC 7517 section 4). Formatting it does not reveal the key.
 type PrivateJWK []byte
 
-// Format keeps the key out of whatever is printed, whatever the verb.
+// Format writes a placeholder for all verbs.
 func (PrivateJWK) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, "[private key]") }
 
 // Encode returns the data of the signing-key Secret.
@@ -45,8 +45,8 @@ func (f Files) Encode() (map[string][]byte, error) {
 	return data, nil
 }
 
-// Decode reads the data of a signing-key Secret. A missing revocation list is an empty one. The keys are returned as they
-// stand: their reader checks them. No error quotes a file.
+// Decode decodes the data of a signing-key Secret. A missing revocation list is empty. It does not validate the keys.
+// No error quotes a file.
 func Decode(data map[string][]byte) (Files, error) {
 	f := Files{Active: data[contract.ActiveFile], KeySet: data[contract.JWKSFile]}
 	var err error

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// PublicKey is one public key of a set: its kid, and its JWK.
+// PublicKey is a public key of a set: its kid and its JWK.
 type PublicKey struct {
 	ID  string
 	JWK json.RawMessage
 }
 
-// EncodeKeySet returns a JWKS (RFC 7517 section 5), sorted by kid, so that equal sets are equal bytes. Without keys it is
-// the tombstone of the algorithm: no set that is distributed is empty.
+// EncodeKeySet returns a JWKS (RFC 7517 section 5), sorted by kid, so that equal sets have equal bytes. Without keys
+// it returns the tombstone of the algorithm, because no distributed set may be empty.
 func EncodeKeySet(algorithm string, keys []PublicKey) []byte {
 	if len(keys) == 0 {
 		return Tombstone(algorithm)
@@ -33,7 +33,7 @@ func EncodeKeySet(algorithm string, keys []PublicKey) []byte {
 	return b.Bytes()
 }
 
-// DecodeKeySet returns the keys of a JWKS, without a tombstone. The JWKs are not checked: their reader does.
+// DecodeKeySet returns the keys of a JWKS, without a tombstone. It does not validate the JWKs.
 func DecodeKeySet(jwks []byte) ([]PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -50,7 +50,7 @@ func DecodeKeySet(jwks []byte) ([]PublicKey, error) {
 	return keys, nil
 }
 
-// KeyID returns the kid of a JWK, empty if it has none.
+// KeyID returns the kid of a JWK, or "".
 func KeyID(jwk []byte) string {
 	var k struct {
 		ID string `json:"kid"`
@@ -61,7 +61,7 @@ func KeyID(jwk []byte) string {
 	return k.ID
 }
 
-// KeyIDs returns the kids of a JWKS, without a tombstone; none if it is not a JWKS.
+// KeyIDs returns the kids of a JWKS without a tombstone, or nil if it is not a JWKS.
 func KeyIDs(jwks []byte) []string {
 	keys, err := DecodeKeySet(jwks)
 	if err != nil {
@@ -74,8 +74,8 @@ func KeyIDs(jwks []byte) []string {
 	return ids
 }
 
-// Without returns a JWKS without the named keys, and reports whether that changed it. If no key is left it is a tombstone of
-// their type. What is not a JWKS stays as it is.
+// Without returns a JWKS without the given keys, and whether that changed it. If no key is left, it returns a
+// tombstone of their type. It returns other text unchanged.
 func Without(jwks []byte, revoked []string) ([]byte, bool) {
 	keys, err := DecodeKeySet(jwks)
 	if err != nil {
@@ -88,7 +88,7 @@ func Without(jwks []byte, revoked []string) ([]byte, bool) {
 	return EncodeKeySet(Algorithm(keys[0].JWK), kept), true
 }
 
-// Algorithm returns the alg of a JWK, empty if it has none.
+// Algorithm returns the alg of a JWK, or "".
 func Algorithm(jwk []byte) string {
 	var k struct {
 		Algorithm string `json:"alg"`
@@ -99,7 +99,7 @@ func Algorithm(jwk []byte) string {
 	return k.Algorithm
 }
 
-// AlgorithmOfSet returns the alg of the first key of a JWKS, a tombstone or not, empty if there is none.
+// AlgorithmOfSet returns the alg of the first key of a JWKS, even of a tombstone, or "".
 func AlgorithmOfSet(jwks []byte) string {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

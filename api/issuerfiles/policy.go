@@ -14,25 +14,25 @@ const (
 	LongestSessionLifetime = 8760 * time.Hour
 )
 
-// Policy is what an issuer keeps to: the entry policy.json of the signing-key Secret. It is complete in every state of a
-// SigningKey, also while nothing is signed.
+// Policy is the issuing policy, the entry policy.json of the signing-key Secret. It is complete in every state of a
+// SigningKey, even if no key signs.
 type Policy struct {
 	// SigningKey is the name of the SigningKey.
 	SigningKey string
-	// Algorithm is the JWS algorithm that tokens are signed with (RFC 7518 section 3.1, RFC 8037 for EdDSA).
+	// Algorithm is the JWS algorithm of tokens (RFC 7518 section 3.1, RFC 8037 for EdDSA).
 	Algorithm string
-	// MaxLifetime is the longest lifetime of a token, exp - iat, in whole seconds up to LongestLifetime.
+	// MaxLifetime is the maximum lifetime of a token, exp - iat, in whole seconds up to LongestLifetime.
 	MaxLifetime time.Duration
-	// ClockSkew is by how much the clocks of issuers and verifiers may differ, in whole seconds.
+	// ClockSkew is the maximum difference between the clocks of issuers and verifiers, in whole seconds.
 	ClockSkew time.Duration
-	// NextRotation is when the next scheduled rotation is due, zero if none is scheduled.
+	// NextRotation is the time of the next scheduled rotation, zero if none is scheduled.
 	NextRotation time.Time
-	// MaxRefreshLifetime is the longest lifetime of a refresh token, and MaxSessionLifetime the longest time between two logins, both in whole
-	// seconds, zero while no refresh token may be given.
+	// MaxRefreshLifetime is the maximum lifetime of a refresh token, and MaxSessionLifetime the maximum time between
+	// two logins, both in whole seconds. They are zero if refresh tokens are disabled.
 	MaxRefreshLifetime, MaxSessionLifetime time.Duration
 }
 
-// policyJSON is policy.json.
+// policyJSON is the format of policy.json.
 type policyJSON struct {
 	SigningKey   string     `json:"signingKey"`
 	Algorithm    string     `json:"algorithm,omitempty"`
@@ -44,7 +44,7 @@ type policyJSON struct {
 	MaxSessionLifetime int64 `json:"maxSessionLifetimeSeconds,omitempty"`
 }
 
-// Encode returns policy.json. Equal policies are equal bytes.
+// Encode returns policy.json. Equal policies have equal bytes.
 func (p Policy) Encode() ([]byte, error) {
 	out := policyJSON{
 		SigningKey: p.SigningKey, Algorithm: p.Algorithm,
@@ -58,7 +58,7 @@ func (p Policy) Encode() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// DecodePolicy reads policy.json. A member that this version does not know is ignored. No error quotes the file.
+// DecodePolicy decodes policy.json and ignores unknown members. No error quotes the file.
 func DecodePolicy(b []byte) (Policy, error) {
 	var in policyJSON
 	if err := json.Unmarshal(b, &in); err != nil {

@@ -14,8 +14,8 @@ import (
 // revokedVersion is the version of the format of a revocation list.
 const revokedVersion = 1
 
-// The claims by whose values tokens can end early: of one token, of a session, of a user, of a client (RFC 7519 section 4.1, RFC
-// 9068 section 2.2; sid as in OpenID Connect Front-Channel Logout 1.0).
+// The claims by which a revocation list can name tokens: of one token, of a session, of a user, of a client (RFC 7519
+// section 4.1, RFC 9068 section 2.2; sid as in OpenID Connect Front-Channel Logout 1.0).
 const (
 	ClaimTokenID   = "jti"
 	ClaimSessionID = "sid"
@@ -23,41 +23,41 @@ const (
 	ClaimClientID  = "client_id"
 )
 
-// digestLength is how many characters of a hash stand for a value: 132 bits.
+// digestLength is the length of an encoded hash in characters: 132 bits.
 const digestLength = 22
 
-// Revoked is a revocation list: the entry revoked of the signing-key Secret, and the file <name>.revoked of the ConfigMap
-// keywright-jwks. It is written also when it is empty.
+// Revoked is a revocation list: the entry revoked of the signing-key Secret, and the file <name>.revoked of the
+// ConfigMap keywright-jwks. It is written even if it is empty.
 //
-// The time of a token is its auth_time, or its iat if it has none. The list ends a token whose time is at most ClockSkew after
-// AllBefore, or after the time listed for one of its values.
+// The time of a token is its auth_time, or its iat if it has none. The list revokes a token whose time is at most
+// ClockSkew after AllBefore, or after the time listed for one of its values.
 type Revoked struct {
-	// KeyIDs are the kids of the keys that must not be trusted.
+	// KeyIDs are the kids of revoked keys.
 	KeyIDs []string
-	// Ended has, for each value that Digest made, the time up to which tokens with it are ended, in whole seconds. For token
-	// IDs and sessions it is one that no such token reaches.
+	// Ended maps the Digest of a claim to the time up to which its tokens are revoked, in whole seconds. For token
+	// IDs and sessions, the time is later than that of any token.
 	Ended map[string]time.Time
-	// AllBefore is the time up to which all tokens are ended, in whole seconds, zero if there is none.
+	// AllBefore is the time up to which all tokens are revoked, in whole seconds, or zero.
 	AllBefore time.Time
-	// ClockSkew is by how much the clocks of issuers and verifiers may differ, in whole seconds. A token counts as issued before
-	// a time if it was issued up to this much after it.
+	// ClockSkew is the maximum difference between the clocks of issuers and verifiers, in whole seconds. It is added
+	// to all times above.
 	ClockSkew time.Duration
 }
 
-// Digest is how a revocation list names the value of a claim, one of the constants above: the first 22 characters of
+// Digest returns the key in Ended for the value of a claim, one of the constants above: the first 22 characters of
 // base64url(SHA-256(claim ":" value)).
 func Digest(claim, value string) string {
 	sum := sha256.Sum256([]byte(claim + ":" + value))
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:digestLength]
 }
 
-// Ends reports whether the list ends a token of this time whose claims have these values. Claims without a value end nothing.
+// Ends reports whether the list revokes a token with this time and these claims. Empty claims are ignored.
 func (r Revoked) Ends(at time.Time, claims map[string]string) bool {
 	until := r.EndsUntil(claims)
 	return !until.IsZero() && !at.After(until)
 }
 
-// EndsUntil returns the last time of a token with these values that the list ends, zero if it ends none.
+// EndsUntil returns the latest time of a token with these claims that the list revokes, or zero.
 func (r Revoked) EndsUntil(claims map[string]string) time.Time {
 	until := r.AllBefore
 	for claim, value := range claims {
@@ -74,7 +74,7 @@ func (r Revoked) EndsUntil(claims map[string]string) time.Time {
 	return until.Add(r.ClockSkew)
 }
 
-// revokedJSON is a revocation list in JSON. It has no member keys, so that nobody takes it for a JWKS.
+// revokedJSON is the JSON format of a revocation list. It has no member keys, so that it is not a valid JWKS.
 type revokedJSON struct {
 	Version   int              `json:"version"`
 	KeyIDs    []string         `json:"keyIDs"`
@@ -83,7 +83,7 @@ type revokedJSON struct {
 	Ended     map[string]int64 `json:"ended"`
 }
 
-// Encode returns the list as JSON, sorted and without repetitions, so that equal lists are equal bytes.
+// Encode returns the list as JSON, sorted and without duplicates, so that equal lists have equal bytes.
 func (r Revoked) Encode() []byte {
 	out := revokedJSON{
 		Version: revokedVersion, KeyIDs: slices.Compact(slices.Sorted(slices.Values(r.KeyIDs))),
@@ -100,13 +100,13 @@ func (r Revoked) Encode() []byte {
 	}
 	b, err := json.Marshal(out)
 	if err != nil {
-		panic(err) // strings and numbers are always JSON
+		panic(err) // strings and numbers are always valid
 	}
 	return b
 }
 
-// With returns the list with a value, or with everything if the digest is empty, up to a time, or up to a later one that it has.
-// It may share the map of r.
+// With returns the list with an additional entry, or with a later AllBefore if the digest is empty. A later time in
+// the list is kept. The result may share the map of r.
 func (r Revoked) With(digest string, before time.Time) Revoked {
 	switch {
 	case digest == "" && before.After(r.AllBefore):
@@ -120,7 +120,7 @@ func (r Revoked) With(digest string, before time.Time) Revoked {
 	return r
 }
 
-// Union returns what either list revokes, with the larger skew.
+// Union returns the union of two lists, with the larger skew.
 func (r Revoked) Union(o Revoked) Revoked {
 	out := Revoked{KeyIDs: slices.Clone(r.KeyIDs), Ended: maps.Clone(r.Ended), AllBefore: r.AllBefore, ClockSkew: max(r.ClockSkew, o.ClockSkew)}
 	for _, id := range o.KeyIDs {
@@ -135,17 +135,17 @@ func (r Revoked) Union(o Revoked) Revoked {
 	return out
 }
 
-// Equal reports whether two lists say the same.
+// Equal reports whether two lists are equal.
 func (r Revoked) Equal(o Revoked) bool {
 	return slices.Equal(r.KeyIDs, o.KeyIDs) && r.ClockSkew == o.ClockSkew && r.AllBefore.Equal(o.AllBefore) &&
 		maps.EqualFunc(r.Ended, o.Ended, time.Time.Equal)
 }
 
-// maxRevokedSkew is the largest clockSkew that the API accepts, in seconds.
+// maxRevokedSkew is the maximum clockSkew of the API, in seconds.
 const maxRevokedSkew = 3600
 
-// DecodeRevoked reads a revocation list. Members that this version does not know are ignored; another version is an error.
-// No error quotes the file.
+// DecodeRevoked decodes a revocation list and ignores unknown members. Another version is an error. No error quotes
+// the file.
 func DecodeRevoked(b []byte) (Revoked, error) {
 	var in revokedJSON
 	switch err := json.Unmarshal(b, &in); {

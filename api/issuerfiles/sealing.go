@@ -14,33 +14,33 @@ const (
 	sealingVersion = 1
 	// SealingSecretBytes is the length of a sealing secret: AES-256 (RFC 7518 section 5.3).
 	SealingSecretBytes = 32
-	// maxSealingKeys bounds the keys of a file.
+	// maxSealingKeys is the maximum number of keys in a file.
 	maxSealingKeys = 64
 )
 
-// SealingSecret is the secret of a sealing key. It never prints itself.
+// SealingSecret is the secret of a sealing key. Formatting it does not reveal the secret.
 type SealingSecret []byte
 
-// Format keeps the secret out of whatever is printed, whatever the verb.
+// Format writes a placeholder for all verbs.
 func (SealingSecret) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, "[sealing secret]") }
 
-// SealingKey is a symmetric key that issuers seal refresh tokens with.
+// SealingKey is a symmetric key for refresh tokens.
 type SealingKey struct {
-	// Number names the key. A later key has a larger number.
+	// Number identifies the key. A later key has a larger number.
 	Number int64
 	Secret SealingSecret
-	// PreparedAt is when the key was made, UsedAt since when it is in use, zero while it waits. In whole seconds: they are for a
-	// controller that rebuilds its keyring.
+	// PreparedAt is when the key was generated, and UsedAt when it came into use, or zero. Both are in whole seconds,
+	// and are read when a keyring is rebuilt.
 	PreparedAt, UsedAt time.Time
-	// MaxRefreshLifetime is the longest lifetime of a refresh token that it ever sealed under, in whole seconds.
+	// MaxRefreshLifetime is the maximum lifetime of the refresh tokens that the key has sealed, in whole seconds.
 	MaxRefreshLifetime time.Duration
 }
 
-// SealingKeys are the entry sealing.json of the signing-key Secret, in the order of their numbers. The last one that is in use seals;
-// all of them open. Without sessions there are none, and no entry.
+// SealingKeys are the entry sealing.json of the signing-key Secret, sorted by number. The last key in use seals; all
+// keys open. It is empty without sessions, and the entry is absent.
 type SealingKeys []SealingKey
 
-// InUse returns the key that seals.
+// InUse returns the key that seals new tokens.
 func (k SealingKeys) InUse() (SealingKey, bool) {
 	for i := len(k) - 1; i >= 0; i-- {
 		if !k[i].UsedAt.IsZero() {
@@ -60,7 +60,7 @@ func (k SealingKeys) Find(number int64) (SealingKey, bool) {
 	return SealingKey{}, false
 }
 
-// Newest returns the largest number, 0 if there is no key.
+// Newest returns the largest number, or 0.
 func (k SealingKeys) Newest() int64 {
 	if len(k) == 0 {
 		return 0
@@ -81,7 +81,7 @@ type sealingKeyJSON struct {
 	MaxRefreshLifetime int64  `json:"maxRefreshLifetimeSeconds,omitempty"`
 }
 
-// Encode returns sealing.json. Equal keys are equal bytes.
+// Encode returns sealing.json. Equal keys have equal bytes.
 func (k SealingKeys) Encode() []byte {
 	out := sealingJSON{Version: sealingVersion, Keys: make([]sealingKeyJSON, len(k))}
 	for i := range k {
@@ -95,13 +95,13 @@ func (k SealingKeys) Encode() []byte {
 	}
 	b, err := json.Marshal(out)
 	if err != nil {
-		panic(err) // strings and numbers are always JSON
+		panic(err) // strings and numbers are always valid
 	}
 	return b
 }
 
-// DecodeSealing reads sealing.json. Members that this version does not know are ignored; another version is an error. No error quotes
-// the file.
+// DecodeSealing decodes sealing.json and ignores unknown members. Another version is an error. No error quotes the
+// file.
 func DecodeSealing(b []byte) (SealingKeys, error) {
 	var in sealingJSON
 	d := json.NewDecoder(bytes.NewReader(b))

@@ -2,17 +2,18 @@ package issuerfiles
 
 import "strings"
 
-// A tombstone is a public key whose private half nobody has. A set that holds it alone trusts nobody, and every library
-// reads it, where PyJWT, Envoy and others refuse {"keys":[]} and go on with the keys they had.
+// A tombstone is a public key without a known private key. A set with only a tombstone verifies no token and is valid
+// for all libraries, while PyJWT, Envoy and others reject {"keys":[]} and keep the previous keys.
 //
-// EC and OKP: the x coordinate, or the encoded point, is a hash, so nobody chose the point. It is the first bytes of
+// EC and OKP: the x coordinate, or the encoded point, is a hash, so that it was not chosen. It is the first bytes of
 //
 //	SHA-512("keywright.dev tombstone: nobody has the private half of this key, " + alg + ", " + n)
 //
-// for the first n from 0 on that is the x of a point (EC: 32, 48 and 64 bytes, and the even y of SEC 1 section 2.3.4) or the
-// encoding of a point of prime order (EdDSA: 32 bytes, RFC 8032 section 5.1.2). That is 0 for EC, and 33 for EdDSA.
+// for the smallest n that gives the x of a point (EC: 32, 48 and 64 bytes, and the even y of SEC 1 section 2.3.4) or
+// the encoding of a point of prime order (EdDSA: 32 bytes, RFC 8032 section 5.1.2). That is 0 for EC, and 33 for
+// EdDSA.
 //
-// RSA: the modulus is RSA-2048 of the RSA Factoring Challenge, which nobody could factor.
+// RSA: the modulus is RSA-2048 of the RSA Factoring Challenge, which has not been factored.
 const (
 	kidES256 = "SXvk06WrNmcZGqkR8IllbnnvSADD1o9wyZDYT_MxWbQ"
 	kidES384 = "fHe3EUyF30J4Tf5n-2QszqiqqI1GouHualDmva99nYk"
@@ -37,8 +38,7 @@ const (
 		`vBY5nUjGNhzH5Q","e":"AQAB"}`
 )
 
-// Tombstone returns the JWKS that trusts nobody, with a key of the type that the algorithm needs. Of an algorithm that it does
-// not know, it returns that of ES256.
+// Tombstone returns the JWKS with the tombstone for an algorithm, or that of ES256 for an unknown algorithm.
 func Tombstone(algorithm string) []byte {
 	return []byte(`{"keys":[` + tombstoneKey(algorithm) + `]}`)
 }
@@ -58,7 +58,7 @@ func tombstoneKey(algorithm string) string {
 	}
 }
 
-// IsTombstone reports whether a kid is that of a tombstone. Like every other kid, they are RFC 7638 thumbprints.
+// IsTombstone reports whether a kid is that of a tombstone. It is an RFC 7638 thumbprint, like all kids.
 func IsTombstone(kid string) bool {
 	switch kid {
 	case kidES256, kidES384, kidES512, kidEdDSA, kidRSA:
@@ -67,12 +67,12 @@ func IsTombstone(kid string) bool {
 	return false
 }
 
-// TrustsNobody reports whether a JWKS has no key but a tombstone.
+// TrustsNobody reports whether a JWKS contains only a tombstone.
 func TrustsNobody(jwks string) bool {
 	return IsTombstone(firstOf(jwks, `"kid":"`)) && jwks == string(Tombstone(firstOf(jwks, `"alg":"`)))
 }
 
-// firstOf returns the text from the first occurrence of a member to the next quotation mark.
+// firstOf returns the value of the first occurrence of a string member.
 func firstOf(jwks, member string) string {
 	_, rest, _ := strings.Cut(jwks, member)
 	text, _, _ := strings.Cut(rest, `"`)

@@ -1,3 +1,3 @@
-// Package jwks reads the public keys of other issuers: which of them may verify signatures, which are left out and why, and how a set of
-// them is written for verifiers. The issuer, the fetcher and the controller all read with it.
+// Package jwks parses the public keys of other issuers, selects those that may verify signatures, and encodes them
+// for verifiers. The issuer, the fetcher and the controller use it.
 package jwks

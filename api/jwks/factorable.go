@@ -5,9 +5,9 @@ import (
 	"math/big"
 )
 
-// factorable reports whether an RSA key has the form of those that Infineon's library made, whose factors can be computed (CVE-2017-15361,
-// "ROCA"): modulo each of many small primes it is a power of 65537. A key that was made otherwise has this form by chance once in a
-// billion.
+// factorable reports whether an RSA key has the form of the keys of Infineon's library, which can be factored
+// (CVE-2017-15361, "ROCA"): modulo each of many small primes it is a power of 65537. The probability of a false
+// positive is one in a billion.
 func factorable(key *rsa.PublicKey) bool {
 	rest := new(big.Int)
 	for _, prime := range [...]int64{
@@ -21,7 +21,7 @@ func factorable(key *rsa.PublicKey) bool {
 	return true
 }
 
-// isPowerOf65537 reports whether a number is one of the powers of 65537, modulo a prime.
+// isPowerOf65537 reports whether a number is a power of 65537 modulo a prime.
 func isPowerOf65537(number, prime int64) bool {
 	for power := int64(1); ; {
 		if power == number {

@@ -12,19 +12,19 @@ import (
 	josejson "github.com/go-jose/go-jose/v4/json"
 )
 
-// LeftOut is a key of a set that is not used.
+// LeftOut is a key of a set that is skipped.
 type LeftOut struct {
-	// Position is its place in the set, from 1 on. It is 0 for several keys at once.
+	// Position is the position in the set, from 1, or 0 for several keys.
 	Position int `json:"position,omitempty"`
-	// KeyID is its kid, shortened if it is long; empty if it has none.
+	// KeyID is the kid, truncated if it is long, or "".
 	KeyID string `json:"keyID,omitempty"`
-	// Reason says why. It quotes no number of a key.
+	// Reason is why the key is skipped. It does not quote the key.
 	Reason string `json:"reason"`
-	// Ordinary is set for a key of a type or for a use that others publish on purpose. Nobody needs to look at it.
+	// Ordinary is true if issuers publish such keys on purpose, for example for another use.
 	Ordinary bool `json:"ordinary,omitempty"`
 }
 
-// String returns the place of the key, and why it is left out.
+// String returns the position of the key and the reason.
 func (l LeftOut) String() string {
 	if l.Position == 0 {
 		return l.Reason
@@ -32,7 +32,7 @@ func (l LeftOut) String() string {
 	return fmt.Sprintf("key %d: %s", l.Position, l.Reason)
 }
 
-// Problems returns the text of those that the publisher of the set should look at.
+// Problems returns the texts of the keys that are not Ordinary.
 func Problems(leftOut []LeftOut) []string {
 	var texts []string
 	for _, l := range leftOut {
@@ -43,8 +43,8 @@ func Problems(leftOut []LeftOut) []string {
 	return texts
 }
 
-// Parse reads the JWKS (RFC 7517 section 5) of another issuer. A key that cannot be used is left out, as that section says, and does not
-// take the others along. A set without any key that can be used is an error.
+// Parse parses the JWKS of another issuer (RFC 7517 section 5). It skips unusable keys, as that section requires. A
+// set without a usable key is an error.
 func Parse(b []byte) (keys *jose.JSONWebKeySet, leftOut []LeftOut, err error) {
 	members, err := split(b)
 	if err != nil {
@@ -60,14 +60,14 @@ func Parse(b []byte) (keys *jose.JSONWebKeySet, leftOut []LeftOut, err error) {
 		}
 		keys.Keys = append(keys.Keys, *key)
 	}
-	leftOut = append(leftOut, leaveOutTwins(keys)...)
+	leftOut = append(leftOut, removeAmbiguous(keys)...)
 	if len(keys.Keys) == 0 {
 		return nil, leftOut, errors.New("has no key that verifies signatures")
 	}
 	return keys, leftOut, nil
 }
 
-// split returns the members of the array keys.
+// split returns the elements of the array keys.
 func split(b []byte) ([]josejson.RawMessage, error) {
 	var raw struct {
 		Keys []josejson.RawMessage `json:"keys"`
@@ -78,22 +78,22 @@ func split(b []byte) ([]josejson.RawMessage, error) {
 	return raw.Keys, nil
 }
 
-// kidOf returns the kid of a key that cannot be used, for a report.
+// kidOf returns the kid of an unusable key, for reports.
 func kidOf(member []byte) string {
 	var k struct {
 		KeyID string `json:"kid"`
 	}
-	_ = json.Unmarshal(member, &k) // empty is right then
+	_ = json.Unmarshal(member, &k) // the kid stays empty on errors
 	return fmt.Sprintf("%.64s", strings.ToValidUTF8(k.KeyID, "?"))
 }
 
-// parseKey reads one key that may verify signatures, or says why it does not.
+// parseKey parses a key that may verify signatures, or returns why it is skipped.
 func parseKey(member []byte) (*jose.JSONWebKey, LeftOut) {
 	var members map[string]*josejson.RawMessage
 	if josejson.Unmarshal(member, &members) != nil {
 		return nil, LeftOut{Reason: "it is ambiguous JSON: repeated names, invalid UTF-8, or trailing data"}
 	}
-	for _, name := range []string{"x5c", "x5u", "x5t", "x5t#S256"} { // certificates mean nothing here, and many cannot be read
+	for _, name := range []string{"x5c", "x5u", "x5t", "x5t#S256"} { // certificates are not used, and many do not parse
 		delete(members, name)
 	}
 	if !verifies(members) {
@@ -117,7 +117,7 @@ func parseKey(member []byte) (*jose.JSONWebKey, LeftOut) {
 	return key, LeftOut{}
 }
 
-// verifies reports whether a key may verify signatures (RFC 7517 sections 4.2 and 4.3).
+// verifies reports whether use and key_ops allow verification (RFC 7517 sections 4.2 and 4.3).
 func verifies(members map[string]*josejson.RawMessage) bool {
 	if use := members["use"]; use != nil && string(*use) != `"sig"` {
 		return false
@@ -130,9 +130,9 @@ func verifies(members map[string]*josejson.RawMessage) bool {
 	return josejson.Unmarshal(*operations, &list) == nil && slices.Contains(list, "verify")
 }
 
-// leaveOutTwins removes keys that have kid and algorithm of another one, which a token cannot tell apart. Of one key that is there twice,
-// the second goes.
-func leaveOutTwins(keys *jose.JSONWebKeySet) (leftOut []LeftOut) {
+// removeAmbiguous removes keys with the kid and algorithm of another key, since a token does not distinguish them.
+// For a duplicate of the same key, it removes the second.
+func removeAmbiguous(keys *jose.JSONWebKeySet) (leftOut []LeftOut) {
 	type name struct{ kid, alg string }
 	byName := map[name][]jose.JSONWebKey{}
 	for i := range keys.Keys {
@@ -153,7 +153,7 @@ func leaveOutTwins(keys *jose.JSONWebKeySet) (leftOut []LeftOut) {
 				KeyID: fmt.Sprintf("%.64s", n.kid), Reason: fmt.Sprintf("%d keys have the kid %.64q and the alg %.16q", len(twins), n.kid, n.alg),
 			})
 		case len(twins) > 1:
-			kept = append(kept, twins...) // without a kid nobody asks for them
+			kept = append(kept, twins...) // tokens do not refer to keys without a kid
 		}
 		delete(byName, n)
 	}
@@ -161,7 +161,7 @@ func leaveOutTwins(keys *jose.JSONWebKeySet) (leftOut []LeftOut) {
 	return leftOut
 }
 
-// sameKey reports whether two keys are one.
+// sameKey reports whether two keys are equal.
 func sameKey(a, b *jose.JSONWebKey) bool {
 	one, ok := a.Key.(interface{ Equal(x crypto.PublicKey) bool })
 	if ok {

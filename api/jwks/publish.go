@@ -17,40 +17,40 @@ import (
 	"github.com/keywright/keywright/api/jws"
 )
 
-// The bounds of a published set: every target namespace holds a copy.
+// The limits of a published set, of which every target namespace has a copy.
 const (
-	// MaxKeys is the largest number of keys of one issuer.
+	// MaxKeys is the maximum number of keys per issuer.
 	MaxKeys = 64
-	// MaxPublishedBytes is the largest size of the set of one issuer, in bytes.
+	// MaxPublishedBytes is the maximum size of the set of an issuer, in bytes.
 	MaxPublishedBytes = 64 << 10
-	// maxKeyID is the longest kid, in bytes.
+	// maxKeyID is the maximum length of a kid, in bytes.
 	maxKeyID = 256
 )
 
-// Rules say which keys of another issuer are published.
+// Rules determine which keys of another issuer are published.
 type Rules struct {
-	// Issuer is the iss of its tokens. A key whose member issuer names another one is left out, as Microsoft Entra asks.
+	// Issuer is the iss of its tokens. A key whose member issuer differs is skipped, as Microsoft Entra requires.
 	Issuer string
-	// Algorithms are those that its tokens may be signed with. The first that fits is given to a key without alg. Without any, all of
-	// api/jws are allowed, and an RSA key without alg is for RS256.
+	// Algorithms are the allowed algorithms of its tokens. A key without alg gets the first that fits. If empty, all
+	// of api/jws are allowed, and an RSA key without alg gets RS256.
 	Algorithms []string
-	// SPIFFE is set for a SPIFFE bundle: the keys of use jwt-svid are read, and no others (SPIFFE Trust Domain and Bundle section 4).
+	// SPIFFE selects the keys of a SPIFFE bundle with use jwt-svid (SPIFFE Trust Domain and Bundle section 4).
 	SPIFFE bool
-	// NotOurs returns the name of the SigningKey that has a key of this RFC 7638 thumbprint, empty if none has. Such a key is left out:
-	// its revocation would not reach the file of another issuer.
-	NotOurs func(thumbprint string) string
+	// OwnedBy returns the name of the SigningKey with a key of this RFC 7638 thumbprint, or "". Such a key is
+	// skipped, because its revocation would not affect the file of another issuer.
+	OwnedBy func(thumbprint string) string
 }
 
-// Published is one key as verifiers read it.
+// Published is a key as published for verifiers.
 type Published struct {
 	issuerfiles.PublicKey
 	Algorithm string
 }
 
-// Publish reads the JWKS of another issuer for distribution. Every key that it returns is public, strong, for signatures, and has a kid
-// of its own, an alg that fits it, and use "sig". It has no other member than those of its type, so that equal keys are equal bytes. A set
-// that is empty, or has no key that can be used, is an error; the one exception is a tombstone of another Keywright, which says
-// that nobody is to be trusted: it is no key and no error.
+// Publish parses the JWKS of another issuer for distribution. Every returned key is public, strong and for
+// signatures, and has a unique kid, a matching alg, and use "sig". It has only the members of its type, so that equal
+// keys have equal bytes. A set without a usable key is an error, except for a tombstone of another Keywright, for
+// which it returns no keys and no error.
 func Publish(b []byte, rules Rules) (keys []Published, leftOut []LeftOut, err error) {
 	members, err := split(b)
 	switch {
@@ -76,7 +76,7 @@ func Publish(b []byte, rules Rules) (keys []Published, leftOut []LeftOut, err er
 		}
 		candidates = append(candidates, c)
 	}
-	keys, twins := rules.oneForEachKeyID(candidates)
+	keys, twins := rules.resolveDuplicateKeyIDs(candidates)
 	leftOut = append(leftOut, twins...)
 	size := 0
 	for _, k := range keys {
@@ -91,16 +91,16 @@ func Publish(b []byte, rules Rules) (keys []Published, leftOut []LeftOut, err er
 	return keys, leftOut, nil
 }
 
-// candidate is a key that may be published if no other one has its kid.
+// candidate is a publishable key, unless another one has its kid.
 type candidate struct {
 	Published
 	thumbprint string
 }
 
-// candidate reads one key, or says why it is left out.
+// candidate parses a key, or returns why it is skipped.
 func (r Rules) candidate(member []byte) (candidate, LeftOut) {
 	if r.SPIFFE {
-		member = forSignatures(member)
+		member = asSignatureKey(member)
 	}
 	key, l := parseKey(member)
 	if key == nil {
@@ -121,8 +121,8 @@ func (r Rules) candidate(member []byte) (candidate, LeftOut) {
 		return candidate{}, LeftOut{Reason: "it has no RFC 7638 thumbprint"}
 	}
 	thumbprint := base64.RawURLEncoding.EncodeToString(sum)
-	if r.NotOurs != nil {
-		if name := r.NotOurs(thumbprint); name != "" {
+	if r.OwnedBy != nil {
+		if name := r.OwnedBy(thumbprint); name != "" {
 			return candidate{}, LeftOut{Reason: fmt.Sprintf("it is a key of the SigningKey %s: verifiers read it in %s.json", name, name)}
 		}
 	}
@@ -134,11 +134,11 @@ func (r Rules) candidate(member []byte) (candidate, LeftOut) {
 	return candidate{Published{issuerfiles.PublicKey{ID: key.KeyID, JWK: jwk}, algorithm}, thumbprint}, LeftOut{}
 }
 
-// forSignatures returns a key of a SPIFFE bundle with the use that RFC 7517 has for it, if it is for JWT-SVIDs.
-func forSignatures(member []byte) []byte {
+// asSignatureKey replaces use jwt-svid of a SPIFFE bundle by sig.
+func asSignatureKey(member []byte) []byte {
 	var members map[string]*josejson.RawMessage
 	if josejson.Unmarshal(member, &members) != nil {
-		return member // the next reader says so
+		return member // the parser returns the error
 	}
 	use := josejson.RawMessage(`"x509-svid"`)
 	if is := members["use"]; is != nil && string(*is) == `"jwt-svid"` {
@@ -164,7 +164,7 @@ func (r Rules) acceptKeyID(kid string) LeftOut {
 	return LeftOut{}
 }
 
-// algorithmOf returns the alg that a key is published with.
+// algorithmOf returns the alg for publication.
 func (r Rules) algorithmOf(key *jose.JSONWebKey) (string, LeftOut) {
 	allowed := r.Algorithms
 	if len(allowed) == 0 {
@@ -190,9 +190,9 @@ func (r Rules) algorithmOf(key *jose.JSONWebKey) (string, LeftOut) {
 	return "", LeftOut{Reason: "it has no alg, and is for none of " + strings.Join(allowed, ", ")}
 }
 
-// oneForEachKeyID leaves out keys that a token cannot tell apart. A key that is there for several algorithms is published for the first
-// that is allowed: a verifier that pins the algorithm to the key needs one.
-func (r Rules) oneForEachKeyID(all []candidate) (keys []Published, leftOut []LeftOut) {
+// resolveDuplicateKeyIDs skips keys with the same kid, since a token does not distinguish them. If the same key is
+// listed for several algorithms, it keeps the first allowed one, because verifiers need one algorithm per key.
+func (r Rules) resolveDuplicateKeyIDs(all []candidate) (keys []Published, leftOut []LeftOut) {
 	byID := map[string][]candidate{}
 	for _, c := range all {
 		byID[c.ID] = append(byID[c.ID], c)
@@ -219,10 +219,10 @@ func (r Rules) oneForEachKeyID(all []candidate) (keys []Published, leftOut []Lef
 	return keys, leftOut
 }
 
-// rank is the place of an algorithm among those that are allowed.
+// rank returns the index of an algorithm among the allowed ones.
 func (r Rules) rank(algorithm string) int { return slices.Index(r.Algorithms, algorithm) }
 
-// issuerOf returns the member issuer of a key, which Microsoft Entra gives to the keys of its endpoints for several tenants.
+// issuerOf returns the member issuer of a key, which Microsoft Entra adds at its multi-tenant endpoints.
 func issuerOf(member []byte) string {
 	var k struct {
 		Issuer string `json:"issuer"`
@@ -233,10 +233,11 @@ func issuerOf(member []byte) string {
 	return k.Issuer
 }
 
-// tenantID stands in the issuer of Entra's keys and metadata for the tenant of a token.
+// tenantID is the placeholder for the tenant in the issuer of Entra's keys and metadata.
 const tenantID = "{tenantid}"
 
-// sameIssuer reports whether the issuer of a key is the issuer of the tokens, where {tenantid} stands for one segment of a path.
+// sameIssuer reports whether the issuer of a key matches that of the tokens, where {tenantid} matches one path
+// segment.
 func sameIssuer(of, want string) bool {
 	before, after, template := strings.Cut(of, tenantID)
 	if !template {
@@ -247,7 +248,7 @@ func sameIssuer(of, want string) bool {
 	return begins && ends && tenant != "" && !strings.Contains(tenant, "/")
 }
 
-// EncodeFile returns the file of verifiers: a JWKS, sorted by kid. Without keys it is the tombstone of an algorithm.
+// EncodeFile returns the file for verifiers: a JWKS, sorted by kid, or the tombstone of an algorithm without keys.
 func EncodeFile(keys []Published, algorithm string) []byte {
 	public := make([]issuerfiles.PublicKey, len(keys))
 	for i, k := range keys {

@@ -59,7 +59,7 @@ func TestPublishLeavesOutBadKeys(t *testing.T) {
 	with := func(name string, value any) string { return member(t, other, map[string]any{name: value}) }
 	rules := jwks.Rules{
 		Issuer: "https://login.example/72f9/v2.0", Algorithms: []string{"RS256", "ES256"},
-		NotOurs: func(of string) string {
+		OwnedBy: func(of string) string {
 			if of == thumbprint(t, ours) {
 				return "main"
 			}

@@ -6,7 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // the hashes of the table
+	_ "crypto/sha256" // registers the hashes of the table
 	_ "crypto/sha512"
 )
 
@@ -25,17 +25,17 @@ type Algorithm struct {
 	KeyType string
 	// Curve is that of EC keys, nil for other types. The one of OKP keys is Ed25519.
 	Curve elliptic.Curve
-	// Hash is that of what is signed, 0 for EdDSA, which takes the message itself.
+	// Hash is the hash function, 0 for EdDSA.
 	Hash crypto.Hash
 }
 
-// Algorithms returns all of them. None is PS*, since JOSE libraries accept any length of its salt.
+// Algorithms returns all supported algorithms. PS* is not supported, because JOSE libraries accept any salt length.
 func Algorithms() []Algorithm {
 	all := table()
 	return all[:]
 }
 
-// table is an array, so that looking an algorithm up for each token allocates nothing.
+// table returns an array, so that a lookup per token allocates nothing.
 func table() [7]Algorithm {
 	return [...]Algorithm{
 		{Name: "ES256", KeyType: EC, Curve: elliptic.P256(), Hash: crypto.SHA256},
@@ -48,7 +48,7 @@ func table() [7]Algorithm {
 	}
 }
 
-// Names returns the alg of all of them.
+// Names returns the alg of all algorithms.
 func Names() []string {
 	var names []string
 	for _, a := range Algorithms() {
@@ -57,7 +57,7 @@ func Names() []string {
 	return names
 }
 
-// Find returns the algorithm of an alg, and reports whether there is one.
+// Find returns the algorithm for an alg, and whether it is supported.
 func Find(name string) (Algorithm, bool) {
 	for _, a := range table() {
 		if a.Name == name {
@@ -67,7 +67,7 @@ func Find(name string) (Algorithm, bool) {
 	return Algorithm{}, false
 }
 
-// Fits reports whether a public key is of the type of the algorithm, and on its curve. It judges no RSA key by its size.
+// Fits reports whether a public key has the type and curve of the algorithm. It does not check the size of RSA keys.
 func (a Algorithm) Fits(public crypto.PublicKey) bool {
 	switch key := public.(type) {
 	case *ecdsa.PublicKey:

@@ -1,3 +1,3 @@
-// Package jws is the table of the JWS algorithms that Keywright signs with and accepts. It imports the standard library only, so that
-// the controller and the issuer can both go by it.
+// Package jws is the table of the JWS algorithms that Keywright supports. It imports only the standard library, so
+// that the controller and the issuer can share it.
 package jws

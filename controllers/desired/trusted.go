@@ -37,7 +37,7 @@ var ErrNotFetched = errors.New("the fetcher has not read the keys yet")
 // entry can bring nothing but keys that the spec allows.
 func OfTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, ours map[string]string, keyNamespace string, now time.Time) Trusted {
 	rules := RulesOf(&ti.Spec)
-	rules.NotOurs = func(thumbprint string) string { return ours[thumbprint] }
+	rules.OwnedBy = func(thumbprint string) string { return ours[thumbprint] }
 	t := Trusted{Projection: Projection{
 		Foreign: true, KeyNamespace: keyNamespace, KeepFor: TrustedKeepFor, Confirmed: now,
 		Generation: ti.CreationTimestamp.Unix(), GatewayEntry: gatewayEntry(ti.Spec.Distribution.GatewayEntry, ti.CreationTimestamp),

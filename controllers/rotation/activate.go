@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// Blocked says what a rotation that is due waits for.
+// Blocked is the reason why a due rotation waits.
 type Blocked string
 
-// What a rotation can wait for.
+// The values of Blocked.
 const (
-	// NotBlocked is a rotation that only waits for its time.
+	// NotBlocked means that the rotation waits only for its time.
 	NotBlocked Blocked = ""
-	// NotSigning means that the Active key was not yet seen in the signing-key Secret.
+	// NotSigning means that the Active key has not been observed in the signing-key Secret yet.
 	NotSigning Blocked = "NotSigning"
 	// NotPublished means that some projection lacks the Standby.
 	NotPublished Blocked = "NotPublished"
-	// TooManyKeys means that the published set is full; it empties as tokens expire.
+	// TooManyKeys means that the published set is full. Keys leave it as tokens expire.
 	TooManyKeys Blocked = "TooManyKeys"
 )
 
-// Rotation is the next rotation as it stands. Both times are zero when none is in sight.
+// Rotation is the state of the next rotation. Both times are zero if none is planned.
 type Rotation struct {
 	Reason Reason
-	// Due is when the policy or a request wants it.
+	// Due is when the policy or a request requires it.
 	Due time.Time
-	// Ready is from when on the Standby may sign: published for the propagation delay and the clock skew. It is zero
-	// while Blocked is not empty.
+	// Ready is when the Standby has been published for the propagation delay and the clock skew. It is zero while
+	// Blocked is not empty.
 	Ready   time.Time
 	Blocked Blocked
-	// Deadline is when the rotation happens although some targets do not hold the Standby for long enough: they are left behind.
-	// It is zero while the rotation waits for something else.
+	// Deadline is when the rotation happens even if some targets have not held the Standby for long enough; these are
+	// left behind. It is zero if the rotation waits for something else.
 	Deadline time.Time
 }
 
-// At returns when the rotation will happen if nothing changes, zero if that cannot be said.
+// At returns the expected time of the rotation, zero if it is not known.
 func (r Rotation) At() time.Time {
 	if r.Due.IsZero() || r.Ready.IsZero() {
 		return time.Time{}
@@ -45,7 +45,8 @@ func (r Rotation) At() time.Time {
 	return r.Due
 }
 
-// activate lets the Standby sign when it is due and every verifier is bound to know it, or when nothing else can sign.
+// activate makes the Standby the Active key if it is due and known to every verifier, or if there is no other key to
+// sign with.
 func (p *planner) activate() {
 	s := p.ring.Standby()
 	if s == nil || p.policy.Ending() {
@@ -58,25 +59,25 @@ func (p *planner) activate() {
 	r := p.rotation()
 	switch at := r.At(); {
 	case !at.IsZero() && !p.at.Before(at):
-		p.swap(s, Move{Reason: r.Reason})
+		p.promote(s, Move{Reason: r.Reason})
 	case !r.Deadline.IsZero() && !p.at.Before(r.Deadline):
-		p.swap(s, Move{Reason: r.Reason, LeftBehind: true})
+		p.promote(s, Move{Reason: r.Reason, LeftBehind: true})
 	}
 }
 
-// activateAlone is for a keyring without an Active key, unless the signing was stopped on purpose. The first key of a name signs as soon as it is published: no
-// token exists that could suffer. After a revocation the next one signs at once, however young.
+// activateAlone handles a keyring without an Active key, unless signing was stopped on purpose. The first key of a
+// name signs once it is published, because no token exists yet. After a revocation the next key signs at once.
 func (p *planner) activateAlone(s *Key) {
 	switch {
 	case p.ring.EverActive:
 		early := s.PublishedAt.IsZero() || p.at.Before(p.readyTime(s))
-		p.swap(s, Move{Reason: KeyRevoked, Early: early})
+		p.promote(s, Move{Reason: KeyRevoked, Early: early})
 	case !s.PublishedAt.IsZero() || p.served(s) && !p.at.Before(s.PreparedAt.Add(firstKeyWait)):
-		p.swap(s, Move{Reason: FirstKey, Early: true})
+		p.promote(s, Move{Reason: FirstKey, Early: true})
 	}
 }
 
-// firstKeyWait is how long the first key of a name waits for targets that refuse it.
+// firstKeyWait is how long the first key of a name waits for targets that reject it.
 const firstKeyWait = time.Minute
 
 // served reports whether the issuers serve the key at /jwks.
@@ -84,8 +85,8 @@ func (p *planner) served(k *Key) bool {
 	return p.observed.Secret.Present && slices.Contains(p.observed.Secret.Published, k.ID)
 }
 
-// swap makes s the Active key. The old one keeps its public half only. A pending request is answered by it.
-func (p *planner) swap(s *Key, how Move) {
+// promote makes s the Active key. The previous one loses its private key. This completes a pending request.
+func (p *planner) promote(s *Key, how Move) {
 	if a := p.ring.Active(); a != nil {
 		p.retire(a, Superseded)
 	}
@@ -93,14 +94,14 @@ func (p *planner) swap(s *Key, how Move) {
 	s.ActivatedAt = p.now
 	s.MaxLifetime = p.policy.MaxLifetime
 	p.ring.EverActive, p.ring.Stopped = true, ""
-	if p.policy.RotateRequested.After(p.ring.HandledRequest) && !p.fromTheFuture() {
+	if p.policy.RotateRequested.After(p.ring.HandledRequest) && !p.requestedInFuture() {
 		p.ring.HandledRequest = p.policy.RotateRequested
 	}
 	how.Kind, how.KeyID = Activate, s.ID
 	p.out.Moves = append(p.out.Moves, how)
 }
 
-// rotation says when the Standby takes over from the Active key.
+// rotation returns when the Standby replaces the Active key.
 func (p *planner) rotation() Rotation {
 	a, s := p.ring.Active(), p.ring.Standby()
 	r := Rotation{}
@@ -128,8 +129,8 @@ func (p *planner) rotation() Rotation {
 	return r
 }
 
-// deadline is when a rotation that is due waits no longer for targets that refuse the key, or lose it again and again. It is
-// counted from the first hand-over by this process, since only a running controller can give targets a key.
+// deadline returns when a due rotation stops waiting for targets that reject or repeatedly lose the key. It counts
+// from the first hand-over by this process, because targets get a key only from a running controller.
 func (p *planner) deadline(s *Key, due time.Time) time.Time {
 	from := p.observed.HandedOver[s.ID]
 	if due.IsZero() || from.IsZero() || !p.served(s) {
@@ -141,12 +142,12 @@ func (p *planner) deadline(s *Key, due time.Time) time.Time {
 	return from.Add(p.policy.waitForTargets())
 }
 
-// due says why and since when, or from when on, a rotation is wanted.
+// due returns why, and from when on, a rotation is required.
 func (p *planner) due(a *Key) (Reason, time.Time) {
 	switch {
 	case a.KeySpec != p.policy.KeySpec:
 		return PolicyChanged, a.ActivatedAt
-	case p.policy.RotateRequested.After(p.ring.HandledRequest) && !p.fromTheFuture():
+	case p.policy.RotateRequested.After(p.ring.HandledRequest) && !p.requestedInFuture():
 		return Requested, p.policy.RotateRequested
 	case p.policy.Manual:
 		return "", time.Time{}
@@ -157,12 +158,13 @@ func (p *planner) due(a *Key) (Reason, time.Time) {
 	}
 }
 
-// fromTheFuture reports whether the rotation request bears a time that no clock can have shown yet: it waits for that time.
-func (p *planner) fromTheFuture() bool {
+// requestedInFuture reports whether the time of the rotation request is later than any clock can be. Such a request
+// waits for that time.
+func (p *planner) requestedInFuture() bool {
 	return p.policy.RotateRequested.After(p.now.Add(p.policy.ClockSkew))
 }
 
-// readyTime is from when on every verifier is bound to know the key.
+// readyTime returns when every verifier knows the key.
 func (p *planner) readyTime(k *Key) time.Time {
 	since := k.PublishedAt
 	if held := p.observed.HeldSince[k.ID]; held.After(since) {
@@ -171,7 +173,7 @@ func (p *planner) readyTime(k *Key) time.Time {
 	return since.Add(p.policy.PropagationDelay + p.policy.ClockSkew)
 }
 
-// schedule says what comes next, and when to look again.
+// schedule sets the next rotation and the time of the next plan.
 func (p *planner) schedule() {
 	p.out.Rotation = p.rotation()
 	p.wakeAt(p.out.Rotation.At())
@@ -188,8 +190,8 @@ func (p *planner) schedule() {
 	}
 }
 
-// wakeAt brings the next look forward to at, unless that was past for this plan: what is past waits for something else to change.
-// A time between p.at and p.now has passed since, and this plan went by p.at: the next look is due at once.
+// wakeAt moves the next plan forward to at, unless at was already past for this plan, which then waits for another
+// change. A time between p.at and p.now causes a new plan at once.
 func (p *planner) wakeAt(at time.Time) {
 	if at.After(p.at) && (p.out.Wake.IsZero() || at.Before(p.out.Wake)) {
 		p.out.Wake = at

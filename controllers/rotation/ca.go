@@ -7,47 +7,47 @@ import (
 	"time"
 )
 
-// The bounds of the CA of an issuer.
+// The limits of the CA certificates.
 const (
-	// MaxCASource bounds the certificates of the source.
+	// MaxCASource is the maximum number of certificates in the source.
 	MaxCASource = 16
-	// MaxCACertificates bounds those of a keyring: what the source has, and what left it.
+	// MaxCACertificates is the maximum number in a keyring, including those that have left the source.
 	MaxCACertificates = 2 * MaxCASource
-	// MaxCABytes bounds what a source that is changed again and again puts into a keyring, and so into every file: a Secret has 1 MiB, and a
-	// keyring that is too large for it could not be written.
+	// MaxCABytes limits the certificates in a keyring and in every file, even if the source changes often. A Secret
+	// holds at most 1 MiB.
 	MaxCABytes = 48 << 10
 )
 
-// CACertificate is a certificate that clients trust the issuer's TLS certificate by.
+// CACertificate is a certificate with which clients verify the issuer's TLS certificate.
 type CACertificate struct {
 	// DER is the certificate (RFC 5280).
 	DER []byte `json:"der"`
-	// LeftAt is when the source was first seen without it, zero while the source has it.
+	// LeftAt is when the source was first observed without the certificate, or zero.
 	LeftAt time.Time `json:"leftAt,omitzero"`
 }
 
-// CASource is what was read of the source of the issuer's CA.
+// CASource is the observed source of the issuer's CA.
 type CASource struct {
-	// Known is set when it could be read and used. Otherwise what is recorded stays as it is.
+	// Known is true if the source could be read and is valid. Otherwise the recorded certificates do not change.
 	Known bool
-	// Certificates are DER, at most MaxCASource, each once. There are none if the SigningKey names no source.
+	// Certificates are in DER, at most MaxCASource, without duplicates. It is empty if the SigningKey has no source.
 	Certificates [][]byte
 }
 
-// has reports whether the source is known to hold a certificate.
+// has reports whether the source contains a certificate.
 func (s CASource) has(der []byte) bool {
 	return s.Known && slices.ContainsFunc(s.Certificates, func(c []byte) bool { return bytes.Equal(c, der) })
 }
 
-// CARemovalTime is when a certificate leaves the files that left the source at a time. An issuer whose files lag presents the one that it vouches
-// for until a propagation delay later, and the clock of whoever noted LeftAt may have been behind.
+// CARemovalTime returns when a certificate that left the source leaves the files. An issuer whose files lag uses it
+// for another propagation delay, and the clock that recorded LeftAt may have been behind.
 func (p Policy) CARemovalTime(left time.Time) time.Time {
 	return left.Add(p.PropagationDelay + p.ClockSkew)
 }
 
-// trustCA brings the certificates that clients trust the issuer by to what their source has. One that left it stays for a while. They are
-// what nobody needs any more when the SigningKey has ended.
-func (p *planner) trustCA() {
+// updateCA updates the CA certificates from their source. Removed ones are kept for a while. All are dropped when the
+// SigningKey has ended.
+func (p *planner) updateCA() {
 	if p.policy.Ending() && len(p.ring.PublishedIDs()) == 0 {
 		p.out.CAChanged = len(p.ring.CA) > 0 || p.ring.CAUnknown
 		p.ring.CA, p.ring.CAUnknown = nil, false
@@ -59,7 +59,7 @@ func (p *planner) trustCA() {
 	})
 	p.out.CAChanged = len(kept) < len(p.ring.CA)
 	if source.Known {
-		kept = p.takeUpCA(kept)
+		kept = p.mergeCA(kept)
 	}
 	if p.ring.CA = kept; len(kept) == 0 {
 		p.ring.CA = nil
@@ -71,8 +71,8 @@ func (p *planner) trustCA() {
 	}
 }
 
-// takeUpCA adds what the source has, and notes what left it. A source that is changed again and again waits until there is room.
-func (p *planner) takeUpCA(kept []CACertificate) []CACertificate {
+// mergeCA adds the certificates of the source, and records which have left it. If there is no room, it waits.
+func (p *planner) mergeCA(kept []CACertificate) []CACertificate {
 	var added []CACertificate
 	for _, der := range p.observed.CA.Certificates {
 		if !slices.ContainsFunc(kept, func(c CACertificate) bool { return bytes.Equal(c.DER, der) }) {
@@ -106,7 +106,7 @@ func bytesOf(all []CACertificate) (n int) {
 	return n
 }
 
-// CACertificates returns the certificates that belong into the files, DER, sorted.
+// CACertificates returns the certificates for the files, DER, sorted.
 func (r *Keyring) CACertificates() [][]byte {
 	all := make([][]byte, len(r.CA))
 	for i := range r.CA {
@@ -115,7 +115,7 @@ func (r *Keyring) CACertificates() [][]byte {
 	return all
 }
 
-// checkCA refuses what no Plan can have made.
+// checkCA rejects certificates that Plan cannot have recorded.
 func checkCA(all []CACertificate) error {
 	for i := range all {
 		if len(all[i].DER) == 0 || i > 0 && bytes.Compare(all[i-1].DER, all[i].DER) >= 0 {

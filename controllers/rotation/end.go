@@ -2,8 +2,8 @@ package rotation
 
 import "time"
 
-// takeAllAway ends all trust at once.
-func (p *planner) takeAllAway() {
+// unpublishAll removes all keys from the published set at once.
+func (p *planner) unpublishAll() {
 	if !p.policy.Deleting {
 		return
 	}
@@ -15,13 +15,13 @@ func (p *planner) takeAllAway() {
 		if k.State == Active {
 			p.retire(k, Deleted)
 		}
-		p.takeAway(k, Deleted)
+		p.unpublish(k, Deleted)
 	}
 	p.ring.Stopped = Deleted
 }
 
-// noteEnded records since when no key is published, and since when every projection was seen without one. A target that refuses
-// to be written to is left behind after WaitForTargets.
+// noteEnded records when the last key left the published set, and since when every projection is without a key. A
+// target that rejects writes is left behind after WaitForTargets.
 func (p *planner) noteEnded() {
 	if !p.policy.Ending() || len(p.ring.PublishedIDs()) > 0 {
 		p.ring.EndingAt, p.ring.EndedAt = time.Time{}, time.Time{}
@@ -41,11 +41,11 @@ func (p *planner) noteEnded() {
 	}
 }
 
-// leftBehindAt is when a deletion waits no longer for targets that refuse.
+// leftBehindAt returns when a deletion stops waiting for targets that reject writes.
 func (p *planner) leftBehindAt() time.Time { return p.ring.EndingAt.Add(p.policy.waitForTargets()) }
 
-// scheduleEnd says when the deletion is over. Pods read the last file within the propagation delay, and the clock of whoever noted EndedAt
-// may have been behind.
+// scheduleEnd sets when the deletion is complete. Pods read the last file within the propagation delay, and the clock
+// that recorded EndedAt may have been behind.
 func (p *planner) scheduleEnd() {
 	if p.ring.EndingAt.IsZero() {
 		return

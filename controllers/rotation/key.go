@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// State is where a key is in its life. Revoked keys are no longer in Keyring.Keys: see Keyring.Revoked.
+// State is the state of a key. Revoked keys are not in Keyring.Keys but in Keyring.Revoked.
 type State string
 
 // The states of a key in the keyring.
 const (
-	// Standby keys are published and wait; their private half is in the keyring alone.
+	// Standby keys are published and wait for activation. Only the keyring contains their private key.
 	Standby State = "Standby"
-	// Active is the one key that issuers sign with.
+	// Active is the single key that issuers sign with.
 	Active State = "Active"
-	// Retired keys verify only, until the last token they signed has expired. They have no private half.
+	// Retired keys only verify, until the last token that they signed has expired. They have no private key.
 	Retired State = "Retired"
 )
 
-// PrivateJWK is a private key as a JWK (RFC 7517). It never prints itself.
+// PrivateJWK is a private key as a JWK (RFC 7517). Formatting it does not reveal the key.
 type PrivateJWK []byte
 
-// Format keeps the key out of whatever is printed, whatever the verb.
+// Format writes a placeholder for all verbs.
 func (PrivateJWK) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, "[private key]") }
 
-// MarshalJSON returns the JWK itself: the keyring Secret is the one place where it is written.
+// MarshalJSON returns the JWK, for the keyring Secret only.
 func (k PrivateJWK) MarshalJSON() ([]byte, error) {
 	if len(k) == 0 {
 		return []byte("null"), nil
@@ -33,7 +33,7 @@ func (k PrivateJWK) MarshalJSON() ([]byte, error) {
 	return k, nil
 }
 
-// UnmarshalJSON keeps the JWK as it stands.
+// UnmarshalJSON stores the JWK unchanged.
 func (k *PrivateJWK) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*k = nil
@@ -43,7 +43,7 @@ func (k *PrivateJWK) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// KeySpec says what kind of key to generate.
+// KeySpec specifies a key to generate.
 type KeySpec struct {
 	// Algorithm is the JWS algorithm (RFC 7518 section 3.1, RFC 8037 for EdDSA).
 	Algorithm string `json:"alg"`
@@ -63,7 +63,7 @@ func (s KeySpec) Type() string {
 	}
 }
 
-// Material is a freshly generated key pair.
+// Material is a generated key pair.
 type Material struct {
 	// ID is the RFC 7638 SHA-256 thumbprint of the public key, base64url without padding: 43 characters.
 	ID      string
@@ -71,7 +71,7 @@ type Material struct {
 	Private PrivateJWK
 }
 
-// Key is one key pair with its times, as the keyring holds it. A zero time means: not yet.
+// Key is a key pair with its times in the keyring. A zero time means that the event has not happened.
 type Key struct {
 	ID string `json:"kid"`
 	KeySpec
@@ -81,28 +81,29 @@ type Key struct {
 
 	// PreparedAt is when the key was generated.
 	PreparedAt time.Time `json:"preparedAt,omitzero"`
-	// PublishedAt is since when every awaited projection has been seen to hold the key, without a break.
+	// PublishedAt is since when every awaited projection has held the key without interruption.
 	PublishedAt time.Time `json:"publishedAt,omitzero"`
-	// Proof is a digest of the resource versions of all awaited projections, which held the key from PublishedAt to ProofAt
-	// without a break. A controller that starts and finds the same digest knows that nothing changed while none was running.
+	// Proof is a digest of the resource versions of all awaited projections, which held the key from PublishedAt to
+	// ProofAt. If a starting controller finds the same digest, nothing changed while none was running.
 	Proof   string    `json:"proof,omitempty"`
 	ProofAt time.Time `json:"proofAt,omitzero"`
-	// ActivatedAt is when it was decided that the key signs.
+	// ActivatedAt is when the key was activated in the keyring.
 	ActivatedAt time.Time `json:"activatedAt,omitzero"`
-	// SigningFrom is when the signing-key Secret was first seen to hold the key as the Active one. The rotation interval
-	// counts from here.
+	// SigningFrom is when the signing-key Secret was first observed with the key as the Active one. The rotation
+	// interval starts here.
 	SigningFrom time.Time `json:"signingFrom,omitzero"`
-	// RetiredAt is when it was decided that the key no longer signs, RetiredIn the keyring generation that said so.
+	// RetiredAt is when the key was retired in the keyring, and RetiredIn the generation of that keyring.
 	RetiredAt time.Time `json:"retiredAt,omitzero"`
 	RetiredIn int64     `json:"retiredInGeneration,omitempty"`
-	// SupersededAt is when the signing-key Secret SupersededIn was seen without this key as the Active one. It is forgotten
-	// if the key reappears there, if the Secret is seen to be missing, and if it is another one: it was missing meanwhile.
-	// Issuers may sign with the key for up to the propagation delay after it.
+	// SupersededAt is when the signing-key Secret SupersededIn was observed with another Active key. It is reset if
+	// the key reappears there, or if the Secret is missing or was replaced. Issuers may sign with the key for up to
+	// the propagation delay after it.
 	SupersededAt time.Time `json:"supersededAt,omitzero"`
 	SupersededIn string    `json:"supersededIn,omitempty"`
-	// MaxLifetime is the longest token lifetime that the key ever signed under, in nanoseconds.
+	// MaxLifetime is the maximum token lifetime of the policies that the key signed under, in nanoseconds.
 	MaxLifetime time.Duration `json:"maxLifetimeNanoseconds,omitempty"`
-	// RemovedAt is when the key left the published set. It leaves the keyring when it was seen gone.
+	// RemovedAt is when the key left the published set. The key leaves the keyring once the Secret is observed
+	// without it.
 	RemovedAt time.Time `json:"removedAt,omitzero"`
 }
 

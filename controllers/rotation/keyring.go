@@ -9,47 +9,50 @@ import (
 	"time"
 )
 
-// formatVersion is the version of the keyring's JSON. A keyring of another version is not read: nothing is changed.
+// formatVersion is the version of the keyring's JSON. A keyring of another version is an error, and nothing is
+// changed.
 const formatVersion = 1
 
-// Keyring is the truth about one SigningKey: every key with its times, and what was requested and handled.
+// Keyring contains all keys of a SigningKey with their times, and which requests were handled. It is the source of
+// truth.
 type Keyring struct {
 	Version int `json:"version"`
-	// Generation is raised by every move, so that projections made from an older keyring can be told.
+	// Generation increases with every move, to detect projections of an older keyring.
 	Generation int64 `json:"generation"`
-	// Keys are in the order of their preparation.
+	// Keys are in the order of preparation.
 	Keys []Key `json:"keys"`
-	// Sealing are the keys that refresh tokens are sealed with, in the order of their preparation.
+	// Sealing are the sealing keys of refresh tokens, in the order of preparation.
 	Sealing []SealingKey `json:"sealing,omitempty"`
-	// LastSealing is the largest number that a sealing key ever had.
+	// LastSealing is the largest number of all sealing keys so far.
 	LastSealing int64 `json:"lastSealing,omitempty"`
-	// Revoked is never shortened: a kid that is taken out of the spec stays revoked.
+	// Revoked only grows: a kid that is removed from the spec stays revoked.
 	Revoked []Revocation `json:"revoked,omitempty"`
-	// Tokens are what ended tokens are named by, and what was, while its Revocation exists.
+	// Tokens are the token revocations, including expired ones whose Revocation exists.
 	Tokens []TokenRevocation `json:"tokens,omitempty"`
-	// TokensChangedAt is when the list of them changed last.
+	// TokensChangedAt is when the list of token revocations last changed.
 	TokensChangedAt time.Time `json:"tokensChangedAt,omitzero"`
-	// CA are the certificates that clients trust the issuer's TLS certificate by, sorted.
+	// CA are the CA certificates for the issuer's TLS certificate, sorted.
 	CA []CACertificate `json:"ca,omitempty"`
-	// CAUnknown is set while a keyring that was rebuilt has not seen the source of CA: the certificates that were distributed stay.
+	// CAUnknown is true while a rebuilt keyring has not observed the source of CA: the distributed certificates are
+	// kept.
 	CAUnknown bool `json:"caUnknown,omitempty"`
-	// ClockSkew is that of the policy, which the list says, also while there is no SigningKey.
+	// ClockSkew is the clock skew of the policy, recorded for the revocation list when there is no SigningKey.
 	ClockSkew time.Duration `json:"clockSkewNanoseconds,omitempty"`
-	// HandledRequest is the time of the newest rotation request that was carried out.
+	// HandledRequest is the time of the newest completed rotation request.
 	HandledRequest time.Time `json:"handledRequest,omitzero"`
-	// EverActive reports whether any key of this name was ever Active, and so whether a token can exist.
+	// EverActive reports whether any key of this name was ever Active, so that a token can exist.
 	EverActive bool `json:"everActive,omitempty"`
-	// Stopped is why no key is Active, if it is not that one was revoked: the next one then waits until verifiers know it.
+	// Stopped is why no key is Active, unless the key was revoked. The next key then waits until verifiers know it.
 	Stopped Reason `json:"stopped,omitempty"`
-	// Spec is that of the key which was prepared last. A tombstone is of its type.
+	// Spec is that of the last prepared key. It determines the type of the tombstone.
 	Spec KeySpec `json:"spec,omitzero"`
-	// EndingAt is since when no key is published any more, because the SigningKey is being deleted. EndedAt is since when every
-	// projection was seen without a key, without a break.
+	// EndingAt is when the last key left the published set because the SigningKey is being deleted. EndedAt is since
+	// when every projection has been without a key.
 	EndingAt time.Time `json:"endingAt,omitzero"`
 	EndedAt  time.Time `json:"endedAt,omitzero"`
 }
 
-// KeySpec returns that of the key which was prepared last, the zero KeySpec if there never was one.
+// KeySpec returns the spec of the last prepared key, or the zero KeySpec.
 func (r *Keyring) KeySpec() KeySpec {
 	if r.Spec == (KeySpec{}) && len(r.Keys) > 0 {
 		return r.Keys[len(r.Keys)-1].KeySpec
@@ -57,7 +60,7 @@ func (r *Keyring) KeySpec() KeySpec {
 	return r.Spec
 }
 
-// LongestLifetime returns the longest lifetime of a token that any published key ever signed under.
+// LongestLifetime returns the maximum token lifetime of all published keys.
 func (r *Keyring) LongestLifetime() time.Duration {
 	var longest time.Duration
 	for i := range r.Keys {
@@ -74,7 +77,7 @@ func (r Keyring) Encode() ([]byte, error) {
 	return json.Marshal(r)
 }
 
-// Decode reads a keyring strictly: what cannot be understood whole is an error, and the caller must then change nothing.
+// Decode decodes a keyring strictly. After an error the caller must change nothing.
 func Decode(b []byte) (Keyring, error) {
 	var r Keyring
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -88,7 +91,7 @@ func Decode(b []byte) (Keyring, error) {
 	return r, r.check()
 }
 
-// withoutInput drops the parts of a JSON error that could quote the keyring.
+// withoutInput removes quotations of the keyring from a JSON error.
 func withoutInput(err error) error {
 	var typ *json.UnmarshalTypeError
 	if errors.As(err, &typ) {
@@ -101,7 +104,7 @@ func withoutInput(err error) error {
 	return errors.New("an unknown member, or the end is missing")
 }
 
-// check refuses a keyring that no Plan can have made.
+// check rejects a keyring that Plan cannot have returned.
 func (r Keyring) check() error {
 	seen := map[string]bool{}
 	states := map[State]int{}
@@ -133,7 +136,7 @@ func (r Keyring) check() error {
 	return nil
 }
 
-// Clone returns a keyring that shares no slice with r.
+// Clone returns a deep copy.
 func (r Keyring) Clone() Keyring {
 	r.Keys = slices.Clone(r.Keys)
 	r.Revoked = slices.Clone(r.Revoked)
@@ -158,7 +161,7 @@ func (r *Keyring) in(s State) *Key {
 	return nil
 }
 
-// PublishedIDs returns the kids of the keys that belong in every JWKS.
+// PublishedIDs returns the kids of the published keys.
 func (r *Keyring) PublishedIDs() []string {
 	ids := make([]string, 0, len(r.Keys))
 	for i := range r.Keys {
@@ -169,7 +172,7 @@ func (r *Keyring) PublishedIDs() []string {
 	return ids
 }
 
-// Equal reports whether two keyrings say the same.
+// Equal reports whether two keyrings are equal.
 func (r Keyring) Equal(o Keyring) bool {
 	return r.Version == o.Version && r.Generation == o.Generation && r.Spec == o.Spec && r.Stopped == o.Stopped &&
 		r.EndingAt.Equal(o.EndingAt) && r.EndedAt.Equal(o.EndedAt) && r.EverActive == o.EverActive && r.HandledRequest.Equal(o.HandledRequest) &&

@@ -1,6 +1,6 @@
 package rotation
 
-// MoveKind is one of the only moves between the states of a key.
+// MoveKind is a transition between the states of a key.
 type MoveKind string
 
 // The moves.
@@ -12,43 +12,43 @@ const (
 	Remove   MoveKind = "Remove"
 )
 
-// Reason says why a move is made. The same word feeds the log, the event, the condition and the metric.
+// Reason is why a move is made. Log, event, condition and metric use the same word.
 type Reason string
 
 // The reasons.
 const (
-	// FirstKey is the first key of a name: no token exists.
+	// FirstKey means that the key is the first of its name, and no token exists.
 	FirstKey Reason = "FirstKey"
-	// Scheduled is the rotation interval.
+	// Scheduled means that the rotation interval has passed.
 	Scheduled Reason = "Scheduled"
-	// Requested is the rotate-requested-at annotation.
+	// Requested means that the annotation rotate-requested-at was set.
 	Requested Reason = "Requested"
-	// PolicyChanged is a new algorithm or key size.
+	// PolicyChanged means that the algorithm or key size changed.
 	PolicyChanged Reason = "PolicyChanged"
-	// KeyRevoked is a revocation, of this key or of the one it replaces.
+	// KeyRevoked means that this key, or the one it replaces, was revoked.
 	KeyRevoked Reason = "KeyRevoked"
-	// NextStandby means that no Standby waits.
+	// NextStandby means that there was no Standby.
 	NextStandby Reason = "NextStandby"
 	// Superseded means that another key signs.
 	Superseded Reason = "Superseded"
-	// TokensExpired means that the last token the key can have signed has expired.
+	// TokensExpired means that the last token of the key has expired.
 	TokensExpired Reason = "TokensExpired"
-	// Draining means that the SigningKey was deleted with the policy Drain.
+	// Draining means that the SigningKey was deleted with deletionPolicy Drain.
 	Draining Reason = "Draining"
-	// Resumed means that nothing signs since the SigningKey was drained, and it was applied again.
+	// Resumed means that a drained SigningKey was created again.
 	Resumed Reason = "Resumed"
-	// Deleted means that the SigningKey was deleted with the policy Delete.
+	// Deleted means that the SigningKey was deleted with deletionPolicy Delete.
 	Deleted Reason = "Deleted"
 )
 
-// Move is one step of one key.
+// Move is one transition of a key.
 type Move struct {
 	Kind   MoveKind
 	KeyID  string
 	Reason Reason
-	// Early marks an Activate of a key that was not published for the propagation delay: the first key, or one that a
-	// revocation promoted. Some verifiers may not know it yet.
+	// Early is true for an Activate of a key that was not published for the propagation delay: the first key, or one
+	// after a revocation. Some verifiers may not know it yet.
 	Early bool
-	// LeftBehind marks an Activate that did not wait any longer for targets that refuse the key.
+	// LeftBehind is true for an Activate that stopped waiting for targets that reject the key.
 	LeftBehind bool
 }

@@ -2,54 +2,55 @@ package rotation
 
 import "time"
 
-// Observed is what was read of the keyring's projections. It may be old, never invented.
+// Observed is the observed state of the keyring's projections. It may be stale.
 //
-// A pass can be held up for hours between reading and planning. So Plan takes two times: what it records bears now, the
-// later one, and what it decides goes by At, the earlier one.
+// A reconciliation may be delayed for hours between reading and planning, so Plan takes two times: it records with
+// the later one, now, and decides with the earlier one, At.
 type Observed struct {
-	// At is the caller's clock just before it began to read.
+	// At is the time before the first read.
 	At     time.Time
 	Secret Secret
-	// Lagging counts, for each published key, the awaited targets whose file lacks it. A key that is not in the map is
-	// everywhere.
+	// Lagging is the number of awaited targets whose file lacks a published key. A key that is not in the map is
+	// published everywhere.
 	Lagging map[string]int
-	// HeldSince is, for each published key, when the caller last saw an awaited target come to hold it: not before it began to
-	// watch them. What happened to the targets before that, nobody knows, so a Standby waits from there.
+	// HeldSince is when an awaited target was last observed to get a published key. It is not before the start of the
+	// watch, because earlier changes of the targets are not known.
 	HeldSince map[string]time.Time
-	// HandedOver is, for each published key, when this process first handed it to the distribution. A key that is not in the map
-	// was not handed over yet.
+	// HandedOver is when this process first passed a published key to the distribution. A key that is not in the map
+	// was not passed yet.
 	HandedOver map[string]time.Time
-	// Digest is one of the resource versions of all awaited projections, empty if it was not made.
+	// Digest is a digest of the resource versions of all awaited projections, or "".
 	Digest string
-	// Holders counts the files that hold any key of this SigningKey, whoever wrote it, in namespaces that can be written to.
+	// Holders is the number of files with any key of this SigningKey, in namespaces that can be written to.
 	Holders int
-	// Holding counts, for each revoked key, the files that still hold it: those of all targets and of all namespaces that
-	// keep their file. A key that is not in the map is in none.
+	// Holding is the number of files with a revoked key, in all targets and in all namespaces that keep their file. A
+	// key that is not in the map is in none.
 	Holding map[string]int
-	// Nudged says, for each revoked key and each TokenRevocation by its UID, when the nudging of the pods that may trust it was done.
-	// What is not in the map waits for it.
+	// Nudged is when the nudging of pods was completed, by revoked key and by UID of a TokenRevocation. Entries that
+	// are not in the map are pending.
 	Nudged map[string]Nudged
-	// Listed has the UIDs of the TokenRevocations that the signing-key Secret and every file list.
+	// Listed contains the UIDs of the TokenRevocations that the signing-key Secret and every file list.
 	Listed map[string]bool
-	// CA is what the source of the issuer's CA holds.
+	// CA is the source of the issuer's CA.
 	CA CASource
-	// Files counts the files that a change of the list writes, and FileBytes is the size of the largest ConfigMap among them.
+	// Files is the number of files that a change of the list writes, and FileBytes the size of the largest ConfigMap
+	// among them.
 	Files, FileBytes int
 }
 
-// Secret is what was read of the signing-key Secret.
+// Secret is the observed signing-key Secret.
 type Secret struct {
-	// Present is false when there is no such Secret. Issuers then go on with the files they have.
+	// Present is false if the Secret does not exist. Issuers then keep the files they have.
 	Present bool
-	// ID tells one Secret from another of the same name that was created later.
+	// ID distinguishes Secrets of the same name.
 	ID string
-	// Generation is that of the keyring which the Secret was made from.
+	// Generation is the generation of the keyring that the Secret was made from.
 	Generation int64
-	// ActiveID is the kid of its active.jwk, empty if it has none.
+	// ActiveID is the kid of its active.jwk, or "".
 	ActiveID string
 	// Published are the kids in its jwks.json.
 	Published []string
-	// Sealing are the numbers of the keys in its sealing.json, and SealingInUse that of the one in use, 0 if there is none.
+	// Sealing are the numbers of the keys in its sealing.json, and SealingInUse that of the key in use, or 0.
 	Sealing      []int64
 	SealingInUse int64
 }

@@ -5,53 +5,54 @@ import (
 	"time"
 )
 
-// Decision is what Plan decided.
+// Decision is the result of Plan.
 type Decision struct {
-	// Next is the keyring to write before anything else. It equals the given one when there is nothing to do.
+	// Next is the keyring to write first. It equals the given one if there is nothing to do.
 	Next Keyring
-	// Moves lead from the given keyring to Next, in order. Without moves Next can still record an observation.
+	// Moves lead from the given keyring to Next, in order. Next may differ without moves, by a recorded observation.
 	Moves []Move
-	// Wanted asks the caller for one new key, to be added with Decision.Prepare before Next is written.
+	// Wanted requests a new key, to be added with Decision.Prepare before Next is written.
 	Wanted *KeySpec
-	// Why is the reason of the Prepare that Wanted leads to.
+	// Why is the reason for the Prepare of the wanted key.
 	Why Reason
-	// WantedSealing asks the caller for the secret of a sealing key, to be added with Decision.PrepareSealing before Next is written.
+	// WantedSealing requests a sealing secret, to be added with Decision.PrepareSealing before Next is written.
 	WantedSealing bool
-	// Wake is when to plan again if nothing changes before, zero for never.
+	// Wake is when to plan again if nothing changes, zero for never.
 	Wake time.Time
-	// Rotation says when the next rotation is, and what it waits for.
+	// Rotation is the next rotation.
 	Rotation Rotation
-	// SealingChanged is set when the sealing keys changed. sealAtOnce is set when the wanted one is used at once.
+	// SealingChanged is true if the sealing keys changed. sealAtOnce is true if the wanted one is used at once.
 	SealingChanged bool
 	sealAtOnce     bool
-	// ListChanged is set when the list of ended tokens changed, and TokensFull says which requests were not taken up.
+	// ListChanged is true if the list of token revocations changed, and TokensFull contains the requests that were
+	// not recorded.
 	ListChanged bool
-	// CAChanged is set when the distributed CA certificates changed. CAFull is set when those of the source are not taken up, because too many
-	// others left it lately.
+	// CAChanged is true if the CA certificates changed. CAFull is true if those of the source do not fit, because too
+	// many others left it recently.
 	CAChanged, CAFull bool
-	// TokensRecorded counts the requests that were taken up.
+	// TokensRecorded is the number of newly recorded requests.
 	TokensRecorded int
 	TokensFull     map[string]TokensFull
-	// Ended is set when the SigningKey is being deleted and nobody trusts its keys any more: every projection has been seen
-	// without one for the propagation delay.
+	// Ended is true if the SigningKey is being deleted, and every projection has been without a key for the
+	// propagation delay.
 	Ended bool
-	// Restored is set when the signing-key Secret was made from a later keyring than this one, which therefore comes from
-	// a backup. Nothing but revocations may then be written.
+	// Restored is true if the signing-key Secret was made from a later keyring, so that this one was restored from a
+	// backup. Only revocations may then be written.
 	Restored bool
 }
 
-// planner carries the arguments of one Plan through its steps.
+// planner holds the arguments and the result of one Plan.
 type planner struct {
-	now      time.Time // what is recorded
-	at       time.Time // what is decided by: not later than now
+	now      time.Time // the time to record
+	at       time.Time // the time for decisions, not later than now
 	policy   Policy
 	observed Observed
 	ring     Keyring
 	out      Decision
 }
 
-// Plan decides what to do next. It is a function of its arguments alone. The caller writes Decision.Next with the
-// resource version of the keyring it gave, plans again on a conflict, and only then writes the projections.
+// Plan decides the next moves as a pure function of its arguments. The caller writes Decision.Next with the resource
+// version of the given keyring, plans again on a conflict, and writes the projections after that.
 func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decision {
 	if observed.Secret.Present && observed.Secret.Generation > ring.Generation {
 		return Decision{Next: ring, Restored: true}
@@ -67,15 +68,15 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	p.noteSuperseded()
 	p.notePublication()
 	p.drain()
-	p.takeAllAway()
+	p.unpublishAll()
 	p.replaceUnsuitableStandby()
 	p.activate()
 	p.remove()
-	p.forget()
+	p.dropRemoved()
 	p.noteEnded()
 	p.prepare()
-	p.seal()
-	p.trustCA()
+	p.updateSealing()
+	p.updateCA()
 	p.schedule()
 	if len(p.out.Moves) > 0 || p.out.Wanted != nil || p.out.ListChanged || p.out.SealingChanged || p.out.CAChanged {
 		p.ring.Generation++
@@ -84,7 +85,7 @@ func Plan(now time.Time, policy Policy, ring Keyring, observed Observed) Decisio
 	return p.out
 }
 
-// Prepare adds the key that the decision wanted, as Standby. now must not be before the time given to Plan.
+// Prepare adds the wanted key as Standby. now must not be before the time passed to Plan.
 func (d *Decision) Prepare(now time.Time, m Material) {
 	d.Next.Keys = append(d.Next.Keys, Key{
 		ID: m.ID, KeySpec: *d.Wanted, State: Standby, Public: m.Public, Private: m.Private, PreparedAt: now,
@@ -98,8 +99,8 @@ func (p *planner) move(kind MoveKind, id string, why Reason) {
 	p.out.Moves = append(p.out.Moves, Move{Kind: kind, KeyID: id, Reason: why})
 }
 
-// noteSigning records since when the Active key signs, and the longest lifetime it signs under: before the signing-key
-// Secret can say so, since the keyring is written first.
+// noteSigning records since when the Active key signs, and the maximum lifetime of its tokens. The keyring is written
+// before the signing-key Secret, so the record is never too late.
 func (p *planner) noteSigning() {
 	a := p.ring.Active()
 	if a == nil {
@@ -111,9 +112,8 @@ func (p *planner) noteSigning() {
 	}
 }
 
-// noteSuperseded records when the signing-key Secret was seen without a Retired key. It forgets that when the Secret is
-// missing, or was missing meanwhile: issuers then go on with the files they have, and some may not have read the newer one
-// before it vanished.
+// noteSuperseded records when the signing-key Secret was observed without a Retired key. It resets that if the Secret
+// is or was missing: issuers then keep the files they have, which may be older.
 func (p *planner) noteSuperseded() {
 	s := p.observed.Secret
 	for i := range p.ring.Keys {
@@ -129,48 +129,48 @@ func (p *planner) noteSuperseded() {
 	}
 }
 
-// notePublication records since when the Standby is everywhere; a projection that falls back restarts the clock. A key
-// that was activated early is followed until it is everywhere too, for the report.
+// notePublication records since when the Standby is published everywhere, and resets that if a projection loses it. A
+// key that was activated early is tracked too, for the report.
 func (p *planner) notePublication() {
 	for _, k := range []*Key{p.ring.Standby(), p.ring.Active()} {
 		switch {
 		case k == nil:
-		case p.everywhere(k.ID):
+		case p.publishedEverywhere(k.ID):
 			if k.PublishedAt.IsZero() {
 				k.PublishedAt = p.now
 			}
-			p.prove(k)
+			p.recordProof(k)
 		case k.State == Standby:
 			k.PublishedAt, k.Proof, k.ProofAt = time.Time{}, "", time.Time{}
 		}
 	}
 }
 
-// prove records what a later process can compare with to know that the Standby stayed everywhere while none was running. In a
-// busy cluster, where some file changes all the time, that is one write per propagation delay.
-func (p *planner) prove(k *Key) {
+// recordProof records a digest with which a later process can verify that the Standby stayed published. In a busy
+// cluster that is one write per propagation delay.
+func (p *planner) recordProof(k *Key) {
 	digest := p.observed.Digest
 	if k.State != Standby || digest == "" || digest == k.Proof || (k.Proof != "" && p.at.Before(k.ProofAt.Add(p.policy.PropagationDelay))) {
 		return
 	}
 	if held := p.observed.HeldSince[k.ID]; held.After(k.PublishedAt) {
-		k.PublishedAt = held // what was before that, this process does not know
+		k.PublishedAt = held // earlier changes are not known to this process
 	}
 	k.Proof, k.ProofAt = digest, p.now
 }
 
-func (p *planner) everywhere(id string) bool {
+func (p *planner) publishedEverywhere(id string) bool {
 	s := p.observed.Secret
 	return s.Present && slices.Contains(s.Published, id) && p.observed.Lagging[id] == 0
 }
 
-// drain stops the signing.
+// drain stops signing.
 func (p *planner) drain() {
 	if !p.policy.Draining {
 		return
 	}
 	if s := p.ring.Standby(); s != nil {
-		p.takeAway(s, Draining)
+		p.unpublish(s, Draining)
 	}
 	if a := p.ring.Active(); a != nil {
 		p.retire(a, Draining)
@@ -178,20 +178,20 @@ func (p *planner) drain() {
 	p.ring.Stopped = Draining
 }
 
-// replaceUnsuitableStandby takes away a Standby of another algorithm or size than the policy's. It never signed.
+// replaceUnsuitableStandby removes a Standby whose algorithm or size is not that of the policy. It never signed.
 func (p *planner) replaceUnsuitableStandby() {
 	s := p.ring.Standby()
 	if s == nil || s.KeySpec == p.policy.KeySpec {
 		return
 	}
 	if p.ring.EverActive && p.ring.Active() == nil {
-		return // a revocation promotes what there is
+		return // a revocation promotes any Standby
 	}
-	p.takeAway(s, PolicyChanged)
+	p.unpublish(s, PolicyChanged)
 }
 
-// remove takes a Retired key out of the published set when the last token it can have signed has expired. Until the
-// moment it was superseded has been seen, nothing is removed.
+// remove removes a Retired key from the published set when its last token has expired. It removes nothing before the
+// key was observed as superseded.
 func (p *planner) remove() {
 	for i := range p.ring.Keys {
 		k := &p.ring.Keys[i]
@@ -199,21 +199,22 @@ func (p *planner) remove() {
 			continue
 		}
 		if !p.at.Before(p.policy.RemovalTime(k)) {
-			p.takeAway(k, TokensExpired)
+			p.unpublish(k, TokensExpired)
 		}
 	}
 }
 
-// EndOf is when a deletion is over whose last projection was seen without a key at a time.
+// EndOf returns when a deletion is complete, for the time at which the last projection was observed without a key.
 func (p Policy) EndOf(ended time.Time) time.Time { return ended.Add(p.PropagationDelay + p.ClockSkew) }
 
-// KeepFor is how long a namespace that is no longer selected keeps its file: as long as its pods can still meet a token that was signed while
-// it was selected, under whichever policy.
+// KeepFor returns how long a namespace that is no longer selected keeps its file: as long as tokens that were signed
+// while it was selected can be valid.
 func (p Policy) KeepFor(ring *Keyring) time.Duration {
 	return p.PropagationDelay + max(p.MaxLifetime, ring.LongestLifetime()) + p.ClockSkew
 }
 
-// RemovalTime is when the last token of a Retired key has expired on every clock, zero while it was not seen superseded.
+// RemovalTime returns when the last token of a Retired key has expired on every clock, zero if the key was not
+// observed as superseded.
 func (p Policy) RemovalTime(k *Key) time.Time {
 	if k.SupersededAt.IsZero() {
 		return time.Time{}
@@ -221,7 +222,7 @@ func (p Policy) RemovalTime(k *Key) time.Time {
 	return k.SupersededAt.Add(p.PropagationDelay + k.MaxLifetime + p.ClockSkew)
 }
 
-func (p *planner) takeAway(k *Key, why Reason) {
+func (p *planner) unpublish(k *Key, why Reason) {
 	k.RemovedAt = p.now
 	k.Private = nil
 	p.move(Remove, k.ID, why)
@@ -235,8 +236,8 @@ func (p *planner) retire(k *Key, why Reason) {
 	p.move(Retire, k.ID, why)
 }
 
-// forget drops removed keys from the keyring once the signing-key Secret was seen without them.
-func (p *planner) forget() {
+// dropRemoved drops removed keys from the keyring once the signing-key Secret is observed without them.
+func (p *planner) dropRemoved() {
 	if !p.observed.Secret.Present {
 		return
 	}
@@ -245,7 +246,7 @@ func (p *planner) forget() {
 	})
 }
 
-// prepare wants a new Standby whenever none waits.
+// prepare requests a new Standby if there is none.
 func (p *planner) prepare() {
 	if p.policy.Ending() || p.ring.Standby() != nil {
 		return

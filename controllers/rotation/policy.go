@@ -2,50 +2,49 @@ package rotation
 
 import "time"
 
-// Policy is what a SigningKey asks for, checked. All durations are positive.
+// Policy is the validated policy of a SigningKey. All durations are positive.
 type Policy struct {
 	KeySpec
-	// Manual rotates on request only.
+	// Manual disables scheduled rotations.
 	Manual bool
-	// Interval is how long a key signs before the next scheduled rotation.
+	// Interval is the time between scheduled rotations.
 	Interval time.Duration
-	// MaxLifetime is the longest lifetime of a token, exp - iat.
+	// MaxLifetime is the maximum lifetime of a token, exp - iat.
 	MaxLifetime time.Duration
-	// ClockSkew is by how much any two clocks of controllers, issuers and verifiers may differ.
+	// ClockSkew is the maximum difference between the clocks of controllers, issuers and verifiers.
 	ClockSkew time.Duration
-	// PropagationDelay is by how much the files of any running pod may lag behind the API.
+	// PropagationDelay is the maximum delay after which the files of a running pod are current.
 	PropagationDelay time.Duration
-	// Revoked are the key IDs that the spec names.
+	// Revoked are the key IDs in the spec.
 	Revoked []string
-	// Tokens are the requests to end tokens early, in the order in which they were made.
+	// Tokens are the requested token revocations, in the order of creation.
 	Tokens []TokenRequest
-	// MaxRefreshLifetime is the longest lifetime of a refresh token, zero if there are none.
+	// MaxRefreshLifetime is the maximum lifetime of a refresh token, zero if they are disabled.
 	MaxRefreshLifetime time.Duration
-	// MaxSessionLifetime is how long after a login tokens can still be got for it.
+	// MaxSessionLifetime is the maximum time between a login and its last refresh.
 	MaxSessionLifetime time.Duration
-	// KeepSessions are the key IDs whose revocation leaves the sealing keys in use.
+	// KeepSessions are the key IDs whose revocation does not replace the sealing keys.
 	KeepSessions []string
-	// RotateRequested is the time of the newest rotation request, zero if there is none.
+	// RotateRequested is the time of the newest rotation request, or zero.
 	RotateRequested time.Time
-	// WaitForTargets bounds how long targets that refuse a key, or lose it again and again, delay a rotation.
+	// WaitForTargets limits how long targets that reject or repeatedly lose a key delay a rotation.
 	WaitForTargets time.Duration
-	// Draining stops the signing; keys are removed when the last token has expired.
+	// Draining stops signing, and removes keys when the last token has expired.
 	Draining bool
-	// Deleting takes all trust away at once.
+	// Deleting removes all keys at once.
 	Deleting bool
 }
 
-// Ending reports whether the SigningKey is being deleted, and nothing is signed any more.
+// Ending reports whether the SigningKey is being deleted, and no key signs.
 func (p *Policy) Ending() bool { return p.Draining || p.Deleting }
 
-// waitForTargets is at least as long as a target that refuses nothing can need.
+// waitForTargets returns WaitForTargets, but at least the time that a healthy target can need.
 func (p *Policy) waitForTargets() time.Duration {
 	return max(p.WaitForTargets, 2*p.PropagationDelay+p.ClockSkew)
 }
 
-// LongestLifetime is the largest MaxLifetime that the API accepts. A rebuilt keyring, which cannot know under which
-// policy its keys signed, assumes it.
+// LongestLifetime is the maximum MaxLifetime of the API. It is assumed for the keys of a rebuilt keyring.
 const LongestLifetime = 24 * time.Hour
 
-// MaxKeys bounds the published set. Requested and scheduled rotations wait for room, revocations do not.
+// MaxKeys limits the published set. Requested and scheduled rotations wait for room; revocations do not.
 const MaxKeys = 32

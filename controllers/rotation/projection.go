@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// PublishedKeys returns the keys that belong in every JWKS, sorted by kid.
+// PublishedKeys returns the published keys, sorted by kid.
 func (r *Keyring) PublishedKeys() []*Key {
 	keys := make([]*Key, 0, len(r.Keys))
 	for i := range r.Keys {
@@ -18,18 +18,18 @@ func (r *Keyring) PublishedKeys() []*Key {
 	return keys
 }
 
-// IssuingPolicy is what an issuer must keep to.
+// IssuingPolicy is the policy for issuers.
 type IssuingPolicy struct {
 	Algorithm    string
 	MaxLifetime  time.Duration
 	ClockSkew    time.Duration
 	NextRotation time.Time
-	// MaxRefreshLifetime and MaxSessionLifetime are zero while no refresh token may be given.
+	// MaxRefreshLifetime and MaxSessionLifetime are zero if refresh tokens are disabled.
 	MaxRefreshLifetime, MaxSessionLifetime time.Duration
 }
 
-// IssuingPolicy returns what issuers keep to, also while no key is Active. Its lifetime never passes the longest one that the
-// keyring has recorded for the Active key: retirement counts from that record.
+// IssuingPolicy returns the policy for issuers, even if no key is Active. Its lifetime is at most the one recorded
+// for the Active key, because retirement depends on that record.
 func (r *Keyring) IssuingPolicy(p Policy) IssuingPolicy {
 	out := IssuingPolicy{Algorithm: p.Algorithm, MaxLifetime: p.MaxLifetime, ClockSkew: p.ClockSkew}
 	if s := r.SealingInUse(); s != nil {

@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// Rebuild makes a keyring from what the signing-key Secret still holds, after the keyring was lost. The Active key goes
-// on; the others verify for as long as any token can live that the API ever allowed. The generation starts above the
-// Secret's, so that nothing made from the lost keyring can replace what comes from this one.
+// Rebuild returns a keyring from the signing-key Secret after the keyring was lost. The Active key stays Active; the
+// others verify for the maximum lifetime that the API allows. The generation starts above the Secret's, so that
+// projections of the lost keyring are replaced.
 //
-// A revocation is never forgotten: revoked are the key IDs that the Secret lists.
+// revoked are the key IDs in the Secret's revocation list, and tokens its token revocations: both are kept.
 //
-// So is no ended token: tokens are what the Secret's list names.
+// The Secret does not contain the CA of the issuer: CAUnknown keeps the distributed certificates until the source is
+// observed.
 //
-// The CA of the issuer is in no Secret: CAUnknown lets what is distributed stay until its source is seen.
-//
-// active is nil when the Secret has no active.jwk. others are the remaining keys of its jwks.json, public halves only.
+// active is nil if the Secret has no active.jwk. others are the other public keys of its jwks.json.
 func Rebuild(now time.Time, generation int64, active *Key, others []Key, revoked []string, tokens []TokenRevocation) Keyring {
 	r := Keyring{Version: formatVersion, Generation: generation + 1, EverActive: true, CAUnknown: true}
 	for _, t := range tokens {
@@ -31,7 +30,7 @@ func Rebuild(now time.Time, generation int64, active *Key, others []Key, revoked
 		a.State, a.PreparedAt, a.ActivatedAt, a.MaxLifetime = Active, now, now, LongestLifetime
 		r.Keys = append(r.Keys, a)
 	}
-	if active == nil && len(revoked) == 0 { // else a revocation may have left no key, and the next one signs at once
+	if active == nil && len(revoked) == 0 { // after a revocation the next key signs at once
 		r.Stopped = Draining
 	}
 	for _, k := range others {

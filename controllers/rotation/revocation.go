@@ -5,35 +5,36 @@ import (
 	"time"
 )
 
-// Revocation records a key ID that must never be trusted again, and how far that has come. A zero time means: not yet.
+// Revocation records a revoked key ID and the progress of its revocation. A zero time means that the event has not
+// happened.
 type Revocation struct {
 	ID string    `json:"kid"`
 	At time.Time `json:"at"`
-	// Known reports whether the keyring held the key when it was revoked.
+	// Known is true if the keyring contained the key when it was revoked.
 	Known bool `json:"known"`
-	// Signed reports whether the key was the Active one when it was revoked.
+	// Signed is true if the key was Active when it was revoked.
 	Signed bool `json:"signed,omitempty"`
-	// SigningMovedAt is when the signing-key Secret was first seen to hold another Active key.
+	// SigningMovedAt is when the signing-key Secret was first observed with another Active key.
 	SigningMovedAt time.Time `json:"signingMovedAt,omitzero"`
-	// RemovedAt is when neither the signing-key Secret nor the file of any target was seen to hold the key any more.
+	// RemovedAt is when the signing-key Secret and the files of all targets were observed without the key.
 	RemovedAt time.Time `json:"removedAt,omitzero"`
-	// Nudged says when kubelets were made to renew the files of running pods.
+	// Nudged is when kubelets were made to renew the files of running pods.
 	Nudged Nudged `json:"nudged,omitzero"`
 }
 
-// Nudged says when the last pod was nudged that had mounted a file with a revoked key.
+// Nudged is when the last pod with a mounted file of a revoked key was nudged.
 type Nudged struct {
 	At time.Time `json:"at,omitzero"`
-	// Everywhere reports whether the pods of the targets were nudged too, not those of the issuer alone.
+	// Everywhere is true if the pods of the targets were nudged too, and not only those of the issuer.
 	Everywhere bool `json:"everywhere,omitempty"`
 }
 
-// refreshTime is within what a nudged kubelet has renewed the files of a pod. Measured: 0.3 to 0.6 s for all pods of a
-// node.
+// refreshTime is the time in which a nudged kubelet renews the files of a pod. Measured: 0.3 to 0.6 s for all pods of
+// a node.
 const refreshTime = 5 * time.Second
 
-// EverywhereBy is when the files of all running pods are bound to be without the key, zero while that cannot be said. No
-// signal of the API confirms it.
+// EverywhereBy returns when the files of all running pods are without the key, zero if that is not known. It is
+// computed: no signal of the API confirms it.
 func (r *Revocation) EverywhereBy(p Policy) time.Time { return everywhereBy(r.RemovedAt, r.Nudged, p) }
 
 func everywhereBy(removed time.Time, nudged Nudged, p Policy) time.Time {
@@ -49,7 +50,7 @@ func everywhereBy(removed time.Time, nudged Nudged, p Policy) time.Time {
 	return by
 }
 
-// revoke drops the keys that the spec or the keyring's own record names, whichever names more.
+// revoke removes the keys that the spec or the keyring's record names.
 func (p *planner) revoke() {
 	for _, id := range p.policy.Revoked {
 		if p.ring.isRevoked(id) {
@@ -61,7 +62,7 @@ func (p *planner) revoke() {
 			p.ring.Stopped = ""
 		}
 		if known && !slices.Contains(p.policy.KeepSessions, id) {
-			p.unseal(&p.ring.Keys[i])
+			p.dropSealingOf(&p.ring.Keys[i])
 		}
 		p.ring.Revoked = append(p.ring.Revoked, Revocation{
 			ID: id, At: p.now, Known: known, Signed: known && p.ring.Keys[i].State == Active,
@@ -71,14 +72,14 @@ func (p *planner) revoke() {
 	p.ring.Keys = slices.DeleteFunc(p.ring.Keys, func(k Key) bool { return p.ring.isRevoked(k.ID) })
 }
 
-// noteRevoked records how far each revocation has come.
+// noteRevoked records the progress of each revocation.
 func (p *planner) noteRevoked() {
 	for i := range p.ring.Revoked {
 		p.ring.Revoked[i].Note(p.now, p.observed)
 	}
 }
 
-// Note records how far the revocation has come, as observed.
+// Note records the observed progress of the revocation.
 func (r *Revocation) Note(now time.Time, observed Observed) {
 	s := observed.Secret
 	if r.Signed && r.SigningMovedAt.IsZero() && s.Present && s.ActiveID != "" && s.ActiveID != r.ID {

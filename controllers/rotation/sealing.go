@@ -10,31 +10,32 @@ import (
 	"time"
 )
 
-// The bounds of sealing keys.
+// The limits of sealing keys.
 const (
 	// SealingSecretBytes is the length of a sealing secret: AES-256 (RFC 7518 section 5.3).
 	SealingSecretBytes = 32
-	// MaxSealingKeys bounds the sealing keys of a keyring. The next one waits for room.
+	// MaxSealingKeys is the maximum number of sealing keys in a keyring. The next one waits for room.
 	MaxSealingKeys = 32
-	// sealingInterval is after what time a sealing key is replaced, at the latest. Its nonces are random, so that it may seal 2^32
+	// sealingInterval is the maximum age of a sealing key in use. Its nonces are random, so it may seal at most 2^32
 	// tokens (NIST SP 800-38D section 8.3).
 	sealingInterval = 29 * 24 * time.Hour
-	// sealingShare bounds how many sealing keys one lifetime of a refresh token sees, however often the SigningKey rotates.
+	// sealingShare is the maximum number of sealing keys per lifetime of a refresh token, however often the
+	// SigningKey rotates.
 	sealingShare = 16
 )
 
-// SealingSecret is the secret of a sealing key. It never prints itself.
+// SealingSecret is the secret of a sealing key. Formatting it does not reveal the secret.
 type SealingSecret []byte
 
-// Format keeps the secret out of whatever is printed, whatever the verb.
+// Format writes a placeholder for all verbs.
 func (SealingSecret) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, "[sealing secret]") }
 
-// MarshalJSON returns the secret in base64url: the keyring Secret is the one place where it is written so.
+// MarshalJSON returns the secret in base64url, for the keyring Secret only.
 func (k SealingSecret) MarshalJSON() ([]byte, error) {
 	return json.Marshal(base64.RawURLEncoding.EncodeToString(k))
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. No error quotes it.
+// UnmarshalJSON decodes the result of MarshalJSON. No error quotes it.
 func (k *SealingSecret) UnmarshalJSON(b []byte) error {
 	var text string
 	err := json.Unmarshal(b, &text)
@@ -47,27 +48,28 @@ func (k *SealingSecret) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// SealingKey is a symmetric key that issuers seal refresh tokens with. It goes the way of a signing key, without targets: prepared,
-// published to the issuers for the propagation delay, used, kept until the last token has expired, removed. A zero time means: not yet.
+// SealingKey is a symmetric key for refresh tokens. Like a signing key, but without targets, it is prepared,
+// published to the issuers for the propagation delay, used, kept until the last token has expired, and removed. A
+// zero time means that the event has not happened.
 type SealingKey struct {
-	// Number names the key. A later one has a larger number, also after the keyring was lost: it is not below the time of the
-	// preparation in seconds since 1970.
+	// Number identifies the key. A later key has a larger number, even after the keyring was lost: it is at least the
+	// time of preparation in seconds since 1970.
 	Number int64         `json:"number"`
 	Secret SealingSecret `json:"secret"`
-	// PreparedAt is when the secret was made.
+	// PreparedAt is when the secret was generated.
 	PreparedAt time.Time `json:"preparedAt"`
-	// PublishedAt is since when the signing-key Secret has been seen to hold the key, without a break.
+	// PublishedAt is since when the signing-key Secret has held the key without interruption.
 	PublishedAt time.Time `json:"publishedAt,omitzero"`
-	// UsedAt is when it was decided that issuers seal with the key.
+	// UsedAt is when the key came into use in the keyring.
 	UsedAt time.Time `json:"usedAt,omitzero"`
-	// SupersededAt is when the signing-key Secret was seen with a later key in use. It is forgotten if the Secret is seen to be missing, or
-	// with this key in use again.
+	// SupersededAt is when the signing-key Secret was observed with a later key in use. It is reset if the Secret is
+	// missing, or has this key in use again.
 	SupersededAt time.Time `json:"supersededAt,omitzero"`
-	// MaxRefreshLifetime is the longest lifetime of a refresh token that the key ever sealed under.
+	// MaxRefreshLifetime is the maximum lifetime of the refresh tokens that the key has sealed.
 	MaxRefreshLifetime time.Duration `json:"maxRefreshLifetimeNanoseconds,omitempty"`
 }
 
-// SealingInUse returns the key that issuers seal with, nil if there is none.
+// SealingInUse returns the key that seals new tokens, or nil.
 func (r *Keyring) SealingInUse() *SealingKey {
 	for i := len(r.Sealing) - 1; i >= 0; i-- {
 		if !r.Sealing[i].UsedAt.IsZero() {
@@ -77,8 +79,8 @@ func (r *Keyring) SealingInUse() *SealingKey {
 	return nil
 }
 
-// seal prepares, uses and removes sealing keys.
-func (p *planner) seal() {
+// updateSealing prepares, uses and removes sealing keys.
+func (p *planner) updateSealing() {
 	if p.policy.MaxRefreshLifetime == 0 || p.policy.Ending() {
 		p.dropSealing(func(*SealingKey) bool { return true })
 		return
@@ -89,8 +91,9 @@ func (p *planner) seal() {
 	p.prepareSealing()
 }
 
-// unseal drops the sealing keys that the issuers had along with a signing key that is revoked: who has the one has the others.
-func (p *planner) unseal(revoked *Key) {
+// dropSealingOf drops the sealing keys that issuers had together with a revoked signing key, because they may be
+// compromised too.
+func (p *planner) dropSealingOf(revoked *Key) {
 	if revoked.State == Standby {
 		return // the issuers never had it
 	}
@@ -99,7 +102,7 @@ func (p *planner) unseal(revoked *Key) {
 	})
 }
 
-// dropSealing drops the keys that which reports true for.
+// dropSealing drops the keys for which a function returns true.
 func (p *planner) dropSealing(which func(*SealingKey) bool) {
 	kept := slices.DeleteFunc(p.ring.Sealing, func(s SealingKey) bool { return which(&s) })
 	if len(kept) != len(p.ring.Sealing) {
@@ -111,7 +114,7 @@ func (p *planner) dropSealing(which func(*SealingKey) bool) {
 	}
 }
 
-// noteSealing records what was seen of the signing-key Secret, and the longest lifetime of what the key in use seals.
+// noteSealing records the observed state of sealing keys, and the maximum lifetime of the tokens of the key in use.
 func (p *planner) noteSealing() {
 	if s := p.ring.SealingInUse(); s != nil && s.MaxRefreshLifetime < p.policy.MaxRefreshLifetime {
 		s.MaxRefreshLifetime, p.out.SealingChanged = p.policy.MaxRefreshLifetime, true
@@ -134,8 +137,8 @@ func (p *planner) noteSealing() {
 	}
 }
 
-// useNextSealing lets issuers seal with the next key when the files of all of them are bound to have it: to one that lacks it, its tokens
-// are unreadable.
+// useNextSealing uses the next sealing key when the files of all issuers contain it. Otherwise some issuers could not
+// open its tokens.
 func (p *planner) useNextSealing() {
 	next := p.nextSealing()
 	if next == nil {
@@ -143,7 +146,7 @@ func (p *planner) useNextSealing() {
 	}
 	at := next.PublishedAt.Add(p.policy.PropagationDelay + p.policy.ClockSkew)
 	switch {
-	case p.ring.SealingInUse() == nil: // no session is there that a wait could keep
+	case p.ring.SealingInUse() == nil: // without a key in use there are no sessions to keep
 	case next.PublishedAt.IsZero():
 		return
 	case p.at.Before(at):
@@ -153,7 +156,7 @@ func (p *planner) useNextSealing() {
 	next.UsedAt, next.MaxRefreshLifetime, p.out.SealingChanged = p.now, p.policy.MaxRefreshLifetime, true
 }
 
-// nextSealing returns the key that waits, nil if there is none.
+// nextSealing returns the sealing key that is not in use yet, or nil.
 func (p *planner) nextSealing() *SealingKey {
 	if n := len(p.ring.Sealing); n > 0 && p.ring.Sealing[n-1].UsedAt.IsZero() {
 		return &p.ring.Sealing[n-1]
@@ -173,8 +176,7 @@ func (p *planner) removeSealing() {
 	})
 }
 
-// prepareSealing wants a first key, which is used at once, or the next one when it is due: after a rotation, and in any case after
-// sealingInterval.
+// prepareSealing requests the first key, which is used at once, or the next one after a rotation or sealingInterval.
 func (p *planner) prepareSealing() {
 	current := p.ring.SealingInUse()
 	switch {
@@ -199,8 +201,8 @@ func (p *planner) wantSealing(atOnce bool) {
 	p.out.WantedSealing, p.out.sealAtOnce, p.out.SealingChanged = true, atOnce, true
 }
 
-// PrepareSealing adds the sealing key that the decision wanted. secret has SealingSecretBytes random bytes. now must not be before the
-// time given to Plan.
+// PrepareSealing adds the wanted sealing key. secret has SealingSecretBytes random bytes. now must not be before the
+// time passed to Plan.
 func (d *Decision) PrepareSealing(now time.Time, secret SealingSecret, p Policy) {
 	k := SealingKey{Number: max(now.Unix(), d.Next.LastSealing+1), Secret: secret, PreparedAt: now}
 	d.Next.LastSealing = k.Number
@@ -211,7 +213,7 @@ func (d *Decision) PrepareSealing(now time.Time, secret SealingSecret, p Policy)
 	d.WantedSealing = false
 }
 
-// checkSealing refuses sealing keys that no Plan can have made.
+// checkSealing rejects sealing keys that Plan cannot have recorded.
 func checkSealing(keys []SealingKey) error {
 	last, waits := int64(0), false
 	for i := range keys {

@@ -5,69 +5,74 @@ import (
 	"time"
 )
 
-// The bounds of what ends early. Pods and issuers have the entries in memory, and each change is one write per target.
+// The limits of token revocations. Pods and issuers keep the entries in memory, and each change is one write per
+// target.
 const (
-	// MaxTokens is how many values the list of one SigningKey names at a time. Requests that are not Reserved leave ReservedTokens places to
-	// those that are.
+	// MaxTokens is the maximum number of entries in the list of a SigningKey. ReservedTokens of them are for Reserved
+	// requests.
 	MaxTokens      = 2000
 	ReservedTokens = 500
-	// MaxTokenRecords bounds the records of a keyring, those of expired Revocations that nobody has deleted among them.
+	// MaxTokenRecords is the maximum number of records in a keyring, including those of expired Revocations that
+	// still exist.
 	MaxTokenRecords = 4000
 )
 
-// TokenRequest asks for tokens to end before they expire: a Revocation of something other than a key.
+// TokenRequest requests the revocation of tokens, by a Revocation that does not name a key.
 type TokenRequest struct {
 	// UID is that of the Revocation.
 	UID string
-	// At is when it was made.
+	// At is its creation time.
 	At time.Time
-	// Digest names the value of a claim, empty for all tokens.
+	// Digest is the digest of a claim, or "" for all tokens.
 	Digest string
-	// Before is the time up to which tokens are meant, zero for a token or a session, whatever their time.
+	// Before is the time up to which tokens are revoked. It is zero for a token or a session, which are revoked at
+	// any time.
 	Before time.Time
-	// Reserved marks requests of people on call: MaxTokens keeps places for them.
+	// Reserved is true for requests that may use the reserved entries of MaxTokens.
 	Reserved bool
-	// Nudge asks for kubelets to be nudged.
+	// Nudge requests that pods are nudged.
 	Nudge bool
 }
 
-// TokenRevocation records a TokenRequest, and how far it has come. A zero time means: not yet.
+// TokenRevocation records a TokenRequest and its progress. A zero time means that the event has not happened.
 type TokenRevocation struct {
 	UID      string    `json:"uid,omitempty"`
 	Digest   string    `json:"digest,omitempty"`
 	Before   time.Time `json:"before,omitzero"`
 	Reserved bool      `json:"reserved,omitempty"`
 	Nudge    bool      `json:"nudge,omitempty"`
-	// At is when it was recorded.
+	// At is when the request was recorded.
 	At time.Time `json:"at"`
-	// RemovedAt is when the signing-key Secret and the file of every target were seen to list it.
+	// RemovedAt is when the signing-key Secret and the files of all targets were observed with the entry.
 	RemovedAt time.Time `json:"removedAt,omitzero"`
-	// Nudged says when kubelets were made to renew the files of running pods.
+	// Nudged is when kubelets were made to renew the files of running pods.
 	Nudged Nudged `json:"nudged,omitzero"`
-	// Until is when no token that is named can be valid any more, and IssuersUntil when none can be asked for with an older one.
+	// Until is when all revoked tokens have expired, and IssuersUntil when no session with an older login is left.
 	Until        time.Time `json:"until"`
 	IssuersUntil time.Time `json:"issuersUntil,omitzero"`
-	// LeftPods and Expired report that it was dropped from the files of the targets, and from the Secret of the issuers.
+	// LeftPods and Expired are true when the entry was dropped from the files of the targets, and from the Secret of
+	// the issuers.
 	LeftPods bool `json:"leftPods,omitempty"`
 	Expired  bool `json:"expired,omitempty"`
 }
 
-// TokensFull is why a TokenRequest is not taken up.
+// TokensFull is the reason why a TokenRequest is not recorded.
 type TokensFull string
 
 // The reasons.
 const (
-	// ListFull means that the list names as many values as it may.
+	// ListFull means that the list has its maximum number of entries.
 	ListFull TokensFull = "ListFull"
-	// RecordsFull means that too many expired Revocations were never deleted.
+	// RecordsFull means that too many expired Revocations were not deleted.
 	RecordsFull TokensFull = "RecordsFull"
 )
 
-// revokeTokens records what is newly asked for, and drops what has expired. Changes of the list are gathered: each is a write per target.
+// revokeTokens records new requests and drops expired entries. It batches changes of the list, because each is a
+// write per target.
 func (p *planner) revokeTokens() {
 	p.noteTokens()
 	if p.ring.ClockSkew != p.policy.ClockSkew {
-		p.ring.ClockSkew = p.policy.ClockSkew // the files say so
+		p.ring.ClockSkew = p.policy.ClockSkew // written to the files
 		p.out.ListChanged = true
 	}
 	defer p.wakeForTokens()
@@ -78,7 +83,7 @@ func (p *planner) revokeTokens() {
 		}
 		return
 	}
-	p.extendTokens() // those of a keyring that was rebuilt have no end yet
+	p.extendTokens() // those of a rebuilt keyring have no end yet
 	changed := p.dropTokens()
 	for _, request := range asked {
 		if why := p.tokensFull(request); why != "" {
@@ -86,7 +91,7 @@ func (p *planner) revokeTokens() {
 			continue
 		}
 		p.ring.Tokens = append(p.ring.Tokens, TokenRevocation{
-			UID: request.UID, Digest: request.Digest, Before: request.Before, Reserved: request.Reserved, Nudge: request.Nudge, At: fullSecond(p.now),
+			UID: request.UID, Digest: request.Digest, Before: request.Before, Reserved: request.Reserved, Nudge: request.Nudge, At: roundUpToSecond(p.now),
 		})
 		changed = true
 		p.out.TokensRecorded++
@@ -98,7 +103,7 @@ func (p *planner) revokeTokens() {
 	p.forgetTokens()
 }
 
-// wakeForTokens looks again when something is to be dropped.
+// wakeForTokens schedules the next plan for expiring entries.
 func (p *planner) wakeForTokens() {
 	for i := range p.ring.Tokens {
 		switch t := &p.ring.Tokens[i]; {
@@ -117,12 +122,12 @@ func (p *planner) refuseToken(request TokenRequest, why TokensFull) {
 	p.out.TokensFull[request.UID] = why
 }
 
-// noteTokens records how far each has come, as observed.
+// noteTokens records the observed progress of each entry.
 func (p *planner) noteTokens() {
 	for i := range p.ring.Tokens {
 		t := &p.ring.Tokens[i]
 		if t.RemovedAt.IsZero() && p.observed.Listed[t.UID] {
-			t.RemovedAt = fullSecond(p.now)
+			t.RemovedAt = roundUpToSecond(p.now)
 		}
 		if nudged, ok := p.observed.Nudged[t.UID]; ok && t.Nudged.At.IsZero() {
 			t.Nudged = nudged
@@ -130,7 +135,7 @@ func (p *planner) noteTokens() {
 	}
 }
 
-// Unrecorded returns those of some requests that the keyring does not record.
+// Unrecorded returns the requests that the keyring has not recorded.
 func (r *Keyring) Unrecorded(requests []TokenRequest) []TokenRequest {
 	recorded := make(map[string]bool, len(r.Tokens))
 	for i := range r.Tokens {
@@ -139,8 +144,8 @@ func (r *Keyring) Unrecorded(requests []TokenRequest) []TokenRequest {
 	return slices.DeleteFunc(slices.Clone(requests), func(request TokenRequest) bool { return recorded[request.UID] })
 }
 
-// The pace of changes of the list. A round of writes takes about a millisecond per target, and may take a tenth of the time; etcd
-// keeps all versions of five minutes, of which those of one list may take 200 MB.
+// The limits for the rate of list changes. Writing takes about a millisecond per target, and may take a tenth of the
+// time. etcd keeps all versions for five minutes, of which those of one list may take 200 MB.
 const (
 	gatherFor      = time.Second
 	roundPerTarget = 10 * time.Millisecond
@@ -148,7 +153,7 @@ const (
 	etcdBytes      = 200 << 20
 )
 
-// nextTokensChange is when the list may change again.
+// nextTokensChange returns when the list may change again.
 func (p *planner) nextTokensChange() time.Time {
 	if p.ring.TokensChangedAt.IsZero() {
 		return time.Time{}
@@ -162,12 +167,12 @@ func (p *planner) anyTokenDue() bool {
 	return slices.ContainsFunc(p.ring.Tokens, func(t TokenRevocation) bool { return t.due(p.at) })
 }
 
-// due reports whether something is to be dropped.
+// due reports whether an entry is to be dropped.
 func (t *TokenRevocation) due(at time.Time) bool {
 	return !t.LeftPods && !at.Before(t.Until) || !t.Expired && !at.Before(t.IssuersUntil)
 }
 
-// dropTokens drops what no valid token can be named by.
+// dropTokens drops entries that name no valid token.
 func (p *planner) dropTokens() (changed bool) {
 	for i := range p.ring.Tokens {
 		t := &p.ring.Tokens[i]
@@ -176,14 +181,14 @@ func (p *planner) dropTokens() (changed bool) {
 		}
 		t.LeftPods = !p.at.Before(t.Until)
 		if t.Expired = !p.at.Before(t.IssuersUntil); t.Expired {
-			t.Digest, t.Before, t.Nudged, t.IssuersUntil = "", time.Time{}, Nudged{}, time.Time{} // what its status does not say any more
+			t.Digest, t.Before, t.Nudged, t.IssuersUntil = "", time.Time{}, Nudged{}, time.Time{} // no longer reported in the status
 		}
 		changed = true
 	}
 	return changed
 }
 
-// tokensFull is why there is no place for a request, empty if there is one. A value that is listed already needs none.
+// tokensFull returns why there is no room for a request, or "". A value that is already listed needs no room.
 func (p *planner) tokensFull(r TokenRequest) TokensFull {
 	if len(p.ring.Tokens) >= MaxTokenRecords {
 		return RecordsFull
@@ -206,9 +211,10 @@ func (p *planner) tokensFull(r TokenRequest) TokensFull {
 	return ""
 }
 
-// extendTokens says until when tokens can live that each entry names. An issuer whose files lag may, for the propagation delay, give tokens
-// for a login that is ended: those count by the time of the login. The time named reaches one clockSkew further; the token may have been issued by
-// a clock that is one ahead; and a verifier, whose clock may be one behind, accepts one more. What is asked for later never shortens it.
+// extendTokens sets until when the tokens of each entry can be valid. For the propagation delay, an issuer with old
+// files may issue tokens for a revoked login; these count by the time of the login. The revoked time includes one
+// clockSkew, the issuer's clock may be ahead by one, and the verifier accepts one more. Later requests never shorten
+// it.
 func (p *planner) extendTokens() {
 	lifetime := max(p.policy.MaxLifetime, p.ring.LongestLifetime())
 	for i := range p.ring.Tokens {
@@ -221,8 +227,8 @@ func (p *planner) extendTokens() {
 			last = t.Before
 		}
 		last = last.Add(p.policy.PropagationDelay + 3*p.policy.ClockSkew)
-		t.Until = later(t.Until, roundUp(last.Add(lifetime)))
-		t.IssuersUntil = later(t.IssuersUntil, roundUp(last.Add(max(lifetime, LongestLifetime, p.policy.MaxSessionLifetime))))
+		t.Until = later(t.Until, roundUpToMinute(last.Add(lifetime)))
+		t.IssuersUntil = later(t.IssuersUntil, roundUpToMinute(last.Add(max(lifetime, LongestLifetime, p.policy.MaxSessionLifetime))))
 	}
 }
 
@@ -233,23 +239,23 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// fullSecond rounds a time up: a keyring holds thousands, and what a receipt says must not be too early.
-func fullSecond(t time.Time) time.Time {
+// roundUpToSecond rounds a time up, to save space in the keyring without making a receipt too early.
+func roundUpToSecond(t time.Time) time.Time {
 	if down := t.Truncate(time.Second); down.Before(t) {
 		return down.Add(time.Second)
 	}
 	return t
 }
 
-// roundUp returns the next full minute, so that many entries are dropped in one write.
-func roundUp(t time.Time) time.Time {
+// roundUpToMinute rounds a time up, so that many entries expire in one write.
+func roundUpToMinute(t time.Time) time.Time {
 	if down := t.Truncate(time.Minute); down.Before(t) {
 		return down.Add(time.Minute)
 	}
 	return t
 }
 
-// forgetTokens drops the records of expired Revocations that do not exist any more.
+// forgetTokens drops the records of expired Revocations that were deleted.
 func (p *planner) forgetTokens() {
 	exists := make(map[string]bool, len(p.policy.Tokens))
 	for _, r := range p.policy.Tokens {
@@ -258,7 +264,7 @@ func (p *planner) forgetTokens() {
 	p.ring.Tokens = slices.DeleteFunc(p.ring.Tokens, func(t TokenRevocation) bool { return t.Expired && !exists[t.UID] })
 }
 
-// EverywhereBy is when the files of all running pods are bound to list it, zero while that cannot be said.
+// EverywhereBy returns when the files of all running pods contain the entry, zero if that is not known.
 func (t *TokenRevocation) EverywhereBy(p Policy) time.Time {
 	return everywhereBy(t.RemovedAt, t.Nudged, p)
 }
