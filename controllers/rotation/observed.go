@@ -31,6 +31,8 @@ type Observed struct {
 	Nudged map[string]Nudged
 	// Listed contains the UIDs of the TokenRevocations that the signing-key Secret and every file list.
 	Listed map[string]bool
+	// Heard contains the UIDs of the TokenRevocations that the signing-key Secret lists.
+	Heard map[string]bool
 	// CA is the source of the issuer's CA.
 	CA CASource
 	// Files is the number of files that a change of the list writes, and FileBytes the size of the largest ConfigMap

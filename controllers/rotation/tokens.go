@@ -43,6 +43,9 @@ type TokenRevocation struct {
 	Nudge    bool      `json:"nudge,omitempty"`
 	// At is when the request was recorded.
 	At time.Time `json:"at"`
+	// HeardAt is when the signing-key Secret was observed with the entry. Until then, issuers may issue tokens for a
+	// revoked login, so the entry is not dropped.
+	HeardAt time.Time `json:"heardAt,omitzero"`
 	// RemovedAt is when the signing-key Secret and the files of all targets were observed with the entry.
 	RemovedAt time.Time `json:"removedAt,omitzero"`
 	// Nudged is when kubelets were made to renew the files of running pods.
@@ -107,6 +110,7 @@ func (p *planner) revokeTokens() {
 func (p *planner) wakeForTokens() {
 	for i := range p.ring.Tokens {
 		switch t := &p.ring.Tokens[i]; {
+		case t.HeardAt.IsZero():
 		case !t.LeftPods:
 			p.wakeAt(t.Until)
 		case !t.Expired:
@@ -126,6 +130,9 @@ func (p *planner) refuseToken(request TokenRequest, why TokensFull) {
 func (p *planner) noteTokens() {
 	for i := range p.ring.Tokens {
 		t := &p.ring.Tokens[i]
+		if t.HeardAt.IsZero() && p.observed.Heard[t.UID] {
+			t.HeardAt = roundUpToSecond(p.now)
+		}
 		if t.RemovedAt.IsZero() && p.observed.Listed[t.UID] {
 			t.RemovedAt = roundUpToSecond(p.now)
 		}
@@ -169,7 +176,7 @@ func (p *planner) anyTokenDue() bool {
 
 // due reports whether an entry is to be dropped.
 func (t *TokenRevocation) due(at time.Time) bool {
-	return !t.LeftPods && !at.Before(t.Until) || !t.Expired && !at.Before(t.IssuersUntil)
+	return !t.HeardAt.IsZero() && (!t.LeftPods && !at.Before(t.Until) || !t.Expired && !at.Before(t.IssuersUntil))
 }
 
 // dropTokens drops entries that name no valid token.
@@ -211,8 +218,8 @@ func (p *planner) tokensFull(r TokenRequest) TokensFull {
 	return ""
 }
 
-// extendTokens sets until when the tokens of each entry can be valid. For the propagation delay, an issuer with old
-// files may issue tokens for a revoked login; these count by the time of the login. The revoked time includes one
+// extendTokens sets until when the tokens of each entry can be valid. For the propagation delay after its Secret lists
+// the entry, an issuer with old files may issue tokens for a revoked login; these count by the time of the login. The revoked time includes one
 // clockSkew, the issuer's clock may be ahead by one, and the verifier accepts one more. Later requests never shorten
 // it.
 func (p *planner) extendTokens() {
@@ -222,11 +229,7 @@ func (p *planner) extendTokens() {
 		if t.LeftPods {
 			continue
 		}
-		last := t.At
-		if t.Before.After(last) {
-			last = t.Before
-		}
-		last = last.Add(p.policy.PropagationDelay + 3*p.policy.ClockSkew)
+		last := later(later(t.At, t.Before), t.HeardAt).Add(p.policy.PropagationDelay + 3*p.policy.ClockSkew)
 		t.Until = later(t.Until, roundUpToMinute(last.Add(lifetime)))
 		t.IssuersUntil = later(t.IssuersUntil, roundUpToMinute(last.Add(max(lifetime, LongestLifetime, p.policy.MaxSessionLifetime))))
 	}
@@ -271,6 +274,6 @@ func (t *TokenRevocation) EverywhereBy(p Policy) time.Time {
 
 func equalTokens(a, b TokenRevocation) bool {
 	return a.UID == b.UID && a.Digest == b.Digest && a.Before.Equal(b.Before) && a.Reserved == b.Reserved && a.Nudge == b.Nudge && a.At.Equal(b.At) &&
-		a.RemovedAt.Equal(b.RemovedAt) && a.Nudged.At.Equal(b.Nudged.At) && a.Nudged.Everywhere == b.Nudged.Everywhere &&
+		a.HeardAt.Equal(b.HeardAt) && a.RemovedAt.Equal(b.RemovedAt) && a.Nudged.At.Equal(b.Nudged.At) && a.Nudged.Everywhere == b.Nudged.Everywhere &&
 		a.Until.Equal(b.Until) && a.IssuersUntil.Equal(b.IssuersUntil) && a.LeftPods == b.LeftPods && a.Expired == b.Expired
 }

@@ -107,9 +107,36 @@ func TestLowerLifetimeDropsNothingEarly(t *testing.T) {
 func TestEveryPlanWakesForWhatExpires(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	first := planTokens(now, rotation.Keyring{}, rotation.Observed{}, requestsOf(1, false)...)
-	again := planTokens(now.Add(100*time.Millisecond), first.Next, rotation.Observed{}, requestsOf(1, false)...)
-	until := first.Next.Tokens[0].Until
-	if first.Wake.After(until) || again.Wake.IsZero() || again.Wake.After(until) {
-		t.Errorf("looked at again at %v and %v, and an entry is to be dropped at %v", first.Wake, again.Wake, until)
+	heard := rotation.Observed{Heard: map[string]bool{first.Next.Tokens[0].UID: true}}
+	again := planTokens(now.Add(100*time.Millisecond), first.Next, heard, requestsOf(1, false)...)
+	until := again.Next.Tokens[0].Until
+	if again.Wake.IsZero() || again.Wake.After(until) {
+		t.Errorf("looked at again at %v, and an entry is to be dropped at %v", again.Wake, until)
+	}
+}
+
+// An issuer that has not heard of a Revocation issues tokens for the revoked login. So an entry that the signing-key Secret lacks is not dropped, and
+// its time counts from when the Secret has it.
+func TestEntryOutlastsTheTokensOfIssuersThatHaveNotHeard(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	request := rotation.TokenRequest{UID: "a", Digest: "subject", At: now, Before: now}
+	d := planTokens(now, rotation.Keyring{}, rotation.Observed{}, request)
+	for range 3 { // the Secret cannot be written
+		now = now.Add(time.Hour)
+		d = planTokens(now, d.Next, rotation.Observed{}, request)
+		if entry := d.Next.Tokens[0]; entry.LeftPods || entry.Expired {
+			t.Fatalf("dropped at %v although no issuer has heard of it: %+v", now, entry)
+		}
+	}
+	d = planTokens(now, d.Next, rotation.Observed{Heard: map[string]bool{"a": true}}, request)
+	last := now.Add(15*time.Minute + 3*time.Minute + 10*time.Minute) // propagationDelay, clockSkew, lifetime
+	if entry := d.Next.Tokens[0]; !entry.HeardAt.Equal(now) || entry.Until.Before(last) {
+		t.Fatalf("it ends at %v, before a token of an issuer that heard of it late: %v", entry.Until, last)
+	}
+	if before := planTokens(last.Add(-time.Second), d.Next, rotation.Observed{}, request).Next.Tokens[0]; before.LeftPods {
+		t.Error("dropped before the last token expired")
+	}
+	if after := planTokens(last.Add(time.Minute), d.Next, rotation.Observed{}, request).Next.Tokens[0]; !after.LeftPods {
+		t.Error("not dropped after the last token expired")
 	}
 }

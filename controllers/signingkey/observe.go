@@ -113,7 +113,7 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 		HeldSince:  r.Published.HeldSince(name, p.keyring.Ring.PublishedIDs()),
 		HandedOver: r.Published.HandedOver(name),
 		Holding:    p.targets.holding, Nudged: r.Refreshes.Finished(name),
-		Listed: p.listed(), Files: p.targets.selected + p.targets.kept, FileBytes: p.targets.largest,
+		Listed: p.listed(), Heard: p.heard(), Files: p.targets.selected + p.targets.kept, FileBytes: p.targets.largest,
 		CA: p.ca.holds,
 	}
 	return p, nil

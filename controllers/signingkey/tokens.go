@@ -68,6 +68,20 @@ func (p *pass) listed() map[string]bool {
 	return listed
 }
 
+// heard returns the UIDs of the TokenRevocations that the signing-key Secret lists.
+func (p *pass) heard() map[string]bool {
+	if p.secret == nil {
+		return nil
+	}
+	list, heard := keystore.RevokedIn(p.secret), map[string]bool{}
+	for i := range p.keyring.Ring.Tokens {
+		if t := &p.keyring.Ring.Tokens[i]; t.HeardAt.IsZero() && !t.Expired && desired.Lists(list, t) {
+			heard[t.UID] = true
+		}
+	}
+	return heard
+}
+
 // pendingTokens are the requests that the keyring which was read does not record.
 func (p *pass) pendingTokens() []rotation.TokenRequest {
 	return p.keyring.Read.Unrecorded(p.policy.Tokens)
