@@ -285,7 +285,11 @@ func doubtful(now time.Time, c composition, projections map[string]desired.Proje
 			continue
 		}
 		r, recorded := c.was[name]
-		if recorded && r.Foreign != p.Foreign || r.Generation > p.Generation || p.Lacks(desired.RevokedIn(c.found, r, name), r.Generation) || (!recorded && now.Sub(p.Confirmed) > fresh) {
+		file := name + contract.JWKSSuffix
+		// Where trust was taken away, it is given again only by what was read a moment ago: the object may be gone, and another one have its name.
+		revived := issuerfiles.TrustsNobody(c.found[file]) && !issuerfiles.TrustsNobody(c.data[file])
+		if recorded && r.Foreign != p.Foreign || r.Generation > p.Generation || p.Lacks(desired.RevokedIn(c.found, r, name), r.Generation) ||
+			((!recorded || revived) && now.Sub(p.Confirmed) > fresh) {
 			names = append(names, name)
 		}
 	}

@@ -93,3 +93,24 @@ func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
 		})
 	}
 }
+
+// Where trust was taken away, a projection that was read a while ago does not give it again: a controller that was paused may remember an object that
+// is gone, whose name another one has by now.
+func TestTrustThatWasTakenAwayIsNotRevivedFromMemory(t *testing.T) {
+	now := time.Now()
+	tombstone := string(issuerfiles.Tombstone("ES256"))
+	text, err := desired.EncodeRecords(map[string]desired.Record{"a": {Foreign: true, Digest: desired.Digest(tombstone), TakenAwayAt: &now}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cm := &corev1.ConfigMap{Data: map[string]string{"a.json": tombstone}}
+	cm.Annotations = map[string]string{contract.ProjectionsAnnotation: text}
+	for read, want := range map[time.Duration]int{time.Second: 0, time.Minute: 1} {
+		projections := map[string]desired.Projection{"a": {
+			Foreign: true, Files: desired.Files{KeySet: `{"keys":[{"kid":"k"}]}`}, Selector: labels.Everything(), Generation: 2, Confirmed: now.Add(-read),
+		}}
+		if got := doubtful(now, compose(now, place{cm: cm}, projections), projections); len(got) != want {
+			t.Errorf("read %v ago: %v are doubtful, want %d", read, got, want)
+		}
+	}
+}
