@@ -60,7 +60,7 @@ func (s *story) remove(t *testing.T) {
 	}
 	t.Logf("%s", s.run(t, s.removal))
 	for _, gone := range []string{
-		"namespace keywright-system", "crd signingkeys.keywright.dev revocations.keywright.dev", "clusterroles,clusterrolebindings -l app.kubernetes.io/name=keywright",
+		"namespace keywright-system", "crd signingkeys.keywright.dev revocations.keywright.dev trustedissuers.keywright.dev", "clusterroles,clusterrolebindings -l app.kubernetes.io/name=keywright",
 		"validatingadmissionpolicies,mutatingadmissionpolicies -l app.kubernetes.io/name=keywright", "configmaps -A --field-selector metadata.name=keywright-jwks",
 	} {
 		s.eventually(t, "kubectl get --no-headers --ignore-not-found "+gone+" 2>/dev/null", func(out string) bool { return strings.TrimSpace(out) == "" })
