@@ -65,6 +65,8 @@ const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of ManagedByLabel, and the field manager of every write.
 	ManagedBy = "keywright"
+	// InjectLabel on a pod or a namespace, with the value true, mounts JWKSConfigMap: config/injection.
+	InjectLabel = Group + "/inject"
 	// RoleLabel distinguishes the Secrets of the key namespace, with the values RoleKeyring and RoleSigningKey, and
 	// marks a ConfigMap as RoleIssuerCA.
 	RoleLabel = Group + "/role"

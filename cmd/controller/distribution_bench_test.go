@@ -36,11 +36,7 @@ var targets = flag.Int("targets", 1000, "how many namespaces BenchmarkDistributi
 // the same minute: a bare loop of 32 workers that update as many ConfigMaps of the same size with the resource versions
 // they hold. Of all changes it reports the median.
 func BenchmarkDistribution(b *testing.B) {
-	c := borrow(b)
-	c.apply(b, "default")
-	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
-	d.prepare()
-	d.start()
+	d := newDistribution(b)
 	applied := d.applyKey()
 	d.changes()
 	b.ReportMetric(applied.Seconds(), "s-apply-to-last")
@@ -98,6 +94,17 @@ type distribution struct {
 	born int
 
 	controller *process
+}
+
+// newDistribution starts a controller in a cluster with namespaces and the floor's ConfigMaps.
+func newDistribution(b *testing.B) *distribution {
+	b.Helper()
+	c := borrow(b)
+	c.apply(b, "default")
+	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
+	d.prepare()
+	d.start()
+	return d
 }
 
 const benchKey = "distribution"

@@ -17,11 +17,7 @@ import (
 // BenchmarkForeignRotation lets another issuer rotate, and measures from the moment that its keys are known until the last ConfigMap is written, against the
 // floor of BenchmarkDistribution. Then it counts the writes of half a minute in which nothing changes.
 func BenchmarkForeignRotation(b *testing.B) {
-	c := borrow(b)
-	c.apply(b, "default")
-	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
-	d.prepare()
-	d.start()
+	d := newDistribution(b)
 	ti := &keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{Name: "foreign"}}
 	ti.Spec.Issuer = "https://other.example.com"
 	ti.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{benchKey: "true"}}

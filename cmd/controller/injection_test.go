@@ -51,7 +51,7 @@ func TestInjection(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, label := range map[string]string{"injected": "true", "plain": ""} {
-		c.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"keywright.dev/inject": label}}})
+		c.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{contract.InjectLabel: label}}})
 	}
 	tries := 0
 	until(t, "the policy in force", 30*time.Second, func(ctx context.Context) bool {
@@ -126,7 +126,7 @@ func changesNothingLater(t *testing.T, as client.Client) {
 	if err := as.Create(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	old.Labels = map[string]string{"keywright.dev/inject": "true"}
+	old.Labels = map[string]string{contract.InjectLabel: "true"}
 	if err := as.Update(t.Context(), old); err != nil || len(old.Spec.Volumes) != 1 {
 		t.Errorf("an update was changed: %v %v", err, old.Spec.Volumes)
 	}

@@ -18,11 +18,7 @@ var signingKeys = flag.Int("signingkeys", 50, "how many SigningKeys BenchmarkMan
 // measures how long after that minute the last file is current, and what that costs.
 func BenchmarkManySigningKeys(b *testing.B) {
 	const within = time.Minute
-	c := borrow(b)
-	c.apply(b, "default")
-	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
-	d.prepare()
-	d.start()
+	d := newDistribution(b)
 	names := make([]string, *signingKeys)
 	for i := range names {
 		names[i] = fmt.Sprintf("%s-%02d", benchKey, i)

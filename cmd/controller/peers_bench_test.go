@@ -2,13 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -23,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/keywright/keywright/controllers/issuerca/issuercatest"
 )
 
 // peerAccount is whom trust-manager acts as.
@@ -39,13 +34,9 @@ func BenchmarkPeers(b *testing.B) {
 	if binary == "" || crds == "" {
 		b.Skip("TRUST_MANAGER and TRUST_MANAGER_CRDS name trust-manager: `make bench-peers` sets them")
 	}
-	c := borrow(b)
-	c.apply(b, "default")
-	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
-	d.prepare()
-	d.start()
+	d := newDistribution(b)
 	d.applyKey()
-	_, err := envtest.InstallCRDs(c.Config, envtest.CRDInstallOptions{Paths: []string{filepath.Join(crds, "trust.cert-manager.io_bundles.yaml")}})
+	_, err := envtest.InstallCRDs(d.Config, envtest.CRDInstallOptions{Paths: []string{filepath.Join(crds, "trust.cert-manager.io_bundles.yaml")}})
 	d.must(err)
 	peer := d.startPeer(binary)
 	d.must(d.admin.Create(b.Context(), d.bundle()))
@@ -81,7 +72,7 @@ func (d *distribution) startPeer(binary string) int {
 	kubeconfig, err := user.KubeConfig()
 	d.must(err)
 	directory := d.TempDir()
-	certificate, key := d.certificate()
+	certificate, key := issuercatest.New(d.B, peerName)
 	for name, content := range map[string][]byte{"kubeconfig": kubeconfig, "tls.crt": []byte(certificate), "tls.key": []byte(key)} {
 		d.must(os.WriteFile(filepath.Join(directory, name), content, 0o600))
 	}
@@ -104,7 +95,7 @@ func (d *distribution) startPeer(binary string) int {
 // bundle is a Bundle with a new certificate.
 func (d *distribution) bundle() *unstructured.Unstructured {
 	d.Helper()
-	certificate, _ := d.certificate()
+	certificate, _ := issuercatest.New(d.B, peerName)
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "trust.cert-manager.io/v1alpha1", "kind": "Bundle", "metadata": map[string]any{"name": peerName},
 		"spec": map[string]any{
@@ -152,20 +143,4 @@ func (d *distribution) peerWrote(since time.Time) (last time.Time) {
 		d.Fatalf("trust-manager says that it is done, and wrote %d ConfigMaps", len(written))
 	}
 	return last
-}
-
-// certificate returns one that signs itself, and its key, in PEM.
-func (d *distribution) certificate() (certificate, key string) {
-	d.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	d.must(err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: peerName}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	d.must(err)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	d.must(err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 }

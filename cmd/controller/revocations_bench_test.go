@@ -15,11 +15,7 @@ import (
 // BenchmarkRevocations fills the list of a SigningKey with 2,000 values at 100 per second, with TARGETS namespaces, and measures until the
 // last receipt is complete, what that costs the API server, and how long one more takes beside a full list.
 func BenchmarkRevocations(b *testing.B) {
-	c := borrow(b)
-	c.apply(b, "default")
-	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
-	d.prepare()
-	d.start()
+	d := newDistribution(b)
 	d.applyKey()
 	for d.Loop() {
 		before, since := cpuOf(d.server()), time.Now()

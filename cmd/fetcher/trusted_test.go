@@ -191,6 +191,18 @@ func (w *world) pod() *corev1.Pod {
 	return pod
 }
 
+// slow begins an answer, and does not end it before the test does.
+func slow(t *testing.T) http.HandlerFunc {
+	t.Helper()
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	return func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"keys":[`))
+		_ = http.NewResponseController(w).Flush()
+		<-done
+	}
+}
+
 // No answer makes it worse than before.
 func TestBadAnswersChangeNothing(t *testing.T) {
 	w := newWorld(t, "liar")
@@ -213,6 +225,7 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 		"huge":          {text(200, `{"keys":["`+strings.Repeat("x", 1<<20)+`"]}`), "more than"},
 		"only a secret": {text(200, `{"keys":[{"kty":"oct","kid":"one","k":"c2VjcmV0","alg":"HS256"}]}`), "no key that can be used"},
 		"another host":  {http.RedirectHandler(elsewhere.URL+"/jwks", http.StatusFound).ServeHTTP, "redirects"},
+		"slow":          {slow(t), "deadline exceeded"},
 	} {
 		p.answers(c.answer)
 		w.fetchNow()
@@ -228,6 +241,7 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 			http.Redirect(rw, r, "/moved", http.StatusFound)
 			return
 		}
+		rw.Header().Set("Content-Type", "text/html") // what the server calls it does not count
 		set(one)(rw, r)
 	})
 	w.fetchNow()

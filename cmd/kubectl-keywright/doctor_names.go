@@ -12,14 +12,11 @@ import (
 	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
-// injectLabel asks for the mount, on a pod or on a namespace: config/injection.
-const injectLabel = "keywright.dev/inject"
-
 // injectFindings says which labels ask for the mount in a way that nobody reads. false takes a pod out of a namespace that asks.
 func (p *patient) injectFindings(namespace string) (findings []string) {
 	look := func(about string, labels map[string]string) {
-		if value, has := labels[injectLabel]; has && value != "true" && value != "false" {
-			findings = append(findings, fmt.Sprintf("%s: its label %s is %q, which mounts nothing: set it to \"true\"", about, injectLabel, value))
+		if value, has := labels[contract.InjectLabel]; has && value != "true" && value != "false" {
+			findings = append(findings, fmt.Sprintf("%s: its label %s is %q, which mounts nothing: set it to \"true\"", about, contract.InjectLabel, value))
 		}
 	}
 	for i := range p.pods.Items {

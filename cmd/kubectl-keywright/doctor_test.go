@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
@@ -67,7 +68,7 @@ func TestDoctor(t *testing.T) {
 		spec.AutomountServiceAccountToken = new(false)
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.name}, Spec: spec}
 		if p.name == "injected" {
-			pod.Labels = map[string]string{injectLabel: "yes"}
+			pod.Labels = map[string]string{contract.InjectLabel: "yes"}
 		}
 		if err := cluster.admin.Create(t.Context(), pod); err != nil {
 			t.Fatal(err)
