@@ -85,6 +85,13 @@ func TestVerifyExplains(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), strings.Split(rest, ".")[1]) {
 			t.Errorf("want %q, got %v", says, err)
 		}
+		want := exitNo
+		if token == "\n" { // there is nothing to say no to
+			want = exitFailed
+		}
+		if code := exitCode(t.Context(), err); code != want {
+			t.Errorf("%v: the exit code is %d, want %d", err, code, want)
+		}
 	}
 	if out, _, err := offline(t, good, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience); err != nil || !strings.Contains(out, `"sub": "alice"`) {
 		t.Errorf("%v %s", err, out)

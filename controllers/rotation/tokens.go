@@ -110,7 +110,6 @@ func (p *planner) revokeTokens() {
 func (p *planner) wakeForTokens() {
 	for i := range p.ring.Tokens {
 		switch t := &p.ring.Tokens[i]; {
-		case t.HeardAt.IsZero():
 		case !t.LeftPods:
 			p.wakeAt(t.Until)
 		case !t.Expired:

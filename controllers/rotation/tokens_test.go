@@ -127,6 +127,9 @@ func TestEntryOutlastsTheTokensOfIssuersThatHaveNotHeard(t *testing.T) {
 		if entry := d.Next.Tokens[0]; entry.LeftPods || entry.Expired {
 			t.Fatalf("dropped at %v although no issuer has heard of it: %+v", now, entry)
 		}
+		if !d.Wake.IsZero() && !d.Wake.After(now) {
+			t.Fatalf("at %v, it is looked at again at %v, which is over and over", now, d.Wake)
+		}
 	}
 	d = planTokens(now, d.Next, rotation.Observed{Heard: map[string]bool{"a": true}}, request)
 	last := now.Add(15*time.Minute + 3*time.Minute + 10*time.Minute) // propagationDelay, clockSkew, lifetime
