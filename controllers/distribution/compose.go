@@ -273,9 +273,10 @@ func unanswered(cm *corev1.ConfigMap, projections map[string]desired.Projection)
 	return names
 }
 
-// doubtful returns the names whose projection may be older than the file that stands, or than one that stood: the file
-// bears a higher generation, is of the other kind of object, or bears none while the keyring was not read for a while, or its list names a revocation that the projection does
-// not know, as with a keyring that cannot be written. A controller that was paused while another one led must not write what it remembers.
+// doubtful returns the names whose projection may be older than the file that stands, or than one that stood, and is to be read again. A controller
+// that was paused while another one led must not write what it remembers. It is doubtful if the file is of a higher generation or of the other kind of
+// object, or if its list names a revocation that the projection does not know, as with a keyring that cannot be written. If the file has no record, or
+// if trust was taken away there, only a projection that was read a moment ago is not.
 func doubtful(now time.Time, c composition, projections map[string]desired.Projection) []string {
 	const fresh = 5 * time.Second
 	var names []string
@@ -286,7 +287,7 @@ func doubtful(now time.Time, c composition, projections map[string]desired.Proje
 		}
 		r, recorded := c.was[name]
 		file := name + contract.JWKSSuffix
-		// Where trust was taken away, it is given again only by what was read a moment ago: the object may be gone, and another one have its name.
+		// The object that is remembered may be gone, and another one have its name.
 		revived := issuerfiles.TrustsNobody(c.found[file]) && !issuerfiles.TrustsNobody(c.data[file])
 		if recorded && r.Foreign != p.Foreign || r.Generation > p.Generation || p.Lacks(desired.RevokedIn(c.found, r, name), r.Generation) ||
 			((!recorded || revived) && now.Sub(p.Confirmed) > fresh) {

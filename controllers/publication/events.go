@@ -13,7 +13,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Handler notes what ConfigMaps come to hold, and wakes the SigningKeys whose files changed.
+// Handler notes what ConfigMaps come to hold, and wakes every SigningKey with a file in one that changed.
 func (t *Tracker) Handler() handler.EventHandler {
 	wake := func(q wiring.Queue, objects ...client.Object) {
 		for _, o := range objects {
