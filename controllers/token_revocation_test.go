@@ -120,6 +120,31 @@ func TestTokensEndEarly(t *testing.T) {
 	w.want("an expired Revocation", w.state(token), "True Expired") // and it is not taken up again
 }
 
+// Issuers that have not heard of a Revocation give tokens for what it ended: its entry stays as long as those live.
+func TestEntryStaysWhileIssuersHaveNotHeard(t *testing.T) {
+	w := newRevoking(t)
+	now := w.clock.now()
+	w.freezeSecret(contract.SigningKeySuffix, true)
+	w.endSubject("alice", now)
+	w.try()
+	for range 3 {
+		w.clock.step(time.Hour)
+		w.try()
+	}
+	if list := w.lists()[0]; !list.Ends(now, map[string]string{"sub": "alice"}) {
+		t.Fatalf("no issuer knows it after three hours, and a service has forgotten it: %s", list.Encode())
+	}
+	w.freezeSecret(contract.SigningKeySuffix, false)
+	w.settle()
+	w.wantEnded("sub", "alice", now, true)
+	w.step(23*time.Minute - 5*time.Second) // as in TestTokensEndEarly, from now on
+	w.wantEnded("sub", "alice", now, true)
+	w.step(2 * time.Minute)
+	if list := w.lists()[0]; len(list.Ended) != 0 {
+		t.Errorf("after the last token: %s", list.Encode())
+	}
+}
+
 // Times and places that a Revocation may have.
 func TestRevocationsThatAreNotCarriedOut(t *testing.T) {
 	w := newRevoking(t)
