@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything needs Go, git and make, nothing else; tools are pinned in hack/tools.
 .DEFAULT_GOAL := help
-MODULES := . verifier verifier/fast hack/controlplane hack/controlplane/dns hack/cluster hack/e2e hack/chart hack/docs hack/health hack/demo hack/images hack/bench hack/interop hack/mutate hack/issuerbench hack/clients
+MODULES := . verifier verifier/fast hack hack/controlplane/dns hack/bench hack/interop
 GO ?= go
 # Binaries of tools, built once.
 TOOLS := bin/controller-gen bin/golangci-lint
@@ -34,12 +34,8 @@ test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API s
 	$(GO) -C verifier test ./...
 	$(GO) -C verifier/fast test ./...
 	REQUIRE_CONTROLPLANE=1 $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
-	$(GO) -C hack/demo test ./...
-	$(GO) -C hack/images test ./...
-	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/clients test ./...
-	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/chart test -count=1 ./... # what it tests is not in its module, and so not seen to change
-	$(GO) -C hack/docs test -count=1 ./... # likewise
-	$(GO) -C hack/health test -count=1 ./... # likewise
+	REQUIRE_CONTROLPLANE=1 $(GO) -C hack test -p 1 ./demo/... ./e2e/report ./images/... ./clients
+	REQUIRE_CONTROLPLANE=1 $(GO) -C hack test -p 1 -count=1 ./chart ./docs/... ./health # what they test is not in their module, and so not seen to change
 	$(MAKE) test-fips
 	$(MAKE) demo ONCE=1
 
@@ -65,7 +61,6 @@ istio: controlplane ## Let Istio's own pilot read what the controller writes (5 
 .PHONY: e2e
 e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (13 minutes).
 	@npm --prefix hack/interop install --silent && npm --prefix hack/clients install --silent
-	$(GO) -C hack/e2e test ./report
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
 		$(GO) -C hack/e2e test -count=1 -timeout 30m -v -skip TestGettingStarted .
 

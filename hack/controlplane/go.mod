@@ -1,3 +1,0 @@
-module github.com/keywright/keywright/hack/controlplane
-
-go 1.26.0

@@ -1,3 +1,0 @@
-module github.com/keywright/keywright/hack/mutate
-
-go 1.26.0
