@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,18 +21,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
 // TestStoreIsLikeTheAPIServer carries out the same random operations on the store and on a real API server, and compares the kind of
 // error and what is stored after each.
 func TestStoreIsLikeTheAPIServer(t *testing.T) {
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Skip("needs a real kube-apiserver: set KUBEBUILDER_ASSETS to what `go -C hack/controlplane run .` prints")
-	}
 	scheme := runtime.NewScheme()
 	must(clientgoscheme.AddToScheme(scheme))
 	must(keywrightv1alpha1.AddToScheme(scheme))
-	environment := envtest.Environment{Scheme: scheme}
+	environment := envtest.Environment{Scheme: scheme, BinaryAssetsDirectory: controlplanetest.Directory(t)}
 	environment.CRDInstallOptions.Paths = []string{filepath.Join("..", "..", "config", "crd")}
 	config, err := environment.Start()
 	if err != nil {
@@ -237,7 +234,12 @@ func (p *pair) apply(r ref) {
 	labels := map[string]string{"l": "1"}
 	a := applycorev1.ConfigMap(r.name, r.namespace).WithLabels(labels).WithData(data)
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: r.name, Namespace: r.namespace, Labels: labels}, Data: data}
-	_, err := p.mem.apply(cm, manager)
+	before, _ := p.mem.get(r)
+	after, err := p.mem.apply(cm, manager)
+	if before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion() {
+		// The API server sorts managedFields by time. If a second has passed, it may store an object in which only their order changed.
+		delete(p.old, r)
+	}
 	p.compare("apply "+r.String()+" by "+manager, r, p.api.Apply(context.Background(), a, client.FieldOwner(manager)), err)
 }
 
