@@ -39,6 +39,12 @@ test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API s
 	$(MAKE) test-fips
 	$(MAKE) demo ONCE=1
 
+.PHONY: test-fast
+test-fast: ## Run the tests that need neither an API server nor PostgreSQL (a minute).
+	$(GO) -C verifier test -short ./...
+	$(GO) -C verifier/fast test -short ./...
+	$(GO) test -short ./...
+
 .PHONY: test-fips
 test-fips: ## Run the tests of issuer and verifier in Go's FIPS 140-3 mode, enforced.
 	GODEBUG=fips140=only $(GO) -C verifier test ./...
@@ -78,6 +84,10 @@ cluster: controlplane ## Start a real node, with the images that are built, for 
 .PHONY: cluster-down
 cluster-down: ## Stop that node, and remove all it left.
 	@cd hack/cluster && $(GO) run . down
+
+.PHONY: run
+run: ## Run the controller from source against the cluster of the current kubeconfig, which gets the CRDs and permissions.
+	@hack/run.sh
 
 .PHONY: build
 build: ## Build the controller, the issuer and the kubectl plugin into bin/.

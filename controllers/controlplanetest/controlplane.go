@@ -14,6 +14,9 @@ import (
 var ErrMissing = errors.New("there is no control plane: run `make controlplane`, or set KUBEBUILDER_ASSETS to a directory with " +
 	"etcd, kube-apiserver and kubectl")
 
+// ErrShort is returned with -short, which starts no API server.
+var ErrShort = errors.New("-short leaves out tests that need an API server")
+
 // Directory returns the directory of the binaries. It skips the test when there is none, and fails it when there has to be
 // one: see Find.
 func Directory(t testing.TB) string {
@@ -23,10 +26,10 @@ func Directory(t testing.TB) string {
 	return directory
 }
 
-// Check skips a test if the error is ErrMissing, and fails it if it is another one.
+// Check skips a test if the error is ErrShort, or ErrMissing without REQUIRE_CONTROLPLANE, and fails it for any other error.
 func Check(t testing.TB, err error) {
 	t.Helper()
-	if errors.Is(err, ErrMissing) && os.Getenv("REQUIRE_CONTROLPLANE") == "" {
+	if errors.Is(err, ErrShort) || errors.Is(err, ErrMissing) && os.Getenv("REQUIRE_CONTROLPLANE") == "" {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -35,8 +38,15 @@ func Check(t testing.TB, err error) {
 }
 
 // Find returns the directory that KUBEBUILDER_ASSETS names, else the one in bin/ that `make controlplane` has left there for
-// the Kubernetes version that hack/controlplane pins. The error is ErrMissing if the variable is not set and bin/ has none.
+// the Kubernetes version that hack/controlplane pins. The error is ErrMissing if the variable is not set and bin/ has none, and ErrShort with -short.
 func Find() (string, error) {
+	if testing.Short() {
+		return "", ErrShort
+	}
+	return find()
+}
+
+func find() (string, error) {
 	if assets := os.Getenv("KUBEBUILDER_ASSETS"); assets != "" {
 		if missing := lacks(assets); missing != "" {
 			return "", fmt.Errorf("KUBEBUILDER_ASSETS is %s, which has no %s: correct it, or unset it", assets, missing)

@@ -42,7 +42,7 @@ func TestFind(t *testing.T) {
 	root := checkout(t)
 	want := func(want string) {
 		t.Helper()
-		if got, err := Find(); got != want || (want == "") != errors.Is(err, ErrMissing) {
+		if got, err := find(); got != want || (want == "") != errors.Is(err, ErrMissing) {
 			t.Errorf("got %q, %v, want %q", got, err, want)
 		}
 	}
@@ -60,7 +60,7 @@ func TestFind(t *testing.T) {
 	t.Setenv("KUBEBUILDER_ASSETS", named)
 	want(named)
 	t.Setenv("KUBEBUILDER_ASSETS", root)
-	if _, err := Find(); err == nil || errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "has no etcd") {
+	if _, err := find(); err == nil || errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "has no etcd") {
 		t.Errorf("KUBEBUILDER_ASSETS names a directory without binaries: %v", err)
 	}
 }

@@ -68,6 +68,9 @@ func (s *Server) Standby() *Server {
 
 func newServer(t *testing.T) *Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out tests that need PostgreSQL")
+	}
 	if len(binaries()) == 0 {
 		if os.Getenv("REQUIRE_POSTGRES") != "" {
 			t.Fatal("PostgreSQL is needed: apt-get install postgresql")
