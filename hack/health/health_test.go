@@ -15,6 +15,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/keywright/keywright/api/v1alpha1"
 )
 
 const root = "../.."
@@ -72,6 +74,33 @@ func TestEveryReasonHasARow(t *testing.T) {
 	for _, reason := range append(reasons, blocked...) {
 		if reason != "" && !slices.Contains(named, reason) {
 			t.Errorf("no row has the reason %s", reason)
+		}
+	}
+}
+
+// Each reason is in the documentation, except those that need no action.
+func TestEveryReasonIsDocumented(t *testing.T) {
+	var text strings.Builder
+	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
+		pages, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
+			b, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text.Write(b)
+		}
+	}
+	fine := []string{
+		v1alpha1.ReasonSigning, v1alpha1.ReasonInSync, v1alpha1.ReasonNoTargets, v1alpha1.ReasonOnTime, v1alpha1.ReasonManualRotation,
+		v1alpha1.ReasonEntryWritten, v1alpha1.ReasonTrusted, v1alpha1.ReasonInline,
+	}
+	for _, reason := range constants(t, "api/v1alpha1", func(name, _ string) bool { return strings.HasPrefix(name, "Reason") }) {
+		if !slices.Contains(fine, reason) && !strings.Contains(text.String(), "`"+reason+"`") {
+			t.Errorf("no page has the reason %s: say there what to do", reason)
 		}
 	}
 }
