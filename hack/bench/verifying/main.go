@@ -14,8 +14,13 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 41, "rounds of each measurement")
+	process := flag.Bool("process", false, "verify a key set and tokens from standard input, as a process to be measured")
 	flag.Parse()
-	if err := run(*rounds); err != nil {
+	measured := func() error { return run(*rounds) }
+	if *process {
+		measured = serveProcess
+	}
+	if err := measured(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -41,6 +46,9 @@ func run(rounds int) error {
 			return fmt.Errorf("%s: %w", algorithm, err)
 		}
 		if err := bound(issuer, rounds); err != nil {
+			return fmt.Errorf("%s: %w", algorithm, err)
+		}
+		if err := processes(issuer, min(rounds, 11)); err != nil {
 			return fmt.Errorf("%s: %w", algorithm, err)
 		}
 	}
