@@ -11,11 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/controllers"
 )
-
-// usualKeyNamespace is where Keywright is installed unless somebody chose otherwise.
-const usualKeyNamespace = "keywright-system"
 
 // podsOfTheController selects the pods that --selector of kubectl is to find.
 const podsOfTheController = "app.kubernetes.io/name=keywright,app.kubernetes.io/component=controller"
@@ -34,19 +32,19 @@ type leader struct {
 
 // leader finds the Lease of the controllers: in the key namespace if a flag names it, else in whatever namespace has one. Whoever may
 // not look everywhere is shown the usual namespace.
-func (c *cli) leader(ctx context.Context, k client.Client) (leader, error) {
+func (c *command) leader(ctx context.Context, k client.Client) (leader, error) {
 	var list coordinationv1.LeaseList
 	byName := client.MatchingFields{"metadata.name": controllers.LeaseName}
-	err := k.List(ctx, &list, byName, client.InNamespace(c.keyNamespace))
-	if apierrors.IsForbidden(err) && c.keyNamespace == "" {
-		err = k.List(ctx, &list, byName, client.InNamespace(usualKeyNamespace))
+	err := k.List(ctx, &list, byName, client.InNamespace(c.KeyNamespace))
+	if apierrors.IsForbidden(err) && c.KeyNamespace == "" {
+		err = k.List(ctx, &list, byName, client.InNamespace(cli.DefaultKeyNamespace))
 	}
 	if err != nil || len(list.Items) == 0 {
-		return leader{namespace: c.keyNamespace, asked: c.serverNow()}, err
+		return leader{namespace: c.KeyNamespace, asked: c.ServerNow()}, err
 	}
 	slices.SortFunc(list.Items, func(a, b coordinationv1.Lease) int { return renewedAt(&b).Compare(renewedAt(&a)) })
 	newest := &list.Items[0]
-	l := leader{namespace: newest.Namespace, renewed: renewedAt(newest), asked: c.serverNow()}
+	l := leader{namespace: newest.Namespace, renewed: renewedAt(newest), asked: c.ServerNow()}
 	if newest.Spec.HolderIdentity != nil {
 		l.holder = *newest.Spec.HolderIdentity
 	}
@@ -101,12 +99,4 @@ func (l *leader) whereToLook() string {
 		look += fmt.Sprintf(" and `kubectl logs %s -l %s`", in, podsOfTheController)
 	}
 	return look
-}
-
-// serverNow is the time of the API server when it answered last: the clock of a workstation may be off, and a Lease lasts seconds.
-func (c *cli) serverNow() time.Time {
-	if at := c.serverTime.Load(); at != nil {
-		return *at
-	}
-	return c.now()
 }

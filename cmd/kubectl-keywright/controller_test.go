@@ -9,95 +9,48 @@ import (
 	"testing"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	apiwait "k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
-	"github.com/keywright/keywright/controllers"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
-
-// withoutController stops the controller until the test ends.
-func withoutController(t *testing.T) {
-	t.Helper()
-	if err := stopController(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cluster.admin.Delete(context.Background(), leaseIn("keywright-system")) // what a test wrote there would be waited for
-		if err := startController(); err != nil {
-			t.Fatal(err)
-		}
-		awaitLease(t) // or the next test, which asks who works, finds nobody
-	})
-}
-
-// awaitLease returns when a controller holds the Lease.
-func awaitLease(t *testing.T) {
-	t.Helper()
-	err := apiwait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		lease := leaseIn("keywright-system")
-		err := cluster.admin.Get(ctx, client.ObjectKeyFromObject(lease), lease)
-		return err == nil && lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != "", client.IgnoreNotFound(err)
-	})
-	if err != nil {
-		t.Fatalf("no controller holds the Lease: %v", err)
-	}
-}
-
-func leaseIn(namespace string) *coordinationv1.Lease {
-	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: controllers.LeaseName}}
-}
-
-// hold writes the Lease as a controller does that was then killed.
-func hold(t *testing.T, holder string, renewed time.Time) {
-	t.Helper()
-	lease := leaseIn("keywright-system")
-	if err := cluster.admin.Get(t.Context(), client.ObjectKeyFromObject(lease), lease); err != nil {
-		t.Fatal(err)
-	}
-	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = new(holder), new(int32(15))
-	lease.Spec.RenewTime = &metav1.MicroTime{Time: renewed}
-	if err := cluster.admin.Update(t.Context(), lease); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // Whoever asks while no controller works is told so, and who worked last.
 func TestAbsentController(t *testing.T) {
-	signingKey(t, "absent")
-	if _, errOut, err := try(t, "", "status", "absent"); err != nil || errOut != "" {
+	plugintest.CreateSigningKey(t, "absent")
+	if _, errOut, err := plugintest.Run(t, "", "status", "absent"); err != nil || errOut != "" {
 		t.Errorf("with a controller: %v %s", err, errOut)
 	}
-	fast := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, func() time.Time { return time.Now().Add(time.Hour) })
-	fast.SetArgs([]string{"status", "absent", "--kubeconfig", cluster.kubeconfig})
+	fast := plugintest.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, func() time.Time { return time.Now().Add(time.Hour) })
+	fast.SetArgs([]string{"status", "absent", "--kubeconfig", plugintest.Kubeconfig()})
 	if err := fast.ExecuteContext(t.Context()); err != nil {
 		t.Errorf("with a controller, and a clock that is fast: %v", err)
 	}
-	withoutController(t)
+	plugintest.StopController(t)
 	want := func(says string, flags ...string) {
 		t.Helper()
-		out, errOut, err := try(t, "", append([]string{"status", "absent"}, flags...)...)
-		if exitCode(t.Context(), err) != exitNo || !strings.Contains(errOut, "No controller works: "+says) || !strings.Contains(errOut, "kubectl get pods -") {
+		out, errOut, err := plugintest.Run(t, "", append([]string{"status", "absent"}, flags...)...)
+		if cli.ExitCode(t.Context(), err) != cli.ExitNegative || !strings.Contains(errOut, "No controller works: "+says) || !strings.Contains(errOut, "kubectl get pods -") {
 			t.Errorf("status: want %q: %v\n%s", says, err, errOut)
 		}
 		if !strings.Contains(out, "??  Ready") || strings.Contains(out, "ok  ") {
 			t.Errorf("status says that all is well:\n%s", out)
 		}
-		out, _, err = try(t, "", append([]string{"doctor"}, flags...)...)
+		out, _, err = plugintest.Run(t, "", append([]string{"doctor"}, flags...)...)
 		if err == nil || !strings.Contains(out, "no controller works: "+says) {
 			t.Errorf("doctor: want %q: %v\n%s", says, err, out)
 		}
 	}
 	want("the last one was stopped, and gave up the Lease keywright-controller in namespace keywright-system at ")
-	hold(t, "pod-1_abc", time.Now().Add(-time.Hour))
+	plugintest.HoldLease(t, "pod-1_abc", time.Now().Add(-time.Hour))
 	want("pod-1_abc held the Lease keywright-controller in namespace keywright-system and has not renewed it since ")
 	want("there is no Lease keywright-controller in namespace default", "--key-namespace", "default")
-	if err := cluster.admin.Delete(t.Context(), leaseIn("keywright-system")); err != nil {
+	if err := plugintest.Admin().Delete(t.Context(), plugintest.Lease("keywright-system")); err != nil {
 		t.Fatal(err)
 	}
 	want("there is no Lease keywright-controller in any namespace")
@@ -106,41 +59,41 @@ func TestAbsentController(t *testing.T) {
 // Two Leases are two Keywrights, of which one can work only.
 func TestDoctorFindsTwoInstallations(t *testing.T) {
 	const says = "there are Leases keywright-controller in the namespaces"
-	if out, _, _ := try(t, "", "doctor"); strings.Contains(out, says) {
+	if out, _, _ := plugintest.Run(t, "", "doctor"); strings.Contains(out, says) {
 		t.Errorf("with one:\n%s", out)
 	}
-	other := leaseIn("default")
-	if err := cluster.admin.Create(t.Context(), other); err != nil {
+	other := plugintest.Lease("default")
+	if err := plugintest.Admin().Create(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cluster.admin.Delete(context.Background(), other) })
-	if out, _, _ := try(t, "", "doctor"); !strings.Contains(out, says) {
+	t.Cleanup(func() { _ = plugintest.Admin().Delete(context.Background(), other) })
+	if out, _, _ := plugintest.Run(t, "", "doctor"); !strings.Contains(out, says) {
 		t.Errorf("with two:\n%s", out)
 	}
-	if out, _, _ := try(t, "", "doctor", "--key-namespace", "keywright-system"); strings.Contains(out, says) || strings.Contains(out, "no controller works") {
+	if out, _, _ := plugintest.Run(t, "", "doctor", "--key-namespace", "keywright-system"); strings.Contains(out, says) || strings.Contains(out, "no controller works") {
 		t.Errorf("with one that is named:\n%s", out)
 	}
 }
 
 // A change that no controller has looked at is seen in status and doctor, whatever the conditions say.
 func TestChangeThatNobodyLookedAt(t *testing.T) {
-	key := signingKey(t, "unseen")
-	withoutController(t)
+	key := plugintest.CreateSigningKey(t, "unseen")
+	plugintest.StopController(t)
 	key.Spec.Rotation.Interval.Duration += time.Hour
-	if err := cluster.admin.Update(t.Context(), key); err != nil {
+	if err := plugintest.Admin().Update(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, _ := try(t, "", "doctor"); !strings.Contains(out, "SigningKey unseen: its status is of generation 1, and it is at 2") {
+	if out, _, _ := plugintest.Run(t, "", "doctor"); !strings.Contains(out, "SigningKey unseen: its status is of generation 1, and it is at 2") {
 		t.Errorf("doctor:\n%s", out)
 	}
-	if out, _, _ := try(t, "", "status", "unseen"); !strings.Contains(out, "generation 1 of it, and it is at 2") {
+	if out, _, _ := plugintest.Run(t, "", "status", "unseen"); !strings.Contains(out, "generation 1 of it, and it is at 2") {
 		t.Errorf("status:\n%s", out)
 	}
 }
 
 // Whoever may view SigningKeys may see whether a controller works.
 func TestViewerSeesTheController(t *testing.T) {
-	withCluster(t)
+	plugintest.StartCluster(t)
 	text, err := os.ReadFile("../../config/rbac/signingkey_roles.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -154,11 +107,11 @@ func TestViewerSeesTheController(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Name: role.Name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: role.Name}},
 		}
-		if err := errors.Join(cluster.admin.Create(t.Context(), &role), cluster.admin.Create(t.Context(), binding)); err != nil {
+		if err := errors.Join(plugintest.Admin().Create(t.Context(), &role), plugintest.Admin().Create(t.Context(), binding)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	signingKey(t, "viewed")
+	plugintest.CreateSigningKey(t, "viewed")
 	// Of two more, one may look at SigningKeys alone, and the other at the Leases of the key namespace, too.
 	keysOnly := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "keys-only"}, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{"keywright.dev"}, Resources: []string{"signingkeys"}, Verbs: []string{"get"},
@@ -177,18 +130,18 @@ func TestViewerSeesTheController(t *testing.T) {
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "keys-only"}, Subjects: subjects("keys-only", "here"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "keys-only"}},
 		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "keywright-system", Name: "leases"}, Subjects: subjects("here"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "leases"}},
 	} {
-		if err := cluster.admin.Create(t.Context(), o); err != nil {
+		if err := plugintest.Admin().Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for user, says := range map[string]string{
 		"keywright-signingkey-viewer": "", "keywright-signingkey-editor": "", "here": "", "keys-only": "Whether a controller works could not be asked: ",
 	} {
-		kubeconfig, err := kubeconfigOf(user, "system:authenticated")
+		kubeconfig, err := plugintest.KubeconfigFor(user, "system:authenticated")
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, errOut, err := tryAs(t, kubeconfig, "", "status", "viewed")
+		out, errOut, err := plugintest.RunAs(t, kubeconfig, "", "status", "viewed")
 		if err != nil || !strings.HasPrefix(errOut, says) || (says == "") != (errOut == "") || !strings.Contains(out, "ok  Ready") {
 			t.Errorf("%s: %v\n%s%s", user, err, out, errOut)
 		}

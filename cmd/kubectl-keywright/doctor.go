@@ -14,9 +14,10 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) doctorCommand() *cobra.Command {
+func (c *command) doctorCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -25,12 +26,12 @@ func (c *cli) doctorCommand() *cobra.Command {
 			"that namespace are looked at.\n\n" +
 			"The exit code is 1 if anything was found, and 2 if the cluster could not be asked.",
 		Example: "  kubectl keywright doctor\n  kubectl keywright doctor -n shop\n  kubectl keywright doctor -o json",
-		Args:    exactly(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
-				return usage("--output is json, not %q", output)
+				return cli.Usagef("--output is json, not %q", output)
 			}
-			k, err := c.client()
+			k, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -39,13 +40,13 @@ func (c *cli) doctorCommand() *cobra.Command {
 				return err
 			}
 			var seen patient
-			if err := seen.examine(cmd.Context(), k, *c.flags.Namespace); err != nil {
+			if err := seen.examine(cmd.Context(), k, c.NamespaceFlag()); err != nil {
 				return err
 			}
 			findings := c.examineController(cmd.Context(), k, &seen)
 			findings = append(findings, seen.mistypedFindings(cmd.Context(), k)...)
-			findings = append(findings, seen.injectFindings(*c.flags.Namespace)...)
-			return c.report(append(findings, seen.findings(cmd.Context(), ask, c.now())...), &seen, output)
+			findings = append(findings, seen.injectFindings(c.NamespaceFlag())...)
+			return c.report(append(findings, seen.findings(cmd.Context(), ask, c.Now())...), &seen, output)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
@@ -53,12 +54,12 @@ func (c *cli) doctorCommand() *cobra.Command {
 }
 
 // asker gets what has no type: what kubelets and issuers answer through the API server.
-func (c *cli) asker() (asker, error) {
-	discovery, err := c.flags.ToDiscoveryClient()
+func (c *command) asker() (asker, error) {
+	k, err := c.RESTClient()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster: %w", err)
+		return nil, err
 	}
-	return askWith(discovery.RESTClient()), nil
+	return askWith(k), nil
 }
 
 // diagnosis is what doctor prints for programs.
@@ -68,9 +69,9 @@ type diagnosis struct {
 	LookedAt map[string]int `json:"lookedAt"`
 }
 
-func (c *cli) report(findings []string, seen *patient, output string) error {
+func (c *command) report(findings []string, seen *patient, output string) error {
 	if output != "" {
-		if err := c.printFor(output, diagnosis{
+		if err := c.PrintObject(output, diagnosis{
 			append([]string{}, findings...), append([]string{}, seen.unasked...),
 			map[string]int{
 				"pods": len(seen.pods.Items), "nodes": len(seen.nodes.Items), "namespaces": len(seen.namespaces.Items),
@@ -83,19 +84,19 @@ func (c *cli) report(findings []string, seen *patient, output string) error {
 		c.sayReport(findings, seen)
 	}
 	if len(findings) > 0 {
-		return no("%d findings", len(findings))
+		return cli.Negativef("%d findings", len(findings))
 	}
 	return nil
 }
 
-func (c *cli) sayReport(findings []string, seen *patient) {
+func (c *command) sayReport(findings []string, seen *patient) {
 	for _, f := range findings {
-		say(c.Out, "%s\n", f)
+		cli.Printf(c.Out, "%s\n", f)
 	}
 	for _, u := range seen.unasked {
-		say(c.ErrOut, "could not ask %s\n", u)
+		cli.Printf(c.ErrOut, "could not ask %s\n", u)
 	}
-	say(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces, %d SigningKeys and %d TrustedIssuers.\n",
+	cli.Printf(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces, %d SigningKeys and %d TrustedIssuers.\n",
 		len(seen.pods.Items), len(seen.nodes.Items), len(seen.namespaces.Items), len(seen.keys.Items), len(seen.trusted.Items))
 }
 

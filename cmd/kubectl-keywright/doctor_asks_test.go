@@ -16,6 +16,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/issuertest"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
 // hostAddress is an address of this host that the API server is willing to connect to: it refuses loopback ones.
@@ -58,22 +61,22 @@ func issuerPod(t *testing.T, metrics int32) *corev1.Pod {
 // started, as if its mount were broken: after a rotation it is found.
 func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
 	host := hostAddress(t)
-	signingKey(t, "stale")
-	_, _, metrics := startIssuer(t, "stale")
+	plugintest.CreateSigningKey(t, "stale")
+	_, _, metrics := issuertest.Start(t, "stale")
 	pod := issuerPod(t, metrics)
-	if err := cluster.admin.Create(t.Context(), pod); err != nil {
+	if err := plugintest.Admin().Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
 	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: host, PodIPs: []corev1.PodIP{{IP: host}}}
-	if err := cluster.admin.Status().Update(t.Context(), pod); err != nil {
+	if err := plugintest.Admin().Status().Update(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
 	const about = "pod keywright-system/stale-issuer"
-	out, looked, _ := try(t, "", "doctor")
+	out, looked, _ := plugintest.Run(t, "", "doctor")
 	if strings.Contains(out, about) || strings.Contains(looked, about) {
 		t.Errorf("an issuer with the Active key is named:\n%s%s", out, looked)
 	}
-	if _, _, err := try(t, "", "rotate", "stale"); err != nil {
+	if _, _, err := plugintest.Run(t, "", "rotate", "stale"); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(20 * time.Second)
@@ -81,9 +84,9 @@ func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("an issuer with an old key is not found:\n%s%s", out, looked)
 		}
-		out, looked, _ = try(t, "", "doctor")
+		out, looked, _ = plugintest.Run(t, "", "doctor")
 	}
-	if err := cluster.admin.Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
+	if err := plugintest.Admin().Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -92,7 +95,7 @@ func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
 // the place and in the form of one.
 func TestDoctorAsksKubelets(t *testing.T) {
 	host := hostAddress(t)
-	signingKey(t, "kubelets") // with a propagationDelay of a second
+	plugintest.CreateSigningKey(t, "kubelets") // with a propagationDelay of a second
 	listener, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
@@ -107,19 +110,19 @@ func TestDoctorAsksKubelets(t *testing.T) {
 	t.Cleanup(kubelet.Close)
 	for _, name := range []string{"slow", "silent"} {
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if err := cluster.admin.Create(t.Context(), node); err != nil {
+		if err := plugintest.Admin().Create(t.Context(), node); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = cluster.admin.Delete(t.Context(), node) })
+		t.Cleanup(func() { _ = plugintest.Admin().Delete(t.Context(), node) })
 		if name == "slow" {
 			node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: host}}
-			node.Status.DaemonEndpoints.KubeletEndpoint.Port = portOf(t, listener.Addr())
-			if err := cluster.admin.Status().Update(t.Context(), node); err != nil {
+			node.Status.DaemonEndpoints.KubeletEndpoint.Port = issuertest.Port(t, listener.Addr())
+			if err := plugintest.Admin().Status().Update(t.Context(), node); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	out, looked, _ := try(t, "", "doctor")
+	out, looked, _ := plugintest.Run(t, "", "doctor")
 	if want := "SigningKey kubelets: its propagationDelay is 1s, and the kubelet of node slow needs up to 3m0s to renew a file"; !strings.Contains(out, want) {
 		t.Errorf("want %q in\n%s", want, out)
 	}

@@ -19,7 +19,7 @@ import (
 const lookAgainAfter = 2 * time.Second
 
 // examineController says whether a controller works, and which SigningKeys are not as their status should be.
-func (c *cli) examineController(ctx context.Context, k client.Client, p *patient) (findings []string) {
+func (c *command) examineController(ctx context.Context, k client.Client, p *patient) (findings []string) {
 	l, err := c.leader(ctx, k)
 	switch {
 	case err != nil:

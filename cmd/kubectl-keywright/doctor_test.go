@@ -13,17 +13,19 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
 // Each pod is what somebody might write, and stands on the real API server.
 func TestDoctor(t *testing.T) {
-	signingKey(t, "doctor") // with a propagationDelay of a second
+	plugintest.CreateSigningKey(t, "doctor") // with a propagationDelay of a second
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doctor-unselected"}}
-	if err := cluster.admin.Create(t.Context(), ns); err != nil {
+	if err := plugintest.Admin().Create(t.Context(), ns); err != nil {
 		t.Fatal(err)
 	}
 	near := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "doctor", Name: "keywright-jwks2"}}
-	if err := cluster.admin.Create(t.Context(), near); err != nil {
+	if err := plugintest.Admin().Create(t.Context(), near); err != nil {
 		t.Fatal(err)
 	}
 	for name, by := range map[string]*metav1.LabelSelector{
@@ -32,10 +34,10 @@ func TestDoctor(t *testing.T) {
 	} {
 		key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		key.Spec.Distribution.NamespaceSelector = by
-		if err := cluster.admin.Create(t.Context(), key); err != nil {
+		if err := plugintest.Admin().Create(t.Context(), key); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = cluster.admin.Delete(context.Background(), key) })
+		t.Cleanup(func() { _ = plugintest.Admin().Delete(context.Background(), key) })
 	}
 	good := "volumes: [{name: k, projected: {sources: [{configMap: {name: keywright-jwks, optional: false}}]}}]"
 	mounts := "volumeMounts: [{name: k, mountPath: /k}]"
@@ -70,11 +72,11 @@ func TestDoctor(t *testing.T) {
 		if p.name == "injected" {
 			pod.Labels = map[string]string{contract.InjectLabel: "yes"}
 		}
-		if err := cluster.admin.Create(t.Context(), pod); err != nil {
+		if err := plugintest.Admin().Create(t.Context(), pod); err != nil {
 			t.Fatal(err)
 		}
 	}
-	out, looked, err := try(t, "", "doctor")
+	out, looked, err := plugintest.Run(t, "", "doctor")
 	if err == nil || !strings.Contains(err.Error(), "findings") || !strings.Contains(looked, "Looked at 15 pods") {
 		t.Errorf("%v %s", err, looked)
 	}
@@ -96,9 +98,9 @@ func TestDoctor(t *testing.T) {
 	if strings.Contains(out, "namespace doctor:") || strings.Contains(out, "namespace keywright-system: pods mount") {
 		t.Errorf("a namespace that is well is named:\n%s", out)
 	}
-	out, _, err = try(t, "", "doctor", "-n", "doctor-unselected", "-o", "json")
+	out, _, err = plugintest.Run(t, "", "doctor", "-n", "doctor-unselected", "-o", "json")
 	var said diagnosis
-	if exitCode(t.Context(), err) != exitNo || json.Unmarshal([]byte(out), &said) != nil || said.LookedAt["pods"] != 1 || said.NotAsked == nil {
+	if cli.ExitCode(t.Context(), err) != cli.ExitNegative || json.Unmarshal([]byte(out), &said) != nil || said.LookedAt["pods"] != 1 || said.NotAsked == nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if strings.Contains(out, "pod doctor/") || !strings.Contains(strings.Join(said.Findings, "\n"), "namespace doctor-unselected: pods mount") {

@@ -4,20 +4,18 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/fetcher/source"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) fetchCommand() *cobra.Command {
+func (c *command) fetchCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "fetch ISSUER | fetch -f FILE",
@@ -34,7 +32,7 @@ func (c *cli) fetchCommand() *cobra.Command {
 			keys, err := source.Read(cmd.Context(), spec, cliCluster{c}, "")
 			c.printFetched(keys)
 			if err != nil && len(keys.LeftOut) > 0 {
-				return &negative{err}
+				return cli.Negative(err)
 			}
 			return err
 		},
@@ -44,16 +42,16 @@ func (c *cli) fetchCommand() *cobra.Command {
 }
 
 // sourceSpec returns the spec to try: that of a file, or discovery of an issuer.
-func (c *cli) sourceSpec(ctx context.Context, file string, args []string) (*keywrightv1alpha1.TrustedIssuerSpec, error) {
+func (c *command) sourceSpec(ctx context.Context, file string, args []string) (*keywrightv1alpha1.TrustedIssuerSpec, error) {
 	switch {
 	case file == "" && len(args) == 1:
 		return &keywrightv1alpha1.TrustedIssuerSpec{
 			Issuer: args[0], Keys: keywrightv1alpha1.KeySource{Discovery: &keywrightv1alpha1.Discovery{}},
 		}, nil
 	case file == "" || len(args) > 0:
-		return nil, usage("fetch takes the URL of one issuer, or -f FILE, see --help")
+		return nil, cli.Usagef("fetch takes the URL of one issuer, or -f FILE, see --help")
 	}
-	b, err := c.readFile(ctx, file)
+	b, err := c.ReadFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -71,43 +69,29 @@ func (c *cli) sourceSpec(ctx context.Context, file string, args []string) (*keyw
 	return &ti.Spec, nil
 }
 
-// readFile reads a file, or standard input for -.
-func (c *cli) readFile(ctx context.Context, file string) ([]byte, error) {
-	in := c.In
-	if file != "-" {
-		f, err := os.Open(file) //nolint:gosec // the user names the file
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	}
-	return within(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxInput)) })
-}
-
-func (c *cli) printFetched(keys source.Keys) {
+func (c *command) printFetched(keys source.Keys) {
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
 	if len(keys.Published)+len(keys.LeftOut) > 0 {
-		say(table, "KEY\tALGORITHM\tDISTRIBUTED\tWHY NOT\n")
+		cli.Printf(table, "KEY\tALGORITHM\tDISTRIBUTED\tWHY NOT\n")
 	}
 	for _, k := range keys.Published {
-		say(table, "%s\t%s\tyes\t\n", k.ID, k.Algorithm)
+		cli.Printf(table, "%s\t%s\tyes\t\n", k.ID, k.Algorithm)
 	}
 	for _, l := range keys.LeftOut {
-		say(table, "%s\t\tno\t%s\n", l.KeyID, l)
+		cli.Printf(table, "%s\t\tno\t%s\n", l.KeyID, l)
 	}
 	_ = table.Flush()
 	if keys.MaxAge > 0 {
-		say(c.Out, "The issuer says that its keys may be kept for %s.\n", keys.MaxAge.Round(time.Second))
+		cli.Printf(c.Out, "The issuer says that its keys may be kept for %s.\n", keys.MaxAge.Round(time.Second))
 	}
 }
 
 // cliCluster implements source.Cluster with the rights of the user.
-type cliCluster struct{ *cli }
+type cliCluster struct{ *command }
 
 // ConfigMapEntry implements source.Cluster.
 func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (string, error) {
-	k, err := c.client()
+	k, err := c.Client()
 	if err != nil {
 		return "", err
 	}
@@ -115,18 +99,14 @@ func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (strin
 	if err != nil {
 		return "", err
 	}
-	return source.ConfigMapEntry(ctx, k, cmp.Or(l.namespace, usualKeyNamespace), name, key)
+	return source.ConfigMapEntry(ctx, k, cmp.Or(l.namespace, cli.DefaultKeyNamespace), name, key)
 }
 
 // Read implements source.Cluster.
 func (c cliCluster) Read(ctx context.Context, path string) ([]byte, error) {
-	config, err := c.config()
+	k, err := c.RESTClient()
 	if err != nil {
 		return nil, err
 	}
-	d, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	return d.RESTClient().Get().AbsPath(path).DoRaw(ctx)
+	return k.Get().AbsPath(path).DoRaw(ctx)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 	"github.com/keywright/keywright/controllers/jwk"
 	"github.com/keywright/keywright/controllers/rotation"
 )
@@ -53,7 +54,7 @@ func TestFetch(t *testing.T) {
 	}
 	run := func(args ...string) (string, error) {
 		var out bytes.Buffer
-		cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
+		cmd := plugintest.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
 		cmd.SetArgs(append([]string{"fetch"}, args...))
 		err := cmd.ExecuteContext(t.Context())
 		return out.String(), err

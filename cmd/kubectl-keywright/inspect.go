@@ -7,9 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) inspectCommand() *cobra.Command {
+func (c *command) inspectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect TOKEN|-",
 		Short: "Print the header and the claims of a token, without verifying it",
@@ -19,7 +21,7 @@ token, and "kubectl keywright verify" says whether it is valid. The signature is
 With - the token is read from standard input, which keeps it out of the shell's history. Of an encrypted token only the header can
 be read.`,
 		Example: "  kubectl keywright inspect - < token.txt\n  kubectl keywright inspect - < token.txt | jq .claims.aud",
-		Args:    exactly("TOKEN|-"),
+		Args:    cli.ExactArgs("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			token, err := c.readToken(cmd.Context(), args[0])
 			if err != nil {
@@ -55,7 +57,7 @@ func readContents(token string) (contents, error) {
 	return t, nil
 }
 
-func (c *cli) inspect(token string) error {
+func (c *command) inspect(token string) error {
 	t, err := readContents(token)
 	if err != nil {
 		return err
@@ -64,16 +66,16 @@ func (c *cli) inspect(token string) error {
 	if err != nil {
 		return err
 	}
-	say(c.Out, "%s", text)
+	cli.Printf(c.Out, "%s", text)
 	for _, claim := range []string{"auth_time", "iat", "nbf", "exp"} {
 		if at := timeOf(t.Claims[claim]); at != nil {
-			say(c.ErrOut, "%-9s  %s, %s\n", claim, at.UTC().Format(time.RFC3339), c.relative(at))
+			cli.Printf(c.ErrOut, "%-9s  %s, %s\n", claim, at.UTC().Format(time.RFC3339), c.RelativeTime(at))
 		}
 	}
 	if t.Claims == nil {
-		say(c.ErrOut, "The token is encrypted, and only its receiver can read its claims.\n")
+		cli.Printf(c.ErrOut, "The token is encrypted, and only its receiver can read its claims.\n")
 	}
-	say(c.ErrOut, "Nothing of this was verified: anybody can write such a token.\n")
+	cli.Printf(c.ErrOut, "Nothing of this was verified: anybody can write such a token.\n")
 	return nil
 }
 

@@ -7,14 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 	"github.com/keywright/keywright/verifier/verifiertest"
 )
-
-// offline runs the plugin without a cluster.
-func offline(t *testing.T, in string, args ...string) (out, errOut string, err error) {
-	t.Helper()
-	return tryAs(t, "/nowhere", in, args...)
-}
 
 func unsigned(parts ...string) string {
 	for i := range parts {
@@ -25,7 +21,7 @@ func unsigned(parts ...string) string {
 
 func TestInspect(t *testing.T) {
 	token := unsigned(`{"alg":"ES256","kid":"k"}`, `{"sub":"a","exp":1700000000,"n":12345678901234567890,"x":"`+"\u202e\u009b31m\U000e0041"+`\u001b[2J<"}`, "signature")
-	out, errOut, err := offline(t, "Bearer "+token+"\n", "inspect", "-")
+	out, errOut, err := plugintest.RunOffline(t, "Bearer "+token+"\n", "inspect", "-")
 	var said struct{ Header, Claims map[string]any }
 	if err != nil || json.Unmarshal([]byte(out), &said) != nil || said.Header["kid"] != "k" || said.Claims["x"] != "\u202e\u009b31m\U000e0041\x1b[2J<" {
 		t.Errorf("%v\n%s", err, out)
@@ -37,7 +33,7 @@ func TestInspect(t *testing.T) {
 	if !strings.Contains(errOut, "exp        2023-11-14T22:13:20Z, ") || !strings.Contains(errOut, "Nothing of this was verified") {
 		t.Errorf("it says\n%s", errOut)
 	}
-	out, errOut, err = offline(t, "", "inspect", unsigned(`{"enc":"A256GCM"}`, "", "", "", ""))
+	out, errOut, err = plugintest.RunOffline(t, "", "inspect", unsigned(`{"enc":"A256GCM"}`, "", "", "", ""))
 	if err != nil || !strings.Contains(out, "A256GCM") || !strings.Contains(errOut, "only its receiver") {
 		t.Errorf("an encrypted token: %v\n%s%s", err, out, errOut)
 	}
@@ -45,7 +41,7 @@ func TestInspect(t *testing.T) {
 		" \n": "standard input is empty", "secret": "1 parts between dots", unsigned("[]", "{}", ""): "its header is no JSON object",
 		unsigned("null", "{}", ""): "its header", unsigned("{}", "{}x", ""): "its claims", strings.Repeat("a", maxTokenBytes+1): "longer than",
 	} {
-		if out, _, err := offline(t, in, "inspect", "-"); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") || out != "" {
+		if out, _, err := plugintest.RunOffline(t, in, "inspect", "-"); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") || out != "" {
 			t.Errorf("%.20s: want %q, got %v %s", in, says, err, out)
 		}
 	}
@@ -81,19 +77,19 @@ func TestVerifyExplains(t *testing.T) {
 		`standard input is empty: pipe the token into it`:                          "\n",
 		`wrong algorithm: none, symmetric, unknown or missing: its alg is "HS256"`: unsigned(`{"alg":"HS256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
 	} {
-		_, _, err := offline(t, token, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience)
+		_, _, err := plugintest.RunOffline(t, token, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience)
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), strings.Split(rest, ".")[1]) {
 			t.Errorf("want %q, got %v", says, err)
 		}
-		want := exitNo
+		want := cli.ExitNegative
 		if token == "\n" { // there is nothing to say no to
-			want = exitFailed
+			want = cli.ExitFailed
 		}
-		if code := exitCode(t.Context(), err); code != want {
+		if code := cli.ExitCode(t.Context(), err); code != want {
 			t.Errorf("%v: the exit code is %d, want %d", err, code, want)
 		}
 	}
-	if out, _, err := offline(t, good, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience); err != nil || !strings.Contains(out, `"sub": "alice"`) {
+	if out, _, err := plugintest.RunOffline(t, good, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience); err != nil || !strings.Contains(out, `"sub": "alice"`) {
 		t.Errorf("%v %s", err, out)
 	}
 }

@@ -14,9 +14,10 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) keysCommand() *cobra.Command {
+func (c *command) keysCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "keys NAME",
@@ -24,12 +25,12 @@ func (c *cli) keysCommand() *cobra.Command {
 		Long: "Prints the public keys as they stand in the ConfigMap keywright-jwks of the key namespace. With -o jwks it is a JWKS (RFC 7517), to be\n" +
 			"uploaded where nobody can fetch it: the Standby key is in it a whole interval before it signs.",
 		Example: "  kubectl keywright keys main\n  kubectl keywright keys main -o jwks > jwks.json",
-		Args:    exactly("NAME"), ValidArgsFunction: c.completeNames,
+		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "jwks" {
-				return usage("--output is jwks, not %q", output)
+				return cli.Usagef("--output is jwks, not %q", output)
 			}
-			k, err := c.client()
+			k, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -38,7 +39,7 @@ func (c *cli) keysCommand() *cobra.Command {
 				return err
 			}
 			if output == "jwks" {
-				say(c.Out, "%s\n", set)
+				cli.Printf(c.Out, "%s\n", set)
 				return nil
 			}
 			return c.printKeys(set)
@@ -49,12 +50,12 @@ func (c *cli) keysCommand() *cobra.Command {
 }
 
 // keySet reads the file of a name in the key namespace.
-func (c *cli) keySet(ctx context.Context, k client.Client, name string) (string, error) {
+func (c *command) keySet(ctx context.Context, k client.Client, name string) (string, error) {
 	l, err := c.leader(ctx, k)
 	if err != nil {
 		return "", err
 	}
-	namespace := cmp.Or(l.namespace, usualKeyNamespace)
+	namespace := cmp.Or(l.namespace, cli.DefaultKeyNamespace)
 	var cm corev1.ConfigMap
 	err = k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
 	if client.IgnoreNotFound(err) != nil {
@@ -67,17 +68,17 @@ func (c *cli) keySet(ctx context.Context, k client.Client, name string) (string,
 	return set, nil
 }
 
-func (c *cli) printKeys(set string) error {
+func (c *command) printKeys(set string) error {
 	keys, err := issuerfiles.DecodeKeySet([]byte(set))
 	if err != nil {
 		return fmt.Errorf("the key set %w", err)
 	}
 	if len(keys) == 0 {
-		say(c.ErrOut, "Nobody is trusted: the key set is a tombstone.\n")
+		cli.Printf(c.ErrOut, "Nobody is trusted: the key set is a tombstone.\n")
 		return nil
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	say(table, "KEY\tALGORITHM\tTYPE\n")
+	cli.Printf(table, "KEY\tALGORITHM\tTYPE\n")
 	for _, key := range keys {
 		var members struct {
 			Type string `json:"kty"`
@@ -85,7 +86,7 @@ func (c *cli) printKeys(set string) error {
 		if err := json.Unmarshal(key.JWK, &members); err != nil {
 			return err
 		}
-		say(table, "%s\t%s\t%s\n", key.ID, issuerfiles.Algorithm(key.JWK), members.Type)
+		cli.Printf(table, "%s\t%s\t%s\n", key.ID, issuerfiles.Algorithm(key.JWK), members.Type)
 	}
 	return table.Flush()
 }

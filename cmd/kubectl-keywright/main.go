@@ -1,4 +1,4 @@
-// Command kubectl-keywright is a kubectl plugin: it shows SigningKeys, asks for rotations, revokes keys and verifies tokens.
+// Command kubectl-keywright is a kubectl plugin that shows SigningKeys, requests rotations, revokes keys and tokens, and verifies tokens.
 package main
 
 import (
@@ -10,25 +10,40 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
+	context.AfterFunc(ctx, stop) // a second signal ends a command that ignores the first one
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	cmd := newCommand(streams, time.Now)
-	err := cmd.ExecuteContext(ctx)
-	code := exitCode(ctx, err)
+	err := cli.NewRoot(streams, time.Now, commands()...).ExecuteContext(ctx)
+	code := cli.ExitCode(ctx, err)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "kubectl keywright:", messageOf(err))
+		fmt.Fprintln(os.Stderr, "kubectl keywright:", message(err))
 	}
 	os.Exit(code)
 }
 
-// messageOf says what went wrong. "context canceled" means nothing to a person who pressed Ctrl-C.
-func messageOf(err error) string {
+// commands returns the commands of the plugin.
+func commands() []func(*cli.Env) *cobra.Command {
+	var all []func(*cli.Env) *cobra.Command
+	for _, of := range []func(*command) *cobra.Command{
+		(*command).statusCommand, (*command).rotateCommand, (*command).revokeCommand, (*command).revocationsCommand, (*command).planCommand,
+		(*command).keysCommand, (*command).fetchCommand, (*command).verifyCommand, (*command).inspectCommand, (*command).tokenCommand,
+		(*command).usersCommand, (*command).doctorCommand, (*command).versionCommand,
+	} {
+		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
+	}
+	return all
+}
+
+// message returns the text of an error. "context canceled" would not tell a person that a signal ended the command.
+func message(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "interrupted"
 	}

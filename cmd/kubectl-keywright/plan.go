@@ -16,11 +16,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/controllers/desired"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-func (c *cli) planCommand() *cobra.Command {
+func (c *command) planCommand() *cobra.Command {
 	var file, output string
 	var rotations int
 	cmd := &cobra.Command{
@@ -30,20 +31,20 @@ func (c *cli) planCommand() *cobra.Command {
 
 A SigningKey that the API server would refuse is refused, with exit code 1. Of a file with several documents the SigningKey is taken.`,
 		Example: "  kubectl keywright plan -f signingkey.yaml --rotations 5\n  kubectl keywright plan -f signingkey.yaml -o json",
-		Args:    exactly(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || rotations < 1 || rotations > 1000 {
-				return usage("plan needs -f FILE, and 1 to 1000 --rotations")
+				return cli.Usagef("plan needs -f FILE, and 1 to 1000 --rotations")
 			}
 			if output != "" && output != "json" {
-				return usage("--output is json, not %q", output)
+				return cli.Usagef("--output is json, not %q", output)
 			}
 			key, err := c.readSigningKey(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
 			policy, _ := desired.PolicyOf(key)
-			return c.printCalendar(calendar(c.now().UTC().Truncate(time.Second), policy, rotations), policy, output)
+			return c.printCalendar(calendar(c.Now().UTC().Truncate(time.Second), policy, rotations), policy, output)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "filename", "f", "", "`FILE` with a SigningKey, - for standard input")
@@ -53,8 +54,8 @@ A SigningKey that the API server would refuse is refused, with exit code 1. Of a
 }
 
 // readSigningKey reads the one SigningKey of a file, with the defaults of the API server. What that would refuse is an error.
-func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alpha1.SigningKey, error) {
-	b, err := c.readFile(ctx, file)
+func (c *command) readSigningKey(ctx context.Context, file string) (*keywrightv1alpha1.SigningKey, error) {
+	b, err := c.ReadFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alph
 	}
 	delete(object, "status") // as the API server does
 	if err := admit(object); err != nil {
-		return nil, no("%s: %w", file, err)
+		return nil, cli.Negativef("%s: %w", file, err)
 	}
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -72,7 +73,7 @@ func (c *cli) readSigningKey(ctx context.Context, file string) (*keywrightv1alph
 	}
 	var key keywrightv1alpha1.SigningKey
 	if err := yaml.UnmarshalStrict(text, &key); err != nil {
-		return nil, no("%s: %w", file, err)
+		return nil, cli.Negativef("%s: %w", file, err)
 	}
 	return &key, nil
 }
@@ -157,17 +158,17 @@ func written(ring rotation.Keyring) rotation.Secret {
 	return secret
 }
 
-func (c *cli) printCalendar(moves []plannedMove, policy rotation.Policy, output string) error {
+func (c *command) printCalendar(moves []plannedMove, policy rotation.Policy, output string) error {
 	if output != "" {
-		return c.printFor(output, map[string]any{"moves": moves})
+		return c.PrintObject(output, map[string]any{"moves": moves})
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	say(table, "WHEN\tMOVE\tKEY\tWHY\n")
+	cli.Printf(table, "WHEN\tMOVE\tKEY\tWHY\n")
 	for _, move := range moves {
-		say(table, "%s\t%s\t%s\t%s\n", move.Time.Format(time.RFC3339), move.Move, move.Key, move.Reason)
+		cli.Printf(table, "%s\t%s\t%s\t%s\n", move.Time.Format(time.RFC3339), move.Move, move.Key, move.Reason)
 	}
 	if policy.Manual {
-		say(table, "\t\t\tnothing more happens unless it is asked for\n")
+		cli.Printf(table, "\t\t\tnothing more happens unless it is asked for\n")
 	}
 	return table.Flush()
 }

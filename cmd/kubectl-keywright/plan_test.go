@@ -10,11 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
 func TestPlan(t *testing.T) {
 	file := filepath.Join("..", "..", "config", "samples", "signingkey.yaml")
-	out, _, err := try(t, "", "plan", "-f", file, "--rotations", "2")
+	out, _, err := plugintest.Run(t, "", "plan", "-f", file, "--rotations", "2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,21 +28,21 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	manual := strings.Replace(string(b), "interval: 720h", "mode: Manual", 1)
-	if out, _, err := try(t, manual, "plan", "-f", "-"); err != nil || !strings.Contains(out, "unless it is asked for") {
+	if out, _, err := plugintest.Run(t, manual, "plan", "-f", "-"); err != nil || !strings.Contains(out, "unless it is asked for") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	for _, pipe := range []string{"kind: Namespace\n---\n" + string(b), string(b) + "\n---\n# nothing\n"} {
 		var said struct{ Moves []plannedMove }
-		out, _, err := try(t, pipe, "plan", "-f", "-", "-o", "json")
+		out, _, err := plugintest.Run(t, pipe, "plan", "-f", "-", "-o", "json")
 		if err != nil || json.Unmarshal([]byte(out), &said) != nil || len(said.Moves) < 4 || said.Moves[1].Move != "Activate" || said.Moves[0].Time.IsZero() {
 			t.Errorf("among other documents: %v\n%s", err, out)
 		}
 	}
-	if _, _, err := try(t, string(b)+"\n---\n"+string(b), "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "it has 2 SigningKeys of keywright.dev/v1alpha1, and plan takes one") {
+	if _, _, err := plugintest.Run(t, string(b)+"\n---\n"+string(b), "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "it has 2 SigningKeys of keywright.dev/v1alpha1, and plan takes one") {
 		t.Errorf("two SigningKeys: %v", err)
 	}
 	for was, is := range map[string]string{"interval: 720h": "interval: 1h", "interval: ": "intervall: ", "kind: SigningKey": "kind: Pod"} {
-		if out, _, err := try(t, strings.Replace(string(b), was, is, 1), "plan", "-f", "-"); err == nil {
+		if out, _, err := plugintest.Run(t, strings.Replace(string(b), was, is, 1), "plan", "-f", "-"); err == nil {
 			t.Errorf("%s is accepted:\n%s", is, out)
 		}
 	}
@@ -48,7 +50,7 @@ func TestPlan(t *testing.T) {
 
 // A calendar without rotations ends, although sealing keys go on.
 func TestPlanOfManualSessionsEnds(t *testing.T) {
-	out, _, err := offline(t, "{apiVersion: keywright.dev/v1alpha1, kind: SigningKey, metadata: {name: a}, spec: {rotation: {mode: Manual}, sessions: {}, "+
+	out, _, err := plugintest.RunOffline(t, "{apiVersion: keywright.dev/v1alpha1, kind: SigningKey, metadata: {name: a}, spec: {rotation: {mode: Manual}, sessions: {}, "+
 		"distribution: {namespaceSelector: {matchLabels: {}}}}}", "plan", "-f", "-")
 	if err != nil || !strings.Contains(out, "nothing more happens") {
 		t.Errorf("%v\n%s", err, out)
@@ -57,7 +59,7 @@ func TestPlanOfManualSessionsEnds(t *testing.T) {
 
 // What plan accepts, refuses and fills in is what the API server does.
 func TestPlanAdmitsWhatTheAPIServerDoes(t *testing.T) {
-	withCluster(t)
+	plugintest.StartCluster(t)
 	const selector = "distribution: {namespaceSelector: {matchLabels: {}}}"
 	for spec, refusal := range map[string]string{
 		selector: "",
@@ -86,7 +88,7 @@ func TestPlanAdmitsWhatTheAPIServerDoes(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(text), &ours); err != nil {
 			t.Fatal(err)
 		}
-		refused, err := cluster.admin.Create(t.Context(), &theirs, client.DryRunAll), admit(ours)
+		refused, err := plugintest.Admin().Create(t.Context(), &theirs, client.DryRunAll), admit(ours)
 		if (refused == nil) != (refusal == "") || (err == nil) != (refusal == "") || err != nil && !strings.Contains(err.Error(), refusal) {
 			t.Errorf("%s: want %q, got %v; the API server says %v", spec, refusal, err, refused)
 		}
@@ -97,7 +99,7 @@ func TestPlanAdmitsWhatTheAPIServerDoes(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := try(t, "{apiVersion: keywright.dev/v1alpha1, kind: SigningKey, metadata: {name: A_b}, spec: {"+selector+"}}", "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "metadata.name: a lowercase") {
+	if _, _, err := plugintest.Run(t, "{apiVersion: keywright.dev/v1alpha1, kind: SigningKey, metadata: {name: A_b}, spec: {"+selector+"}}", "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "metadata.name: a lowercase") {
 		t.Errorf("a name that no object has: %v", err)
 	}
 }

@@ -11,14 +11,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 // awaitRevocation shows the receipt of a key in spec.revokedKeyIDs as it fills, and what is awaited, until it is full.
-func (c *cli) awaitRevocation(ctx context.Context, k client.Client, name, kid string) error {
+func (c *command) awaitRevocation(ctx context.Context, k client.Client, name, kid string) error {
 	waited := newWait(c)
 	defer waited.end()
-	return again(ctx, 250*time.Millisecond, func() (bool, error) {
-		key, err := get(ctx, k, name)
+	return cli.Poll(ctx, 250*time.Millisecond, func() (bool, error) {
+		key, err := cli.GetSigningKey(ctx, k, name)
 		if err != nil {
 			return false, err
 		}

@@ -11,13 +11,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 // awaitReceipt shows the receipt of a Revocation as it fills, and what is awaited, until it is full or the controller refuses.
-func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) error {
+func (c *command) awaitReceipt(ctx context.Context, k client.Client, name string) error {
 	waited := newWait(c)
 	defer waited.end()
-	return again(ctx, 250*time.Millisecond, func() (bool, error) {
+	return cli.Poll(ctx, 250*time.Millisecond, func() (bool, error) {
 		var r keywrightv1alpha1.Revocation
 		err := k.Get(ctx, client.ObjectKey{Name: name}, &r)
 		if apierrors.IsNotFound(err) {
@@ -26,7 +27,7 @@ func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) er
 		if err != nil {
 			return false, err
 		}
-		key, err := get(ctx, k, r.Spec.SigningKey)
+		key, err := cli.GetSigningKey(ctx, k, r.Spec.SigningKey)
 		if err != nil {
 			return false, err
 		}
@@ -34,7 +35,7 @@ func (c *cli) awaitReceipt(ctx context.Context, k client.Client, name string) er
 			waited.done(line)
 		}
 		if why := refusal(&r); why != "" {
-			return false, no("the controller refuses Revocation %s: %s", name, why)
+			return false, cli.Negativef("the controller refuses Revocation %s: %s", name, why)
 		}
 		if isFull(&r) {
 			return true, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 // maxClaimValues is how many values of a claim a rule of Envoy Gateway may name.
@@ -74,8 +75,8 @@ func (e *ended) values() map[string][]string {
 }
 
 // printRules writes what is ended as rules of somebody else's.
-func (c *cli) printRules(key *keywrightv1alpha1.SigningKey, list []keywrightv1alpha1.Revocation, output string) error {
-	now := c.serverNow()
+func (c *command) printRules(key *keywrightv1alpha1.SigningKey, list []keywrightv1alpha1.Revocation, output string) error {
+	now := c.ServerNow()
 	e := endedBy(list, key.Spec.Token.ClockSkew.Duration, now)
 	comments := []string{fmt.Sprintf("What was ended early of SigningKey %s, at %s. Write it again after each Revocation.", key.Name, now.UTC().Format(time.RFC3339))}
 	var rules any
@@ -90,7 +91,7 @@ func (c *cli) printRules(key *keywrightv1alpha1.SigningKey, list []keywrightv1al
 		rules, left = e.istio(key.Name)
 		if len(left) > 0 {
 			comments = append(comments, "NOT REFUSED, since Istio takes a * for a pattern: "+quoted(left))
-			say(c.ErrOut, "Istio cannot refuse %s: it takes a * for a pattern.\n", quoted(left))
+			cli.Printf(c.ErrOut, "Istio cannot refuse %s: it takes a * for a pattern.\n", quoted(left))
 		}
 	case "envoy-gateway":
 		comments = append(comments, "For the spec of the SecurityPolicy that has the JWT provider of this issuer. If that is not called keywright, change the name.")
@@ -98,13 +99,13 @@ func (c *cli) printRules(key *keywrightv1alpha1.SigningKey, list []keywrightv1al
 		rules = e.envoyGateway()
 	}
 	if output != "cel" && !e.all.IsZero() {
-		say(c.ErrOut, "Not all is said: -o %s knows no times, so that --everything cannot be said.\n", output)
+		cli.Printf(c.ErrOut, "Not all is said: -o %s knows no times, so that --everything cannot be said.\n", output)
 	}
 	b, err := yaml.Marshal(rules)
 	if err != nil {
 		return errors.Join(errors.New("the rules cannot be written"), err)
 	}
-	say(c.Out, "# %s\n%s", strings.Join(comments, "\n# "), b)
+	cli.Printf(c.Out, "# %s\n%s", strings.Join(comments, "\n# "), b)
 	return nil
 }
 

@@ -13,9 +13,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) revocationsCommand() *cobra.Command {
+func (c *command) revocationsCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "revocations [NAME]",
@@ -32,15 +33,15 @@ identifiers. What has expired is left out, and so are keys, which are in no key 
 
   # For the sidecars of a namespace
   kubectl keywright revocations main -o istio | kubectl apply -n orders -f -`,
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"", "json", "yaml", "cel", "istio", "envoy-gateway"}, output) {
-				return usage("--output is json, yaml, cel, istio or envoy-gateway, not %q", output)
+				return cli.Usagef("--output is json, yaml, cel, istio or envoy-gateway, not %q", output)
 			}
 			if len(args) == 0 && output != "" && output != "json" && output != "yaml" {
-				return usage("-o %s needs the NAME of a SigningKey: its rules are for the tokens of one issuer", output)
+				return cli.Usagef("-o %s needs the NAME of a SigningKey: its rules are for the tokens of one issuer", output)
 			}
-			k, err := c.client()
+			k, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -53,11 +54,11 @@ identifiers. What has expired is left out, and so are keys, which are in no key 
 }
 
 // listRevocations shows those of one SigningKey, or all.
-func (c *cli) listRevocations(ctx context.Context, k client.Client, name, output string) error {
+func (c *command) listRevocations(ctx context.Context, k client.Client, name, output string) error {
 	var key *keywrightv1alpha1.SigningKey
 	if name != "" {
 		var err error
-		if key, err = get(ctx, k, name); err != nil {
+		if key, err = cli.GetSigningKey(ctx, k, name); err != nil {
 			return err
 		}
 	}
@@ -79,32 +80,32 @@ func (c *cli) listRevocations(ctx context.Context, k client.Client, name, output
 	return c.printRules(key, list.Items, output)
 }
 
-func (c *cli) printList(list *keywrightv1alpha1.RevocationList, output string) error {
+func (c *command) printList(list *keywrightv1alpha1.RevocationList, output string) error {
 	list.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("RevocationList"))
 	for i := range list.Items {
 		list.Items[i].ManagedFields = nil
 		list.Items[i].SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("Revocation"))
 	}
-	return c.printFor(output, list)
+	return c.PrintObject(output, list)
 }
 
-func (c *cli) showRevocations(list []keywrightv1alpha1.Revocation) {
+func (c *command) showRevocations(list []keywrightv1alpha1.Revocation) {
 	if len(list) == 0 {
-		say(c.ErrOut, "There is no Revocation. Keys in spec.revokedKeyIDs are shown by `kubectl keywright status`.\n")
+		cli.Printf(c.ErrOut, "There is no Revocation. Keys in spec.revokedKeyIDs are shown by `kubectl keywright status`.\n")
 		return
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	say(table, "NAME\tSIGNING KEY\tENDS\tSTATE\tLEFT\tAGE\n")
+	cli.Printf(table, "NAME\tSIGNING KEY\tENDS\tSTATE\tLEFT\tAGE\n")
 	for i := range list {
 		r := &list[i]
-		say(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Spec.SigningKey, named(&r.Spec), reasonOf(r), c.left(r), duration.HumanDuration(c.serverNow().Sub(r.CreationTimestamp.Time)))
+		cli.Printf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Spec.SigningKey, named(&r.Spec), reasonOf(r), c.left(r), duration.HumanDuration(c.ServerNow().Sub(r.CreationTimestamp.Time)))
 	}
 	_ = table.Flush()
 }
 
 // left says for how long a Revocation still refuses tokens.
-func (c *cli) left(r *keywrightv1alpha1.Revocation) string {
-	switch now := c.serverNow(); {
+func (c *command) left(r *keywrightv1alpha1.Revocation) string {
+	switch now := c.ServerNow(); {
 	case r.Spec.KeyID != "":
 		return "for ever"
 	case r.Status.ExpiresAt == nil:

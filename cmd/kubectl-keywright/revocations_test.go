@@ -16,20 +16,22 @@ import (
 
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/issuertest"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
 func TestRevocations(t *testing.T) {
-	signingKey(t, "listed")
-	if out, errOut, err := try(t, "", "revocations", "listed"); err != nil || out != "" || !strings.Contains(errOut, "There is no Revocation") {
+	plugintest.CreateSigningKey(t, "listed")
+	if out, errOut, err := plugintest.Run(t, "", "revocations", "listed"); err != nil || out != "" || !strings.Contains(errOut, "There is no Revocation") {
 		t.Errorf("%v %s %s", err, out, errOut)
 	}
 	for _, what := range []string{"--jti j1", "--subject alice --issued-before 2026-01-02T03:04:05Z"} {
-		if _, _, err := try(t, "", append([]string{"revoke", "listed", "--yes", "-w"}, strings.Fields(what)...)...); err != nil {
+		if _, _, err := plugintest.Run(t, "", append([]string{"revoke", "listed", "--yes", "-w"}, strings.Fields(what)...)...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, args := range [][]string{{"revocations", "listed"}, {"revocations"}} {
-		out, _, err := try(t, "", args...)
+		out, _, err := plugintest.Run(t, "", args...)
 		for _, says := range []string{"NAME", "LEFT", `the token with jti "j1"`, `all tokens of subject "alice" issued until 2026-01-02T03:04:05Z`, "Removed"} {
 			if err != nil || !strings.Contains(out, says) {
 				t.Errorf("%v: %v, it does not say %q:\n%s", args, err, says, out)
@@ -40,7 +42,7 @@ func TestRevocations(t *testing.T) {
 		}
 	}
 	for _, format := range []string{"json", "yaml"} {
-		out, _, err := try(t, "", "revocations", "listed", "-o", format)
+		out, _, err := plugintest.Run(t, "", "revocations", "listed", "-o", format)
 		b, converted := yaml.YAMLToJSON([]byte(out))
 		var list keywrightv1alpha1.RevocationList
 		if err != nil || converted != nil || json.Unmarshal(b, &list) != nil || len(list.Items) != 2 || list.Kind != "RevocationList" || list.Items[0].Kind != "Revocation" {
@@ -50,13 +52,13 @@ func TestRevocations(t *testing.T) {
 	for format, says := range map[string]string{
 		"cel": `claims.jti in ["j1"]`, "istio": "key: request.auth.claims[sub]", "envoy-gateway": "action: Deny",
 	} {
-		out, _, err := try(t, "", "revocations", "listed", "-o", format)
+		out, _, err := plugintest.Run(t, "", "revocations", "listed", "-o", format)
 		if err != nil || !strings.Contains(out, says) || !strings.HasPrefix(out, "# What was ended early of SigningKey listed") {
 			t.Errorf("%s: %v\n%s", format, err, out)
 		}
 	}
 	for args, says := range map[string]string{"revocations -o xml": "--output is", "revocations -o cel": "needs the NAME", "revocations missing": "there is no SigningKey"} {
-		if _, _, err := try(t, "", strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), says) {
+		if _, _, err := plugintest.Run(t, "", strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
@@ -198,9 +200,9 @@ func TestRulesForEnvoyGateway(t *testing.T) {
 
 // verify refuses what a revocation list ends: one that is named, or the one of the namespace.
 func TestVerifyRevoked(t *testing.T) {
-	signingKey(t, "ends")
-	url, ca, _ := startIssuer(t, "ends")
-	token, _, err := try(t, "wonderland\n", "token", "--url", url, "--ca", ca, "--client-id", "web", "--username", "alice")
+	plugintest.CreateSigningKey(t, "ends")
+	url, ca, _ := issuertest.Start(t, "ends")
+	token, _, err := plugintest.Run(t, "wonderland\n", "token", "--url", url, "--ca", ca, "--client-id", "web", "--username", "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,19 +230,19 @@ func TestVerifyRevoked(t *testing.T) {
 		if err := os.WriteFile(file, c.list.Encode(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, _, err := try(t, token, "verify", "-", "--signing-key", "ends", "-n", "ends", "--issuer", issuerURL, "--audience", "https://shop.example.com", "--revoked", file)
+		out, _, err := plugintest.Run(t, token, "verify", "-", "--signing-key", "ends", "-n", "ends", "--issuer", issuertest.URL, "--audience", "https://shop.example.com", "--revoked", file)
 		if c.ended != (err != nil && strings.HasPrefix(err.Error(), "revoked token") && out == "") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	verify := func() error {
-		_, _, err := try(t, token, "verify", "-", "--signing-key", "ends", "-n", "ends", "--issuer", issuerURL, "--audience", "https://shop.example.com")
+		_, _, err := plugintest.Run(t, token, "verify", "-", "--signing-key", "ends", "-n", "ends", "--issuer", issuertest.URL, "--audience", "https://shop.example.com")
 		return err
 	}
 	if err := verify(); err != nil {
 		t.Errorf("before it was ended: %v", err)
 	}
-	if out, _, err := try(t, token, "revoke", "ends", "--token", "-", "--yes", "-w"); err != nil || !strings.Contains(out, claims.TokenID) {
+	if out, _, err := plugintest.Run(t, token, "revoke", "ends", "--token", "-", "--yes", "-w"); err != nil || !strings.Contains(out, claims.TokenID) {
 		t.Fatalf("%v %s", err, out)
 	}
 	if err := verify(); err == nil || !strings.HasPrefix(err.Error(), "revoked token") {
@@ -251,7 +253,7 @@ func TestVerifyRevoked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{broken, "/nowhere"} {
-		if _, _, err := try(t, token, "verify", "-", "--signing-key", "ends", "-n", "ends", "--issuer", issuerURL, "--audience", "https://shop.example.com", "--revoked", file); err == nil {
+		if _, _, err := plugintest.Run(t, token, "verify", "-", "--signing-key", "ends", "-n", "ends", "--issuer", issuertest.URL, "--audience", "https://shop.example.com", "--revoked", file); err == nil {
 			t.Errorf("%s is taken for a list", file)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 // revocation is what one call of revoke asks for.
@@ -38,7 +39,7 @@ const revokeExamples = `  # A key has leaked: the next one signs, and every toke
   # Everybody has to log in again
   kubectl keywright revoke main --everything --reason "INC-1234"`
 
-func (c *cli) revokeCommand() *cobra.Command {
+func (c *command) revokeCommand() *cobra.Command {
 	var r revocation
 	cmd := &cobra.Command{
 		Use:   "revoke NAME (KID | --key KID | --token - | --jti JTI | --session SID | --subject SUB | --client ID | --everything)",
@@ -53,7 +54,7 @@ Waits for the receipt of a key unless --no-wait is given, and for any other rece
 		Example: revokeExamples,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 && len(args) != 2 {
-				return usage("%s takes the name of a SigningKey and what to revoke, see --help", cmd.CommandPath())
+				return cli.Usagef("%s takes the name of a SigningKey and what to revoke, see --help", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -100,7 +101,7 @@ func (r *revocation) check(args []string) error {
 	r.spec.SigningKey = args[0]
 	if len(args) == 2 {
 		if r.spec.KeyID != "" {
-			return usage("name one key, either as KID or with --key")
+			return cli.Usagef("name one key, either as KID or with --key")
 		}
 		r.spec.KeyID, r.inSpec = args[1], true
 	}
@@ -109,22 +110,22 @@ func (r *revocation) check(args []string) error {
 		named = append(named, "everything")
 	}
 	if len(named) != 1 {
-		return usage("name exactly one of KID, --key, --token, --jti, --session, --subject, --client and --everything, not %d", len(named))
+		return cli.Usagef("name exactly one of KID, --key, --token, --jti, --session, --subject, --client and --everything, not %d", len(named))
 	}
 	key := r.spec.KeyID != ""
 	switch {
 	case r.inSpec && (r.spec.KeepSessions || r.spec.Nudge || r.spec.Reason != ""):
-		return usage("--keep-sessions, --nudge and --reason are for a Revocation: name the key with --key")
+		return cli.Usagef("--keep-sessions, --nudge and --reason are for a Revocation: name the key with --key")
 	case !key && (r.spec.KeepSessions || r.unknown):
-		return usage("--keep-sessions and --unknown are for keys only")
+		return cli.Usagef("--keep-sessions and --unknown are for keys only")
 	case key && r.ttl != 0:
-		return usage("--ttl is not for keys: a Revocation of a key is never deleted")
+		return cli.Usagef("--ttl is not for keys: a Revocation of a key is never deleted")
 	case r.issuedBefore != "" && !r.spec.Everything && r.spec.Subject == "" && r.spec.ClientID == "" && r.token == "":
-		return usage("--issued-before is for --subject, --client and --everything only")
+		return cli.Usagef("--issued-before is for --subject, --client and --everything only")
 	case r.wait && r.noWait:
-		return usage("-w and --no-wait contradict each other")
+		return cli.Usagef("-w and --no-wait contradict each other")
 	case r.ttl < 0:
-		return usage("--ttl must not be negative")
+		return cli.Usagef("--ttl must not be negative")
 	}
 	return nil
 }
@@ -132,12 +133,12 @@ func (r *revocation) check(args []string) error {
 func isEmpty(s string) bool { return s == "" }
 
 // revoke asks the user and then the controller, and waits.
-func (c *cli) revoke(ctx context.Context, r *revocation) error {
-	k, err := c.client()
+func (c *command) revoke(ctx context.Context, r *revocation) error {
+	k, err := c.Client()
 	if err != nil {
 		return err
 	}
-	key, err := get(ctx, k, r.spec.SigningKey)
+	key, err := cli.GetSigningKey(ctx, k, r.spec.SigningKey)
 	if err != nil {
 		return err
 	}
@@ -149,19 +150,19 @@ func (c *cli) revoke(ctx context.Context, r *revocation) error {
 	if err := r.checkKey(key); err != nil {
 		return err
 	}
-	if err := r.fillIssuedBefore(c.serverNow()); err != nil { // early, so that a mistake is not found after the question
+	if err := r.fillIssuedBefore(c.ServerNow()); err != nil { // early, so that a mistake is not found after the question
 		return err
 	}
 	for _, line := range r.explained(key) {
-		say(c.ErrOut, "%s\n", line)
+		cli.Printf(c.ErrOut, "%s\n", line)
 	}
 	if !r.yes {
-		answer, err := c.question(ctx, r.asks())
+		answer, err := c.ask(ctx, r.asks())
 		if err != nil {
 			return err
 		}
 		if answer != "y" && answer != "yes" {
-			return no("not revoked")
+			return cli.Negativef("not revoked")
 		}
 	}
 	if r.inSpec {
@@ -180,9 +181,9 @@ func (r *revocation) fillIssuedBefore(now time.Time) error {
 		given, err := time.Parse(time.RFC3339, r.issuedBefore)
 		switch {
 		case err != nil:
-			return usage("--issued-before is a time like %s, not %q", at.Format(time.RFC3339), r.issuedBefore)
+			return cli.Usagef("--issued-before is a time like %s, not %q", at.Format(time.RFC3339), r.issuedBefore)
 		case given.After(now):
-			return usage("--issued-before is in the future: it is %s at the API server", at.Format(time.RFC3339))
+			return cli.Usagef("--issued-before is in the future: it is %s at the API server", at.Format(time.RFC3339))
 		}
 		at = given.UTC().Truncate(time.Second)
 	}
@@ -191,11 +192,11 @@ func (r *revocation) fillIssuedBefore(now time.Time) error {
 }
 
 // createRevocation creates the Revocation. The time is asked for anew, since the user may have thought for long.
-func (c *cli) createRevocation(ctx context.Context, k client.WithWatch, r *revocation) error {
-	if _, err := get(ctx, k, r.spec.SigningKey); err != nil {
+func (c *command) createRevocation(ctx context.Context, k client.WithWatch, r *revocation) error {
+	if _, err := cli.GetSigningKey(ctx, k, r.spec.SigningKey); err != nil {
 		return err
 	}
-	if err := r.fillIssuedBefore(c.serverNow()); err != nil {
+	if err := r.fillIssuedBefore(c.ServerNow()); err != nil {
 		return err
 	}
 	if r.ttl != 0 {
@@ -210,9 +211,9 @@ func (c *cli) createRevocation(ctx context.Context, k client.WithWatch, r *revoc
 	case err != nil:
 		return err
 	}
-	say(c.Out, "Revocation %s created: it ends %s.\n", made.Name, named(&made.Spec))
+	cli.Printf(c.Out, "Revocation %s created: it ends %s.\n", made.Name, named(&made.Spec))
 	if r.noWait || (!r.wait && r.spec.KeyID == "") {
-		say(c.ErrOut, "`kubectl keywright revocations %s` shows how far it is.\n", r.spec.SigningKey)
+		cli.Printf(c.ErrOut, "`kubectl keywright revocations %s` shows how far it is.\n", r.spec.SigningKey)
 		return nil
 	}
 	return standsAs(ctx, "`kubectl get revocation "+made.Name+" -o yaml` shows how far it is", c.awaitReceipt(ctx, k, made.Name))

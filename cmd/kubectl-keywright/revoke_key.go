@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -66,7 +67,7 @@ func explainedKey(key *keywrightv1alpha1.SigningKey, kid string) string {
 }
 
 // revokeInSpec names a key in the SigningKey, with the resource version that was read: a list that changed meanwhile is not lost.
-func (c *cli) revokeInSpec(ctx context.Context, k client.WithWatch, key *keywrightv1alpha1.SigningKey, r *revocation) error {
+func (c *command) revokeInSpec(ctx context.Context, k client.WithWatch, key *keywrightv1alpha1.SigningKey, r *revocation) error {
 	kid := r.spec.KeyID
 	if !slices.Contains(key.Spec.RevokedKeyIDs, kid) {
 		before := key.DeepCopy()
@@ -80,7 +81,7 @@ func (c *cli) revokeInSpec(ctx context.Context, k client.WithWatch, key *keywrig
 			return err
 		}
 	}
-	say(c.Out, "Asked for the revocation of key %s of %s.\n", kid, key.Name)
+	cli.Printf(c.Out, "Asked for the revocation of key %s of %s.\n", kid, key.Name)
 	if r.noWait {
 		return nil
 	}
@@ -88,15 +89,15 @@ func (c *cli) revokeInSpec(ctx context.Context, k client.WithWatch, key *keywrig
 }
 
 // completeKeyIDs offers the names of the SigningKeys, and behind a name the IDs of its keys.
-func (c *cli) completeKeyIDs(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+func (c *command) completeKeyIDs(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 	if len(args) != 1 {
-		return c.completeNames(cmd, args, toComplete)
+		return c.CompleteSigningKeys(cmd, args, toComplete)
 	}
-	k, err := c.client()
+	k, err := c.Client()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	key, err := get(cmd.Context(), k, args[0])
+	key, err := cli.GetSigningKey(cmd.Context(), k, args[0])
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

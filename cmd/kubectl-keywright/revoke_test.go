@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,34 +13,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
-
-// revocationsOf are the Revocations of a SigningKey.
-func revocationsOf(t *testing.T, signingKey string) (of []keywrightv1alpha1.Revocation) {
-	t.Helper()
-	var list keywrightv1alpha1.RevocationList
-	if err := cluster.admin.List(t.Context(), &list); err != nil && t.Context().Err() == nil {
-		t.Error(err)
-	}
-	for _, r := range list.Items {
-		if r.Spec.SigningKey == signingKey {
-			of = append(of, r)
-		}
-	}
-	return of
-}
 
 // The old form names a key in the SigningKey, and shows its receipt.
 func TestRevoke(t *testing.T) {
-	key := signingKey(t, "revoke")
+	key := plugintest.CreateSigningKey(t, "revoke")
 	kid := key.Status.ActiveKeyID
-	if _, asked, err := try(t, "n\n", "revoke", "revoke", kid); err == nil || !strings.Contains(asked, "[y/N]") || err.Error() != "not revoked" {
+	if _, asked, err := plugintest.Run(t, "n\n", "revoke", "revoke", kid); err == nil || !strings.Contains(asked, "[y/N]") || err.Error() != "not revoked" {
 		t.Errorf("%v %s", err, asked)
 	}
-	if _, _, err := try(t, "", "revoke", "revoke", kid); err == nil || !strings.Contains(err.Error(), "--yes") {
+	if _, _, err := plugintest.Run(t, "", "revoke", "revoke", kid); err == nil || !strings.Contains(err.Error(), "--yes") {
 		t.Errorf("nobody answers: %v", err)
 	}
-	out, asked, err := try(t, "y\n", "revoke", "revoke", kid)
+	out, asked, err := plugintest.Run(t, "y\n", "revoke", "revoke", kid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +43,11 @@ func TestRevoke(t *testing.T) {
 		t.Error(asked)
 	}
 	var cm corev1.ConfigMap
-	if err := cluster.admin.Get(t.Context(), client.ObjectKey{Namespace: "revoke", Name: "keywright-jwks"}, &cm); err != nil || strings.Contains(cm.Data["revoke.json"], kid) {
+	if err := plugintest.Admin().Get(t.Context(), client.ObjectKey{Namespace: "revoke", Name: "keywright-jwks"}, &cm); err != nil || strings.Contains(cm.Data["revoke.json"], kid) {
 		t.Errorf("%v %v", err, cm.Data)
 	}
 	for _, form := range [][]string{{kid}, {"--key", kid, "--no-wait"}} {
-		if out, _, err := try(t, "", append([]string{"revoke", "revoke", "--yes"}, form...)...); err != nil {
+		if out, _, err := plugintest.Run(t, "", append([]string{"revoke", "revoke", "--yes"}, form...)...); err != nil {
 			t.Errorf("a key that was revoked before, %v: %v %s", form, err, out)
 		}
 	}
@@ -70,11 +55,11 @@ func TestRevoke(t *testing.T) {
 
 // A mistyped key ID is refused, and the keys that there are named.
 func TestRevokeUnknownKey(t *testing.T) {
-	key := signingKey(t, "mistyped")
+	key := plugintest.CreateSigningKey(t, "mistyped")
 	unknown := strings.Repeat("x", 43)
 	for _, form := range [][]string{{unknown}, {"--key", unknown}} {
-		_, _, err := try(t, "", append([]string{"revoke", "mistyped", "--yes"}, form...)...)
-		var usage *usageError
+		_, _, err := plugintest.Run(t, "", append([]string{"revoke", "mistyped", "--yes"}, form...)...)
+		var usage *cli.UsageError
 		if err == nil || errors.As(err, &usage) {
 			t.Fatalf("%v: %v", form, err)
 		}
@@ -84,25 +69,25 @@ func TestRevokeUnknownKey(t *testing.T) {
 			}
 		}
 	}
-	if left := revocationsOf(t, "mistyped"); len(left) != 0 {
+	if left := plugintest.Revocations(t, "mistyped"); len(left) != 0 {
 		t.Errorf("%+v", left)
 	}
-	out, asked, err := try(t, "", "revoke", "mistyped", unknown, "--yes", "--unknown")
+	out, asked, err := plugintest.Run(t, "", "revoke", "mistyped", unknown, "--yes", "--unknown")
 	if err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "never here") {
 		t.Errorf("%v %s %s", err, asked, out)
 	}
-	if _, _, err := try(t, "", "revoke", "mistyped", "--key", unknown, "--yes", "--unknown"); err != nil || len(revocationsOf(t, "mistyped")) != 1 {
+	if _, _, err := plugintest.Run(t, "", "revoke", "mistyped", "--key", unknown, "--yes", "--unknown"); err != nil || len(plugintest.Revocations(t, "mistyped")) != 1 {
 		t.Errorf("%v", err)
 	}
-	if _, _, err := try(t, "", "revoke", "mistyped", "too-short", "--yes", "--unknown"); err == nil || !strings.Contains(err.Error(), "should match") {
+	if _, _, err := plugintest.Run(t, "", "revoke", "mistyped", "too-short", "--yes", "--unknown"); err == nil || !strings.Contains(err.Error(), "should match") {
 		t.Errorf("a kid that cannot be one: %v", err)
 	}
 }
 
 // Whoever revokes a Standby is not warned of live tokens: it has signed none.
 func TestRevokeStandby(t *testing.T) {
-	key := signingKey(t, "standby")
-	_, asked, err := try(t, "n\n", "revoke", "standby", key.Status.Keys[1].KeyID)
+	key := plugintest.CreateSigningKey(t, "standby")
+	_, asked, err := plugintest.Run(t, "n\n", "revoke", "standby", key.Status.Keys[1].KeyID)
 	if err == nil || !strings.Contains(asked, "It never signed, so no token is rejected") || strings.Contains(asked, "Pods reject") {
 		t.Errorf("%v %s", err, asked)
 	}
@@ -110,7 +95,7 @@ func TestRevokeStandby(t *testing.T) {
 
 // Each flag creates a Revocation that says the same.
 func TestRevokeCreates(t *testing.T) {
-	key := signingKey(t, "creates")
+	key := plugintest.CreateSigningKey(t, "creates")
 	for _, c := range []struct {
 		args      string
 		is        func(*keywrightv1alpha1.RevocationSpec) bool
@@ -134,14 +119,14 @@ func TestRevokeCreates(t *testing.T) {
 			return s.KeyID == key.Status.ActiveKeyID && s.KeepSessions && s.IssuedBefore == nil
 		}, "signs now", "Gone from the files of 2 of 2 namespaces", "has dropped it by"},
 	} {
-		before := len(revocationsOf(t, "creates"))
-		out, asked, err := try(t, "y\n", append([]string{"revoke", "creates", "-w"}, strings.Fields(c.args)...)...)
+		before := len(plugintest.Revocations(t, "creates"))
+		out, asked, err := plugintest.Run(t, "y\n", append([]string{"revoke", "creates", "-w"}, strings.Fields(c.args)...)...)
 		if err != nil {
 			t.Errorf("%s: %v", c.args, err)
 			continue
 		}
 		found := false
-		all := revocationsOf(t, "creates")
+		all := plugintest.Revocations(t, "creates")
 		for i := range all {
 			found = found || c.is(&all[i].Spec)
 		}
@@ -149,13 +134,13 @@ func TestRevokeCreates(t *testing.T) {
 			t.Errorf("%s: %v of %d\n%s\n%s", c.args, found, len(all), asked, out)
 		}
 	}
-	if out, asked, err := try(t, "", "revoke", "creates", "--jti", "j2", "--yes"); err != nil || !strings.Contains(asked, "`kubectl keywright revocations creates`") || strings.Contains(out, "Recorded") {
+	if out, asked, err := plugintest.Run(t, "", "revoke", "creates", "--jti", "j2", "--yes"); err != nil || !strings.Contains(asked, "`kubectl keywright revocations creates`") || strings.Contains(out, "Recorded") {
 		t.Errorf("without -w: %v %s %s", err, asked, out)
 	}
 }
 
 func TestRevokeMistakes(t *testing.T) {
-	signingKey(t, "mistakes")
+	plugintest.CreateSigningKey(t, "mistakes")
 	for args, says := range map[string]string{
 		"":                                      "name exactly one of",
 		"--jti a --subject b":                   "name exactly one of",
@@ -170,8 +155,8 @@ func TestRevokeMistakes(t *testing.T) {
 		"--subject a --issued-before 2126-01-01T00:00:00Z": "in the future",
 		"--subject a -w --no-wait":                         "contradict",
 	} {
-		_, asked, err := try(t, "", append([]string{"revoke", "mistakes"}, strings.Fields(args)...)...)
-		var usage *usageError
+		_, asked, err := plugintest.Run(t, "", append([]string{"revoke", "mistakes"}, strings.Fields(args)...)...)
+		var usage *cli.UsageError
 		if !errors.As(err, &usage) || !strings.Contains(err.Error(), says) || asked != "" {
 			t.Errorf("%s: %v %s", args, err, asked)
 		}
@@ -180,31 +165,26 @@ func TestRevokeMistakes(t *testing.T) {
 		"a subject of 10 KB":  {"--subject", strings.Repeat("x", 10<<10)},
 		"a control character": {"--jti", "a\x07b"},
 	} {
-		if _, _, err := try(t, "", append([]string{"revoke", "mistakes", "--yes"}, args...)...); err == nil {
+		if _, _, err := plugintest.Run(t, "", append([]string{"revoke", "mistakes", "--yes"}, args...)...); err == nil {
 			t.Errorf("%s is accepted", what)
 		} else {
 			t.Logf("%s: %.200s", what, err)
 		}
 	}
-	if left := revocationsOf(t, "mistakes"); len(left) != 0 {
+	if left := plugintest.Revocations(t, "mistakes"); len(left) != 0 {
 		t.Errorf("%+v", left)
 	}
 }
 
-func jwt(kid, payload string) string {
-	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	return encode(fmt.Sprintf(`{"alg":"ES256","kid":%q}`, kid)) + "." + encode(payload) + ".c2ln"
-}
-
 // Of a token, revoke takes what it can be ended by, and asks which.
 func TestRevokeToken(t *testing.T) {
-	key := signingKey(t, "pasted")
+	key := plugintest.CreateSigningKey(t, "pasted")
 	kid := key.Status.ActiveKeyID
-	full := jwt(kid, `{"jti":"j1","sid":"s1","sub":"alice","client_id":"web","iss":"https://issuer.example.com","exp":4102444800}`)
+	full := plugintest.Token(kid, `{"jti":"j1","sid":"s1","sub":"alice","client_id":"web","iss":"https://issuer.example.com","exp":4102444800}`)
 	ends := func(in string, args ...string) (string, string, error) {
-		before := len(revocationsOf(t, "pasted"))
-		out, asked, err := try(t, in, append([]string{"revoke", "pasted"}, args...)...)
-		if made := len(revocationsOf(t, "pasted")) - before; (made == 1) != (err == nil) {
+		before := len(plugintest.Revocations(t, "pasted"))
+		out, asked, err := plugintest.Run(t, in, append([]string{"revoke", "pasted"}, args...)...)
+		if made := len(plugintest.Revocations(t, "pasted")) - before; (made == 1) != (err == nil) {
 			t.Errorf("%v: %d Revocations and %v", args, made, err)
 		}
 		return out, asked, err
@@ -221,35 +201,35 @@ func TestRevokeToken(t *testing.T) {
 	if out, _, err := ends(full, "--token", "-", "--yes"); err != nil || !strings.Contains(out, "j1") {
 		t.Errorf("--yes: %v %s", err, out)
 	}
-	if _, asked, err := ends(jwt(strings.Repeat("y", 43), `{"jti":"a\u0007","exp":1}`)+"\n1\nn\n", "--token", "-"); err == nil ||
+	if _, asked, err := ends(plugintest.Token(strings.Repeat("y", 43), `{"jti":"a\u0007","exp":1}`)+"\n1\nn\n", "--token", "-"); err == nil ||
 		!strings.Contains(asked, "Warning: SigningKey pasted has no key") || !strings.Contains(asked, "expired at 1970") || strings.Contains(asked, "\x07") {
 		t.Errorf("a token of somebody else: %v %q", err, asked)
 	}
-	signingKey(t, "stranger")
-	if _, asked, err := tryAs(t, cluster.kubeconfig, full+"\n9\n", "revoke", "stranger", "--token", "-"); err == nil || !strings.Contains(asked, "it is one of SigningKey pasted") {
+	plugintest.CreateSigningKey(t, "stranger")
+	if _, asked, err := plugintest.RunAs(t, plugintest.Kubeconfig(), full+"\n9\n", "revoke", "stranger", "--token", "-"); err == nil || !strings.Contains(asked, "it is one of SigningKey pasted") {
 		t.Errorf("a token of another SigningKey: %v %s", err, asked)
 	}
 	for token, says := range map[string]string{
-		"":                           "no token on standard input",
-		"hello":                      "no JWT: it has 1 parts",
-		"a.b.c.d.e":                  "encrypted",
-		"a.b.c":                      "no JWT",
-		jwt(kid, `[]`):               "no JWT with claims",
-		jwt(kid, `{"sub":1}`):        "no JWT with claims",
-		jwt(kid, `{"scope":"read"}`): "revoke pasted --key " + kid,
+		"":                                 "no token on standard input",
+		"hello":                            "no JWT: it has 1 parts",
+		"a.b.c.d.e":                        "encrypted",
+		"a.b.c":                            "no JWT",
+		plugintest.Token(kid, `[]`):        "no JWT with claims",
+		plugintest.Token(kid, `{"sub":1}`): "no JWT with claims",
+		plugintest.Token(kid, `{"scope":"read"}`): "revoke pasted --key " + kid,
 	} {
 		if _, _, err := ends(token+"\n1\ny\n", "--token", "-"); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", token, err)
 		}
 	}
-	if _, _, err := ends(jwt(kid, `{"sub":"alice"}`), "--token", "-", "--yes"); err == nil || !strings.Contains(err.Error(), "no jti") {
+	if _, _, err := ends(plugintest.Token(kid, `{"sub":"alice"}`), "--token", "-", "--yes"); err == nil || !strings.Contains(err.Error(), "no jti") {
 		t.Errorf("--yes without a jti: %v", err)
 	}
 }
 
 // A wait tells what it waits for at least every two seconds or so, and says what the controller refuses.
 func TestWaitForReceipt(t *testing.T) {
-	signingKey(t, "awaited")
+	plugintest.CreateSigningKey(t, "awaited")
 	future := "2126-01-01T00:00:00Z"
 	at, err := time.Parse(time.RFC3339, future)
 	if err != nil {
@@ -257,24 +237,24 @@ func TestWaitForReceipt(t *testing.T) {
 	}
 	made := &keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{SigningKey: "awaited", Subject: "a", IssuedBefore: &metav1.Time{Time: at}}}
 	made.Name = "awaited-future"
-	if err := cluster.admin.Create(t.Context(), made); err != nil {
+	if err := plugintest.Admin().Create(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	c := &cli{IOStreams: genericiooptions.NewTestIOStreamsDiscard(), now: time.Now}
+	c := &command{&cli.Env{IOStreams: genericiooptions.NewTestIOStreamsDiscard(), Now: time.Now}}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := c.awaitReceipt(ctx, cluster.admin, "awaited-future"); err == nil || !strings.Contains(err.Error(), "the controller refuses Revocation awaited-future: spec.issuedBefore is after") {
+	if err := c.awaitReceipt(ctx, plugintest.Admin(), "awaited-future"); err == nil || !strings.Contains(err.Error(), "the controller refuses Revocation awaited-future: spec.issuedBefore is after") {
 		t.Errorf("%v", err)
 	}
-	withoutController(t)
-	_, errOut, err := tryUntil(t, nil, "Still waiting after 4s", "revoke", "awaited", "--jti", "j1", "--yes", "-w")
+	plugintest.StopController(t)
+	_, errOut, err := plugintest.RunUntil(t, nil, "Still waiting after 4s", "revoke", "awaited", "--jti", "j1", "--yes", "-w")
 	if err == nil || !strings.HasPrefix(err.Error(), "stopped waiting: the request stands, and `kubectl get revocation awaited-") {
 		t.Errorf("%v", err)
 	}
 	if !strings.Contains(errOut, "Waiting for the controller to take it up.\nStill waiting after 2s.") {
 		t.Error(errOut)
 	}
-	_, errOut, err = tryUntil(t, nil, "No controller has taken it up", "revoke", "awaited", "--subject", "a", "--yes", "-w")
+	_, errOut, err = plugintest.RunUntil(t, nil, "No controller has taken it up", "revoke", "awaited", "--subject", "a", "--yes", "-w")
 	if err == nil || !strings.Contains(errOut, `pods go on accepting all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. The request stands without this command, too.") {
 		t.Errorf("%v %s", err, errOut)
 	}
@@ -300,9 +280,6 @@ func TestKeyReceipt(t *testing.T) {
 	r.ExpectedEverywhereBy = &metav1.Time{Time: r.RemovedAt.Add(15 * time.Minute)}
 	if text := strings.Join(keyReceipt(&key, &r), "\n"); !strings.Contains(text, "The pods of the issuer refreshed") {
 		t.Errorf("%s", text)
-	}
-	if _, err := within(cancelled(), func() (int, error) { select {} }); !errors.Is(err, context.Canceled) {
-		t.Error(err)
 	}
 }
 
@@ -336,17 +313,11 @@ func TestReceiptOf(t *testing.T) {
 	}
 }
 
-func cancelled() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}
-
 // A key of before may have an ID that looks like a flag.
 func TestKeyIDsThatLookLikeFlags(t *testing.T) {
 	const kid = "-YXmKlkWSd1woAw70SXrqD8CFKLuCedafb53Ejghi2I"
 	for _, args := range [][]string{{"revoke", "missing", "--yes", "--", kid}, {"revoke", "missing", "--key", kid, "--yes"}} {
-		if _, _, err := try(t, "", args...); err == nil || !strings.Contains(err.Error(), `no SigningKey "missing"`) {
+		if _, _, err := plugintest.Run(t, "", args...); err == nil || !strings.Contains(err.Error(), `no SigningKey "missing"`) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

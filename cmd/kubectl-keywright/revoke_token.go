@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 // tokenClaims is what a token says of itself. Nobody has verified it.
@@ -70,7 +71,7 @@ func (t *tokenClaims) choices() []choice {
 }
 
 // fromToken reads a token, warns of what is strange about it, and asks what of it is meant.
-func (c *cli) fromToken(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, r *revocation) error {
+func (c *command) fromToken(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, r *revocation) error {
 	token := r.token
 	if token == "-" {
 		var err error
@@ -83,12 +84,12 @@ func (c *cli) fromToken(ctx context.Context, k client.Client, key *keywrightv1al
 		return err
 	}
 	for _, warning := range c.strangeAbout(ctx, k, key, &claims) {
-		say(c.ErrOut, "Warning: %s.\n", warning)
+		cli.Printf(c.ErrOut, "Warning: %s.\n", warning)
 	}
 	choices := claims.choices()
 	if len(choices) == 0 {
 		return errors.New("the token has neither jti, sid, sub nor client_id, so nothing of it can be ended but its key: `kubectl keywright revoke " +
-			key.Name + " --key " + orDash(claims.kid) + "`")
+			key.Name + " --key " + cli.OrDash(claims.kid) + "`")
 	}
 	chosen, err := c.choose(ctx, choices, r.yes)
 	if err != nil {
@@ -96,16 +97,16 @@ func (c *cli) fromToken(ctx context.Context, k client.Client, key *keywrightv1al
 	}
 	chosen.take(&r.spec)
 	if r.issuedBefore != "" && chosen.flag != "--subject" && chosen.flag != "--client" {
-		return usage("--issued-before does not go with %s", chosen.flag)
+		return cli.Usagef("--issued-before does not go with %s", chosen.flag)
 	}
 	return nil
 }
 
 // pastedToken reads the token from the first line of standard input.
-func (c *cli) pastedToken(ctx context.Context) (string, error) {
-	say(c.ErrOut, "Token: ")
-	token, err := c.readLine(ctx)
-	say(c.ErrOut, "\n")
+func (c *command) pastedToken(ctx context.Context) (string, error) {
+	cli.Printf(c.ErrOut, "Token: ")
+	token, err := c.ReadLine(ctx)
+	cli.Printf(c.ErrOut, "\n")
 	switch {
 	case ctx.Err() != nil:
 		return "", errors.New("interrupted: nothing was revoked")
@@ -116,7 +117,7 @@ func (c *cli) pastedToken(ctx context.Context) (string, error) {
 }
 
 // strangeAbout says what makes it doubtful that the token is one of this SigningKey, or that it is worth the effort.
-func (c *cli) strangeAbout(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, t *tokenClaims) []string {
+func (c *command) strangeAbout(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, t *tokenClaims) []string {
 	var warnings []string
 	if keyOf(key, t.kid) == nil {
 		warning := fmt.Sprintf("SigningKey %s has no key %q now, which the token says it is signed with", key.Name, t.kid)
@@ -129,31 +130,31 @@ func (c *cli) strangeAbout(ctx context.Context, k client.Client, key *keywrightv
 		}
 		warnings = append(warnings, warning+fmt.Sprintf(". The issuer that it names is %q", t.Issuer))
 	}
-	if expiry := time.Unix(int64(t.Expiry), 0); t.Expiry > 0 && expiry.Before(c.serverNow()) {
+	if expiry := time.Unix(int64(t.Expiry), 0); t.Expiry > 0 && expiry.Before(c.ServerNow()) {
 		warnings = append(warnings, "the token expired at "+expiry.UTC().Format(time.RFC3339)+" and is refused without this")
 	}
 	return warnings
 }
 
 // choose asks which of the choices is meant. Whoever does not want to be asked means the least, the token alone.
-func (c *cli) choose(ctx context.Context, choices []choice, yes bool) (choice, error) {
+func (c *command) choose(ctx context.Context, choices []choice, yes bool) (choice, error) {
 	if yes {
 		if choices[0].flag == "--jti" {
 			return choices[0], nil
 		}
 		return choice{}, fmt.Errorf("the token has no jti, so it cannot be ended alone: without --yes, revoke asks what else of it to end")
 	}
-	say(c.ErrOut, "The token says, and nobody has verified it:\n")
+	cli.Printf(c.ErrOut, "The token says, and nobody has verified it:\n")
 	for i, ch := range choices {
-		say(c.ErrOut, "  %d  %-9s %q: %s\n", i+1, ch.flag[2:], ch.value, ch.means)
+		cli.Printf(c.ErrOut, "  %d  %-9s %q: %s\n", i+1, ch.flag[2:], ch.value, ch.means)
 	}
-	answer, err := c.question(ctx, fmt.Sprintf("End which? [1-%d]", len(choices)))
+	answer, err := c.ask(ctx, fmt.Sprintf("End which? [1-%d]", len(choices)))
 	if err != nil {
 		return choice{}, err
 	}
 	n, err := strconv.Atoi(answer)
 	if err != nil || n < 1 || n > len(choices) {
-		return choice{}, no("not revoked")
+		return choice{}, cli.Negativef("not revoked")
 	}
 	return choices[n-1], nil
 }

@@ -9,9 +9,10 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) rotateCommand() *cobra.Command {
+func (c *command) rotateCommand() *cobra.Command {
 	var noWait bool
 	cmd := &cobra.Command{
 		Use:   "rotate NAME",
@@ -19,17 +20,17 @@ func (c *cli) rotateCommand() *cobra.Command {
 		Long: "Ask for one rotation, and wait until the next key signs. No valid token is rejected: the next key signs once every namespace has it.\n" +
 			"Ctrl-C ends the wait and not the request.",
 		Example: "  kubectl keywright rotate main\n  kubectl keywright rotate main --no-wait",
-		Args:    exactly("NAME"), ValidArgsFunction: c.completeNames,
+		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			k, err := c.client()
+			k, err := c.Client()
 			if err != nil {
 				return err
 			}
-			key, err := get(cmd.Context(), k, args[0])
+			key, err := cli.GetSigningKey(cmd.Context(), k, args[0])
 			if err != nil {
 				return err
 			}
-			asked := newerThanHandled(c.now().UTC().Truncate(time.Second), key)
+			asked := newerThanHandled(c.Now().UTC().Truncate(time.Second), key)
 			before := key.DeepCopy()
 			if key.Annotations == nil {
 				key.Annotations = map[string]string{}
@@ -38,7 +39,7 @@ func (c *cli) rotateCommand() *cobra.Command {
 			if err := k.Patch(cmd.Context(), key, client.MergeFrom(before)); err != nil {
 				return err
 			}
-			say(c.Out, "Asked for a rotation of %s; key %s signs until the next one is known everywhere.\n", key.Name, orDash(key.Status.ActiveKeyID))
+			cli.Printf(c.Out, "Asked for a rotation of %s; key %s signs until the next one is known everywhere.\n", key.Name, cli.OrDash(key.Status.ActiveKeyID))
 			if noWait {
 				return nil
 			}
@@ -58,11 +59,11 @@ func newerThanHandled(now time.Time, key *keywrightv1alpha1.SigningKey) time.Tim
 }
 
 // awaitRotation waits until the request was handled. It says what is awaited whenever that changes.
-func (c *cli) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, asked time.Time) error {
+func (c *command) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, asked time.Time) error {
 	waited := newWait(c)
 	defer waited.end()
-	return again(ctx, 500*time.Millisecond, func() (bool, error) {
-		now, err := get(ctx, k, key.Name)
+	return cli.Poll(ctx, 500*time.Millisecond, func() (bool, error) {
+		now, err := cli.GetSigningKey(ctx, k, key.Name)
 		if err != nil {
 			return false, err
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,12 +10,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) statusCommand() *cobra.Command {
+func (c *command) statusCommand() *cobra.Command {
 	var output string
 	var watch bool
 	cmd := &cobra.Command{
@@ -25,22 +24,22 @@ func (c *cli) statusCommand() *cobra.Command {
 		Long: "Show the keys of one SigningKey, or of all, on a time line: which signs, which comes next, and when each leaves; and the TrustedIssuers.\n" +
 			"The exit code is 1 if no controller works, and 2 if the cluster could not be asked.",
 		Example: "  kubectl keywright status main\n  kubectl keywright status -w\n  kubectl keywright status main -o json",
-		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.completeNames,
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "json" && output != "yaml" {
-				return usage("--output is json or yaml, not %q", output)
+				return cli.Usagef("--output is json or yaml, not %q", output)
 			}
-			k, err := c.client()
+			k, err := c.Client()
 			if err != nil {
 				return err
 			}
-			return again(cmd.Context(), time.Second, func() (bool, error) {
+			return cli.Poll(cmd.Context(), time.Second, func() (bool, error) {
 				keys, err := find(cmd, k, args)
 				if err != nil {
 					return false, err
 				}
 				if watch && output == "" {
-					say(c.Out, "\x1b[H\x1b[2J")
+					cli.Printf(c.Out, "\x1b[H\x1b[2J")
 				}
 				absent := c.absence(cmd.Context(), k)
 				err = c.show(keys, output, len(args) == 1, absent != nil)
@@ -62,7 +61,7 @@ func (c *cli) statusCommand() *cobra.Command {
 // find returns the named SigningKey, or all.
 func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alpha1.SigningKey, error) {
 	if len(args) == 1 {
-		key, err := get(cmd.Context(), k, args[0])
+		key, err := cli.GetSigningKey(cmd.Context(), k, args[0])
 		if err != nil {
 			return nil, err
 		}
@@ -74,91 +73,79 @@ func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alph
 }
 
 // absence says that no controller works, and returns it as an error, nil if one does. Where that may not be asked, nothing is known against it.
-func (c *cli) absence(ctx context.Context, k client.Client) error {
+func (c *command) absence(ctx context.Context, k client.Client) error {
 	l, err := c.leader(ctx, k)
 	switch {
 	case err != nil:
-		say(c.ErrOut, "Whether a controller works could not be asked: %v\n", err)
+		cli.Printf(c.ErrOut, "Whether a controller works could not be asked: %v\n", err)
 		return nil
 	case l.works():
 		return nil
 	}
 	text := l.String()
-	say(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.whereToLook())
-	return no("no controller works")
+	cli.Printf(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.whereToLook())
+	return cli.Negativef("no controller works")
 }
 
 // show prints SigningKeys. For programs, the one that was asked for by name is no list, as in kubectl.
-func (c *cli) show(keys []keywrightv1alpha1.SigningKey, output string, one, stale bool) error {
+func (c *command) show(keys []keywrightv1alpha1.SigningKey, output string, one, stale bool) error {
 	if output != "" {
 		return c.printObjects(keys, one, output)
 	}
 	if len(keys) == 0 {
-		say(c.ErrOut, "There is no SigningKey yet.\n")
+		cli.Printf(c.ErrOut, "There is no SigningKey yet.\n")
 	}
 	for i := range keys {
 		if i > 0 {
-			say(c.Out, "\n")
+			cli.Printf(c.Out, "\n")
 		}
 		c.showKey(&keys[i], stale)
 	}
 	return nil
 }
 
-func (c *cli) printObjects(keys []keywrightv1alpha1.SigningKey, one bool, output string) error {
+func (c *command) printObjects(keys []keywrightv1alpha1.SigningKey, one bool, output string) error {
 	for i := range keys {
 		keys[i].ManagedFields = nil
 		keys[i].SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKey"))
 	}
 	if one {
-		return c.printFor(output, &keys[0])
+		return c.PrintObject(output, &keys[0])
 	}
 	list := keywrightv1alpha1.SigningKeyList{Items: keys}
 	list.SetGroupVersionKind(keywrightv1alpha1.GroupVersion().WithKind("SigningKeyList"))
-	return c.printFor(output, &list)
-}
-
-// printFor prints a value for programs, as json or yaml.
-func (c *cli) printFor(output string, value any) error {
-	b, err := json.MarshalIndent(value, "", "  ")
-	if err == nil && output == "yaml" {
-		b, err = yaml.JSONToYAML(b)
-	}
-	if err == nil {
-		say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
-	}
-	return err
+	return c.PrintObject(output, &list)
 }
 
 // showKey draws one SigningKey. What is stale was true once.
-func (c *cli) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
+func (c *command) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
 	s := &key.Status
-	say(c.Out, "SigningKey %s, %s, rotates %s. %s namespaces have its current keys.\n",
-		key.Name, key.Spec.Algorithm, mode(&key.Spec), orDash(s.Targets.Summary))
+	cli.Printf(c.Out, "SigningKey %s, %s, rotates %s. %s namespaces have its current keys.\n",
+		key.Name, key.Spec.Algorithm, mode(&key.Spec), cli.OrDash(s.Targets.Summary))
 	if s.ObservedGeneration < key.Generation {
-		say(c.Out, "  ??  this is about generation %d of it, and it is at %d: no controller has looked at the change\n", s.ObservedGeneration, key.Generation)
+		cli.Printf(c.Out, "  ??  this is about generation %d of it, and it is at %d: no controller has looked at the change\n", s.ObservedGeneration, key.Generation)
 	}
 	for i := range s.Conditions {
-		say(c.Out, "  %s  %-14s  %s\n", mark(&s.Conditions[i], stale), s.Conditions[i].Type, s.Conditions[i].Message)
+		cli.Printf(c.Out, "  %s  %-14s  %s\n", mark(&s.Conditions[i], stale), s.Conditions[i].Type, s.Conditions[i].Message)
 	}
 	if s.NextRotationTime != nil {
-		say(c.Out, "  next rotation %s\n", c.relative(s.NextRotationTime))
+		cli.Printf(c.Out, "  next rotation %s\n", c.RelativeTime(s.NextRotationTime))
 	}
-	say(c.Out, "\n")
+	cli.Printf(c.Out, "\n")
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	say(table, "  KEY\tSTATE\tPUBLISHED\tSIGNS SINCE\tLEAVES\tTIME\n")
+	cli.Printf(table, "  KEY\tSTATE\tPUBLISHED\tSIGNS SINCE\tLEAVES\tTIME\n")
 	line := c.timeLine(s)
 	for i := range s.Keys {
 		k := &s.Keys[i]
-		say(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", k.KeyID, k.State, c.relative(k.PublishedAt), c.relative(k.ActivatedAt),
-			c.relative(k.RemovalTime), line.of(k))
+		cli.Printf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", k.KeyID, k.State, c.RelativeTime(k.PublishedAt), c.RelativeTime(k.ActivatedAt),
+			c.RelativeTime(k.RemovalTime), line.of(k))
 	}
 	_ = table.Flush()
 	if len(s.Keys) > 0 {
-		say(c.Out, "  %s\n", line.legend())
+		cli.Printf(c.Out, "  %s\n", line.legend())
 	}
 	for i := range s.Revocations {
-		say(c.Out, "  revoked %s: %s\n", c.relative(&s.Revocations[i].RevokedAt), c.receipt(key, &s.Revocations[i]))
+		cli.Printf(c.Out, "  revoked %s: %s\n", c.RelativeTime(&s.Revocations[i].RevokedAt), c.receipt(key, &s.Revocations[i]))
 	}
 }
 
@@ -175,14 +162,14 @@ func mark(c *metav1.Condition, stale bool) string {
 }
 
 // receipt says in one line how far a revocation is.
-func (c *cli) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) string {
+func (c *command) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) string {
 	switch {
 	case !r.Known:
 		return r.KeyID + ", which was never here"
 	case !full(r):
 		return r.KeyID + ". " + awaited(key, r)
-	case r.ExpectedEverywhereBy != nil && r.ExpectedEverywhereBy.After(c.now()):
-		return r.KeyID + ", out of all files; every pod is bound to know it " + c.relative(r.ExpectedEverywhereBy)
+	case r.ExpectedEverywhereBy != nil && r.ExpectedEverywhereBy.After(c.Now()):
+		return r.KeyID + ", out of all files; every pod is bound to know it " + c.RelativeTime(r.ExpectedEverywhereBy)
 	default:
 		return r.KeyID + ", out of all files, and every pod is bound to know it"
 	}
@@ -193,22 +180,4 @@ func mode(spec *keywrightv1alpha1.SigningKeySpec) string {
 		return "on request only"
 	}
 	return "every " + duration.HumanDuration(spec.Rotation.Interval.Duration)
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
-
-// relative says how long ago something was, or how far away it is.
-func (c *cli) relative(at *metav1.Time) string {
-	if at == nil {
-		return "-"
-	}
-	if d := c.now().Sub(at.Time); d >= 0 {
-		return duration.HumanDuration(d) + " ago"
-	}
-	return "in " + duration.HumanDuration(at.Sub(c.now()))
 }

@@ -25,8 +25,8 @@ type timeLine struct {
 }
 
 // timeLine spans from the first key's preparation to the last thing that is known to come.
-func (c *cli) timeLine(s *keywrightv1alpha1.SigningKeyStatus) timeLine {
-	line := timeLine{now: c.now()}
+func (c *command) timeLine(s *keywrightv1alpha1.SigningKeyStatus) timeLine {
+	line := timeLine{now: c.Now()}
 	line.moments = []time.Time{line.now}
 	note := func(at *metav1.Time) {
 		if at != nil {

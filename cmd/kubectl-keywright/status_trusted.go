@@ -8,36 +8,37 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 // showTrustedIssuers prints the TrustedIssuers of the cluster. A cluster of an older version knows none, and whoever may not list them is told
 // of SigningKeys alone.
-func (c *cli) showTrustedIssuers(ctx context.Context, k client.Client, stale bool) error {
+func (c *command) showTrustedIssuers(ctx context.Context, k client.Client, stale bool) error {
 	var list keywrightv1alpha1.TrustedIssuerList
 	err := k.List(ctx, &list)
 	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
 		return nil
 	}
 	for i := range list.Items {
-		say(c.Out, "\n")
+		cli.Printf(c.Out, "\n")
 		c.showTrustedIssuer(&list.Items[i], stale)
 	}
 	return err
 }
 
-func (c *cli) showTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, stale bool) {
+func (c *command) showTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, stale bool) {
 	s := &ti.Status
-	say(c.Out, "TrustedIssuer %s, %s. %s namespaces have its current keys.\n", ti.Name, ti.Spec.Issuer, orDash(s.Targets.Summary))
+	cli.Printf(c.Out, "TrustedIssuer %s, %s. %s namespaces have its current keys.\n", ti.Name, ti.Spec.Issuer, cli.OrDash(s.Targets.Summary))
 	if s.ObservedGeneration < ti.Generation {
-		say(c.Out, "  ??  this is about generation %d of it, and it is at %d: no controller has looked at the change\n", s.ObservedGeneration, ti.Generation)
+		cli.Printf(c.Out, "  ??  this is about generation %d of it, and it is at %d: no controller has looked at the change\n", s.ObservedGeneration, ti.Generation)
 	}
 	for i := range s.Conditions {
-		say(c.Out, "  %s  %-14s  %s\n", mark(&s.Conditions[i], stale), s.Conditions[i].Type, s.Conditions[i].Message)
+		cli.Printf(c.Out, "  %s  %-14s  %s\n", mark(&s.Conditions[i], stale), s.Conditions[i].Type, s.Conditions[i].Message)
 	}
 	for i := range s.Keys {
-		say(c.Out, "  key %s, %s\n", s.Keys[i].KeyID, s.Keys[i].Algorithm)
+		cli.Printf(c.Out, "  key %s, %s\n", s.Keys[i].KeyID, s.Keys[i].Algorithm)
 	}
 	for i := range s.LeftOut {
-		say(c.Out, "  left out: %s\n", s.LeftOut[i].Reason)
+		cli.Printf(c.Out, "  left out: %s\n", s.LeftOut[i].Reason)
 	}
 }

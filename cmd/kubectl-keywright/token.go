@@ -15,25 +15,27 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *cli) tokenCommand() *cobra.Command {
+func (c *command) tokenCommand() *cobra.Command {
 	var issuer, ca, clientID, username string
 	cmd := &cobra.Command{
 		Use:     "token",
 		Short:   "Log in at an issuer and print the token",
 		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal, or from\nstandard input: never from an argument. The exit code is 1 if the issuer refuses.",
 		Example: "  kubectl keywright token --url https://issuer.example.com --client-id web --username alice",
-		Args:    exactly(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if issuer == "" || clientID == "" || username == "" {
-				return usage("token needs --url, --client-id and --username")
+				return cli.Usagef("token needs --url, --client-id and --username")
 			}
 			pool, err := trusted(ca)
 			if err != nil {
 				return err
 			}
-			password, err := c.readPassword(cmd.Context(), "Password: ")
+			password, err := c.ReadPassword(cmd.Context(), "Password: ")
 			if err != nil {
 				return err
 			}
@@ -43,7 +45,7 @@ func (c *cli) tokenCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			say(c.Out, "%s\n", token)
+			cli.Printf(c.Out, "%s\n", token)
 			return nil
 		},
 	}
@@ -76,7 +78,7 @@ func logIn(ctx context.Context, pool *x509.CertPool, issuer string, form url.Val
 		return "", err
 	}
 	if request.URL.Scheme != "https" {
-		return "", usage("--url must begin with https://")
+		return "", cli.Usagef("--url must begin with https://")
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	h := &http.Client{
@@ -100,7 +102,7 @@ func logIn(ctx context.Context, pool *x509.CertPool, issuer string, form url.Val
 		return "", fmt.Errorf("the issuer answered %s, and no token", response.Status)
 	}
 	if answer.AccessToken == "" {
-		return "", no("the issuer answered %s: %s", answer.Error, answer.Description)
+		return "", cli.Negativef("the issuer answered %s: %s", answer.Error, answer.Description)
 	}
 	return answer.AccessToken, nil
 }

@@ -8,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *cli) usersCommand() *cobra.Command {
+func (c *command) usersCommand() *cobra.Command {
 	var at usersAt
 	cmd := &cobra.Command{
 		Use:   "users",
@@ -37,7 +38,7 @@ It needs the rights to get and update that Secret, and no other.`,
 	return cmd
 }
 
-func (c *cli) usersDisableCommand(at *usersAt) *cobra.Command {
+func (c *command) usersDisableCommand(at *usersAt) *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable NAME",
 		Short: "Let a user log in no more, and keep the entry",
@@ -45,40 +46,40 @@ func (c *cli) usersDisableCommand(at *usersAt) *cobra.Command {
 
 Sessions end at their next refresh. Tokens stay valid until they expire: the command says which other one ends them.`,
 		Example: "  kubectl keywright users disable alice",
-		Args:    exactly("NAME"), ValidArgsFunction: c.completeUsers(at),
+		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.setDisabled(cmd.Context(), at, args[0], true)
 		},
 	}
 }
 
-func (c *cli) usersEnableCommand(at *usersAt) *cobra.Command {
+func (c *command) usersEnableCommand(at *usersAt) *cobra.Command {
 	return &cobra.Command{
 		Use:     "enable NAME",
 		Short:   "Let a user log in again who was disabled",
 		Long:    "Let a user log in again who was disabled, with the password that the user had.",
 		Example: "  kubectl keywright users enable alice",
-		Args:    exactly("NAME"), ValidArgsFunction: c.completeUsers(at),
+		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.setDisabled(cmd.Context(), at, args[0], false)
 		},
 	}
 }
 
-func (c *cli) setDisabled(ctx context.Context, at *usersAt, name string, disabled bool) error {
+func (c *command) setDisabled(ctx context.Context, at *usersAt, name string, disabled bool) error {
 	list, user, err := c.findUser(ctx, at, name)
 	if err != nil {
 		return err
 	}
 	state := map[bool]string{true: "disabled", false: "enabled"}[disabled]
 	if user.Disabled == disabled {
-		say(c.Out, "User %s is %s already in %s.\n", user.Name, state, list)
+		cli.Printf(c.Out, "User %s is %s already in %s.\n", user.Name, state, list)
 		return nil
 	}
 	if err := list.change(ctx, func(e *login.Edit) error { return e.SetDisabled(user.Name, disabled) }); err != nil {
 		return err
 	}
-	say(c.Out, "User %s is %s in %s.\n", user.Name, state, list)
+	cli.Printf(c.Out, "User %s is %s in %s.\n", user.Name, state, list)
 	c.sayWhen(list)
 	if disabled {
 		c.sayTokens(user)
@@ -86,7 +87,7 @@ func (c *cli) setDisabled(ctx context.Context, at *usersAt, name string, disable
 	return nil
 }
 
-func (c *cli) usersRemoveCommand(at *usersAt) *cobra.Command {
+func (c *command) usersRemoveCommand(at *usersAt) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take a user out of the list",
@@ -95,7 +96,7 @@ func (c *cli) usersRemoveCommand(at *usersAt) *cobra.Command {
 The subject is free then. Give it to nobody else, since services know the user by it; to disable the user keeps it.
 Sessions end at their next refresh. Tokens stay valid until they expire: the command says which other one ends them.`,
 		Example: "  kubectl keywright users remove alice",
-		Args:    exactly("NAME"), ValidArgsFunction: c.completeUsers(at),
+		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, user, err := c.findUser(cmd.Context(), at, args[0])
 			if err != nil {
@@ -104,7 +105,7 @@ Sessions end at their next refresh. Tokens stay valid until they expire: the com
 			if err := list.change(cmd.Context(), func(e *login.Edit) error { return e.Remove(user.Name) }); err != nil {
 				return err
 			}
-			say(c.Out, "User %s is removed from %s.\n", user.Name, list)
+			cli.Printf(c.Out, "User %s is removed from %s.\n", user.Name, list)
 			c.sayWhen(list)
 			c.sayTokens(user)
 			return nil
@@ -113,7 +114,7 @@ Sessions end at their next refresh. Tokens stay valid until they expire: the com
 }
 
 // findUser returns the list and a user in it.
-func (c *cli) findUser(ctx context.Context, at *usersAt, name string) (usersList, *login.Description, error) {
+func (c *command) findUser(ctx context.Context, at *usersAt, name string) (usersList, *login.Description, error) {
 	list, err := c.openUsers(ctx, at)
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +131,7 @@ func (c *cli) findUser(ctx context.Context, at *usersAt, name string) (usersList
 }
 
 // tryChange makes a change that is not written, to find mistakes early.
-func (c *cli) tryChange(ctx context.Context, list usersList, change func(*login.Edit) error) error {
+func (c *command) tryChange(ctx context.Context, list usersList, change func(*login.Edit) error) error {
 	e, err := edit(ctx, list)
 	if err != nil {
 		return err
@@ -142,21 +143,21 @@ func (c *cli) tryChange(ctx context.Context, list usersList, change func(*login.
 }
 
 // sayWhen says how long it takes until issuers know.
-func (c *cli) sayWhen(list usersList) {
+func (c *command) sayWhen(list usersList) {
 	secret, ok := list.(*usersSecret)
 	if !ok {
-		say(c.ErrOut, "No issuer knows of this until the file is in the Secret that its pods mount. This replaces the whole list there:\n"+
+		cli.Printf(c.ErrOut, "No issuer knows of this until the file is in the Secret that its pods mount. This replaces the whole list there:\n"+
 			"  kubectl create secret generic %s -n %s --from-file=%s=%s --dry-run=client -o yaml | kubectl apply -f -\n",
-			usualUsersSecret, usualKeyNamespace, usersEntry, shellWord(list.String()))
+			usualUsersSecret, cli.DefaultKeyNamespace, usersEntry, shellWord(list.String()))
 		return
 	}
-	say(c.ErrOut, "Issuers pick it up without a restart once their kubelets have renewed the file, 0 to 90 s from now. This hurries them:\n"+
+	cli.Printf(c.ErrOut, "Issuers pick it up without a restart once their kubelets have renewed the file, 0 to 90 s from now. This hurries them:\n"+
 		"  kubectl annotate pods -n %s -l app.kubernetes.io/component=issuer --overwrite keywright.dev/nudged-at=\"$(date)\"\n", secret.namespace)
 }
 
 // sayTokens says what ends the tokens that a user has.
-func (c *cli) sayTokens(user *login.Description) {
-	say(c.ErrOut, "Tokens of %s stay valid until they expire. When the issuers know, this ends them, with the name of your SigningKey:\n"+
+func (c *command) sayTokens(user *login.Description) {
+	cli.Printf(c.ErrOut, "Tokens of %s stay valid until they expire. When the issuers know, this ends them, with the name of your SigningKey:\n"+
 		"  kubectl keywright revoke SIGNINGKEY --subject %s --nudge -w\n", user.Name, shellWord(user.Subject))
 }
 
@@ -171,7 +172,7 @@ func shellWord(text string) string {
 }
 
 // completeUsers offers the names of the users to the shell.
-func (c *cli) completeUsers(at *usersAt) cobra.CompletionFunc {
+func (c *command) completeUsers(at *usersAt) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -6,10 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *cli) usersAddCommand(at *usersAt) *cobra.Command {
+func (c *command) usersAddCommand(at *usersAt) *cobra.Command {
 	var user login.NewUser
 	var claims []string
 	cmd := &cobra.Command{
@@ -22,13 +23,13 @@ subject that is in the list already is an error. A list that does not exist is m
 		Example: `  kubectl keywright users add alice --claim email=alice@example.com --claim 'groups=["staff"]'
   kubectl keywright users add alice --create < password.txt
   kubectl keywright users add alice -f users.yaml --subject 6d1c9e2a --scope read --disabled`,
-		Args: exactly("NAME"), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: cli.ExactArgs("NAME"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			user.Name = args[0]
 			for _, claim := range claims {
 				name, value, found := strings.Cut(claim, "=")
 				if !found || name == "" {
-					return usage("--claim is NAME=VALUE")
+					return cli.Usagef("--claim is NAME=VALUE")
 				}
 				user.Claims = append(user.Claims, login.NewClaim{Name: name, Value: value})
 			}
@@ -43,7 +44,7 @@ subject that is in the list already is an error. A list that does not exist is m
 	return cmd
 }
 
-func (c *cli) addUser(ctx context.Context, at *usersAt, user *login.NewUser) error {
+func (c *command) addUser(ctx context.Context, at *usersAt, user *login.NewUser) error {
 	list, err := c.openUsers(ctx, at)
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func (c *cli) addUser(ctx context.Context, at *usersAt, user *login.NewUser) err
 	if err := list.change(ctx, func(e *login.Edit) error { return e.Add(user) }); err != nil {
 		return err
 	}
-	say(c.Out, "User %s is added to %s, with the subject %s.\n", user.Name, list, user.Subject)
+	cli.Printf(c.Out, "User %s is added to %s, with the subject %s.\n", user.Name, list, user.Subject)
 	c.sayWhen(list)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/issuer/login"
 )
 
@@ -34,22 +35,22 @@ type usersList interface {
 }
 
 // openUsers finds the list that the flags name.
-func (c *cli) openUsers(ctx context.Context, at *usersAt) (usersList, error) {
-	namespace := *c.flags.Namespace
+func (c *command) openUsers(ctx context.Context, at *usersAt) (usersList, error) {
+	namespace := c.NamespaceFlag()
 	if at.file != "" {
 		if at.secret != "" || namespace != "" {
-			return nil, usage("-f is a file: --secret and -n do not go with it")
+			return nil, cli.Usagef("-f is a file: --secret and -n do not go with it")
 		}
 		if at.file == "-" {
-			return nil, usage("-f must name a file: standard input is where a password comes from")
+			return nil, cli.Usagef("-f must name a file: standard input is where a password comes from")
 		}
 		return &usersFile{path: at.file, create: at.create}, nil
 	}
-	k, err := c.client()
+	k, err := c.Client()
 	if err != nil {
 		return nil, err
 	}
-	if namespace == "" && c.keyNamespace == "" {
+	if namespace == "" && c.KeyNamespace == "" {
 		l, err := c.leader(ctx, k)
 		if err != nil && !apierrors.IsForbidden(err) { // whoever may change one Secret need not see Leases
 			return nil, err
@@ -57,8 +58,8 @@ func (c *cli) openUsers(ctx context.Context, at *usersAt) (usersList, error) {
 		namespace = l.namespace
 	}
 	return &usersSecret{
-		client: k, namespace: cmp.Or(namespace, c.keyNamespace, usualKeyNamespace), name: cmp.Or(at.secret, usualUsersSecret), create: at.create,
-		warn: func(format string, args ...any) { say(c.ErrOut, format, args...) },
+		client: k, namespace: cmp.Or(namespace, c.KeyNamespace, cli.DefaultKeyNamespace), name: cmp.Or(at.secret, usualUsersSecret), create: at.create,
+		warn: func(format string, args ...any) { cli.Printf(c.ErrOut, format, args...) },
 	}, nil
 }
 

@@ -10,15 +10,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
 // At a terminal a password is asked for twice and never shown, and the echo is back whatever happens.
 func TestPasswordsOfUsersAtATerminal(t *testing.T) {
-	withCluster(t)
-	binary, err := plugin()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := plugintest.Binary(t)
 	for _, c := range []struct {
 		name  string
 		typed []string
@@ -28,15 +27,15 @@ func TestPasswordsOfUsersAtATerminal(t *testing.T) {
 		says string
 	}{
 		{name: "twice the same", typed: []string{"correct horse\n", "correct horse\n"}, says: "User alice is added"},
-		{name: "two that differ", typed: []string{"correct horse\n", "correct house\n"}, code: exitFailed, says: "the passwords differ: nothing is changed"},
-		{name: "none", typed: []string{"\n"}, code: exitFailed, says: "a password has 1 to 1024 bytes"},
-		{name: "a signal at first", ends: syscall.SIGINT, code: exitInterrupted, says: "interrupted"},
-		{name: "a signal later", typed: []string{"correct horse\n"}, ends: syscall.SIGTERM, code: exitInterrupted, says: "interrupted"},
+		{name: "two that differ", typed: []string{"correct horse\n", "correct house\n"}, code: cli.ExitFailed, says: "the passwords differ: nothing is changed"},
+		{name: "none", typed: []string{"\n"}, code: cli.ExitFailed, says: "a password has 1 to 1024 bytes"},
+		{name: "a signal at first", ends: syscall.SIGINT, code: cli.ExitInterrupted, says: "interrupted"},
+		{name: "a signal later", typed: []string{"correct horse\n"}, ends: syscall.SIGTERM, code: cli.ExitInterrupted, says: "interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			directory := t.TempDir()
 			path := filepath.Join(directory, "users.yaml")
-			ours, theirs := pseudoterminal(t)
+			ours, theirs := plugintest.Pseudoterminal(t)
 			var shown bytes.Buffer
 			var reading sync.WaitGroup
 			reading.Go(func() { _, _ = shown.ReadFrom(ours) }) // what a person sees; it ends when nobody has the terminal any more
@@ -58,7 +57,7 @@ func TestPasswordsOfUsersAtATerminal(t *testing.T) {
 			}
 			for _, line := range c.typed {
 				await()
-				if echoes(t, theirs) {
+				if plugintest.Echoes(t, theirs) {
 					t.Error("the terminal shows what is typed")
 				}
 				if _, err := ours.WriteString(line); err != nil {
@@ -71,8 +70,8 @@ func TestPasswordsOfUsersAtATerminal(t *testing.T) {
 			}
 			_ = cmd.Wait() // the exit code is looked at
 			said := stdout.String() + stderr.text()
-			if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(said, c.says) || strings.Contains(said, "horse") || !echoes(t, theirs) {
-				t.Errorf("exit code %d, echo %t\n%s", code, echoes(t, theirs), said)
+			if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(said, c.says) || strings.Contains(said, "horse") || !plugintest.Echoes(t, theirs) {
+				t.Errorf("exit code %d, echo %t\n%s", code, plugintest.Echoes(t, theirs), said)
 			}
 			_ = theirs.Close()
 			reading.Wait()

@@ -10,10 +10,11 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *cli) usersListCommand(at *usersAt) *cobra.Command {
+func (c *command) usersListCommand(at *usersAt) *cobra.Command {
 	var output string
 	formats := []string{"json", "yaml", "name"}
 	cmd := &cobra.Command{
@@ -21,10 +22,10 @@ func (c *cli) usersListCommand(at *usersAt) *cobra.Command {
 		Short:   "List the users, and how their passwords are hashed",
 		Long:    "List the users in the order of the list: who is disabled, which scopes each can have, and how the password is hashed. No hash is shown.",
 		Example: "  kubectl keywright users list\n  kubectl keywright users list -f users.yaml -o json",
-		Args:    exactly(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && !slices.Contains(formats, output) {
-				return usage("--output is json, yaml or name, not %q", output)
+				return cli.Usagef("--output is json, yaml or name, not %q", output)
 			}
 			list, err := c.openUsers(cmd.Context(), at)
 			if err != nil {
@@ -42,11 +43,11 @@ func (c *cli) usersListCommand(at *usersAt) *cobra.Command {
 	return cmd
 }
 
-func (c *cli) printUsers(users []login.Description, list usersList, output string) error {
+func (c *command) printUsers(users []login.Description, list usersList, output string) error {
 	switch output {
 	case "name":
 		for i := range users {
-			say(c.Out, "%s\n", users[i].Name)
+			cli.Printf(c.Out, "%s\n", users[i].Name)
 		}
 		return nil
 	case "json", "yaml":
@@ -54,18 +55,18 @@ func (c *cli) printUsers(users []login.Description, list usersList, output strin
 		if err == nil && output == "yaml" {
 			b, err = yaml.JSONToYAML(b)
 		}
-		say(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
+		cli.Printf(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
 		return err
 	}
 	if len(users) == 0 {
-		say(c.ErrOut, "There are no users in %s.\n", list)
+		cli.Printf(c.ErrOut, "There are no users in %s.\n", list)
 		return nil
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	say(table, "NAME\tSUBJECT\tDISABLED\tSCOPES\tHASH\n")
+	cli.Printf(table, "NAME\tSUBJECT\tDISABLED\tSCOPES\tHASH\n")
 	for i := range users {
 		u := &users[i]
-		say(table, "%s\t%s\t%t\t%s\t%s\n", u.Name, u.Subject, u.Disabled, scopesOf(u), fmt.Sprintf("%s %s", u.Hash.Scheme, u.Hash.Cost))
+		cli.Printf(table, "%s\t%s\t%t\t%s\t%s\n", u.Name, u.Subject, u.Disabled, scopesOf(u), fmt.Sprintf("%s %s", u.Hash.Scheme, u.Hash.Cost))
 	}
 	return table.Flush()
 }

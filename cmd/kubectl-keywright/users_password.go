@@ -6,10 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *cli) usersSetPasswordCommand(at *usersAt) *cobra.Command {
+func (c *command) usersSetPasswordCommand(at *usersAt) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set-password NAME",
 		Short: "Replace the password of a user, which is asked for",
@@ -17,7 +18,7 @@ func (c *cli) usersSetPasswordCommand(at *usersAt) *cobra.Command {
 
 Sessions that began with the old password end at their next refresh. Tokens stay valid until they expire.`,
 		Example: "  kubectl keywright users set-password alice\n  kubectl keywright users set-password alice -f users.yaml < password.txt",
-		Args:    exactly("NAME"), ValidArgsFunction: c.completeUsers(at),
+		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			list, user, err := c.findUser(ctx, at, args[0])
@@ -31,7 +32,7 @@ Sessions that began with the old password end at their next refresh. Tokens stay
 			if err := list.change(ctx, func(e *login.Edit) error { return e.SetPasswordHash(user.Name, hash) }); err != nil {
 				return err
 			}
-			say(c.Out, "User %s has a new password in %s.\n", user.Name, list)
+			cli.Printf(c.Out, "User %s has a new password in %s.\n", user.Name, list)
 			c.sayWhen(list)
 			c.sayTokens(user)
 			return nil
@@ -40,18 +41,18 @@ Sessions that began with the old password end at their next refresh. Tokens stay
 }
 
 // newPassword asks for a password, twice where a person types it unseen, and returns its hash.
-func (c *cli) newPassword(ctx context.Context) (hash string, err error) {
-	password, err := c.readPassword(ctx, "New password: ")
+func (c *command) newPassword(ctx context.Context) (hash string, err error) {
+	password, err := c.ReadPassword(ctx, "New password: ")
 	if err != nil {
 		return "", err
 	}
 	if hash, err = login.HashNewPassword(password); err != nil {
 		return "", err
 	}
-	if !c.isTerminal() {
+	if !c.IsTerminal() {
 		return hash, nil
 	}
-	switch again, err := c.readPassword(ctx, "New password, again: "); {
+	switch again, err := c.ReadPassword(ctx, "New password, again: "); {
 	case err != nil:
 		return "", err
 	case again != password:

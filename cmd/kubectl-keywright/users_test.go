@@ -20,26 +20,28 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 	"github.com/keywright/keywright/issuer/login"
 )
 
 // usersNamespace makes a namespace, and returns what calls `users` in it.
 func usersNamespace(t *testing.T, name string) (users func(in string, args ...string) (out, errOut string, err error)) {
 	t.Helper()
-	withCluster(t)
-	if err := cluster.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+	plugintest.StartCluster(t)
+	if err := plugintest.Admin().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 		t.Fatal(err)
 	}
 	return func(in string, args ...string) (string, string, error) {
 		t.Helper()
-		return try(t, in, append([]string{"users", "-n", name}, args...)...)
+		return plugintest.Run(t, in, append([]string{"users", "-n", name}, args...)...)
 	}
 }
 
 func usersSecretIn(t *testing.T, namespace string) *corev1.Secret {
 	t.Helper()
 	var secret corev1.Secret
-	if err := cluster.admin.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: usualUsersSecret}, &secret); err != nil {
+	if err := plugintest.Admin().Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: usualUsersSecret}, &secret); err != nil {
 		t.Fatal(err)
 	}
 	return &secret
@@ -82,7 +84,7 @@ func TestUsersInASecret(t *testing.T) {
 	secret.Labels = map[string]string{"kept": "yes"}
 	secret.Data["other"] = []byte{0, 1, 2}
 	secret.Data["users.yaml"] = append([]byte("# ours\n"), secret.Data["users.yaml"]...)
-	if err := cluster.admin.Update(t.Context(), secret); err != nil {
+	if err := plugintest.Admin().Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	before := string(secret.Data["users.yaml"])
@@ -132,7 +134,7 @@ func TestUsersListed(t *testing.T) {
 	}
 	list := func(args ...string) string {
 		t.Helper()
-		out, _, err := tryAs(t, "/nowhere", "", append([]string{"users", "list", "-f", path}, args...)...)
+		out, _, err := plugintest.RunAs(t, "/nowhere", "", append([]string{"users", "list", "-f", path}, args...)...)
 		if err != nil || strings.Contains(out, "$") || strings.Contains(out, "private") {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
@@ -156,8 +158,8 @@ func TestUsersListed(t *testing.T) {
 			t.Errorf("-o %s: %v %+v\n%s", format, err, users, out)
 		}
 	}
-	var usage *usageError
-	if _, _, err := tryAs(t, "/nowhere", "", "users", "list", "-f", path, "-o", "xml"); !errors.As(err, &usage) {
+	var usage *cli.UsageError
+	if _, _, err := plugintest.RunAs(t, "/nowhere", "", "users", "list", "-f", path, "-o", "xml"); !errors.As(err, &usage) {
 		t.Errorf("-o xml: %v", err)
 	}
 }
@@ -197,14 +199,14 @@ func TestUsersThatAreRefused(t *testing.T) {
 
 	full := good.DeepCopy()
 	full.Data["other"] = make([]byte, corev1.MaxSecretSize-len(full.Data["users.yaml"])-10)
-	if err := cluster.admin.Update(t.Context(), full); err != nil {
+	if err := plugintest.Admin().Update(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := users("x\n", "add", "bob"); err == nil || !strings.Contains(err.Error(), "a Secret has at most 1048576") {
 		t.Errorf("too large: %v", err)
 	}
 	full.Data = map[string][]byte{"users.yaml": []byte("apiVersion: issuer.keywright.dev/v1alpha1\nkind: UserList\nusers:\n- {name: alice, subject: a1, passwordHash: hunter2, disbled: true}\n")}
-	if err := cluster.admin.Update(t.Context(), full); err != nil {
+	if err := plugintest.Admin().Update(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range []string{"list", "add bob", "enable alice"} {
@@ -213,7 +215,7 @@ func TestUsersThatAreRefused(t *testing.T) {
 		}
 	}
 	full.Data, full.Immutable = good.Data, new(true)
-	if err := cluster.admin.Update(t.Context(), full); err != nil {
+	if err := plugintest.Admin().Update(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := users("x\n", "add", "bob"); err == nil || !strings.Contains(err.Error(), "is immutable: delete it, make it anew") {
@@ -226,7 +228,7 @@ func TestUsersOfAnotherSecret(t *testing.T) {
 	users := usersNamespace(t, "users-other")
 	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "users-other", Name: usualUsersSecret}, Data: map[string][]byte{"password": []byte("x")}}
 	other.OwnerReferences = []metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: "SealedSecret", Name: "users", UID: "1"}}
-	if err := cluster.admin.Create(t.Context(), other); err != nil {
+	if err := plugintest.Admin().Create(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := users("x\n", "add", "alice"); err == nil || !strings.Contains(err.Error(), "has no entry users.yaml") {
@@ -256,14 +258,14 @@ func TestUsersChangedAtOneTime(t *testing.T) {
 	if out, _, err := users("", "list", "-o", "name"); err != nil || len(strings.Fields(out)) != 3 {
 		t.Errorf("%v %s", err, out)
 	}
-	list := &usersSecret{client: cluster.admin, namespace: "users-race", name: usualUsersSecret}
+	list := &usersSecret{client: plugintest.Admin(), namespace: "users-race", name: usualUsersSecret}
 	for _, c := range []struct{ others, tries int }{{1, 2}, {100, 4}} {
 		tries := 0
 		err := list.change(t.Context(), func(e *login.Edit) error {
 			if tries++; tries <= c.others {
 				secret := usersSecretIn(t, "users-race")
 				secret.Labels = map[string]string{"try": fmt.Sprintf("%d-%d", c.others, tries)}
-				if err := cluster.admin.Update(t.Context(), secret); err != nil {
+				if err := plugintest.Admin().Update(t.Context(), secret); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -284,7 +286,7 @@ func TestUsersChangedAtOneTime(t *testing.T) {
 
 // The Role of the samples is enough, and no more than it takes.
 func TestRightsOnUsers(t *testing.T) {
-	withCluster(t)
+	plugintest.StartCluster(t)
 	b, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", "users-keeper.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +295,7 @@ func TestRightsOnUsers(t *testing.T) {
 	if err := yaml.UnmarshalStrict(b, &role); err != nil {
 		t.Fatal(err)
 	}
-	kubeconfig, err := kubeconfigOf("users-keeper", "system:authenticated")
+	kubeconfig, err := plugintest.KubeconfigFor("users-keeper", "system:authenticated")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,18 +305,18 @@ func TestRightsOnUsers(t *testing.T) {
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "users-keeper"}},
 	}
 	for _, object := range []client.Object{&role, binding} {
-		if err := cluster.admin.Create(t.Context(), object); err != nil {
+		if err := plugintest.Admin().Create(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if out, _, err := try(t, "x\n", "users", "add", "alice", "--create"); err != nil || !strings.Contains(out, "Secret keywright-system/keywright-issuer-users") {
+	if out, _, err := plugintest.Run(t, "x\n", "users", "add", "alice", "--create"); err != nil || !strings.Contains(out, "Secret keywright-system/keywright-issuer-users") {
 		t.Fatalf("%v %s", err, out)
 	}
-	defer func() { _ = cluster.admin.Delete(t.Context(), usersSecretIn(t, role.Namespace)) }()
+	defer func() { _ = plugintest.Admin().Delete(t.Context(), usersSecretIn(t, role.Namespace)) }()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.Now().Add(30 * time.Second); ; <-ticker.C { // until the authorizer knows the Role
-		if _, _, err = tryAs(t, kubeconfig, "", "users", "list"); err == nil || time.Now().After(deadline) {
+		if _, _, err = plugintest.RunAs(t, kubeconfig, "", "users", "list"); err == nil || time.Now().After(deadline) {
 			break
 		}
 	}
@@ -322,11 +324,11 @@ func TestRightsOnUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range []string{"add bob", "set-password bob", "disable bob", "enable bob", "remove bob"} {
-		if _, _, err := tryAs(t, kubeconfig, "y\n", append([]string{"users"}, strings.Fields(args)...)...); err != nil {
+		if _, _, err := plugintest.RunAs(t, kubeconfig, "y\n", append([]string{"users"}, strings.Fields(args)...)...); err != nil {
 			t.Errorf("%s: %v", args, err)
 		}
 	}
-	if _, _, err := tryAs(t, kubeconfig, "y\n", "users", "list", "--secret", "main-keyring"); !apierrors.IsForbidden(err) {
+	if _, _, err := plugintest.RunAs(t, kubeconfig, "y\n", "users", "list", "--secret", "main-keyring"); !apierrors.IsForbidden(err) {
 		t.Errorf("another Secret: %v", err)
 	}
 }
@@ -336,7 +338,7 @@ func TestUsersInAFile(t *testing.T) {
 	path := filepath.Join(directory, "users.yaml")
 	users := func(in string, args ...string) (string, string, error) {
 		t.Helper()
-		return tryAs(t, "/nowhere", in, append([]string{"users", "-f", path}, args...)...)
+		return plugintest.RunAs(t, "/nowhere", in, append([]string{"users", "-f", path}, args...)...)
 	}
 	if _, _, err := users("x\n", "add", "alice"); err == nil || !strings.Contains(err.Error(), "there is no file "+path) {
 		t.Errorf("%v", err)
@@ -400,8 +402,8 @@ func TestCompletionOfUsers(t *testing.T) {
 	}
 	for args, offers := range map[string]string{"disable ": "alice\nbob\n:4", "set-password ": "alice\nbob\n:4", "remove alice ": ":4", "add ": ":4", "list -o ": "json\nyaml\nname\n:4"} {
 		var out bytes.Buffer
-		cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &bytes.Buffer{}}, time.Now)
-		cmd.SetArgs(append([]string{"__complete", "--kubeconfig", cluster.kubeconfig, "-n", "users-complete", "users"}, strings.Split(args, " ")...))
+		cmd := plugintest.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &bytes.Buffer{}}, time.Now)
+		cmd.SetArgs(append([]string{"__complete", "--kubeconfig", plugintest.Kubeconfig(), "-n", "users-complete", "users"}, strings.Split(args, " ")...))
 		if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.HasPrefix(out.String(), offers) {
 			t.Errorf("%s: %v %q", args, err, out.String())
 		}

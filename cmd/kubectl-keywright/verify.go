@@ -14,10 +14,11 @@ import (
 
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/verifier"
 )
 
-func (c *cli) verifyCommand() *cobra.Command {
+func (c *command) verifyCommand() *cobra.Command {
 	var file, name, issuer, revoked string
 	var config verifier.Config
 	cmd := &cobra.Command{
@@ -30,10 +31,10 @@ early stands beside them, as <name>.revoked beside <name>.json, unless --revoked
 from standard input, which keeps it out of the shell's history. The exit code is 1 if the token is not valid, and 2 if it could
 not be verified.`,
 		Example: "  kubectl keywright verify - --signing-key main -n shop --issuer https://issuer.example.com --audience https://shop.example.com < token.txt",
-		Args:    exactly("TOKEN|-"),
+		Args:    cli.ExactArgs("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if issuer == "" || config.Audience == "" || (file == "") == (name == "") {
-				return usage("verify needs --issuer, --audience, and either --jwks or --signing-key")
+				return cli.Usagef("verify needs --issuer, --audience, and either --jwks or --signing-key")
 			}
 			token, err := c.readToken(cmd.Context(), args[0])
 			if err != nil {
@@ -49,7 +50,7 @@ not be verified.`,
 					return err
 				}
 			}
-			config.Issuers, config.Now = map[string]verifier.Source{issuer: verifier.File(file)}, c.now
+			config.Issuers, config.Now = map[string]verifier.Source{issuer: verifier.File(file)}, c.Now
 			return c.verify(cmd.Context(), config, token)
 		},
 	}
@@ -63,20 +64,20 @@ not be verified.`,
 }
 
 // readToken takes the token from the argument, or from standard input.
-func (c *cli) readToken(ctx context.Context, argument string) (string, error) {
+func (c *command) readToken(ctx context.Context, argument string) (string, error) {
 	if argument != "-" {
 		return argument, nil
 	}
-	b, err := c.readAll(ctx, maxInput)
+	b, err := c.ReadAll(ctx, cli.MaxInput)
 	token := strings.TrimSpace(string(b))
 	if err == nil && token == "" {
-		return "", usage("standard input is empty: pipe the token into it")
+		return "", cli.Usagef("standard input is empty: pipe the token into it")
 	}
 	return token, err
 }
 
 // mount writes a key set and the revocation list beside it into a directory, as pods mount them, and returns the path of the key set.
-func (c *cli) mount(ctx context.Context, directory, file, name, revoked string) (string, error) {
+func (c *command) mount(ctx context.Context, directory, file, name, revoked string) (string, error) {
 	var keys, list []byte
 	var err error
 	if name != "" {
@@ -110,12 +111,12 @@ func (c *cli) mount(ctx context.Context, directory, file, name, revoked string) 
 }
 
 // fetchFiles returns what the pods of the namespace mount: the key set, and the revocation list, nil if there is none.
-func (c *cli) fetchFiles(ctx context.Context, name string) (keys, list []byte, err error) {
-	k, err := c.client()
+func (c *command) fetchFiles(ctx context.Context, name string) (keys, list []byte, err error) {
+	k, err := c.Client()
 	if err != nil {
 		return nil, nil, err
 	}
-	namespace, _, err := c.flags.ToRawKubeConfigLoader().Namespace()
+	namespace, err := c.Namespace()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +137,7 @@ func (c *cli) fetchFiles(ctx context.Context, name string) (keys, list []byte, e
 }
 
 // verify prints the claims of a token that is valid.
-func (c *cli) verify(ctx context.Context, config verifier.Config, token string) error {
+func (c *command) verify(ctx context.Context, config verifier.Config, token string) error {
 	config.Logger = slog.New(slog.DiscardHandler)
 	v, err := verifier.New(config)
 	if err != nil {
@@ -152,7 +153,7 @@ func (c *cli) verify(ctx context.Context, config verifier.Config, token string) 
 		return err
 	}
 	text, err := printableJSON(claims)
-	say(c.Out, "%s", text)
-	say(c.ErrOut, "valid: signed by key %s\n", verified.KeyID())
+	cli.Printf(c.Out, "%s", text)
+	cli.Printf(c.ErrOut, "valid: signed by key %s\n", verified.KeyID())
 	return err
 }

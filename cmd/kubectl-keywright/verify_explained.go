@@ -6,20 +6,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/verifier"
 )
 
 // explained is a refusal with what the token has and what was asked for, which the verifier keeps out of the logs of services.
-func (c *cli) explained(refusal error, token string, config verifier.Config, v *verifier.Verifier) error {
+func (c *command) explained(refusal error, token string, config verifier.Config, v *verifier.Verifier) error {
 	if errors.Is(refusal, verifier.ErrStaleKeySet) || errors.Is(refusal, verifier.ErrKeysUnavailable) { // which says nothing about the token
 		return refusal
 	}
 	t, err := readContents(token)
 	if err != nil {
-		return no("%w: %w", verifier.ErrMalformed, err)
+		return cli.Negativef("%w: %w", verifier.ErrMalformed, err)
 	}
 	because := func(reason error, format string, args ...any) error {
-		return no("%w: %s", reason, fmt.Sprintf(format, args...))
+		return cli.Negativef("%w: %s", reason, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case errors.Is(refusal, verifier.ErrUnknownKey):
@@ -43,7 +44,7 @@ func (c *cli) explained(refusal error, token string, config verifier.Config, v *
 	case errors.Is(refusal, verifier.ErrNotYetValid):
 		return because(verifier.ErrNotYetValid, "its nbf is %s, its iat %s", c.moment(t.Claims["nbf"]), c.moment(t.Claims["iat"]))
 	}
-	return &negative{refusal}
+	return cli.Negative(refusal)
 }
 
 // keyIDsOf names the keys of the set.
@@ -61,10 +62,10 @@ func keyIDsOf(v *verifier.Verifier) string {
 }
 
 // moment says when a claim of a token is.
-func (c *cli) moment(claim any) string {
+func (c *command) moment(claim any) string {
 	at := timeOf(claim)
 	if at == nil {
 		return "missing"
 	}
-	return at.UTC().Format(time.RFC3339) + ", " + c.relative(at)
+	return at.UTC().Format(time.RFC3339) + ", " + c.RelativeTime(at)
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
 // takeUpWithin is how long a controller that works may need to show that it has seen a request. From then on, its Lease is looked at
@@ -27,7 +28,7 @@ const sayEvery = 2 * time.Second
 
 // wait tells a person what was done and what is awaited.
 type wait struct {
-	*cli
+	*command
 	since, looked time.Time
 	// said are the lines about what was done.
 	said map[string]bool
@@ -41,8 +42,8 @@ type wait struct {
 }
 
 // newWait begins a wait. The caller defers end.
-func newWait(c *cli) *wait {
-	w := &wait{cli: c, since: time.Now(), said: map[string]bool{}}
+func newWait(c *command) *wait {
+	w := &wait{command: c, since: time.Now(), said: map[string]bool{}}
 	if f, ok := c.ErrOut.(*os.File); ok {
 		w.width, _, _ = term.GetSize(int(f.Fd())) // 0 if it is no terminal
 	}
@@ -54,7 +55,7 @@ func (w *wait) done(line string) {
 	if line != "" && !w.said[line] {
 		w.said[line] = true
 		w.end()
-		say(w.Out, "%s\n", line)
+		cli.Printf(w.Out, "%s\n", line)
 	}
 }
 
@@ -71,21 +72,21 @@ func (w *wait) awaits(text string) {
 	w.last, w.lastAt = text, now
 	w.end()
 	if w.width == 0 {
-		say(w.ErrOut, "%s\n", line)
+		cli.Printf(w.ErrOut, "%s\n", line)
 		return
 	}
 	w.open = true
 	if shown := []rune(line); len(shown) >= w.width { // a line that wraps could not be overwritten
 		line = string(shown[:w.width-1])
 	}
-	say(w.ErrOut, "%s", line)
+	cli.Printf(w.ErrOut, "%s", line)
 }
 
 // end makes place for another line where the one about what is awaited stands.
 func (w *wait) end() {
 	if w.open {
 		w.open = false
-		say(w.ErrOut, "\r\x1b[K")
+		cli.Printf(w.ErrOut, "\r\x1b[K")
 	}
 }
 
@@ -142,7 +143,7 @@ func (w *wait) nobody(ctx context.Context, l leader, why, until string) {
 	if reason, _, _ := strings.Cut(why, " ("); reason != w.reason && ctx.Err() == nil {
 		w.reason = reason
 		w.end()
-		say(w.ErrOut, "No controller has taken it up for %v: %s; %s\n%s.\nStill waiting. The request stands without this command, too.\n",
+		cli.Printf(w.ErrOut, "No controller has taken it up for %v: %s; %s\n%s.\nStill waiting. The request stands without this command, too.\n",
 			takeUpWithin, why, until, l.whereToLook())
 	}
 }

@@ -2,24 +2,25 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
 // A revocation and a rotation that nobody takes up say what was asked and what is the matter, claim nothing, and end with the context.
 func TestRequestsThatNobodyTakesUp(t *testing.T) {
-	key := signingKey(t, "nobody")
+	key := plugintest.CreateSigningKey(t, "nobody")
 	kid := key.Status.ActiveKeyID
-	withoutController(t)
-	hold(t, "pod-1_abc", time.Now().Add(-time.Hour))
+	plugintest.StopController(t)
+	plugintest.HoldLease(t, "pod-1_abc", time.Now().Add(-time.Hour))
 	for _, args := range [][]string{{"revoke", "nobody", kid, "--yes"}, {"rotate", "nobody"}} {
-		out, errOut, err := tryUntil(t, nil, "Still waiting.", args...)
+		out, errOut, err := plugintest.RunUntil(t, nil, "Still waiting.", args...)
 		if err == nil || !strings.Contains(err.Error(), "stopped waiting: the request stands, and `kubectl keywright status nobody` shows how far it is") {
 			t.Errorf("%v: %v", args, err)
 		}
@@ -41,56 +42,18 @@ func TestRequestsThatNobodyTakesUp(t *testing.T) {
 
 // The question of revoke does not outlive the command.
 func TestQuestionEndsWithTheContext(t *testing.T) {
-	key := signingKey(t, "question")
+	key := plugintest.CreateSigningKey(t, "question")
 	in, typed := io.Pipe() // nobody types
 	t.Cleanup(func() { _ = typed.Close() })
-	if _, _, err := tryUntil(t, in, "[y/N]", "revoke", "question", key.Status.ActiveKeyID); err == nil || err.Error() != "interrupted: nothing was revoked" {
+	if _, _, err := plugintest.RunUntil(t, in, "[y/N]", "revoke", "question", key.Status.ActiveKeyID); err == nil || err.Error() != "interrupted: nothing was revoked" {
 		t.Errorf("%v", err)
 	}
-}
-
-// tryUntil runs the plugin until it says something to the person, and then ends its context, as a signal does. The plugin must end, too.
-func tryUntil(t *testing.T, in io.Reader, says string, args ...string) (out, errOut string, err error) {
-	t.Helper()
-	var stdout bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	stderr := &trigger{text: says, pull: cancel}
-	cmd := newCommand(genericiooptions.IOStreams{In: in, Out: &stdout, ErrOut: stderr}, time.Now)
-	cmd.SetArgs(append(args, "--kubeconfig", cluster.kubeconfig))
-	done := make(chan error, 1)
-	go func() { done <- cmd.ExecuteContext(ctx) }()
-	<-ctx.Done()
-	select {
-	case err = <-done:
-	case <-time.After(5 * time.Second):
-		t.Fatalf("%v does not end with its context", args)
-	}
-	return stdout.String(), stderr.written.String(), err
-}
-
-// trigger does something once a text was written.
-type trigger struct {
-	lock    sync.Mutex
-	written bytes.Buffer
-	text    string
-	pull    func()
-}
-
-func (w *trigger) Write(b []byte) (int, error) {
-	w.lock.Lock()
-	defer w.lock.Unlock()
-	n, err := w.written.Write(b)
-	if strings.Contains(w.written.String(), w.text) {
-		w.pull()
-	}
-	return n, err
 }
 
 // On a terminal, what is awaited stays one line that is overwritten, and is gone at the end.
 func TestWaitOnATerminal(t *testing.T) {
 	var out, errOut bytes.Buffer
-	w := newWait(&cli{IOStreams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}})
+	w := newWait(&command{&cli.Env{IOStreams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}}})
 	if w.width != 0 {
 		t.Error("a buffer is taken for a terminal")
 	}

@@ -1,9 +1,11 @@
-package main
+package cli
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+)
 
-// aboutCompletion says how kubectl completes what a plugin takes: it asks an executable of another name.
-const aboutCompletion = `Let the shell complete commands, flags, the names of SigningKeys and users, and the IDs of keys.
+// completionHelp is the help of completion. kubectl completes a plugin with an executable of another name.
+const completionHelp = `Let the shell complete commands, flags, the names of SigningKeys and users, and the IDs of keys.
 
 kubectl asks an executable named kubectl_complete-keywright in the PATH, beside the plugin. Write these two lines into it:
 
@@ -13,11 +15,11 @@ kubectl asks an executable named kubectl_complete-keywright in the PATH, beside 
 and make it executable (chmod +x). The shell must complete kubectl itself: see "kubectl completion --help". The commands below
 are for whoever calls the plugin as kubectl-keywright.`
 
-// explainCompletion replaces the text of the command that cobra makes, which does not know that this is a plugin.
-func explainCompletion(root *cobra.Command) {
+// setCompletionHelp replaces the help of cobra, which is wrong for a plugin of kubectl.
+func setCompletionHelp(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
-		cmd.Long = aboutCompletion
+		cmd.Long = completionHelp
 		cmd.Example = `  printf '%s\n' '#!/bin/sh' 'kubectl keywright __complete "$@"' > ~/bin/kubectl_complete-keywright
   chmod +x ~/bin/kubectl_complete-keywright`
 	}

@@ -1,27 +1,27 @@
-package main
+package cli
 
 import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// optionsCommand prints the flags that all commands have, as that of kubectl does.
+// optionsCommand prints the global flags, as `kubectl options` does.
 func optionsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "options",
 		Short:   "Print the options that all commands have",
 		Long:    "Print the options that all commands have: which cluster and namespace, and as whom.",
 		Example: "  kubectl keywright options",
-		Args:    exactly(),
+		Args:    ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			say(cmd.OutOrStdout(), "The following options can be passed to any command:\n\n%s", cmd.Root().PersistentFlags().FlagUsages())
+			Printf(cmd.OutOrStdout(), "The following options can be passed to any command:\n\n%s", cmd.Root().PersistentFlags().FlagUsages())
 			return nil
 		},
 	}
 }
 
-// withoutOptions has the help of each command leave out what options prints, and say where it is. The flags stay known to completion.
-func withoutOptions(root *cobra.Command) {
+// hideGlobalOptions removes the global flags from the help of each command, and names the command that prints them. Completion keeps them.
+func hideGlobalOptions(root *cobra.Command) {
 	usual := root.UsageFunc()
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
 		hide := func(hidden bool) {
@@ -30,7 +30,7 @@ func withoutOptions(root *cobra.Command) {
 		hide(true)
 		defer hide(false)
 		err := usual(cmd)
-		say(cmd.OutOrStderr(), "\nUse \"kubectl keywright options\" for a list of global command-line options (applies to all commands).\n")
+		Printf(cmd.OutOrStderr(), "\nUse \"kubectl keywright options\" for a list of global command-line options (applies to all commands).\n")
 		return err
 	})
 }
