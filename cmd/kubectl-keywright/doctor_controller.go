@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 	"github.com/keywright/keywright/controllers"
 )
 
@@ -20,16 +21,16 @@ const lookAgainAfter = 2 * time.Second
 
 // examineController says whether a controller works, and which SigningKeys are not as their status should be.
 func (c *command) examineController(ctx context.Context, k client.Client, p *patient) (findings []string) {
-	l, err := c.leader(ctx, k)
+	l, err := leader.Find(ctx, c.Env, k)
 	switch {
 	case err != nil:
 		p.unasked = append(p.unasked, fmt.Sprintf("whether a controller works: %v", err))
-	case !l.works():
-		findings = append(findings, fmt.Sprintf("%s. Nothing is rotated or revoked. %s", l.String(), l.whereToLook()))
+	case !l.Works():
+		findings = append(findings, fmt.Sprintf("%s. Nothing is rotated or revoked. %s", l.String(), l.Hint()))
 	}
-	if len(l.others) > 0 {
+	if len(l.Others) > 0 {
 		findings = append(findings, fmt.Sprintf("there are Leases %s in the namespaces %s: only one Keywright can work in a cluster. Remove the others, "+
-			"or name the right one with --key-namespace", controllers.LeaseName, strings.Join(append(l.others, l.namespace), ", ")))
+			"or name the right one with --key-namespace", controllers.LeaseName, strings.Join(append(l.Others, l.Namespace), ", ")))
 	}
 	if slices.ContainsFunc(p.keys.Items, lags) {
 		p.lookAgain(ctx, k)

@@ -13,6 +13,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/fetcher/source"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 )
 
 func (c *command) fetchCommand() *cobra.Command {
@@ -95,11 +96,11 @@ func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (strin
 	if err != nil {
 		return "", err
 	}
-	l, err := c.leader(ctx, k)
+	l, err := leader.Find(ctx, c.Env, k)
 	if err != nil {
 		return "", err
 	}
-	return source.ConfigMapEntry(ctx, k, cmp.Or(l.namespace, cli.DefaultKeyNamespace), name, key)
+	return source.ConfigMapEntry(ctx, k, cmp.Or(l.Namespace, cli.DefaultKeyNamespace), name, key)
 }
 
 // Read implements source.Cluster.

@@ -15,6 +15,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 )
 
 func (c *command) keysCommand() *cobra.Command {
@@ -51,11 +52,11 @@ func (c *command) keysCommand() *cobra.Command {
 
 // keySet reads the file of a name in the key namespace.
 func (c *command) keySet(ctx context.Context, k client.Client, name string) (string, error) {
-	l, err := c.leader(ctx, k)
+	l, err := leader.Find(ctx, c.Env, k)
 	if err != nil {
 		return "", err
 	}
-	namespace := cmp.Or(l.namespace, cli.DefaultKeyNamespace)
+	namespace := cmp.Or(l.Namespace, cli.DefaultKeyNamespace)
 	var cm corev1.ConfigMap
 	err = k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
 	if client.IgnoreNotFound(err) != nil {

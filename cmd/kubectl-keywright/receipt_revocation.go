@@ -104,7 +104,7 @@ func (w *wait) forReceipt(ctx context.Context, k client.Client, r *keywrightv1al
 	switch {
 	case r.Status.RevokedAt == nil && w.strange():
 		l, why := w.whoWorks(ctx, k)
-		if l.works() && ready.Reason != keywrightv1alpha1.ReasonPending {
+		if l.Works() && ready.Reason != keywrightv1alpha1.ReasonPending {
 			w.awaits("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message + ".")
 			return
 		}

@@ -13,6 +13,7 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 )
 
 func (c *command) statusCommand() *cobra.Command {
@@ -74,16 +75,16 @@ func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alph
 
 // absence says that no controller works, and returns it as an error, nil if one does. Where that may not be asked, nothing is known against it.
 func (c *command) absence(ctx context.Context, k client.Client) error {
-	l, err := c.leader(ctx, k)
+	l, err := leader.Find(ctx, c.Env, k)
 	switch {
 	case err != nil:
 		cli.Printf(c.ErrOut, "Whether a controller works could not be asked: %v\n", err)
 		return nil
-	case l.works():
+	case l.Works():
 		return nil
 	}
 	text := l.String()
-	cli.Printf(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.whereToLook())
+	cli.Printf(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.Hint())
 	return cli.Negativef("no controller works")
 }
 

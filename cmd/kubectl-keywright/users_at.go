@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 	"github.com/keywright/keywright/issuer/login"
 )
 
@@ -51,11 +52,11 @@ func (c *command) openUsers(ctx context.Context, at *usersAt) (usersList, error)
 		return nil, err
 	}
 	if namespace == "" && c.KeyNamespace == "" {
-		l, err := c.leader(ctx, k)
+		l, err := leader.Find(ctx, c.Env, k)
 		if err != nil && !apierrors.IsForbidden(err) { // whoever may change one Secret need not see Leases
 			return nil, err
 		}
-		namespace = l.namespace
+		namespace = l.Namespace
 	}
 	return &usersSecret{
 		client: k, namespace: cmp.Or(namespace, c.KeyNamespace, cli.DefaultKeyNamespace), name: cmp.Or(at.secret, usualUsersSecret), create: at.create,

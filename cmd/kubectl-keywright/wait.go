@@ -14,6 +14,7 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 )
 
 // takeUpWithin is how long a controller that works may need to show that it has seen a request. From then on, its Lease is looked at
@@ -124,14 +125,14 @@ func (w *wait) forRotation(ctx context.Context, k client.Client) {
 	if !w.strange() {
 		return
 	}
-	if l, why := w.whoWorks(ctx, k); !l.works() {
+	if l, why := w.whoWorks(ctx, k); !l.Works() {
 		w.nobody(ctx, l, why, "Until one takes it up, the Active key goes on signing.")
 	}
 }
 
 // whoWorks returns the leader, and what there is to say of it.
-func (w *wait) whoWorks(ctx context.Context, k client.Client) (l leader, why string) {
-	l, err := w.leader(ctx, k)
+func (w *wait) whoWorks(ctx context.Context, k client.Client) (l leader.Leader, why string) {
+	l, err := leader.Find(ctx, w.Env, k)
 	if err != nil {
 		return l, "whether one works could not be asked: " + err.Error()
 	}
@@ -139,12 +140,12 @@ func (w *wait) whoWorks(ctx context.Context, k client.Client) (l leader, why str
 }
 
 // nobody says that no controller has taken up a request, and again when the reason changes.
-func (w *wait) nobody(ctx context.Context, l leader, why, until string) {
+func (w *wait) nobody(ctx context.Context, l leader.Leader, why, until string) {
 	if reason, _, _ := strings.Cut(why, " ("); reason != w.reason && ctx.Err() == nil {
 		w.reason = reason
 		w.end()
 		cli.Printf(w.ErrOut, "No controller has taken it up for %v: %s; %s\n%s.\nStill waiting. The request stands without this command, too.\n",
-			takeUpWithin, why, until, l.whereToLook())
+			takeUpWithin, why, until, l.Hint())
 	}
 }
 
