@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/untrusted"
 )
 
 func (c *command) inspectCommand() *cobra.Command {
@@ -41,17 +42,17 @@ type contents struct {
 // readContents takes a token apart. No error repeats it.
 func readContents(token string) (contents, error) {
 	var t contents
-	parts, err := tokenParts(token)
+	parts, err := untrusted.Split(token)
 	if err != nil {
 		return t, err
 	}
-	if err := readPart(parts[0], &t.Header); err != nil || t.Header == nil {
+	if err := untrusted.Decode(parts[0], &t.Header); err != nil || t.Header == nil {
 		return t, errors.New("this is no JWT: its header is no JSON object in base64url")
 	}
 	if len(parts) != 3 {
 		return t, nil
 	}
-	if err := readPart(parts[1], &t.Claims); err != nil || t.Claims == nil {
+	if err := untrusted.Decode(parts[1], &t.Claims); err != nil || t.Claims == nil {
 		return t, errors.New("this is no JWT: its claims are no JSON object in base64url")
 	}
 	return t, nil
@@ -62,7 +63,7 @@ func (c *command) inspect(token string) error {
 	if err != nil {
 		return err
 	}
-	text, err := printableJSON(t)
+	text, err := untrusted.JSON(t)
 	if err != nil {
 		return err
 	}

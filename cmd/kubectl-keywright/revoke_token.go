@@ -11,6 +11,7 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/untrusted"
 )
 
 // tokenClaims is what a token says of itself. Nobody has verified it.
@@ -30,17 +31,17 @@ func readClaims(token string) (tokenClaims, error) {
 	var header struct {
 		KeyID string `json:"kid"`
 	}
-	parts, err := tokenParts(token)
+	parts, err := untrusted.Split(token)
 	switch {
 	case err != nil:
 		return t, err
 	case len(parts) == 5:
 		return t, errors.New("the token is encrypted, and only its receiver can say what is in it: name --subject or --client instead")
 	}
-	if err := readPart(parts[0], &header); err != nil {
+	if err := untrusted.Decode(parts[0], &header); err != nil {
 		return t, errors.New("this is no JWT: its header is no JSON in base64url")
 	}
-	if err := readPart(parts[1], &t); err != nil {
+	if err := untrusted.Decode(parts[1], &t); err != nil {
 		return t, errors.New("this is no JWT with claims: its payload is no JSON object in base64url, or jti, sid, sub or client_id is no string")
 	}
 	t.kid = header.KeyID

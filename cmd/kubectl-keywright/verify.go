@@ -15,6 +15,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/untrusted"
 	"github.com/keywright/keywright/verifier"
 )
 
@@ -152,7 +153,7 @@ func (c *command) verify(ctx context.Context, config verifier.Config, token stri
 	if err := verified.Claims(&claims); err != nil {
 		return err
 	}
-	text, err := printableJSON(claims)
+	text, err := untrusted.JSON(claims)
 	cli.Printf(c.Out, "%s", text)
 	cli.Printf(c.ErrOut, "valid: signed by key %s\n", verified.KeyID())
 	return err

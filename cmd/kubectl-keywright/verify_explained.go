@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/untrusted"
 	"github.com/keywright/keywright/verifier"
 )
 
@@ -24,21 +25,21 @@ func (c *command) explained(refusal error, token string, config verifier.Config,
 	}
 	switch {
 	case errors.Is(refusal, verifier.ErrUnknownKey):
-		return because(verifier.ErrUnknownKey, "its kid is %s, and the key set has %s", shown(t.Header["kid"]), keyIDsOf(v))
+		return because(verifier.ErrUnknownKey, "its kid is %s, and the key set has %s", untrusted.Quote(t.Header["kid"]), keyIDsOf(v))
 	case errors.Is(refusal, verifier.ErrWrongAlgorithm):
-		return because(refusal, "its alg is %s", shown(t.Header["alg"]))
+		return because(refusal, "its alg is %s", untrusted.Quote(t.Header["alg"]))
 	case errors.Is(refusal, verifier.ErrBadSignature):
-		return because(refusal, "its kid is %s", shown(t.Header["kid"]))
+		return because(refusal, "its kid is %s", untrusted.Quote(t.Header["kid"]))
 	case errors.Is(refusal, verifier.ErrWrongType):
 		wanted := config.Type
 		if wanted == "" {
 			wanted = "at+jwt (--type asks for another)"
 		}
-		return because(verifier.ErrWrongType, "its typ is %s, not %s", shown(t.Header["typ"]), wanted)
+		return because(verifier.ErrWrongType, "its typ is %s, not %s", untrusted.Quote(t.Header["typ"]), wanted)
 	case errors.Is(refusal, verifier.ErrWrongIssuer):
-		return because(verifier.ErrWrongIssuer, "its iss is %s, not %s", shown(t.Claims["iss"]), shown(v.KeySets()[0].Issuer))
+		return because(verifier.ErrWrongIssuer, "its iss is %s, not %s", untrusted.Quote(t.Claims["iss"]), untrusted.Quote(v.KeySets()[0].Issuer))
 	case errors.Is(refusal, verifier.ErrWrongAudience):
-		return because(verifier.ErrWrongAudience, "its aud is %s, not %s", shown(t.Claims["aud"]), shown(config.Audience))
+		return because(verifier.ErrWrongAudience, "its aud is %s, not %s", untrusted.Quote(t.Claims["aud"]), untrusted.Quote(config.Audience))
 	case errors.Is(refusal, verifier.ErrExpired):
 		return because(verifier.ErrExpired, "its exp is %s", c.moment(t.Claims["exp"]))
 	case errors.Is(refusal, verifier.ErrNotYetValid):
@@ -52,7 +53,7 @@ func keyIDsOf(v *verifier.Verifier) string {
 	var ids []string
 	for _, set := range v.KeySets() {
 		for _, id := range set.KeyIDs {
-			ids = append(ids, shown(id))
+			ids = append(ids, untrusted.Quote(id))
 		}
 	}
 	if len(ids) == 0 {

@@ -1,4 +1,4 @@
-package main
+package untrusted
 
 import (
 	"bytes"
@@ -11,27 +11,27 @@ import (
 	"unicode/utf16"
 )
 
-// maxTokenBytes bounds the tokens that are taken apart without being verified.
-const maxTokenBytes = 64 << 10
+// MaxTokenBytes limits the tokens that are decoded, in bytes.
+const MaxTokenBytes = 64 << 10
 
-// maxShown bounds a text out of a token in a message, in bytes.
-const maxShown = 200
+// maxQuoted limits a quoted value, in bytes.
+const maxQuoted = 200
 
-// tokenParts returns the parts of a JWT in compact serialization: three of a signed one (RFC 7515 section 7.1), five of an encrypted one
-// (RFC 7516 section 7.1). No error repeats the token.
-func tokenParts(token string) ([]string, error) {
+// Split returns the parts of a JWT in compact serialization: three if it is signed (RFC 7515 section 7.1), five if it is encrypted
+// (RFC 7516 section 7.1). Errors do not contain the token.
+func Split(token string) ([]string, error) {
 	parts := strings.Split(strings.TrimPrefix(strings.TrimSpace(token), "Bearer "), ".")
 	switch {
-	case len(token) > maxTokenBytes:
-		return nil, fmt.Errorf("this is no JWT: it is longer than %d bytes", maxTokenBytes)
+	case len(token) > MaxTokenBytes:
+		return nil, fmt.Errorf("this is no JWT: it is longer than %d bytes", MaxTokenBytes)
 	case len(parts) != 3 && len(parts) != 5:
 		return nil, fmt.Errorf("this is no JWT: it has %d parts between dots, and not 3", len(parts))
 	}
 	return parts, nil
 }
 
-// readPart decodes a part of a token. Numbers keep their digits where it does not say which type they have.
-func readPart(part string, into any) error {
+// Decode decodes a part of a token. Numbers of no particular type become json.Number, which keeps all digits.
+func Decode(part string, into any) error {
 	b, err := base64.RawURLEncoding.DecodeString(part)
 	if err != nil {
 		return err
@@ -47,8 +47,8 @@ func readPart(part string, into any) error {
 	return nil
 }
 
-// printableJSON writes a value as JSON that is safe to print: what a terminal or a reader could take for anything but a character is escaped.
-func printableJSON(value any) (string, error) {
+// JSON formats a value as JSON, and escapes every character that a terminal or a reader could misinterpret.
+func JSON(value any) (string, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -71,8 +71,8 @@ func printableJSON(value any) (string, error) {
 	return printable.String(), nil
 }
 
-// shown is a value out of a token as a message shows it: printable, on one line and not long.
-func shown(value any) string {
+// Quote formats a value of a token for a message: printable, on one line, and shortened.
+func Quote(value any) string {
 	b, err := json.Marshal(value)
 	if err != nil {
 		return "unreadable"
@@ -82,8 +82,8 @@ func shown(value any) string {
 		text = string(b)
 	}
 	cut := ""
-	if len(text) > maxShown {
-		text, cut = strings.ToValidUTF8(text[:maxShown], ""), "…"
+	if len(text) > maxQuoted {
+		text, cut = strings.ToValidUTF8(text[:maxQuoted], ""), "…"
 	}
 	quoted := strconv.Quote(text)
 	if !isText { // JSON has quotes of its own
