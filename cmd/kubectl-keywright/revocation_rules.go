@@ -13,6 +13,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
 // maxClaimValues is how many values of a claim a rule of Envoy Gateway may name.
@@ -33,7 +34,7 @@ func endedBy(list []keywrightv1alpha1.Revocation, skew time.Duration, now time.T
 	e := ended{wholly: map[string][]string{}, until: map[string]map[string]time.Time{issuerfiles.ClaimSubject: {}, issuerfiles.ClaimClientID: {}}}
 	for i := range list {
 		s := &list[i].Spec
-		if expired(&list[i], now) || refusal(&list[i]) != "" {
+		if expired(&list[i], now) || receipt.Refusal(&list[i]) != "" {
 			continue
 		}
 		switch {

@@ -14,6 +14,7 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
 func (c *command) revocationsCommand() *cobra.Command {
@@ -98,7 +99,7 @@ func (c *command) showRevocations(list []keywrightv1alpha1.Revocation) {
 	cli.Printf(table, "NAME\tSIGNING KEY\tENDS\tSTATE\tLEFT\tAGE\n")
 	for i := range list {
 		r := &list[i]
-		cli.Printf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Spec.SigningKey, named(&r.Spec), reasonOf(r), c.left(r), duration.HumanDuration(c.ServerNow().Sub(r.CreationTimestamp.Time)))
+		cli.Printf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Spec.SigningKey, receipt.Describe(&r.Spec), receipt.Reason(r), c.left(r), duration.HumanDuration(c.ServerNow().Sub(r.CreationTimestamp.Time)))
 	}
 	_ = table.Flush()
 }
@@ -119,7 +120,7 @@ func (c *command) left(r *keywrightv1alpha1.Revocation) string {
 
 // expired reports whether nothing that a Revocation names can be valid any more.
 func expired(r *keywrightv1alpha1.Revocation, now time.Time) bool {
-	return reasonOf(r) == keywrightv1alpha1.ReasonExpired || (r.Status.ExpiresAt != nil && !now.Before(r.Status.ExpiresAt.Time))
+	return receipt.Reason(r) == keywrightv1alpha1.ReasonExpired || (r.Status.ExpiresAt != nil && !now.Before(r.Status.ExpiresAt.Time))
 }
 
 // quoted is a list of values for a comment. Quoting keeps each on its line.

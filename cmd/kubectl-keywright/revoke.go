@@ -13,6 +13,8 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
 // revocation is what one call of revoke asks for.
@@ -211,10 +213,10 @@ func (c *command) createRevocation(ctx context.Context, k client.WithWatch, r *r
 	case err != nil:
 		return err
 	}
-	cli.Printf(c.Out, "Revocation %s created: it ends %s.\n", made.Name, named(&made.Spec))
+	cli.Printf(c.Out, "Revocation %s created: it ends %s.\n", made.Name, receipt.Describe(&made.Spec))
 	if r.noWait || (!r.wait && r.spec.KeyID == "") {
 		cli.Printf(c.ErrOut, "`kubectl keywright revocations %s` shows how far it is.\n", r.spec.SigningKey)
 		return nil
 	}
-	return standsAs(ctx, "`kubectl get revocation "+made.Name+" -o yaml` shows how far it is", c.awaitReceipt(ctx, k, made.Name))
+	return progress.ErrWithHint(ctx, "`kubectl get revocation "+made.Name+" -o yaml` shows how far it is", receipt.Await(ctx, c.Env, k, made.Name))
 }

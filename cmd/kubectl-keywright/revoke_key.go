@@ -13,6 +13,8 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
@@ -85,7 +87,7 @@ func (c *command) revokeInSpec(ctx context.Context, k client.WithWatch, key *key
 	if r.noWait {
 		return nil
 	}
-	return stands(ctx, key.Name, c.awaitRevocation(ctx, k, key.Name, kid))
+	return progress.Err(ctx, key.Name, receipt.AwaitKey(ctx, c.Env, k, key.Name, kid))
 }
 
 // completeKeyIDs offers the names of the SigningKeys, and behind a name the IDs of its keys.

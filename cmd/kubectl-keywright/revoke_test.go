@@ -15,6 +15,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
 // The old form names a key in the SigningKey, and shows its receipt.
@@ -240,10 +241,10 @@ func TestWaitForReceipt(t *testing.T) {
 	if err := plugintest.Admin().Create(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	c := &command{&cli.Env{IOStreams: genericiooptions.NewTestIOStreamsDiscard(), Now: time.Now}}
+	env := &cli.Env{IOStreams: genericiooptions.NewTestIOStreamsDiscard(), Now: time.Now}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := c.awaitReceipt(ctx, plugintest.Admin(), "awaited-future"); err == nil || !strings.Contains(err.Error(), "the controller refuses Revocation awaited-future: spec.issuedBefore is after") {
+	if err := receipt.Await(ctx, env, plugintest.Admin(), "awaited-future"); err == nil || !strings.Contains(err.Error(), "the controller refuses Revocation awaited-future: spec.issuedBefore is after") {
 		t.Errorf("%v", err)
 	}
 	plugintest.StopController(t)
@@ -257,59 +258,6 @@ func TestWaitForReceipt(t *testing.T) {
 	_, errOut, err = plugintest.RunUntil(t, nil, "No controller has taken it up", "revoke", "awaited", "--subject", "a", "--yes", "-w")
 	if err == nil || !strings.Contains(errOut, `pods go on accepting all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. The request stands without this command, too.") {
 		t.Errorf("%v %s", err, errOut)
-	}
-}
-
-// The receipt says which pods were refreshed, and that nobody has seen the files of any.
-func TestKeyReceipt(t *testing.T) {
-	at := func(seconds int) *metav1.Time {
-		return &metav1.Time{Time: time.Date(2026, 11, 26, 14, 24, seconds, 0, time.UTC)}
-	}
-	var key keywrightv1alpha1.SigningKey
-	key.Status.Targets.Selected, key.Status.Targets.Kept = 11, 1
-	key.Spec.Distribution.PropagationDelay.Duration = 15 * time.Minute
-	r := keywrightv1alpha1.KeyRevocationStatus{KeyID: "k1", Known: true, RevokedAt: *at(26), RemovedAt: at(26), NudgedAt: at(28), ExpectedEverywhereBy: at(33)}
-	text := strings.Join(keyReceipt(&key, &r), "\n")
-	const want = `14:24:26Z  Recorded: key k1 never comes back
-14:24:26Z  Gone from the files of 12 of 12 namespaces
-14:24:28Z  All pods refreshed
-           Every running pod has dropped it by 14:24:33Z (Kubernetes cannot confirm this)`
-	if text != want {
-		t.Errorf("%s", text)
-	}
-	r.ExpectedEverywhereBy = &metav1.Time{Time: r.RemovedAt.Add(15 * time.Minute)}
-	if text := strings.Join(keyReceipt(&key, &r), "\n"); !strings.Contains(text, "The pods of the issuer refreshed") {
-		t.Errorf("%s", text)
-	}
-}
-
-// The receipt of a Revocation says the same, of a key that it is gone, of anything else that it is refused.
-func TestReceiptOf(t *testing.T) {
-	at := func(seconds int) *metav1.Time {
-		return &metav1.Time{Time: time.Date(2026, 11, 26, 14, 24, seconds, 0, time.UTC)}
-	}
-	var key keywrightv1alpha1.SigningKey
-	key.Status.Targets.Selected = 12
-	key.Spec.Distribution.PropagationDelay.Duration = 15 * time.Minute
-	var r keywrightv1alpha1.Revocation
-	r.Spec.KeyID = "k1"
-	r.Status = keywrightv1alpha1.RevocationStatus{RevokedAt: at(26), RemovedAt: at(27), NudgedAt: at(28), ExpectedEverywhereBy: at(33)}
-	if text := strings.Join(receiptOf(&key, &r), "\n"); text != `14:24:26Z  Recorded: it is never taken back
-14:24:27Z  Gone from the files of 12 of 12 namespaces
-14:24:28Z  All pods refreshed
-           Every running pod has dropped it by 14:24:33Z (Kubernetes cannot confirm this)` {
-		t.Error(text)
-	}
-	r.Spec = keywrightv1alpha1.RevocationSpec{Subject: "a"}
-	r.Status.NudgedAt = nil
-	if text := strings.Join(receiptOf(&key, &r), "\n"); text != `14:24:26Z  Recorded: it is never taken back
-14:24:27Z  Refused by the files of 12 of 12 namespaces
-           Every running pod refuses it by 14:24:33Z (Kubernetes cannot confirm this)` {
-		t.Error(text)
-	}
-	r.Spec.Nudge = true
-	if text := strings.Join(receiptOf(&key, &r), "\n"); strings.Contains(text, "Every running pod") || isFull(&r) {
-		t.Errorf("before the pods were nudged: %s", text)
 	}
 }
 

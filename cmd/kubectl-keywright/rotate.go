@@ -10,6 +10,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
 )
 
 func (c *command) rotateCommand() *cobra.Command {
@@ -43,7 +44,7 @@ func (c *command) rotateCommand() *cobra.Command {
 			if noWait {
 				return nil
 			}
-			return stands(cmd.Context(), key.Name, c.awaitRotation(cmd.Context(), k, key, asked))
+			return progress.Err(cmd.Context(), key.Name, c.awaitRotation(cmd.Context(), k, key, asked))
 		},
 	}
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait")
@@ -60,24 +61,28 @@ func newerThanHandled(now time.Time, key *keywrightv1alpha1.SigningKey) time.Tim
 
 // awaitRotation waits until the request was handled. It says what is awaited whenever that changes.
 func (c *command) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, asked time.Time) error {
-	waited := newWait(c)
-	defer waited.end()
+	reporter := progress.NewReporter(c.Env)
+	defer reporter.End()
 	return cli.Poll(ctx, 500*time.Millisecond, func() (bool, error) {
 		now, err := cli.GetSigningKey(ctx, k, key.Name)
 		if err != nil {
 			return false, err
 		}
 		if handled := now.Status.HandledRotateRequest; handled != nil && !handled.Time.Before(asked) {
-			waited.done("Key " + now.Status.ActiveKeyID + " signs.")
+			reporter.Done("Key " + now.Status.ActiveKeyID + " signs.")
 			return true, nil
 		}
 		// Until the controller has seen the request, the time is that of the schedule.
 		if at := now.Status.NextRotationTime; at != nil && !at.Equal(key.Status.NextRotationTime) {
-			waited.awaits("The next key signs at " + at.UTC().Format(time.RFC3339) + ".")
+			reporter.Waiting("The next key signs at " + at.UTC().Format(time.RFC3339) + ".")
 			return false, nil
 		}
-		waited.awaits("Waiting for the controller.")
-		waited.forRotation(ctx, k)
+		reporter.Waiting("Waiting for the controller.")
+		if reporter.Overdue() {
+			if l, description := reporter.Leader(ctx, k); !l.Works() {
+				reporter.NotSeen(ctx, l, description, "Until one takes it up, the Active key goes on signing.")
+			}
+		}
 		return false, nil
 	})
 }

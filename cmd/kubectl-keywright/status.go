@@ -14,6 +14,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
 func (c *command) statusCommand() *cobra.Command {
@@ -167,8 +168,8 @@ func (c *command) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha
 	switch {
 	case !r.Known:
 		return r.KeyID + ", which was never here"
-	case !full(r):
-		return r.KeyID + ". " + awaited(key, r)
+	case !receipt.Full(r):
+		return r.KeyID + ". " + receipt.Awaited(key, r)
 	case r.ExpectedEverywhereBy != nil && r.ExpectedEverywhereBy.After(c.Now()):
 		return r.KeyID + ", out of all files; every pod is bound to know it " + c.RelativeTime(r.ExpectedEverywhereBy)
 	default:

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-
-	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
@@ -47,25 +43,5 @@ func TestQuestionEndsWithTheContext(t *testing.T) {
 	t.Cleanup(func() { _ = typed.Close() })
 	if _, _, err := plugintest.RunUntil(t, in, "[y/N]", "revoke", "question", key.Status.ActiveKeyID); err == nil || err.Error() != "interrupted: nothing was revoked" {
 		t.Errorf("%v", err)
-	}
-}
-
-// On a terminal, what is awaited stays one line that is overwritten, and is gone at the end.
-func TestWaitOnATerminal(t *testing.T) {
-	var out, errOut bytes.Buffer
-	w := newWait(&command{&cli.Env{IOStreams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}}})
-	if w.width != 0 {
-		t.Error("a buffer is taken for a terminal")
-	}
-	w.width = 10
-	w.awaits("first")
-	w.awaits("first") // at once: not again
-	w.done("done")
-	w.done("done")
-	w.awaits("one that is longer")
-	w.end()
-	w.end()
-	if got := errOut.String(); got != "first\r\x1b[Kone that \r\x1b[K" || out.String() != "done\n" {
-		t.Errorf("%q %q", got, out.String())
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package receipt
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
 )
 
-// awaitReceipt shows the receipt of a Revocation as it fills, and what is awaited, until it is full or the controller refuses.
-func (c *command) awaitReceipt(ctx context.Context, k client.Client, name string) error {
-	waited := newWait(c)
-	defer waited.end()
+// Await shows the receipt of a Revocation as it fills, and what is awaited, until it is full or the controller refuses.
+func Await(ctx context.Context, env *cli.Env, k client.Client, name string) error {
+	reporter := progress.NewReporter(env)
+	defer reporter.End()
 	return cli.Poll(ctx, 250*time.Millisecond, func() (bool, error) {
 		var r keywrightv1alpha1.Revocation
 		err := k.Get(ctx, client.ObjectKey{Name: name}, &r)
@@ -31,27 +32,27 @@ func (c *command) awaitReceipt(ctx context.Context, k client.Client, name string
 		if err != nil {
 			return false, err
 		}
-		for _, line := range receiptOf(key, &r) {
-			waited.done(line)
+		for _, line := range revocationLines(key, &r) {
+			reporter.Done(line)
 		}
-		if why := refusal(&r); why != "" {
+		if why := Refusal(&r); why != "" {
 			return false, cli.Negativef("the controller refuses Revocation %s: %s", name, why)
 		}
-		if isFull(&r) {
+		if isComplete(&r) {
 			return true, nil
 		}
-		waited.forReceipt(ctx, k, &r)
+		explainIncomplete(ctx, reporter, k, &r)
 		return false, nil
 	})
 }
 
 // receiptOf says what has been done so far.
-func receiptOf(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocation) []string {
+func revocationLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocation) []string {
 	s := &r.Status
 	var lines []string
 	if s.RevokedAt != nil {
-		recorded := clock(s.RevokedAt) + "  Recorded: it is never taken back"
-		if reasonOf(r) == keywrightv1alpha1.ReasonUnknownKey {
+		recorded := timeOfDay(s.RevokedAt) + "  Recorded: it is never taken back"
+		if Reason(r) == keywrightv1alpha1.ReasonUnknownKey {
 			recorded += ". The SigningKey never had this key"
 		}
 		lines = append(lines, recorded)
@@ -61,26 +62,26 @@ func receiptOf(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocatio
 		in, does = "Gone from the files of %s namespaces", "has dropped"
 	}
 	if s.RemovedAt != nil {
-		lines = append(lines, clock(s.RemovedAt)+"  "+fmt.Sprintf(in, allTargets(key)))
+		lines = append(lines, timeOfDay(s.RemovedAt)+"  "+fmt.Sprintf(in, allTargets(key)))
 	}
 	if s.NudgedAt != nil {
-		lines = append(lines, refreshed(s.RemovedAt, s.NudgedAt, s.ExpectedEverywhereBy, key.Spec.Distribution.PropagationDelay.Duration))
+		lines = append(lines, nudged(s.RemovedAt, s.NudgedAt, s.ExpectedEverywhereBy, key.Spec.Distribution.PropagationDelay.Duration))
 	}
-	if isFull(r) && s.ExpectedEverywhereBy != nil && reasonOf(r) != keywrightv1alpha1.ReasonUnknownKey {
+	if isComplete(r) && s.ExpectedEverywhereBy != nil && Reason(r) != keywrightv1alpha1.ReasonUnknownKey {
 		lines = append(lines, everywhere(does, s.ExpectedEverywhereBy))
 	}
 	return lines
 }
 
 // isFull reports whether nothing will be added to a receipt before it expires.
-func isFull(r *keywrightv1alpha1.Revocation) bool {
-	nudges := (r.Spec.KeyID != "" && reasonOf(r) != keywrightv1alpha1.ReasonUnknownKey) || r.Spec.Nudge
+func isComplete(r *keywrightv1alpha1.Revocation) bool {
+	nudges := (r.Spec.KeyID != "" && Reason(r) != keywrightv1alpha1.ReasonUnknownKey) || r.Spec.Nudge
 	return r.Status.RemovedAt != nil && (r.Status.NudgedAt != nil || !nudges)
 }
 
 // refusal says why the controller does not carry out a Revocation, nothing while it may.
-func refusal(r *keywrightv1alpha1.Revocation) string {
-	ready := readyOf(r)
+func Refusal(r *keywrightv1alpha1.Revocation) string {
+	ready := readyCondition(r)
 	switch ready.Reason {
 	case keywrightv1alpha1.ReasonFull, keywrightv1alpha1.ReasonInFuture, keywrightv1alpha1.ReasonNoSigningKey:
 		return ready.Message
@@ -89,31 +90,31 @@ func refusal(r *keywrightv1alpha1.Revocation) string {
 }
 
 // readyOf returns the condition Ready, an empty one if there is none.
-func readyOf(r *keywrightv1alpha1.Revocation) metav1.Condition {
+func readyCondition(r *keywrightv1alpha1.Revocation) metav1.Condition {
 	if ready := meta.FindStatusCondition(r.Status.Conditions, keywrightv1alpha1.ConditionReady); ready != nil {
 		return *ready
 	}
 	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonPending}
 }
 
-func reasonOf(r *keywrightv1alpha1.Revocation) string { return readyOf(r).Reason }
+func Reason(r *keywrightv1alpha1.Revocation) string { return readyCondition(r).Reason }
 
-// forReceipt says what a receipt waits for, and why, once that is strange.
-func (w *wait) forReceipt(ctx context.Context, k client.Client, r *keywrightv1alpha1.Revocation) {
-	ready := readyOf(r)
+// explainIncomplete prints what a receipt waits for, and why, if it is overdue.
+func explainIncomplete(ctx context.Context, reporter *progress.Reporter, k client.Client, r *keywrightv1alpha1.Revocation) {
+	ready := readyCondition(r)
 	switch {
-	case r.Status.RevokedAt == nil && w.strange():
-		l, why := w.whoWorks(ctx, k)
+	case r.Status.RevokedAt == nil && reporter.Overdue():
+		l, description := reporter.Leader(ctx, k)
 		if l.Works() && ready.Reason != keywrightv1alpha1.ReasonPending {
-			w.awaits("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message + ".")
+			reporter.Waiting("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message + ".")
 			return
 		}
-		w.nobody(ctx, l, why, "Until one takes it up, pods go on accepting "+named(&r.Spec)+".")
+		reporter.NotSeen(ctx, l, description, "Until one takes it up, pods go on accepting "+Describe(&r.Spec)+".")
 	case ready.Reason == keywrightv1alpha1.ReasonPending:
-		w.awaits("Waiting for the controller to take it up.")
+		reporter.Waiting("Waiting for the controller to take it up.")
 	case r.Status.RemovedAt == nil:
-		w.awaits("Waiting for files: " + ready.Message + ".")
+		reporter.Waiting("Waiting for files: " + ready.Message + ".")
 	default:
-		w.awaits("Waiting for pods to renew their files.")
+		reporter.Waiting("Waiting for pods to renew their files.")
 	}
 }
