@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
@@ -79,40 +78,6 @@ func TestTimeLine(t *testing.T) {
 	}
 	if legend := line.legend(); !strings.Contains(legend, "from 40d ago to 20d ahead, not to scale") {
 		t.Error(legend)
-	}
-}
-
-func TestRotate(t *testing.T) {
-	key := plugintest.CreateSigningKey(t, "rotate")
-	out, errOut, err := plugintest.Run(t, "", "rotate", "rotate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := plugintest.Admin().Get(t.Context(), client.ObjectKeyFromObject(key), key); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(out, "Key "+key.Status.ActiveKeyID+" signs.") || !strings.Contains(errOut, "The next key signs at") {
-		t.Errorf("%s\n%s", out, errOut)
-	}
-	if len(key.Status.Keys) != 3 {
-		t.Errorf("keys %+v", key.Status.Keys)
-	}
-}
-
-// A second request within the second of the first one asks for a rotation of its own.
-func TestRotateAsksAnew(t *testing.T) {
-	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	var key keywrightv1alpha1.SigningKey
-	for _, c := range []struct{ handled, want time.Time }{
-		{time.Time{}, at}, {at.Add(-time.Second), at}, {at, at.Add(time.Second)}, {at.Add(time.Second), at.Add(2 * time.Second)},
-	} {
-		key.Status.HandledRotateRequest = nil
-		if !c.handled.IsZero() {
-			key.Status.HandledRotateRequest = &metav1.Time{Time: c.handled}
-		}
-		if got := newerThanHandled(at, &key); !got.Equal(c.want) {
-			t.Errorf("handled %v: asks for %v, want %v", c.handled, got, c.want)
-		}
 	}
 }
 

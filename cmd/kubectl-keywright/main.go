@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/rotate"
 )
 
 func main() {
@@ -33,12 +34,13 @@ func main() {
 func commands() []func(*cli.Env) *cobra.Command {
 	var all []func(*cli.Env) *cobra.Command
 	for _, of := range []func(*command) *cobra.Command{
-		(*command).statusCommand, (*command).rotateCommand, (*command).revokeCommand, (*command).revocationsCommand, (*command).planCommand,
+		(*command).statusCommand, (*command).revokeCommand, (*command).revocationsCommand, (*command).planCommand,
 		(*command).keysCommand, (*command).fetchCommand, (*command).verifyCommand, (*command).inspectCommand, (*command).tokenCommand,
 		(*command).usersCommand, (*command).doctorCommand, (*command).versionCommand,
 	} {
 		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
 	}
+	all = append(all, rotate.Command)
 	return all
 }
 

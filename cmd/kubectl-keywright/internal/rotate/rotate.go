@@ -1,4 +1,4 @@
-package main
+package rotate
 
 import (
 	"context"
@@ -13,7 +13,12 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
 )
 
-func (c *command) rotateCommand() *cobra.Command {
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
+
+// Command returns the command rotate.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var noWait bool
 	cmd := &cobra.Command{
 		Use:   "rotate NAME",
