@@ -15,6 +15,7 @@ import (
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/rotate"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/token"
 )
 
 func main() {
@@ -35,12 +36,15 @@ func commands() []func(*cli.Env) *cobra.Command {
 	var all []func(*cli.Env) *cobra.Command
 	for _, of := range []func(*command) *cobra.Command{
 		(*command).statusCommand, (*command).revokeCommand, (*command).revocationsCommand, (*command).planCommand,
-		(*command).keysCommand, (*command).fetchCommand, (*command).verifyCommand, (*command).inspectCommand, (*command).tokenCommand,
+		(*command).keysCommand, (*command).fetchCommand,
 		(*command).usersCommand, (*command).doctorCommand, (*command).versionCommand,
 	} {
 		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
 	}
 	all = append(all, rotate.Command)
+	all = append(all, token.InspectCommand)
+	all = append(all, token.VerifyCommand)
+	all = append(all, token.LoginCommand)
 	return all
 }
 

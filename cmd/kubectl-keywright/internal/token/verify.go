@@ -1,4 +1,4 @@
-package main
+package token
 
 import (
 	"context"
@@ -19,7 +19,9 @@ import (
 	"github.com/keywright/keywright/verifier"
 )
 
-func (c *command) verifyCommand() *cobra.Command {
+// VerifyCommand returns the command verify.
+func VerifyCommand(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var file, name, issuer, revoked string
 	var config verifier.Config
 	cmd := &cobra.Command{

@@ -1,4 +1,4 @@
-package main
+package token
 
 import (
 	"encoding/json"
@@ -12,7 +12,12 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/untrusted"
 )
 
-func (c *command) inspectCommand() *cobra.Command {
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
+
+// InspectCommand returns the command inspect.
+func InspectCommand(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	return &cobra.Command{
 		Use:   "inspect TOKEN|-",
 		Short: "Print the header and the claims of a token, without verifying it",

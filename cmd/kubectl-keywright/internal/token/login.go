@@ -1,4 +1,4 @@
-package main
+package token
 
 import (
 	"context"
@@ -19,7 +19,9 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *command) tokenCommand() *cobra.Command {
+// LoginCommand returns the command token.
+func LoginCommand(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var issuer, ca, clientID, username string
 	cmd := &cobra.Command{
 		Use:     "token",
