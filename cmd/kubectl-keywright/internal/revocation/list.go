@@ -1,4 +1,4 @@
-package main
+package revocation
 
 import (
 	"context"
@@ -17,7 +17,9 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
-func (c *command) revocationsCommand() *cobra.Command {
+// ListCommand returns the command revocations.
+func ListCommand(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var output string
 	cmd := &cobra.Command{
 		Use:   "revocations [NAME]",

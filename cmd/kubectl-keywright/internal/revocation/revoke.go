@@ -1,4 +1,4 @@
-package main
+package revocation
 
 import (
 	"context"
@@ -16,6 +16,9 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
+
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
 
 // revocation is what one call of revoke asks for.
 type revocation struct {
@@ -41,7 +44,9 @@ const revokeExamples = `  # A key has leaked: the next one signs, and every toke
   # Everybody has to log in again
   kubectl keywright revoke main --everything --reason "INC-1234"`
 
-func (c *command) revokeCommand() *cobra.Command {
+// RevokeCommand returns the command revoke.
+func RevokeCommand(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var r revocation
 	cmd := &cobra.Command{
 		Use:   "revoke NAME (KID | --key KID | --token - | --jti JTI | --session SID | --subject SUB | --client ID | --everything)",
