@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plan"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/revocation"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/rotate"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/token"
@@ -36,7 +37,7 @@ func main() {
 func commands() []func(*cli.Env) *cobra.Command {
 	var all []func(*cli.Env) *cobra.Command
 	for _, of := range []func(*command) *cobra.Command{
-		(*command).statusCommand, (*command).planCommand,
+		(*command).statusCommand,
 		(*command).keysCommand, (*command).fetchCommand,
 		(*command).usersCommand, (*command).doctorCommand, (*command).versionCommand,
 	} {
@@ -48,6 +49,7 @@ func commands() []func(*cli.Env) *cobra.Command {
 	all = append(all, token.LoginCommand)
 	all = append(all, revocation.RevokeCommand)
 	all = append(all, revocation.ListCommand)
+	all = append(all, plan.Command)
 	return all
 }
 

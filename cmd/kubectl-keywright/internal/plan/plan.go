@@ -1,4 +1,4 @@
-package main
+package plan
 
 import (
 	"bufio"
@@ -21,7 +21,12 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-func (c *command) planCommand() *cobra.Command {
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
+
+// Command returns the command plan.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var file, output string
 	var rotations int
 	cmd := &cobra.Command{

@@ -1,4 +1,4 @@
-package main
+package plan
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 )
 
 func TestPlan(t *testing.T) {
-	file := filepath.Join("..", "..", "config", "samples", "signingkey.yaml")
+	file := filepath.Join("..", "..", "..", "..", "config", "samples", "signingkey.yaml")
 	out, _, err := plugintest.Run(t, "", "plan", "-f", file, "--rotations", "2")
 	if err != nil {
 		t.Fatal(err)
