@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/fetch"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plan"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/revocation"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/rotate"
@@ -38,7 +39,7 @@ func commands() []func(*cli.Env) *cobra.Command {
 	var all []func(*cli.Env) *cobra.Command
 	for _, of := range []func(*command) *cobra.Command{
 		(*command).statusCommand,
-		(*command).keysCommand, (*command).fetchCommand,
+		(*command).keysCommand,
 		(*command).usersCommand, (*command).doctorCommand, (*command).versionCommand,
 	} {
 		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
@@ -50,6 +51,7 @@ func commands() []func(*cli.Env) *cobra.Command {
 	all = append(all, revocation.RevokeCommand)
 	all = append(all, revocation.ListCommand)
 	all = append(all, plan.Command)
+	all = append(all, fetch.Command)
 	return all
 }
 

@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"cmp"
@@ -16,7 +16,12 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 )
 
-func (c *command) fetchCommand() *cobra.Command {
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
+
+// Command returns the command fetch.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var file string
 	cmd := &cobra.Command{
 		Use:   "fetch ISSUER | fetch -f FILE",
