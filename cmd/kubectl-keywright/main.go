@@ -19,6 +19,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/revocation"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/rotate"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/token"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/users"
 )
 
 func main() {
@@ -40,7 +41,7 @@ func commands() []func(*cli.Env) *cobra.Command {
 	for _, of := range []func(*command) *cobra.Command{
 		(*command).statusCommand,
 		(*command).keysCommand,
-		(*command).usersCommand, (*command).doctorCommand, (*command).versionCommand,
+		(*command).doctorCommand, (*command).versionCommand,
 	} {
 		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
 	}
@@ -52,6 +53,7 @@ func commands() []func(*cli.Env) *cobra.Command {
 	all = append(all, revocation.ListCommand)
 	all = append(all, plan.Command)
 	all = append(all, fetch.Command)
+	all = append(all, users.Command)
 	return all
 }
 

@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"cmp"
@@ -13,21 +13,21 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// usersAt says which list of users is meant.
-type usersAt struct {
+// location says which list of users is meant.
+type location struct {
 	file, secret string
 	create       bool
 }
 
-const usualUsersSecret = "keywright-issuer-users"
+const defaultSecret = "keywright-issuer-users"
 
-func (at *usersAt) addFlags(cmd *cobra.Command) {
+func (at *location) addFlags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVarP(&at.file, "filename", "f", "", "`FILE` with a UserList, instead of a Secret")
-	cmd.PersistentFlags().StringVar(&at.secret, "secret", "", "`SECRET` with the entry users.yaml (default "+usualUsersSecret+"; a second issuer has <release>-issuer-users)")
+	cmd.PersistentFlags().StringVar(&at.secret, "secret", "", "`SECRET` with the entry users.yaml (default "+defaultSecret+"; a second issuer has <release>-issuer-users)")
 }
 
-// usersList is a list of users where it is kept.
-type usersList interface {
+// userList is a list of users where it is kept.
+type userList interface {
 	fmt.Stringer
 	// read returns the list. One that does not exist is empty if it is to be made, and an error else.
 	read(ctx context.Context) ([]byte, error)
@@ -35,8 +35,8 @@ type usersList interface {
 	change(ctx context.Context, change func(*login.Edit) error) error
 }
 
-// openUsers finds the list that the flags name.
-func (c *command) openUsers(ctx context.Context, at *usersAt) (usersList, error) {
+// open finds the list that the flags name.
+func (c *command) open(ctx context.Context, at *location) (userList, error) {
 	namespace := c.NamespaceFlag()
 	if at.file != "" {
 		if at.secret != "" || namespace != "" {
@@ -45,7 +45,7 @@ func (c *command) openUsers(ctx context.Context, at *usersAt) (usersList, error)
 		if at.file == "-" {
 			return nil, cli.Usagef("-f must name a file: standard input is where a password comes from")
 		}
-		return &usersFile{path: at.file, create: at.create}, nil
+		return &fileList{path: at.file, create: at.create}, nil
 	}
 	k, err := c.Client()
 	if err != nil {
@@ -58,14 +58,14 @@ func (c *command) openUsers(ctx context.Context, at *usersAt) (usersList, error)
 		}
 		namespace = l.Namespace
 	}
-	return &usersSecret{
-		client: k, namespace: cmp.Or(namespace, c.KeyNamespace, cli.DefaultKeyNamespace), name: cmp.Or(at.secret, usualUsersSecret), create: at.create,
+	return &secretList{
+		client: k, namespace: cmp.Or(namespace, c.KeyNamespace, cli.DefaultKeyNamespace), name: cmp.Or(at.secret, defaultSecret), create: at.create,
 		warn: func(format string, args ...any) { cli.Printf(c.ErrOut, format, args...) },
 	}, nil
 }
 
 // edit reads a list, to look at it or to change it.
-func edit(ctx context.Context, list usersList) (*login.Edit, error) {
+func edit(ctx context.Context, list userList) (*login.Edit, error) {
 	text, err := list.read(ctx)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"context"
@@ -12,8 +12,13 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *command) usersCommand() *cobra.Command {
-	var at usersAt
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
+
+// Command returns the command users.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env}
+	var at location
 	cmd := &cobra.Command{
 		Use:   "users",
 		Short: "List and change the users of an issuer: their names, passwords, and who is disabled",
@@ -34,11 +39,11 @@ It needs the rights to get and update that Secret, and no other.`,
   kubectl keywright users list -f users.yaml`,
 	}
 	at.addFlags(cmd)
-	cmd.AddCommand(c.usersListCommand(&at), c.usersAddCommand(&at), c.usersSetPasswordCommand(&at), c.usersDisableCommand(&at), c.usersEnableCommand(&at), c.usersRemoveCommand(&at))
+	cmd.AddCommand(c.listCommand(&at), c.addCommand(&at), c.setPasswordCommand(&at), c.disableCommand(&at), c.enableCommand(&at), c.removeCommand(&at))
 	return cmd
 }
 
-func (c *command) usersDisableCommand(at *usersAt) *cobra.Command {
+func (c *command) disableCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable NAME",
 		Short: "Let a user log in no more, and keep the entry",
@@ -53,7 +58,7 @@ Sessions end at their next refresh. Tokens stay valid until they expire: the com
 	}
 }
 
-func (c *command) usersEnableCommand(at *usersAt) *cobra.Command {
+func (c *command) enableCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:     "enable NAME",
 		Short:   "Let a user log in again who was disabled",
@@ -66,7 +71,7 @@ func (c *command) usersEnableCommand(at *usersAt) *cobra.Command {
 	}
 }
 
-func (c *command) setDisabled(ctx context.Context, at *usersAt, name string, disabled bool) error {
+func (c *command) setDisabled(ctx context.Context, at *location, name string, disabled bool) error {
 	list, user, err := c.findUser(ctx, at, name)
 	if err != nil {
 		return err
@@ -80,14 +85,14 @@ func (c *command) setDisabled(ctx context.Context, at *usersAt, name string, dis
 		return err
 	}
 	cli.Printf(c.Out, "User %s is %s in %s.\n", user.Name, state, list)
-	c.sayWhen(list)
+	c.printPropagation(list)
 	if disabled {
-		c.sayTokens(user)
+		c.printTokenHint(user)
 	}
 	return nil
 }
 
-func (c *command) usersRemoveCommand(at *usersAt) *cobra.Command {
+func (c *command) removeCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take a user out of the list",
@@ -106,16 +111,16 @@ Sessions end at their next refresh. Tokens stay valid until they expire: the com
 				return err
 			}
 			cli.Printf(c.Out, "User %s is removed from %s.\n", user.Name, list)
-			c.sayWhen(list)
-			c.sayTokens(user)
+			c.printPropagation(list)
+			c.printTokenHint(user)
 			return nil
 		},
 	}
 }
 
 // findUser returns the list and a user in it.
-func (c *command) findUser(ctx context.Context, at *usersAt, name string) (usersList, *login.Description, error) {
-	list, err := c.openUsers(ctx, at)
+func (c *command) findUser(ctx context.Context, at *location, name string) (userList, *login.Description, error) {
+	list, err := c.open(ctx, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,8 +135,8 @@ func (c *command) findUser(ctx context.Context, at *usersAt, name string) (users
 	return list, user, nil
 }
 
-// tryChange makes a change that is not written, to find mistakes early.
-func (c *command) tryChange(ctx context.Context, list usersList, change func(*login.Edit) error) error {
+// checkChange makes a change that is not written, to find mistakes early.
+func (c *command) checkChange(ctx context.Context, list userList, change func(*login.Edit) error) error {
 	e, err := edit(ctx, list)
 	if err != nil {
 		return err
@@ -142,42 +147,42 @@ func (c *command) tryChange(ctx context.Context, list usersList, change func(*lo
 	return nil
 }
 
-// sayWhen says how long it takes until issuers know.
-func (c *command) sayWhen(list usersList) {
-	secret, ok := list.(*usersSecret)
+// printPropagation says how long it takes until issuers know.
+func (c *command) printPropagation(list userList) {
+	secret, ok := list.(*secretList)
 	if !ok {
 		cli.Printf(c.ErrOut, "No issuer knows of this until the file is in the Secret that its pods mount. This replaces the whole list there:\n"+
 			"  kubectl create secret generic %s -n %s --from-file=%s=%s --dry-run=client -o yaml | kubectl apply -f -\n",
-			usualUsersSecret, cli.DefaultKeyNamespace, usersEntry, shellWord(list.String()))
+			defaultSecret, cli.DefaultKeyNamespace, secretEntry, shellWord(list.String()))
 		return
 	}
 	cli.Printf(c.ErrOut, "Issuers pick it up without a restart once their kubelets have renewed the file, 0 to 90 s from now. This hurries them:\n"+
 		"  kubectl annotate pods -n %s -l app.kubernetes.io/component=issuer --overwrite keywright.dev/nudged-at=\"$(date)\"\n", secret.namespace)
 }
 
-// sayTokens says what ends the tokens that a user has.
-func (c *command) sayTokens(user *login.Description) {
+// printTokenHint says what ends the tokens that a user has.
+func (c *command) printTokenHint(user *login.Description) {
 	cli.Printf(c.ErrOut, "Tokens of %s stay valid until they expire. When the issuers know, this ends them, with the name of your SigningKey:\n"+
 		"  kubectl keywright revoke SIGNINGKEY --subject %s --nudge -w\n", user.Name, shellWord(user.Subject))
 }
 
-var plainWord = regexp.MustCompile(`^[\w@%+=:,./][\w@%+=:,./-]*$`)
+var unquotedWord = regexp.MustCompile(`^[\w@%+=:,./][\w@%+=:,./-]*$`)
 
 // shellWord quotes a text for a shell if it needs that.
 func shellWord(text string) string {
-	if plainWord.MatchString(text) {
+	if unquotedWord.MatchString(text) {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // completeUsers offers the names of the users to the shell.
-func (c *command) completeUsers(at *usersAt) cobra.CompletionFunc {
+func (c *command) completeUsers(at *location) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		list, err := c.openUsers(cmd.Context(), at)
+		list, err := c.open(cmd.Context(), at)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}

@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *command) usersAddCommand(at *usersAt) *cobra.Command {
+func (c *command) addCommand(at *location) *cobra.Command {
 	var user login.NewUser
 	var claims []string
 	cmd := &cobra.Command{
@@ -44,8 +44,8 @@ subject that is in the list already is an error. A list that does not exist is m
 	return cmd
 }
 
-func (c *command) addUser(ctx context.Context, at *usersAt, user *login.NewUser) error {
-	list, err := c.openUsers(ctx, at)
+func (c *command) addUser(ctx context.Context, at *location, user *login.NewUser) error {
+	list, err := c.open(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (c *command) addUser(ctx context.Context, at *usersAt, user *login.NewUser)
 		user.Subject = login.NewSubject()
 	}
 	user.PasswordHash = login.HashPassword("") // nobody's: the list takes all but the password, before it is asked for
-	if err := c.tryChange(ctx, list, func(e *login.Edit) error { return e.Add(user) }); err != nil {
+	if err := c.checkChange(ctx, list, func(e *login.Edit) error { return e.Add(user) }); err != nil {
 		return err
 	}
 	if user.PasswordHash, err = c.newPassword(ctx); err != nil {
@@ -63,6 +63,6 @@ func (c *command) addUser(ctx context.Context, at *usersAt, user *login.NewUser)
 		return err
 	}
 	cli.Printf(c.Out, "User %s is added to %s, with the subject %s.\n", user.Name, list, user.Subject)
-	c.sayWhen(list)
+	c.printPropagation(list)
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *command) usersSetPasswordCommand(at *usersAt) *cobra.Command {
+func (c *command) setPasswordCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set-password NAME",
 		Short: "Replace the password of a user, which is asked for",
@@ -33,8 +33,8 @@ Sessions that began with the old password end at their next refresh. Tokens stay
 				return err
 			}
 			cli.Printf(c.Out, "User %s has a new password in %s.\n", user.Name, list)
-			c.sayWhen(list)
-			c.sayTokens(user)
+			c.printPropagation(list)
+			c.printTokenHint(user)
 			return nil
 		},
 	}

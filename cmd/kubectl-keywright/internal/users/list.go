@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-func (c *command) usersListCommand(at *usersAt) *cobra.Command {
+func (c *command) listCommand(at *location) *cobra.Command {
 	var output string
 	formats := []string{"json", "yaml", "name"}
 	cmd := &cobra.Command{
@@ -27,7 +27,7 @@ func (c *command) usersListCommand(at *usersAt) *cobra.Command {
 			if output != "" && !slices.Contains(formats, output) {
 				return cli.Usagef("--output is json, yaml or name, not %q", output)
 			}
-			list, err := c.openUsers(cmd.Context(), at)
+			list, err := c.open(cmd.Context(), at)
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ func (c *command) usersListCommand(at *usersAt) *cobra.Command {
 	return cmd
 }
 
-func (c *command) printUsers(users []login.Description, list usersList, output string) error {
+func (c *command) printUsers(users []login.Description, list userList, output string) error {
 	switch output {
 	case "name":
 		for i := range users {

@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"bytes"
@@ -13,15 +13,15 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// usersFile is a list of users in a file.
-type usersFile struct {
+// fileList is a list of users in a file.
+type fileList struct {
 	path   string
 	create bool
 }
 
-func (f *usersFile) String() string { return f.path }
+func (f *fileList) String() string { return f.path }
 
-func (f *usersFile) read(context.Context) ([]byte, error) {
+func (f *fileList) read(context.Context) ([]byte, error) {
 	opened, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if f.create {
@@ -36,7 +36,7 @@ func (f *usersFile) read(context.Context) ([]byte, error) {
 }
 
 // change puts another file in the place of this one, with the same mode. A file that was changed meanwhile is left as it is.
-func (f *usersFile) change(ctx context.Context, change func(*login.Edit) error) error {
+func (f *fileList) change(ctx context.Context, change func(*login.Edit) error) error {
 	before, err := f.read(ctx)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (f *usersFile) change(ctx context.Context, change func(*login.Edit) error) 
 	return f.replace(ctx, before, e.Bytes())
 }
 
-func (f *usersFile) replace(ctx context.Context, before, after []byte) (err error) {
+func (f *fileList) replace(ctx context.Context, before, after []byte) (err error) {
 	path, mode := f.path, fs.FileMode(0o600) // it has hashes
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

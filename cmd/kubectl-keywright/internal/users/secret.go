@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"context"
@@ -14,29 +14,29 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// usersEntry is the entry of the Secret that pods find as a file.
-const usersEntry = "users.yaml"
+// secretEntry is the entry of the Secret that pods find as a file.
+const secretEntry = "users.yaml"
 
-// usersSecret is a list of users in a Secret.
-type usersSecret struct {
+// secretList is a list of users in a Secret.
+type secretList struct {
 	client          client.Client
 	namespace, name string
 	create          bool
 	warn            func(format string, args ...any)
 }
 
-func (s *usersSecret) String() string { return fmt.Sprintf("Secret %s/%s", s.namespace, s.name) }
+func (s *secretList) String() string { return fmt.Sprintf("Secret %s/%s", s.namespace, s.name) }
 
-func (s *usersSecret) read(ctx context.Context) ([]byte, error) {
+func (s *secretList) read(ctx context.Context) ([]byte, error) {
 	secret, err := s.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return secret.Data[usersEntry], nil
+	return secret.Data[secretEntry], nil
 }
 
 // get returns the Secret with a list, which is empty where it is to be made. A Secret to be made has no resourceVersion.
-func (s *usersSecret) get(ctx context.Context) (*corev1.Secret, error) {
+func (s *secretList) get(ctx context.Context) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: s.name}, secret)
 	if apierrors.IsNotFound(err) {
@@ -47,21 +47,21 @@ func (s *usersSecret) get(ctx context.Context) (*corev1.Secret, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if _, there := secret.Data[usersEntry]; there {
+	if _, there := secret.Data[secretEntry]; there {
 		return secret, nil
 	}
 	if !s.create {
-		return nil, fmt.Errorf("%s has no entry %s: name another with --secret and -n, or make the entry with `users add NAME --create`", s, usersEntry)
+		return nil, fmt.Errorf("%s has no entry %s: name another with --secret and -n, or make the entry with `users add NAME --create`", s, secretEntry)
 	}
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	secret.Data[usersEntry] = []byte(login.EmptyList)
+	secret.Data[secretEntry] = []byte(login.EmptyList)
 	return secret, nil
 }
 
 // change writes the whole Secret with the resourceVersion that was read, so that no other change is lost, and begins anew if there was one.
-func (s *usersSecret) change(ctx context.Context, change func(*login.Edit) error) error {
+func (s *secretList) change(ctx context.Context, change func(*login.Edit) error) error {
 	raced := func(err error) bool { return apierrors.IsConflict(err) || s.create && apierrors.IsAlreadyExists(err) }
 	err := retry.OnError(retry.DefaultBackoff, func(err error) bool { return raced(err) && ctx.Err() == nil }, func() error {
 		secret, err := s.get(ctx)
@@ -71,14 +71,14 @@ func (s *usersSecret) change(ctx context.Context, change func(*login.Edit) error
 		if secret.Immutable != nil && *secret.Immutable {
 			return fmt.Errorf("%s is immutable: delete it, make it anew, and restart the issuers, since pods keep the one that they mounted", s)
 		}
-		e, err := login.EditUsers(secret.Data[usersEntry])
+		e, err := login.EditUsers(secret.Data[secretEntry])
 		if err != nil {
 			return err
 		}
 		if err := change(e); err != nil {
 			return err
 		}
-		secret.Data[usersEntry] = e.Bytes()
+		secret.Data[secretEntry] = e.Bytes()
 		if err := s.checkSize(secret); err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (s *usersSecret) change(ctx context.Context, change func(*login.Edit) error
 }
 
 // checkSize says what the API server would say, and what to do.
-func (s *usersSecret) checkSize(secret *corev1.Secret) error {
+func (s *secretList) checkSize(secret *corev1.Secret) error {
 	size := 0
 	for _, entry := range secret.Data {
 		size += len(entry)

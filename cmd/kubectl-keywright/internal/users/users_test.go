@@ -1,4 +1,4 @@
-package main
+package users
 
 import (
 	"bytes"
@@ -41,7 +41,7 @@ func usersNamespace(t *testing.T, name string) (users func(in string, args ...st
 func usersSecretIn(t *testing.T, namespace string) *corev1.Secret {
 	t.Helper()
 	var secret corev1.Secret
-	if err := plugintest.Admin().Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: usualUsersSecret}, &secret); err != nil {
+	if err := plugintest.Admin().Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: defaultSecret}, &secret); err != nil {
 		t.Fatal(err)
 	}
 	return &secret
@@ -226,7 +226,7 @@ func TestUsersThatAreRefused(t *testing.T) {
 // A Secret without a list is most likely another one.
 func TestUsersOfAnotherSecret(t *testing.T) {
 	users := usersNamespace(t, "users-other")
-	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "users-other", Name: usualUsersSecret}, Data: map[string][]byte{"password": []byte("x")}}
+	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "users-other", Name: defaultSecret}, Data: map[string][]byte{"password": []byte("x")}}
 	other.OwnerReferences = []metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: "SealedSecret", Name: "users", UID: "1"}}
 	if err := plugintest.Admin().Create(t.Context(), other); err != nil {
 		t.Fatal(err)
@@ -258,7 +258,7 @@ func TestUsersChangedAtOneTime(t *testing.T) {
 	if out, _, err := users("", "list", "-o", "name"); err != nil || len(strings.Fields(out)) != 3 {
 		t.Errorf("%v %s", err, out)
 	}
-	list := &usersSecret{client: plugintest.Admin(), namespace: "users-race", name: usualUsersSecret}
+	list := &secretList{client: plugintest.Admin(), namespace: "users-race", name: defaultSecret}
 	for _, c := range []struct{ others, tries int }{{1, 2}, {100, 4}} {
 		tries := 0
 		err := list.change(t.Context(), func(e *login.Edit) error {
@@ -287,7 +287,7 @@ func TestUsersChangedAtOneTime(t *testing.T) {
 // The Role of the samples is enough, and no more than it takes.
 func TestRightsOnUsers(t *testing.T) {
 	plugintest.StartCluster(t)
-	b, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", "users-keeper.yaml"))
+	b, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "config", "samples", "users-keeper.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,7 +381,7 @@ func TestUsersInAFile(t *testing.T) {
 
 	// Somebody else saves the file while it is being changed.
 	before := list()
-	f := &usersFile{path: file}
+	f := &fileList{path: file}
 	err := f.change(t.Context(), func(e *login.Edit) error {
 		return errors.Join(os.WriteFile(file, append(before, "# theirs\n"...), 0o600), e.SetDisabled("alice", true))
 	})
