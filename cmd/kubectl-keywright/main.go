@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/doctor"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/fetch"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plan"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/revocation"
@@ -41,7 +42,7 @@ func commands() []func(*cli.Env) *cobra.Command {
 	for _, of := range []func(*command) *cobra.Command{
 		(*command).statusCommand,
 		(*command).keysCommand,
-		(*command).doctorCommand, (*command).versionCommand,
+		(*command).versionCommand,
 	} {
 		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
 	}
@@ -54,6 +55,7 @@ func commands() []func(*cli.Env) *cobra.Command {
 	all = append(all, plan.Command)
 	all = append(all, fetch.Command)
 	all = append(all, users.Command)
+	all = append(all, doctor.Command)
 	return all
 }
 

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -17,7 +17,12 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-func (c *command) doctorCommand() *cobra.Command {
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
+
+// Command returns the command doctor.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var output string
 	cmd := &cobra.Command{
 		Use:   "doctor",

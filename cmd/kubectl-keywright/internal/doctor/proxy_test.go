@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ func hostAddress(t *testing.T) string {
 // issuerPod is a pod of the Deployment in config/issuer, with another key and port.
 func issuerPod(t *testing.T, metrics int32) *corev1.Pod {
 	t.Helper()
-	text, err := os.ReadFile("../../config/issuer/deployment.yaml")
+	text, err := os.ReadFile("../../../../config/issuer/deployment.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
