@@ -19,6 +19,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plan"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/revocation"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/rotate"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/status"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/token"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/users"
 )
@@ -40,8 +41,7 @@ func main() {
 func commands() []func(*cli.Env) *cobra.Command {
 	var all []func(*cli.Env) *cobra.Command
 	for _, of := range []func(*command) *cobra.Command{
-		(*command).statusCommand,
-		(*command).keysCommand,
+
 		(*command).versionCommand,
 	} {
 		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
@@ -56,6 +56,8 @@ func commands() []func(*cli.Env) *cobra.Command {
 	all = append(all, fetch.Command)
 	all = append(all, users.Command)
 	all = append(all, doctor.Command)
+	all = append(all, status.Command)
+	all = append(all, status.KeysCommand)
 	return all
 }
 

@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"errors"
@@ -73,7 +73,7 @@ func TestChangeThatNobodyLookedAt(t *testing.T) {
 // Whoever may view SigningKeys may see whether a controller works.
 func TestViewerSeesTheController(t *testing.T) {
 	plugintest.StartCluster(t)
-	text, err := os.ReadFile("../../config/rbac/signingkey_roles.yaml")
+	text, err := os.ReadFile("../../../../config/rbac/signingkey_roles.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"context"
@@ -17,7 +17,12 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
-func (c *command) statusCommand() *cobra.Command {
+// command is the environment of the commands of this package.
+type command struct{ *cli.Env }
+
+// Command returns the command status.
+func Command(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var output string
 	var watch bool
 	cmd := &cobra.Command{

@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"cmp"
@@ -18,7 +18,9 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
 )
 
-func (c *command) keysCommand() *cobra.Command {
+// KeysCommand returns the command keys.
+func KeysCommand(env *cli.Env) *cobra.Command {
+	c := &command{env}
 	var output string
 	cmd := &cobra.Command{
 		Use:   "keys NAME",
