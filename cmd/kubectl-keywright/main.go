@@ -39,26 +39,10 @@ func main() {
 
 // commands returns the commands of the plugin.
 func commands() []func(*cli.Env) *cobra.Command {
-	var all []func(*cli.Env) *cobra.Command
-	for _, of := range []func(*command) *cobra.Command{
-
-		(*command).versionCommand,
-	} {
-		all = append(all, func(e *cli.Env) *cobra.Command { return of(&command{e}) })
+	return []func(*cli.Env) *cobra.Command{
+		status.Command, status.KeysCommand, rotate.Command, plan.Command, revocation.RevokeCommand, revocation.ListCommand, fetch.Command,
+		token.LoginCommand, token.VerifyCommand, token.InspectCommand, users.Command, doctor.Command, versionCommand,
 	}
-	all = append(all, rotate.Command)
-	all = append(all, token.InspectCommand)
-	all = append(all, token.VerifyCommand)
-	all = append(all, token.LoginCommand)
-	all = append(all, revocation.RevokeCommand)
-	all = append(all, revocation.ListCommand)
-	all = append(all, plan.Command)
-	all = append(all, fetch.Command)
-	all = append(all, users.Command)
-	all = append(all, doctor.Command)
-	all = append(all, status.Command)
-	all = append(all, status.KeysCommand)
-	return all
 }
 
 // message returns the text of an error. "context canceled" would not tell a person that a signal ended the command.

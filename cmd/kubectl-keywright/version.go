@@ -40,7 +40,7 @@ type runningImage struct {
 	Pods      int    `json:"pods"`
 }
 
-func (c *command) versionCommand() *cobra.Command {
+func versionCommand(env *cli.Env) *cobra.Command {
 	var clientOnly bool
 	var output string
 	cmd := &cobra.Command{
@@ -58,11 +58,11 @@ A cluster that does not answer within 5 s is left out, and standard error says s
 			v := versions{ClientVersion: commandline.Version(), GoVersion: runtime.Version()}
 			if !clientOnly {
 				var err error
-				if v.Images, err = c.runningImages(cmd.Context()); err != nil {
-					cli.Printf(c.ErrOut, "Which images run in the cluster could not be asked: %v\n", err)
+				if v.Images, err = runningImages(cmd.Context(), env); err != nil {
+					cli.Printf(env.ErrOut, "Which images run in the cluster could not be asked: %v\n", err)
 				}
 			}
-			return c.printVersions(v, output)
+			return printVersions(env, v, output)
 		},
 	}
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "print the version of the plugin, and ask no cluster")
@@ -71,9 +71,9 @@ A cluster that does not answer within 5 s is left out, and standard error says s
 }
 
 // runningImages lists the images that pods of Keywright run.
-func (c *command) runningImages(ctx context.Context) ([]runningImage, error) {
-	c.LimitRequests(versionTimeout)
-	k, err := c.Client()
+func runningImages(ctx context.Context, env *cli.Env) ([]runningImage, error) {
+	env.LimitRequests(versionTimeout)
+	k, err := env.Client()
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +106,11 @@ func (c *command) runningImages(ctx context.Context) ([]runningImage, error) {
 	return images, nil
 }
 
-func (c *command) printVersions(v versions, output string) error {
+func printVersions(env *cli.Env, v versions, output string) error {
 	if output != "" {
-		return c.PrintObject(output, v)
+		return env.PrintObject(output, v)
 	}
-	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(env.Out, 0, 0, 2, ' ', 0)
 	cli.Printf(table, "kubectl keywright\t%s %s\n", v.ClientVersion, v.GoVersion)
 	for _, image := range v.Images {
 		where := fmt.Sprintf("%d pods in namespace %s", image.Pods, image.Namespace)
