@@ -114,7 +114,7 @@ func startCluster() (err error) {
 // build builds a program of cmd, and returns the path of the binary.
 func build(program string) (string, error) {
 	path := filepath.Join(cluster.directory, program)
-	out, err := exec.Command("go", "build", "-o", path, "github.com/keywright/keywright/cmd/"+program).CombinedOutput() //nolint:gosec // the tests name the program
+	out, err := exec.Command("go", "build", "-o", path, "github.com/keywright/keywright/cmd/"+program).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
@@ -134,7 +134,7 @@ func stopCluster() (err error) {
 
 // startController starts a controller, which becomes the leader at once if no other holds the Lease.
 func startController() error {
-	cluster.controller = exec.Command(cluster.binary, "--kubeconfig", cluster.kubeconfig, "--metrics-bind-address=", "--health-probe-bind-address=") //nolint:gosec // built above
+	cluster.controller = exec.Command(cluster.binary, "--kubeconfig", cluster.kubeconfig, "--metrics-bind-address=", "--health-probe-bind-address=")
 	return cluster.controller.Start()
 }
 

@@ -79,7 +79,7 @@ func isComplete(r *keywrightv1alpha1.Revocation) bool {
 	return r.Status.RemovedAt != nil && (r.Status.NudgedAt != nil || !nudges)
 }
 
-// refusal says why the controller does not carry out a Revocation, nothing while it may.
+// Refusal returns why the controller does not carry out a Revocation, empty if it may.
 func Refusal(r *keywrightv1alpha1.Revocation) string {
 	ready := readyCondition(r)
 	switch ready.Reason {
@@ -97,6 +97,7 @@ func readyCondition(r *keywrightv1alpha1.Revocation) metav1.Condition {
 	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonPending}
 }
 
+// Reason returns the reason of the condition Ready.
 func Reason(r *keywrightv1alpha1.Revocation) string { return readyCondition(r).Reason }
 
 // explainIncomplete prints what a receipt waits for, and why, if it is overdue.
