@@ -30,7 +30,7 @@ func TestMistakes(t *testing.T) {
 	}{
 		{"status --outputt json", plugintest.Kubeconfig(), true, "unknown flag"},
 		{"status -o xml", plugintest.Kubeconfig(), true, "--output is json or yaml"},
-		{"rotate", plugintest.Kubeconfig(), true, "takes [NAME]"},
+		{"rotate", plugintest.Kubeconfig(), true, "takes NAME: see --help"},
 		{"revoke", plugintest.Kubeconfig(), true, "takes the name of a SigningKey and what to revoke"},
 		{"verify x", plugintest.Kubeconfig(), true, "verify needs --issuer"},
 		{"token", plugintest.Kubeconfig(), true, "token needs --url"},

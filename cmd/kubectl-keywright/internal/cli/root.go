@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,7 +19,7 @@ func NewRoot(streams genericiooptions.IOStreams, now func() time.Time, commands 
 	e := &Env{IOStreams: streams, flags: genericclioptions.NewConfigFlags(true), Now: now}
 	root := &cobra.Command{
 		Use:           "kubectl-keywright",
-		Short:         "See and steer the signing keys that a cluster trusts",
+		Short:         "Inspect and manage the signing keys that a cluster trusts",
 		SilenceErrors: true, SilenceUsage: true,
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl keywright"},
 	}
@@ -94,7 +95,7 @@ func checkArgs(cmd *cobra.Command) {
 func ExactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != len(names) {
-			return Usagef("%s takes %v, see --help", cmd.CommandPath(), names)
+			return Usagef("%s takes %s: see --help", cmd.CommandPath(), cmp.Or(strings.Join(names, " "), "no arguments"))
 		}
 		return nil
 	}
