@@ -24,8 +24,8 @@ func (c *command) examineController(ctx context.Context, k client.Client, p *pat
 	l, err := leader.Find(ctx, c.Env, k)
 	switch {
 	case err != nil:
-		p.unasked = append(p.unasked, fmt.Sprintf("whether a controller works: %v", err))
-	case !l.Works():
+		p.unasked = append(p.unasked, fmt.Sprintf("whether a controller is running: %v", err))
+	case !l.Running():
 		findings = append(findings, fmt.Sprintf("%s. Nothing is rotated or revoked. %s", l.String(), l.Hint()))
 	}
 	if len(l.Others) > 0 {

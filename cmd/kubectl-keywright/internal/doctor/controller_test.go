@@ -25,7 +25,7 @@ func TestDoctorFindsTwoInstallations(t *testing.T) {
 	if out, _, _ := plugintest.Run(t, "", "doctor"); !strings.Contains(out, says) {
 		t.Errorf("with two:\n%s", out)
 	}
-	if out, _, _ := plugintest.Run(t, "", "doctor", "--key-namespace", "keywright-system"); strings.Contains(out, says) || strings.Contains(out, "no controller works") {
+	if out, _, _ := plugintest.Run(t, "", "doctor", "--key-namespace", "keywright-system"); strings.Contains(out, says) || strings.Contains(out, "no controller is running") {
 		t.Errorf("with one that is named:\n%s", out)
 	}
 }

@@ -67,31 +67,31 @@ func renewedAt(lease *coordinationv1.Lease) time.Time {
 	return lease.Spec.RenewTime.Time
 }
 
-// Works reports whether a controller holds the Lease and renews it.
-func (l *Leader) Works() bool { return l.holder != "" && l.asked.Before(l.renewed.Add(l.lasts)) }
+// Running reports whether a controller holds the Lease and renews it.
+func (l *Leader) Running() bool { return l.holder != "" && l.asked.Before(l.renewed.Add(l.lasts)) }
 
-// String returns the holder of the Lease, or since when no controller works.
+// String returns the holder of the Lease, or since when no controller is running.
 func (l *Leader) String() string {
 	about := fmt.Sprintf("the Lease %s in namespace %s", controllers.LeaseName, l.Namespace)
 	ago := fmt.Sprintf("%s (%s ago)", l.renewed.UTC().Format(time.RFC3339), duration.HumanDuration(max(l.asked.Sub(l.renewed), 0)))
 	switch {
-	case l.Works():
+	case l.Running():
 		return fmt.Sprintf("controller %s holds %s", l.holder, about)
 	case l.renewed.IsZero():
 		where := "any namespace"
 		if l.Namespace != "" {
 			where = "namespace " + l.Namespace
 		}
-		return fmt.Sprintf("no controller works: there is no Lease %s in %s. It never ran or was removed (or runs with --leader-elect=false)",
+		return fmt.Sprintf("no controller is running: there is no Lease %s in %s. The controller never started, was removed, or runs with --leader-elect=false",
 			controllers.LeaseName, where)
 	case l.holder == "":
-		return fmt.Sprintf("no controller works: the last one was stopped, and gave up %s at %s", about, ago)
+		return fmt.Sprintf("no controller is running: the last one stopped, and released %s at %s", about, ago)
 	default:
-		return fmt.Sprintf("no controller works: %s held %s and has not renewed it since %s", l.holder, about, ago)
+		return fmt.Sprintf("no controller is running: %s held %s and has not renewed it since %s", l.holder, about, ago)
 	}
 }
 
-// Hint returns the commands that show why no controller works.
+// Hint returns the commands that show why no controller is running.
 func (l *Leader) Hint() string {
 	in := "-A"
 	if l.Namespace != "" {

@@ -33,7 +33,7 @@ type Reporter struct {
 	// last is the last line about what is awaited, without the duration, and lastAt its time.
 	last   string
 	lastAt time.Time
-	// reason is why no controller works, as last printed.
+	// reason is why no controller is running, as last printed.
 	reason string
 	// width is the number of columns of the terminal, 0 if standard error is none. On a terminal, each line about what is awaited
 	// overwrites the previous one. open reports whether such a line is there.
@@ -104,7 +104,7 @@ func (r *Reporter) Overdue() bool {
 func (r *Reporter) Leader(ctx context.Context, k client.Client) (l leader.Leader, description string) {
 	l, err := leader.Find(ctx, r.env, k)
 	if err != nil {
-		return l, "whether one works could not be asked: " + err.Error()
+		return l, "the Lease could not be read: " + err.Error()
 	}
 	return l, l.String()
 }

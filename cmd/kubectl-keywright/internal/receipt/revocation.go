@@ -106,7 +106,7 @@ func explainIncomplete(ctx context.Context, reporter *progress.Reporter, k clien
 	switch {
 	case r.Status.RevokedAt == nil && reporter.Overdue():
 		l, description := reporter.Leader(ctx, k)
-		if l.Works() && ready.Reason != keywrightv1alpha1.ReasonPending {
+		if l.Running() && ready.Reason != keywrightv1alpha1.ReasonPending {
 			reporter.Waiting("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message + ".")
 			return
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// Whoever asks while no controller works is told so, and who worked last.
+// Whoever asks while no controller is running is told so, and who worked last.
 func TestAbsentController(t *testing.T) {
 	plugintest.CreateSigningKey(t, "absent")
 	if _, errOut, err := plugintest.Run(t, "", "status", "absent"); err != nil || errOut != "" {
@@ -33,18 +33,18 @@ func TestAbsentController(t *testing.T) {
 	want := func(says string, flags ...string) {
 		t.Helper()
 		out, errOut, err := plugintest.Run(t, "", append([]string{"status", "absent"}, flags...)...)
-		if cli.ExitCode(t.Context(), err) != cli.ExitNegative || !strings.Contains(errOut, "No controller works: "+says) || !strings.Contains(errOut, "kubectl get pods -") {
+		if cli.ExitCode(t.Context(), err) != cli.ExitNegative || !strings.Contains(errOut, "No controller is running: "+says) || !strings.Contains(errOut, "kubectl get pods -") {
 			t.Errorf("status: want %q: %v\n%s", says, err, errOut)
 		}
 		if !strings.Contains(out, "??  Ready") || strings.Contains(out, "ok  ") {
 			t.Errorf("status says that all is well:\n%s", out)
 		}
 		out, _, err = plugintest.Run(t, "", append([]string{"doctor"}, flags...)...)
-		if err == nil || !strings.Contains(out, "no controller works: "+says) {
+		if err == nil || !strings.Contains(out, "no controller is running: "+says) {
 			t.Errorf("doctor: want %q: %v\n%s", says, err, out)
 		}
 	}
-	want("the last one was stopped, and gave up the Lease keywright-controller in namespace keywright-system at ")
+	want("the last one stopped, and released the Lease keywright-controller in namespace keywright-system at ")
 	plugintest.HoldLease(t, "pod-1_abc", time.Now().Add(-time.Hour))
 	want("pod-1_abc held the Lease keywright-controller in namespace keywright-system and has not renewed it since ")
 	want("there is no Lease keywright-controller in namespace default", "--key-namespace", "default")
@@ -114,7 +114,7 @@ func TestViewerSeesTheController(t *testing.T) {
 		}
 	}
 	for user, says := range map[string]string{
-		"keywright-signingkey-viewer": "", "keywright-signingkey-editor": "", "here": "", "keys-only": "Whether a controller works could not be asked: ",
+		"keywright-signingkey-viewer": "", "keywright-signingkey-editor": "", "here": "", "keys-only": "Cannot check whether a controller is running: ",
 	} {
 		kubeconfig, err := plugintest.KubeconfigFor(user, "system:authenticated")
 		if err != nil {

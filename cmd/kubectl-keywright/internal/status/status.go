@@ -29,7 +29,7 @@ func Command(env *cli.Env) *cobra.Command {
 		Use:   "status [NAME]",
 		Short: "Show the keys of SigningKeys on a time line, what is awaited from whom, and the TrustedIssuers",
 		Long: "Show the keys of one SigningKey, or of all, on a time line: which signs, which comes next, and when each leaves; and the TrustedIssuers.\n" +
-			"The exit code is 1 if no controller works, and 2 if the cluster could not be asked.",
+			"The exit code is 1 if no controller is running, and 2 if the cluster could not be asked.",
 		Example: "  kubectl keywright status main\n  kubectl keywright status -w\n  kubectl keywright status main -o json",
 		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,19 +79,19 @@ func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alph
 	return list.Items, err
 }
 
-// absence says that no controller works, and returns it as an error, nil if one does. Where that may not be asked, nothing is known against it.
+// absence says that no controller is running, and returns it as an error, nil if one does. Where that may not be asked, nothing is known against it.
 func (c *command) absence(ctx context.Context, k client.Client) error {
 	l, err := leader.Find(ctx, c.Env, k)
 	switch {
 	case err != nil:
-		cli.Printf(c.ErrOut, "Whether a controller works could not be asked: %v\n", err)
+		cli.Printf(c.ErrOut, "Cannot check whether a controller is running: %v\n", err)
 		return nil
-	case l.Works():
+	case l.Running():
 		return nil
 	}
 	text := l.String()
-	cli.Printf(c.ErrOut, "%s%s. What follows is what the last one saw; nothing is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.Hint())
-	return cli.Negativef("no controller works")
+	cli.Printf(c.ErrOut, "%s%s. The status below may be outdated; no key is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.Hint())
+	return cli.Negativef("no controller is running")
 }
 
 // show prints SigningKeys. For programs, the one that was asked for by name is no list, as in kubectl.
