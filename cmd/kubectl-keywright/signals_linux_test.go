@@ -66,7 +66,7 @@ func TestSignals(t *testing.T) {
 		{"revoke --token, the token", "", "Token: ", nothing, []string{"revoke", "signals", "--token", "-"}},
 		{"revoke --token, which", token + "\n", "End which?", nothing, []string{"revoke", "signals", "--token", "-"}},
 		{"revoke --token, the question", token + "\n2\n", "[y/N]", nothing, []string{"revoke", "signals", "--token", "-"}},
-		{"revoke, the wait", "", "Waiting for the controller", "stopped waiting: the request stands", []string{"revoke", "signals", "--jti", "j1", "--yes", "-w"}},
+		{"revoke, the wait", "", "Waiting for the controller", "stopped waiting: the request stays valid", []string{"revoke", "signals", "--jti", "j1", "--yes", "-w"}},
 	} {
 		for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			in, typed := io.Pipe()
@@ -89,7 +89,7 @@ func TestSignals(t *testing.T) {
 	plugintest.StopController(t)
 	for _, args := range [][]string{{"revoke", "signals", kid, "--yes"}, {"rotate", "signals"}} {
 		code, said := signalled(t, nil, syscall.SIGINT, "Still waiting", args...)
-		if code != cli.ExitInterrupted || !strings.Contains(said, "stopped waiting: the request stands, and `kubectl keywright status signals` shows how far it is") {
+		if code != cli.ExitInterrupted || !strings.Contains(said, "stopped waiting: the request stays valid, and `kubectl keywright status signals` shows its progress") {
 			t.Errorf("%v: exit code %d\n%s", args, code, said)
 		}
 	}

@@ -114,14 +114,14 @@ func (r *Reporter) NotSeen(ctx context.Context, l leader.Leader, description, co
 	if reason, _, _ := strings.Cut(description, " ("); reason != r.reason && ctx.Err() == nil {
 		r.reason = reason
 		r.End()
-		cli.Printf(r.env.ErrOut, "No controller has taken it up for %v: %s; %s\n%s.\nStill waiting. The request stands without this command, too.\n",
+		cli.Printf(r.env.ErrOut, "No controller has seen the request after %v: %s; %s\n%s.\nStill waiting. The request stays valid if you stop this command.\n",
 			overdueAfter, description, consequence, l.Hint())
 	}
 }
 
 // Err adds to an error that ended a wait for a SigningKey that the request is still valid.
 func Err(ctx context.Context, signingKey string, err error) error {
-	return ErrWithHint(ctx, "`kubectl keywright status "+signingKey+"` shows how far it is", err)
+	return ErrWithHint(ctx, "`kubectl keywright status "+signingKey+"` shows its progress", err)
 }
 
 // ErrWithHint is Err with another command that shows the progress.
@@ -130,8 +130,8 @@ func ErrWithHint(ctx context.Context, hint string, err error) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return errors.New("stopped waiting: the request stands, and " + hint)
+		return errors.New("stopped waiting: the request stays valid, and " + hint)
 	default:
-		return fmt.Errorf("%w: the request stands, and %s", err, hint)
+		return fmt.Errorf("%w: the request stays valid, and %s", err, hint)
 	}
 }

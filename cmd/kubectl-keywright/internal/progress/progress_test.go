@@ -9,12 +9,12 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-// On a terminal, what is awaited stays one line that is overwritten, and is gone at the end.
+// On a terminal, what is awaited is one line that is overwritten, and cleared at the end.
 func TestReporterOnATerminal(t *testing.T) {
 	var out, errOut bytes.Buffer
 	r := NewReporter(&cli.Env{IOStreams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}})
 	if r.width != 0 {
-		t.Error("a buffer is taken for a terminal")
+		t.Error("a buffer is not a terminal")
 	}
 	r.width = 10
 	r.Waiting("first")

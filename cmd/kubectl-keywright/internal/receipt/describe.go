@@ -27,6 +27,6 @@ func allTokens(spec *keywrightv1alpha1.RevocationSpec) string {
 	case spec.ClientID != "":
 		return fmt.Sprintf("all tokens of client %q", spec.ClientID)
 	default:
-		return "all tokens of everybody"
+		return "all tokens"
 	}
 }

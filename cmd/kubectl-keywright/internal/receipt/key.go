@@ -16,7 +16,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
 )
 
-// AwaitKey shows the receipt of a key in spec.revokedKeyIDs as it fills, and what is awaited, until it is full.
+// AwaitKey prints the receipt of a key in spec.revokedKeyIDs, and what is awaited, until it is complete.
 func AwaitKey(ctx context.Context, env *cli.Env, k client.Client, name, kid string) error {
 	reporter := progress.NewReporter(env)
 	defer reporter.End()
@@ -35,62 +35,62 @@ func AwaitKey(ctx context.Context, env *cli.Env, k client.Client, name, kid stri
 			reporter.Done(line)
 		}
 		reporter.Waiting(Awaited(key, r))
-		return Full(r), nil
+		return Complete(r), nil
 	})
 }
 
-// Full reports whether nothing will be added to a receipt.
-func Full(r *keywrightv1alpha1.KeyRevocationStatus) bool {
+// Complete reports whether the receipt of a key is complete.
+func Complete(r *keywrightv1alpha1.KeyRevocationStatus) bool {
 	return r.RemovedAt != nil && (r.NudgedAt != nil || !r.Known)
 }
 
-// keyReceipt says what has been done so far about a key in spec.revokedKeyIDs.
+// keyLines returns the steps that are done for a key in spec.revokedKeyIDs.
 func keyLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) []string {
-	recorded := fmt.Sprintf("%s  Recorded: key %s never comes back", timeOfDay(&r.RevokedAt), r.KeyID)
+	recorded := fmt.Sprintf("%s  Recorded: the revocation of key %s is permanent", timeOfDay(&r.RevokedAt), r.KeyID)
 	if !r.Known {
-		recorded += ". It was never here"
+		recorded += ". The SigningKey never had it"
 	}
 	lines := []string{recorded}
 	if r.SigningMovedAt != nil {
 		lines = append(lines, timeOfDay(r.SigningMovedAt)+"  Another key signs")
 	}
 	if r.RemovedAt != nil {
-		lines = append(lines, fmt.Sprintf("%s  Gone from the files of %s namespaces", timeOfDay(r.RemovedAt), allTargets(key)))
+		lines = append(lines, fmt.Sprintf("%s  Removed from the files of %s namespaces", timeOfDay(r.RemovedAt), allTargets(key)))
 	}
 	by := r.ExpectedEverywhereBy
 	if r.NudgedAt != nil {
 		lines = append(lines, nudged(r.RemovedAt, r.NudgedAt, by, key.Spec.Distribution.PropagationDelay.Duration))
 	}
-	if Full(r) && by != nil && r.Known {
+	if Complete(r) && by != nil && r.Known {
 		lines = append(lines, everywhere("has dropped", by))
 	}
 	return lines
 }
 
-// refreshed says which pods were made to renew their files: all of them if that is why they are bound to know sooner than after the
-// propagation delay, else those of the issuer.
+// nudged returns which pods were nudged: all of them if the files are expected everywhere before the propagation delay has passed,
+// otherwise those of the issuer.
 func nudged(removedAt, nudgedAt, by *metav1.Time, delay time.Duration) string {
 	if removedAt != nil && by != nil && by.Time.Before(removedAt.Add(delay)) {
-		return timeOfDay(nudgedAt) + "  All pods refreshed"
+		return timeOfDay(nudgedAt) + "  All pods nudged"
 	}
-	return timeOfDay(nudgedAt) + "  The pods of the issuer refreshed; other pods renew their files by themselves"
+	return timeOfDay(nudgedAt) + "  Pods of the issuer nudged; kubelets renew the files of other pods on their own"
 }
 
-// allTargets counts all namespaces with a file: what was removed is out of every one.
+// allTargets returns the number of namespaces with a file. RemovedAt is set when all of them are written.
 func allTargets(key *keywrightv1alpha1.SigningKey) string {
 	total := key.Status.Targets.Selected + key.Status.Targets.Kept
 	return fmt.Sprintf("%d of %d", total, total)
 }
 
-// everywhere says until when every pod does what.
+// everywhere returns the time by which every pod acts on the revocation.
 func everywhere(does string, by *metav1.Time) string {
 	return fmt.Sprintf("           Every running pod %s it by %s (Kubernetes cannot confirm this)", does, timeOfDay(by))
 }
 
-// Awaited says for whom a receipt waits, nothing if it is full.
+// Awaited returns what the receipt of a key waits for, empty if it is complete.
 func Awaited(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) string {
 	switch {
-	case Full(r):
+	case Complete(r):
 		return ""
 	case r.RemovedAt == nil && len(key.Status.Targets.Behind) > 0:
 		return "Waiting for the files of " + strings.Join(key.Status.Targets.Behind, ", ")
@@ -106,16 +106,16 @@ func timeOfDay(at *metav1.Time) string { return at.UTC().Format(time.TimeOnly) +
 // explainUnrecorded prints why the controller has not recorded a revocation, if it is overdue.
 func explainUnrecorded(ctx context.Context, reporter *progress.Reporter, k client.Client, key *keywrightv1alpha1.SigningKey) {
 	if !reporter.Overdue() {
-		reporter.Waiting("Waiting for the controller to take it up.")
+		reporter.Waiting("Waiting for the controller to see the request.")
 		return
 	}
 	if key.Status.ObservedGeneration < key.Generation {
 		l, description := reporter.Leader(ctx, k)
-		reporter.NotSeen(ctx, l, description, fmt.Sprintf("status.observedGeneration is %d and metadata.generation %d. Until one takes it up, pods go on accepting the key.",
+		reporter.NotSeen(ctx, l, description, fmt.Sprintf("status.observedGeneration is %d and metadata.generation %d. Until one does, pods accept the key.",
 			key.Status.ObservedGeneration, key.Generation))
 		return
 	}
-	text := "The controller has seen the request and has not recorded it yet."
+	text := "The controller has seen the request, and has not recorded it yet."
 	if ready := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionReady); ready != nil {
 		text += fmt.Sprintf(" Ready is %s, %s: %s", ready.Status, ready.Reason, ready.Message)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/progress"
 )
 
-// Await shows the receipt of a Revocation as it fills, and what is awaited, until it is full or the controller refuses.
+// Await prints the receipt of a Revocation, and what is awaited, until it is complete or the controller refuses the Revocation.
 func Await(ctx context.Context, env *cli.Env, k client.Client, name string) error {
 	reporter := progress.NewReporter(env)
 	defer reporter.End()
@@ -23,7 +23,7 @@ func Await(ctx context.Context, env *cli.Env, k client.Client, name string) erro
 		var r keywrightv1alpha1.Revocation
 		err := k.Get(ctx, client.ObjectKey{Name: name}, &r)
 		if apierrors.IsNotFound(err) {
-			return false, fmt.Errorf("somebody deleted Revocation %s", name)
+			return false, fmt.Errorf("Revocation %s was deleted: `kubectl keywright revocations` lists those that exist", name)
 		}
 		if err != nil {
 			return false, err
@@ -46,20 +46,20 @@ func Await(ctx context.Context, env *cli.Env, k client.Client, name string) erro
 	})
 }
 
-// receiptOf says what has been done so far.
+// revocationLines returns the steps that are done.
 func revocationLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Revocation) []string {
 	s := &r.Status
 	var lines []string
 	if s.RevokedAt != nil {
-		recorded := timeOfDay(s.RevokedAt) + "  Recorded: it is never taken back"
+		recorded := timeOfDay(s.RevokedAt) + "  Recorded: the revocation is permanent"
 		if Reason(r) == keywrightv1alpha1.ReasonUnknownKey {
 			recorded += ". The SigningKey never had this key"
 		}
 		lines = append(lines, recorded)
 	}
-	in, does := "Refused by the files of %s namespaces", "refuses"
+	in, does := "In the revocation lists of %s namespaces", "rejects"
 	if r.Spec.KeyID != "" {
-		in, does = "Gone from the files of %s namespaces", "has dropped"
+		in, does = "Removed from the files of %s namespaces", "has dropped"
 	}
 	if s.RemovedAt != nil {
 		lines = append(lines, timeOfDay(s.RemovedAt)+"  "+fmt.Sprintf(in, allTargets(key)))
@@ -73,7 +73,7 @@ func revocationLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Rev
 	return lines
 }
 
-// isFull reports whether nothing will be added to a receipt before it expires.
+// isComplete reports whether the receipt of a Revocation is complete, except for its expiry.
 func isComplete(r *keywrightv1alpha1.Revocation) bool {
 	nudges := (r.Spec.KeyID != "" && Reason(r) != keywrightv1alpha1.ReasonUnknownKey) || r.Spec.Nudge
 	return r.Status.RemovedAt != nil && (r.Status.NudgedAt != nil || !nudges)
@@ -89,7 +89,7 @@ func Refusal(r *keywrightv1alpha1.Revocation) string {
 	return ""
 }
 
-// readyOf returns the condition Ready, an empty one if there is none.
+// readyCondition returns the condition Ready, or one with the reason Pending if there is none.
 func readyCondition(r *keywrightv1alpha1.Revocation) metav1.Condition {
 	if ready := meta.FindStatusCondition(r.Status.Conditions, keywrightv1alpha1.ConditionReady); ready != nil {
 		return *ready
@@ -110,9 +110,9 @@ func explainIncomplete(ctx context.Context, reporter *progress.Reporter, k clien
 			reporter.Waiting("The controller has not recorded it yet. " + ready.Reason + ": " + ready.Message + ".")
 			return
 		}
-		reporter.NotSeen(ctx, l, description, "Until one takes it up, pods go on accepting "+Describe(&r.Spec)+".")
+		reporter.NotSeen(ctx, l, description, "Until one does, pods accept "+Describe(&r.Spec)+".")
 	case ready.Reason == keywrightv1alpha1.ReasonPending:
-		reporter.Waiting("Waiting for the controller to take it up.")
+		reporter.Waiting("Waiting for the controller to see the request.")
 	case r.Status.RemovedAt == nil:
 		reporter.Waiting("Waiting for files: " + ready.Message + ".")
 	default:

@@ -220,8 +220,8 @@ func (c *command) createRevocation(ctx context.Context, k client.WithWatch, r *r
 	}
 	cli.Printf(c.Out, "Revocation %s created: it ends %s.\n", made.Name, receipt.Describe(&made.Spec))
 	if r.noWait || (!r.wait && r.spec.KeyID == "") {
-		cli.Printf(c.ErrOut, "`kubectl keywright revocations %s` shows how far it is.\n", r.spec.SigningKey)
+		cli.Printf(c.ErrOut, "`kubectl keywright revocations %s` shows its progress.\n", r.spec.SigningKey)
 		return nil
 	}
-	return progress.ErrWithHint(ctx, "`kubectl get revocation "+made.Name+" -o yaml` shows how far it is", receipt.Await(ctx, c.Env, k, made.Name))
+	return progress.ErrWithHint(ctx, "`kubectl get revocation "+made.Name+" -o yaml` shows its progress", receipt.Await(ctx, c.Env, k, made.Name))
 }

@@ -33,7 +33,7 @@ func TestRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, says := range []string{
-		"Asked for the revocation of key " + kid + " of revoke.", "Recorded: key " + kid, "Another key signs", "Gone from the files of 2 of 2 namespaces",
+		"Asked for the revocation of key " + kid + " of revoke.", "Recorded: the revocation of key " + kid, "Another key signs", "Removed from the files of 2 of 2 namespaces",
 		"Every running pod has dropped it by ", "(Kubernetes cannot confirm this)",
 	} {
 		if !strings.Contains(out, says) {
@@ -74,7 +74,7 @@ func TestRevokeUnknownKey(t *testing.T) {
 		t.Errorf("%+v", left)
 	}
 	out, asked, err := plugintest.Run(t, "", "revoke", "mistyped", unknown, "--yes", "--unknown")
-	if err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "never here") {
+	if err != nil || !strings.Contains(asked, "has no key") || !strings.Contains(out, "never had") {
 		t.Errorf("%v %s %s", err, asked, out)
 	}
 	if _, _, err := plugintest.Run(t, "", "revoke", "mistyped", "--key", unknown, "--yes", "--unknown"); err != nil || len(plugintest.Revocations(t, "mistyped")) != 1 {
@@ -105,20 +105,20 @@ func TestRevokeCreates(t *testing.T) {
 	}{
 		{"--jti j1 --ttl 24h", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.TokenID == "j1" && s.TTLAfterExpiry.Duration == 24*time.Hour && s.IssuedBefore == nil
-		}, "within 90 s", `it ends the token with jti "j1"`, "refuses it by"},
-		{"--session s1 --nudge", func(s *keywrightv1alpha1.RevocationSpec) bool { return s.SessionID == "s1" && s.Nudge }, "Its refresh token ends", "The pods of the issuer refreshed", "Refused by the files of 2 of 2 namespaces"},
+		}, "within 90 s", `it ends the token with jti "j1"`, "rejects it by"},
+		{"--session s1 --nudge", func(s *keywrightv1alpha1.RevocationSpec) bool { return s.SessionID == "s1" && s.Nudge }, "Its refresh token ends", "Pods of the issuer nudged", "In the revocation lists of 2 of 2 namespaces"},
 		{"--subject alice --issued-before 2026-01-02T03:04:05.6+01:00", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.Subject == "alice" && s.IssuedBefore.UTC().Format(time.RFC3339Nano) == "2026-01-02T02:04:05Z"
-		}, "log in again after the clockSkew of 1s", "issued until 2026-01-02T02:04:05Z", "Refused by the files of 2 of 2 namespaces"},
+		}, "log in again after the clockSkew of 1s", "issued until 2026-01-02T02:04:05Z", "In the revocation lists of 2 of 2 namespaces"},
 		{"--client web --reason INC-1", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.ClientID == "web" && s.Reason == "INC-1" && time.Since(s.IssuedBefore.Time) < time.Minute
 		}, "remove it from the issuer", "", ""},
 		{"--everything", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.Everything && time.Since(s.IssuedBefore.Time) < time.Minute
-		}, "logins pause for the clockSkew of 1s", "all tokens of everybody", ""},
+		}, "logins pause for the clockSkew of 1s", "all tokens", ""},
 		{"--key " + key.Status.ActiveKeyID + " --keep-sessions", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.KeyID == key.Status.ActiveKeyID && s.KeepSessions && s.IssuedBefore == nil
-		}, "signs now", "Gone from the files of 2 of 2 namespaces", "has dropped it by"},
+		}, "signs now", "Removed from the files of 2 of 2 namespaces", "has dropped it by"},
 	} {
 		before := len(plugintest.Revocations(t, "creates"))
 		out, asked, err := plugintest.Run(t, "y\n", append([]string{"revoke", "creates", "-w"}, strings.Fields(c.args)...)...)
@@ -249,14 +249,14 @@ func TestWaitForReceipt(t *testing.T) {
 	}
 	plugintest.StopController(t)
 	_, errOut, err := plugintest.RunUntil(t, nil, "Still waiting after 4s", "revoke", "awaited", "--jti", "j1", "--yes", "-w")
-	if err == nil || !strings.HasPrefix(err.Error(), "stopped waiting: the request stands, and `kubectl get revocation awaited-") {
+	if err == nil || !strings.HasPrefix(err.Error(), "stopped waiting: the request stays valid, and `kubectl get revocation awaited-") {
 		t.Errorf("%v", err)
 	}
-	if !strings.Contains(errOut, "Waiting for the controller to take it up.\nStill waiting after 2s.") {
+	if !strings.Contains(errOut, "Waiting for the controller to see the request.\nStill waiting after 2s.") {
 		t.Error(errOut)
 	}
-	_, errOut, err = plugintest.RunUntil(t, nil, "No controller has taken it up", "revoke", "awaited", "--subject", "a", "--yes", "-w")
-	if err == nil || !strings.Contains(errOut, `pods go on accepting all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. The request stands without this command, too.") {
+	_, errOut, err = plugintest.RunUntil(t, nil, "No controller has seen the request", "revoke", "awaited", "--subject", "a", "--yes", "-w")
+	if err == nil || !strings.Contains(errOut, `pods accept all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. The request stays valid if you stop this command.") {
 		t.Errorf("%v %s", err, errOut)
 	}
 }

@@ -17,14 +17,14 @@ func TestRequestsThatNobodyTakesUp(t *testing.T) {
 	plugintest.HoldLease(t, "pod-1_abc", time.Now().Add(-time.Hour))
 	for _, args := range [][]string{{"revoke", "nobody", kid, "--yes"}, {"rotate", "nobody"}} {
 		out, errOut, err := plugintest.RunUntil(t, nil, "Still waiting.", args...)
-		if err == nil || !strings.Contains(err.Error(), "stopped waiting: the request stands, and `kubectl keywright status nobody` shows how far it is") {
+		if err == nil || !strings.Contains(err.Error(), "stopped waiting: the request stays valid, and `kubectl keywright status nobody` shows its progress") {
 			t.Errorf("%v: %v", args, err)
 		}
 		if !strings.Contains(out, "Asked for ") || strings.Contains(out+errOut, "are rejected") || strings.Contains(out, "Recorded") {
 			t.Errorf("%v claims what nobody has seen:\n%s%s", args, out, errOut)
 		}
 		for _, says := range []string{
-			"No controller has taken it up for 5s: no controller is running: pod-1_abc held the Lease", "kubectl logs -n keywright-system -l app.kubernetes.io/name=keywright",
+			"No controller has seen the request after 5s: no controller is running: pod-1_abc held the Lease", "kubectl logs -n keywright-system -l app.kubernetes.io/name=keywright",
 		} {
 			if !strings.Contains(errOut, says) {
 				t.Errorf("%v does not say %q:\n%s", args, says, errOut)

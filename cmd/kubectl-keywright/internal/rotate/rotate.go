@@ -85,7 +85,7 @@ func (c *command) awaitRotation(ctx context.Context, k client.Client, key *keywr
 		reporter.Waiting("Waiting for the controller.")
 		if reporter.Overdue() {
 			if l, description := reporter.Leader(ctx, k); !l.Running() {
-				reporter.NotSeen(ctx, l, description, "Until one takes it up, the Active key goes on signing.")
+				reporter.NotSeen(ctx, l, description, "Until one does, the Active key signs.")
 			}
 		}
 		return false, nil

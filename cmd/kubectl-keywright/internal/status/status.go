@@ -173,7 +173,7 @@ func (c *command) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha
 	switch {
 	case !r.Known:
 		return r.KeyID + ", which was never here"
-	case !receipt.Full(r):
+	case !receipt.Complete(r):
 		return r.KeyID + ". " + receipt.Awaited(key, r)
 	case r.ExpectedEverywhereBy != nil && r.ExpectedEverywhereBy.After(c.Now()):
 		return r.KeyID + ", out of all files; every pod is bound to know it " + c.RelativeTime(r.ExpectedEverywhereBy)
