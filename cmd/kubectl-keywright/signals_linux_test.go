@@ -64,7 +64,7 @@ func TestSignals(t *testing.T) {
 		{"revoke, the question", "", "[y/N]", nothing, []string{"revoke", "signals", kid}},
 		{"revoke --subject, the question", "", "[y/N]", nothing, []string{"revoke", "signals", "--subject", "alice"}},
 		{"revoke --token, the token", "", "Token: ", nothing, []string{"revoke", "signals", "--token", "-"}},
-		{"revoke --token, which", token + "\n", "End which?", nothing, []string{"revoke", "signals", "--token", "-"}},
+		{"revoke --token, which", token + "\n", "Revoke which?", nothing, []string{"revoke", "signals", "--token", "-"}},
 		{"revoke --token, the question", token + "\n2\n", "[y/N]", nothing, []string{"revoke", "signals", "--token", "-"}},
 		{"revoke, the wait", "", "Waiting for the controller", "stopped waiting: the request stays valid", []string{"revoke", "signals", "--jti", "j1", "--yes", "-w"}},
 	} {

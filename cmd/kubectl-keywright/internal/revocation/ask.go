@@ -20,9 +20,9 @@ func (c *command) ask(ctx context.Context, question string) (string, error) {
 		return "", errors.New("interrupted: nothing was revoked")
 	case errors.Is(err, io.EOF):
 		cli.Printf(c.ErrOut, "\n")
-		return "", errors.New("nobody answered, so nothing was revoked: --yes does not ask")
+		return "", errors.New("no answer, nothing was revoked: use --yes to revoke without a question")
 	case err != nil:
-		return "", fmt.Errorf("the answer cannot be read, so nothing was revoked: %w", err)
+		return "", fmt.Errorf("cannot read the answer, nothing was revoked: %w", err)
 	}
 	return strings.ToLower(answer), nil
 }

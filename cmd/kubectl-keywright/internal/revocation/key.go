@@ -18,21 +18,21 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// checkKey refuses a key ID that the SigningKey does not have and never had: it is a mistake, and the key that leaked signs on.
-func (r *revocation) checkKey(key *keywrightv1alpha1.SigningKey) error {
+// checkKey returns an error for a key ID that the SigningKey never had: it is mistyped, and the leaked key would continue to sign.
+func (r *request) checkKey(key *keywrightv1alpha1.SigningKey) error {
 	if r.spec.KeyID == "" || r.unknown || keyOf(key, r.spec.KeyID) != nil {
 		return nil
 	}
 	if slices.ContainsFunc(key.Status.Revocations, func(v keywrightv1alpha1.KeyRevocationStatus) bool { return v.Known && v.KeyID == r.spec.KeyID }) {
-		return nil // it was revoked before: the receipt is shown again
+		return nil // it is already revoked: show its receipt again
 	}
-	return fmt.Errorf("SigningKey %s has no key %s, so nothing was revoked. %s. --unknown revokes it all the same", key.Name, r.spec.KeyID, keysOf(key))
+	return fmt.Errorf("SigningKey %s has no key %s, nothing was revoked. %s. Use --unknown to revoke it anyway", key.Name, r.spec.KeyID, keysOf(key))
 }
 
-// keysOf names the keys that there are.
+// keysOf lists the keys in the status.
 func keysOf(key *keywrightv1alpha1.SigningKey) string {
 	if len(key.Status.Keys) == 0 {
-		return "Its status names no key: `kubectl keywright status " + key.Name + "` says why"
+		return "Its status has no keys: `kubectl keywright status " + key.Name + "` shows why"
 	}
 	var keys []string
 	for i := range key.Status.Keys {
@@ -41,7 +41,7 @@ func keysOf(key *keywrightv1alpha1.SigningKey) string {
 	return "Its keys are " + strings.Join(keys, ", ")
 }
 
-// keyOf returns a key of the status, nil if there is none.
+// keyOf returns the key with an ID, nil if the status has none.
 func keyOf(key *keywrightv1alpha1.SigningKey, kid string) *keywrightv1alpha1.KeyStatus {
 	i := slices.IndexFunc(key.Status.Keys, func(k keywrightv1alpha1.KeyStatus) bool { return k.KeyID == kid })
 	if i < 0 {
@@ -50,12 +50,12 @@ func keyOf(key *keywrightv1alpha1.SigningKey, kid string) *keywrightv1alpha1.Key
 	return &key.Status.Keys[i]
 }
 
-// explainedKey says what the revocation of a key means.
-func explainedKey(key *keywrightv1alpha1.SigningKey, kid string) string {
+// explainKey returns what the revocation of a key causes.
+func explainKey(key *keywrightv1alpha1.SigningKey, kid string) string {
 	k := keyOf(key, kid)
 	switch {
 	case k == nil:
-		return fmt.Sprintf("%s has no key %s now. It is remembered as revoked, and never comes back.", key.Name, kid)
+		return fmt.Sprintf("SigningKey %s has no key %s. The ID is recorded as revoked, permanently.", key.Name, kid)
 	case kid == key.Status.ActiveKeyID:
 		return fmt.Sprintf("Key %s signs now. The Standby signs in its place at once, and pods reject all tokens of this key once it has left their files.", kid)
 	case k.State == string(rotation.Standby):
@@ -68,29 +68,29 @@ func explainedKey(key *keywrightv1alpha1.SigningKey, kid string) string {
 	}
 }
 
-// revokeInSpec names a key in the SigningKey, with the resource version that was read: a list that changed meanwhile is not lost.
-func (c *command) revokeInSpec(ctx context.Context, k client.WithWatch, key *keywrightv1alpha1.SigningKey, r *revocation) error {
+// revokeInSpec adds a key to spec.revokedKeyIDs. The resource version guards a list that changes in the meantime.
+func (c *command) revokeInSpec(ctx context.Context, k client.WithWatch, key *keywrightv1alpha1.SigningKey, r *request) error {
 	kid := r.spec.KeyID
 	if !slices.Contains(key.Spec.RevokedKeyIDs, kid) {
 		before := key.DeepCopy()
 		key.Spec.RevokedKeyIDs = append(key.Spec.RevokedKeyIDs, kid)
 		switch err := k.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); {
 		case ctx.Err() != nil:
-			return fmt.Errorf("interrupted: whether the key was named in spec.revokedKeyIDs is not known, `kubectl get signingkey %s -o yaml` shows it", key.Name)
+			return fmt.Errorf("interrupted: `kubectl get signingkey %s -o yaml` shows whether spec.revokedKeyIDs has the key", key.Name)
 		case apierrors.IsForbidden(err):
-			return fmt.Errorf("%w: whoever may create Revocations can do the same by `kubectl keywright revoke %s --key %s`", err, key.Name, kid)
+			return fmt.Errorf("%w: with permission to create Revocations, run `kubectl keywright revoke %s --key %s` instead", err, key.Name, kid)
 		case err != nil:
 			return err
 		}
 	}
-	cli.Printf(c.Out, "Asked for the revocation of key %s of %s.\n", kid, key.Name)
+	cli.Printf(c.Out, "Requested the revocation of key %s of SigningKey %s.\n", kid, key.Name)
 	if r.noWait {
 		return nil
 	}
 	return progress.Err(ctx, key.Name, receipt.AwaitKey(ctx, c.Env, k, key.Name, kid))
 }
 
-// completeKeyIDs offers the names of the SigningKeys, and behind a name the IDs of its keys.
+// completeKeyIDs completes the name of a SigningKey, and after it the IDs of its keys.
 func (c *command) completeKeyIDs(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 	if len(args) != 1 {
 		return c.CompleteSigningKeys(cmd, args, toComplete)

@@ -23,12 +23,12 @@ func ListCommand(env *cli.Env) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "revocations [NAME]",
-		Short: "List Revocations and what is left of them, or write them as rules for others who verify",
-		Long: `List the Revocations of one SigningKey or of all, and for how long each still refuses tokens.
+		Short: "List Revocations and when they expire, or generate rules from them for other software",
+		Long: `List the Revocations of one or of all SigningKeys, and when each expires.
 
-With -o cel, istio or envoy-gateway they are written as rules for those who cannot read <name>.revoked: they have the plain
-identifiers. What has expired is left out, and so are keys, which are in no key set any more. Write them again after each change.`,
-		Example: `  # What is ended, and for how much longer
+With -o cel, istio or envoy-gateway, generate rules for software that cannot read <name>.revoked. The rules contain the plain
+identifiers. They omit expired Revocations, and keys, which are in no key set any more. Generate them again after each change.`,
+		Example: `  # What is revoked, and until when
   kubectl keywright revocations main
 
   # For the claimValidationRules of a kube-apiserver's AuthenticationConfiguration
@@ -42,13 +42,13 @@ identifiers. What has expired is left out, and so are keys, which are in no key 
 				return cli.Usagef("--output is json, yaml, cel, istio or envoy-gateway, not %q", output)
 			}
 			if len(args) == 0 && output != "" && output != "json" && output != "yaml" {
-				return cli.Usagef("-o %s needs the NAME of a SigningKey: its rules are for the tokens of one issuer", output)
+				return cli.Usagef("-o %s needs the NAME of a SigningKey: the rules are for the tokens of one issuer", output)
 			}
 			k, err := c.Client()
 			if err != nil {
 				return err
 			}
-			return c.listRevocations(cmd.Context(), k, strings.Join(args, ""), output)
+			return c.list(cmd.Context(), k, strings.Join(args, ""), output)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json, yaml, cel, istio or envoy-gateway")
@@ -56,8 +56,8 @@ identifiers. What has expired is left out, and so are keys, which are in no key 
 	return cmd
 }
 
-// listRevocations shows those of one SigningKey, or all.
-func (c *command) listRevocations(ctx context.Context, k client.Client, name, output string) error {
+// list prints the Revocations of one SigningKey, or all.
+func (c *command) list(ctx context.Context, k client.Client, name, output string) error {
 	var key *keywrightv1alpha1.SigningKey
 	if name != "" {
 		var err error
@@ -94,23 +94,23 @@ func (c *command) printList(list *keywrightv1alpha1.RevocationList, output strin
 
 func (c *command) showRevocations(list []keywrightv1alpha1.Revocation) {
 	if len(list) == 0 {
-		cli.Printf(c.ErrOut, "There is no Revocation. Keys in spec.revokedKeyIDs are shown by `kubectl keywright status`.\n")
+		cli.Printf(c.ErrOut, "There are no Revocations. `kubectl keywright status` shows the keys in spec.revokedKeyIDs.\n")
 		return
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	cli.Printf(table, "NAME\tSIGNING KEY\tENDS\tSTATE\tLEFT\tAGE\n")
+	cli.Printf(table, "NAME\tSIGNING KEY\tREVOKES\tSTATE\tEXPIRES IN\tAGE\n")
 	for i := range list {
 		r := &list[i]
-		cli.Printf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Spec.SigningKey, receipt.Describe(&r.Spec), receipt.Reason(r), c.left(r), duration.HumanDuration(c.ServerNow().Sub(r.CreationTimestamp.Time)))
+		cli.Printf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Spec.SigningKey, receipt.Describe(&r.Spec), receipt.Reason(r), c.expiresIn(r), duration.HumanDuration(c.ServerNow().Sub(r.CreationTimestamp.Time)))
 	}
 	_ = table.Flush()
 }
 
-// left says for how long a Revocation still refuses tokens.
-func (c *command) left(r *keywrightv1alpha1.Revocation) string {
+// expiresIn returns how long a Revocation still has an effect.
+func (c *command) expiresIn(r *keywrightv1alpha1.Revocation) string {
 	switch now := c.ServerNow(); {
 	case r.Spec.KeyID != "":
-		return "for ever"
+		return "never"
 	case r.Status.ExpiresAt == nil:
 		return "-"
 	case expired(r, now):
@@ -120,13 +120,13 @@ func (c *command) left(r *keywrightv1alpha1.Revocation) string {
 	}
 }
 
-// expired reports whether nothing that a Revocation names can be valid any more.
+// expired reports whether all tokens that a Revocation names have expired.
 func expired(r *keywrightv1alpha1.Revocation, now time.Time) bool {
 	return receipt.Reason(r) == keywrightv1alpha1.ReasonExpired || (r.Status.ExpiresAt != nil && !now.Before(r.Status.ExpiresAt.Time))
 }
 
-// quoted is a list of values for a comment. Quoting keeps each on its line.
-func quoted(values []string) string {
+// quoteAll returns a list of values for a comment. Quoting removes line breaks.
+func quoteAll(values []string) string {
 	var q []string
 	for _, v := range values {
 		q = append(q, fmt.Sprintf("%q", v))

@@ -22,7 +22,7 @@ import (
 
 func TestRevocations(t *testing.T) {
 	plugintest.CreateSigningKey(t, "listed")
-	if out, errOut, err := plugintest.Run(t, "", "revocations", "listed"); err != nil || out != "" || !strings.Contains(errOut, "There is no Revocation") {
+	if out, errOut, err := plugintest.Run(t, "", "revocations", "listed"); err != nil || out != "" || !strings.Contains(errOut, "There are no Revocations") {
 		t.Errorf("%v %s %s", err, out, errOut)
 	}
 	for _, what := range []string{"--jti j1", "--subject alice --issued-before 2026-01-02T03:04:05Z"} {
@@ -32,7 +32,7 @@ func TestRevocations(t *testing.T) {
 	}
 	for _, args := range [][]string{{"revocations", "listed"}, {"revocations"}} {
 		out, _, err := plugintest.Run(t, "", args...)
-		for _, says := range []string{"NAME", "LEFT", `the token with jti "j1"`, `all tokens of subject "alice" issued until 2026-01-02T03:04:05Z`, "Removed"} {
+		for _, says := range []string{"NAME", "EXPIRES IN", `the token with jti "j1"`, `all tokens of subject "alice" issued until 2026-01-02T03:04:05Z`, "Removed"} {
 			if err != nil || !strings.Contains(out, says) {
 				t.Errorf("%v: %v, it does not say %q:\n%s", args, err, says, out)
 			}
@@ -53,7 +53,7 @@ func TestRevocations(t *testing.T) {
 		"cel": `claims.jti in ["j1"]`, "istio": "key: request.auth.claims[sub]", "envoy-gateway": "action: Deny",
 	} {
 		out, _, err := plugintest.Run(t, "", "revocations", "listed", "-o", format)
-		if err != nil || !strings.Contains(out, says) || !strings.HasPrefix(out, "# What was ended early of SigningKey listed") {
+		if err != nil || !strings.Contains(out, says) || !strings.HasPrefix(out, "# Revocations of SigningKey listed") {
 			t.Errorf("%s: %v\n%s", format, err, out)
 		}
 	}
@@ -64,8 +64,8 @@ func TestRevocations(t *testing.T) {
 	}
 }
 
-// someEnded are Revocations of each kind, an expired one, a refused one, and two of one subject.
-func someEnded(now time.Time) []keywrightv1alpha1.Revocation {
+// someRevocations returns Revocations of each kind, an expired one, a refused one, and two of one subject.
+func someRevocations(now time.Time) []keywrightv1alpha1.Revocation {
 	at := &metav1.Time{Time: now}
 	earlier := &metav1.Time{Time: now.Add(-time.Hour)}
 	specs := []keywrightv1alpha1.RevocationSpec{
@@ -88,15 +88,15 @@ func someEnded(now time.Time) []keywrightv1alpha1.Revocation {
 	return append(list, refused)
 }
 
-func TestRulesForOthers(t *testing.T) {
+func TestRulesForOtherSoftware(t *testing.T) {
 	now := time.Date(2026, 11, 26, 14, 0, 0, 0, time.UTC)
-	e := endedBy(someEnded(now), time.Minute, now)
+	e := collect(someRevocations(now), time.Minute, now)
 	const issued = "int(has(claims.auth_time) ? claims.auth_time : claims.iat)"
 	if diff := cmp.Diff([]celRule{
-		{`!(has(claims.jti) && claims.jti in ["j\"1", "j2"])`, "the token was ended, by its jti"},
-		{`!(has(claims.sid) && claims.sid in ["s1"])`, "the token was ended, by its sid"},
-		{`!(has(claims.client_id) && claims.client_id in {"web*": 1795701660} && ` + issued + ` <= {"web*": 1795701660}[claims.client_id])`, "all tokens of this client_id from before a time were ended"},
-		{`!(has(claims.sub) && claims.sub in {"alice": 1795701660} && ` + issued + ` <= {"alice": 1795701660}[claims.sub])`, "all tokens of this sub from before a time were ended"},
+		{`!(has(claims.jti) && claims.jti in ["j\"1", "j2"])`, "the token is revoked, by its jti"},
+		{`!(has(claims.sid) && claims.sid in ["s1"])`, "the token is revoked, by its sid"},
+		{`!(has(claims.client_id) && claims.client_id in {"web*": 1795701660} && ` + issued + ` <= {"web*": 1795701660}[claims.client_id])`, "tokens of this client_id are revoked up to a time"},
+		{`!(has(claims.sub) && claims.sub in {"alice": 1795701660} && ` + issued + ` <= {"alice": 1795701660}[claims.sub])`, "tokens of this sub are revoked up to a time"},
 	}, e.cel()); diff != "" {
 		t.Error(diff)
 	}
@@ -132,15 +132,15 @@ spec:
 `, string(b)); diff != "" {
 		t.Error(diff)
 	}
-	unsaid := strings.Join(e.unsaid(), "\n")
-	for _, says := range []string{`every token with this sub is refused, also a new one, until you write this again: "alice"`, `client_id`, "NOT REFUSED, since a time cannot be said here: all tokens of everybody until 2026-11-26T14:00:00Z"} {
-		if !strings.Contains(unsaid, says) {
-			t.Errorf("it does not say %q:\n%s", says, unsaid)
+	limits := strings.Join(e.limits(), "\n")
+	for _, says := range []string{`Every token with this sub is rejected, including new ones, until you generate the rules again, because they cannot compare times: "alice"`, `client_id`, "NOT REJECTED, because these rules cannot compare times: all tokens issued until 2026-11-26T14:00:00Z"} {
+		if !strings.Contains(limits, says) {
+			t.Errorf("it does not say %q:\n%s", says, limits)
 		}
 	}
 }
 
-// An expression of a kube-apiserver has at most 100,000 characters, whatever the values are.
+// An expression for a kube-apiserver has at most 100,000 characters, for any values.
 func TestRulesAreShort(t *testing.T) {
 	for what, value := range map[string]string{"usual": "%026d", "long": strings.Repeat("x", 250) + "%04d", "of one character": "%c", "escaped": strings.Repeat("\u2028", 60) + "%04d"} {
 		var list []keywrightv1alpha1.Revocation
@@ -148,7 +148,7 @@ func TestRulesAreShort(t *testing.T) {
 			list = append(list, keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{Subject: fmt.Sprintf(value, i+0x4e00), IssuedBefore: &metav1.Time{Time: time.Unix(1, 0)}}},
 				keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{TokenID: fmt.Sprintf(value, i+0x4e00)}})
 		}
-		e := endedBy(list, 0, time.Now())
+		e := collect(list, 0, time.Now())
 		said := 0
 		for _, rule := range e.cel() {
 			said += strings.Count(rule.Expression, ", ") + 1
@@ -162,14 +162,14 @@ func TestRulesAreShort(t *testing.T) {
 	}
 }
 
-// Envoy Gateway takes at most 128 values a rule, and without a rule refuses nothing only if that is said.
+// Envoy Gateway accepts at most 128 values per rule. Without a rule it accepts tokens only if the default action is Allow.
 func TestRulesForEnvoyGateway(t *testing.T) {
 	var list []keywrightv1alpha1.Revocation
 	for i := range 300 {
 		list = append(list, keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{ClientID: fmt.Sprintf("c%03d", i), IssuedBefore: &metav1.Time{Time: time.Unix(1, 0)}}})
 	}
 	for n, rules := range map[int]int{0: 0, 128: 1, 129: 2, 300: 3} {
-		e := endedBy(list[:n], 0, time.Now())
+		e := collect(list[:n], 0, time.Now())
 		b, err := yaml.Marshal(e.envoyGateway())
 		var got struct {
 			Authorization struct {
@@ -198,7 +198,7 @@ func TestRulesForEnvoyGateway(t *testing.T) {
 	}
 }
 
-// verify refuses what a revocation list ends: one that is named, or the one of the namespace.
+// verify rejects tokens in a revocation list: that of --revoked, or that of the namespace.
 func TestVerifyRevoked(t *testing.T) {
 	plugintest.CreateSigningKey(t, "ends")
 	url, ca, _ := issuertest.Start(t, "ends")

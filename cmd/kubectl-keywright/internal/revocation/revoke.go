@@ -20,48 +20,48 @@ import (
 // command is the environment of the commands of this package.
 type command struct{ *cli.Env }
 
-// revocation is what one call of revoke asks for.
-type revocation struct {
+// request is what one call of revoke requests.
+type request struct {
 	spec keywrightv1alpha1.RevocationSpec
 	// token is the token of --token, - for standard input.
 	token string
-	// inSpec tells that the key ID is written into the SigningKey: it was given without --key.
+	// inSpec reports whether the key ID is added to the spec of the SigningKey, because it was given without --key.
 	inSpec                     bool
 	issuedBefore               string
 	ttl                        time.Duration
 	unknown, yes, wait, noWait bool
 }
 
-const revokeExamples = `  # A key has leaked: the next one signs, and every token of the old one is rejected
+const revokeExamples = `  # A key has leaked: the next key signs, and every token of the old one is rejected
   kubectl keywright revoke main --key hvqyfGoumKiNy-ZTNBmlEtF6aceHRWbfik2R9sO15-I
 
-  # Somebody got hold of a token: paste it, and choose whether it ends alone, or its session, or all tokens of its user
+  # A token was stolen: paste it, and choose to revoke it alone, its session, or all tokens of its user
   kubectl keywright revoke main --token -
 
-  # Throw a user out of everything, now, and wait until it is so
+  # Revoke all tokens of a user within seconds, and wait for it
   kubectl keywright revoke main --subject gi6zvhhcbokpzwomd2t5yotf3c --nudge -w
 
-  # Everybody has to log in again
+  # Revoke all tokens: all users must log in again
   kubectl keywright revoke main --everything --reason "INC-1234"`
 
 // RevokeCommand returns the command revoke.
 func RevokeCommand(env *cli.Env) *cobra.Command {
 	c := &command{env}
-	var r revocation
+	var r request
 	cmd := &cobra.Command{
 		Use:   "revoke NAME (KID | --key KID | --token - | --jti JTI | --session SID | --subject SUB | --client ID | --everything)",
-		Short: "End trust early: in a key, a token, a session, a user, a client, or everything",
-		Long: `End trust early: in a key, in one token, in a session, or in the tokens that a user or a client got until now.
+		Short: "Revoke a key, a token, a session, the tokens of a user or client, or all tokens",
+		Long: `Revoke a key, one token, a session, all tokens that a user or a client got until now, or all tokens.
 
-Creates a Revocation, whose status is the receipt. A key that is named without --key is written into spec.revokedKeyIDs of
-the SigningKey instead. That needs the right to change the SigningKey, and a copy of it in git outlives a restored cluster.
-Either way the key never comes back.
+The command creates a Revocation, whose status is the receipt. A key without --key is added to spec.revokedKeyIDs of the
+SigningKey instead. That needs the permission to update the SigningKey, and a copy of the spec in git survives the loss of
+the cluster. Both are permanent.
 
-Waits for the receipt of a key unless --no-wait is given, and for any other receipt if -w is given.`,
+The command waits for the receipt of a key unless --no-wait is set, and for any other receipt if -w is set.`,
 		Example: revokeExamples,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 && len(args) != 2 {
-				return cli.Usagef("%s takes the name of a SigningKey and what to revoke, see --help", cmd.CommandPath())
+				return cli.Usagef("%s takes the name of a SigningKey and what to revoke: see --help", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -83,28 +83,28 @@ Waits for the receipt of a key unless --no-wait is given, and for any other rece
 	return cmd
 }
 
-func (r *revocation) addFlags(cmd *cobra.Command) {
+func (r *request) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&r.spec.KeyID, "key", "", "`KID` of a key")
-	f.StringVar(&r.token, "token", "", "`TOKEN` to take the rest from, - for standard input, which keeps it out of the shell's history; asks what of it to end, and with --yes ends that token alone")
+	f.StringVar(&r.token, "token", "", "`TOKEN`, or - for standard input, which keeps it out of the shell history; asks what to revoke, and with --yes revokes that token alone")
 	f.StringVar(&r.spec.TokenID, "jti", "", "`JTI` of one token")
 	f.StringVar(&r.spec.SessionID, "session", "", "`SID` of a session")
-	f.StringVar(&r.spec.Subject, "subject", "", "`SUB` of a user, whose tokens until now end")
-	f.StringVar(&r.spec.ClientID, "client", "", "`ID` of a client, whose tokens until now end, whoever they speak for")
-	f.BoolVar(&r.spec.Everything, "everything", false, "end all tokens until now; logins pause for the clockSkew")
-	f.StringVar(&r.issuedBefore, "issued-before", "", "end tokens until this `TIME`, like 2026-11-26T12:00:00Z (default: now, by the clock of the API server)")
-	f.BoolVar(&r.spec.KeepSessions, "keep-sessions", false, "with a key that signs: leave sessions alive, although their keys may have leaked with it")
-	f.BoolVar(&r.spec.Nudge, "nudge", false, "have pods renew their files at once, which takes seconds and not a minute; keys always do. Those of services need a controller with --nudge-pods (controller.nudgeAllPods of the chart)")
-	f.StringVar(&r.spec.Reason, "reason", "", "`TEXT` for people, at most 256 characters; it is in no event, log or file")
-	f.DurationVar(&r.ttl, "ttl", 0, "delete the Revocation this long after all that it names has expired (default: never)")
-	f.BoolVar(&r.unknown, "unknown", false, "revoke a key that the SigningKey does not have now")
+	f.StringVar(&r.spec.Subject, "subject", "", "`SUB` of a user; revokes all tokens until now")
+	f.StringVar(&r.spec.ClientID, "client", "", "`ID` of a client; revokes all tokens until now, of any user")
+	f.BoolVar(&r.spec.Everything, "everything", false, "revoke all tokens until now; logins pause for the clockSkew")
+	f.StringVar(&r.issuedBefore, "issued-before", "", "revoke tokens issued until this `TIME`, like 2026-11-26T12:00:00Z (default: now, by the clock of the API server)")
+	f.BoolVar(&r.spec.KeepSessions, "keep-sessions", false, "with --key of the Active key: do not end sessions, although their keys may have leaked too")
+	f.BoolVar(&r.spec.Nudge, "nudge", false, "nudge pods, so that they renew their files within seconds; always set for keys. Pods of services are nudged only if the controller runs with --nudge-pods (controller.nudgeAllPods of the chart)")
+	f.StringVar(&r.spec.Reason, "reason", "", "`TEXT` for people, at most 256 characters; it appears in no event, log or file")
+	f.DurationVar(&r.ttl, "ttl", 0, "delete the Revocation this long after it expires (default: never)")
+	f.BoolVar(&r.unknown, "unknown", false, "revoke a key that the SigningKey does not have")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVarP(&r.wait, "wait", "w", false, "wait for the receipt")
 	f.BoolVar(&r.noWait, "no-wait", false, "do not wait for the receipt of a key")
 }
 
-// check completes what the flags say by the arguments, and refuses what does not go together.
-func (r *revocation) check(args []string) error {
+// check adds the arguments to the flags, and returns an error for flags that cannot be combined.
+func (r *request) check(args []string) error {
 	r.spec.SigningKey = args[0]
 	if len(args) == 2 {
 		if r.spec.KeyID != "" {
@@ -139,8 +139,8 @@ func (r *revocation) check(args []string) error {
 
 func isEmpty(s string) bool { return s == "" }
 
-// revoke asks the user and then the controller, and waits.
-func (c *command) revoke(ctx context.Context, r *revocation) error {
+// revoke explains the request, asks the user to confirm it, sends it, and waits.
+func (c *command) revoke(ctx context.Context, r *request) error {
 	k, err := c.Client()
 	if err != nil {
 		return err
@@ -150,21 +150,21 @@ func (c *command) revoke(ctx context.Context, r *revocation) error {
 		return err
 	}
 	if r.token != "" {
-		if err := c.fromToken(ctx, k, key, r); err != nil {
+		if err := c.readRequest(ctx, k, key, r); err != nil {
 			return err
 		}
 	}
 	if err := r.checkKey(key); err != nil {
 		return err
 	}
-	if err := r.fillIssuedBefore(c.ServerNow()); err != nil { // early, so that a mistake is not found after the question
+	if err := r.fillIssuedBefore(c.ServerNow()); err != nil { // early, so that a mistake is reported before the question
 		return err
 	}
-	for _, line := range r.explained(key) {
+	for _, line := range r.explain(key) {
 		cli.Printf(c.ErrOut, "%s\n", line)
 	}
 	if !r.yes {
-		answer, err := c.ask(ctx, r.asks())
+		answer, err := c.ask(ctx, r.question())
 		if err != nil {
 			return err
 		}
@@ -178,8 +178,8 @@ func (c *command) revoke(ctx context.Context, r *revocation) error {
 	return c.createRevocation(ctx, k, r)
 }
 
-// fillIssuedBefore sets the time until which tokens end, where one is needed: the one that the user gave, or now.
-func (r *revocation) fillIssuedBefore(now time.Time) error {
+// fillIssuedBefore sets the time up to which tokens are revoked, if the request needs one: that of --issued-before, or now.
+func (r *request) fillIssuedBefore(now time.Time) error {
 	if r.spec.Subject == "" && r.spec.ClientID == "" && !r.spec.Everything {
 		return nil
 	}
@@ -198,8 +198,8 @@ func (r *revocation) fillIssuedBefore(now time.Time) error {
 	return nil
 }
 
-// createRevocation creates the Revocation. The time is asked for anew, since the user may have thought for long.
-func (c *command) createRevocation(ctx context.Context, k client.WithWatch, r *revocation) error {
+// createRevocation creates the Revocation. It reads the time of the API server again, because the user may have answered late.
+func (c *command) createRevocation(ctx context.Context, k client.WithWatch, r *request) error {
 	if _, err := cli.GetSigningKey(ctx, k, r.spec.SigningKey); err != nil {
 		return err
 	}
@@ -212,13 +212,13 @@ func (c *command) createRevocation(ctx context.Context, k client.WithWatch, r *r
 	made := &keywrightv1alpha1.Revocation{ObjectMeta: metav1.ObjectMeta{GenerateName: r.spec.SigningKey + "-"}, Spec: r.spec}
 	switch err := k.Create(ctx, made); {
 	case ctx.Err() != nil:
-		return fmt.Errorf("interrupted: whether the Revocation was created is not known, `kubectl keywright revocations %s` shows it", r.spec.SigningKey)
+		return fmt.Errorf("interrupted: `kubectl keywright revocations %s` shows whether the Revocation was created", r.spec.SigningKey)
 	case apierrors.IsForbidden(err) && r.spec.KeyID != "":
-		return fmt.Errorf("%w: whoever may change the SigningKey can do the same by `kubectl keywright revoke %s %s`", err, r.spec.SigningKey, r.spec.KeyID)
+		return fmt.Errorf("%w: with permission to update the SigningKey, run `kubectl keywright revoke %s %s` instead", err, r.spec.SigningKey, r.spec.KeyID)
 	case err != nil:
 		return err
 	}
-	cli.Printf(c.Out, "Revocation %s created: it ends %s.\n", made.Name, receipt.Describe(&made.Spec))
+	cli.Printf(c.Out, "Revocation %s created: it revokes %s.\n", made.Name, receipt.Describe(&made.Spec))
 	if r.noWait || (!r.wait && r.spec.KeyID == "") {
 		cli.Printf(c.ErrOut, "`kubectl keywright revocations %s` shows its progress.\n", r.spec.SigningKey)
 		return nil

@@ -18,7 +18,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
-// The old form names a key in the SigningKey, and shows its receipt.
+// Without --key, revoke adds the key to the spec of the SigningKey, and shows its receipt.
 func TestRevoke(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "revoke")
 	kid := key.Status.ActiveKeyID
@@ -33,7 +33,7 @@ func TestRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, says := range []string{
-		"Asked for the revocation of key " + kid + " of revoke.", "Recorded: the revocation of key " + kid, "Another key signs", "Removed from the files of 2 of 2 namespaces",
+		"Requested the revocation of key " + kid + " of SigningKey revoke.", "Recorded: the revocation of key " + kid, "Another key signs", "Removed from the files of 2 of 2 namespaces",
 		"Every running pod has dropped it by ", "(Kubernetes cannot confirm this)",
 	} {
 		if !strings.Contains(out, says) {
@@ -54,7 +54,7 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// A mistyped key ID is refused, and the keys that there are named.
+// A mistyped key ID is refused, and the error lists the keys.
 func TestRevokeUnknownKey(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "mistyped")
 	unknown := strings.Repeat("x", 43)
@@ -85,7 +85,7 @@ func TestRevokeUnknownKey(t *testing.T) {
 	}
 }
 
-// Whoever revokes a Standby is not warned of live tokens: it has signed none.
+// The revocation of a Standby does not warn of live tokens: it has signed none.
 func TestRevokeStandby(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "standby")
 	_, asked, err := plugintest.Run(t, "n\n", "revoke", "standby", key.Status.Keys[1].KeyID)
@@ -94,7 +94,7 @@ func TestRevokeStandby(t *testing.T) {
 	}
 }
 
-// Each flag creates a Revocation that says the same.
+// Each flag creates a Revocation with the same meaning.
 func TestRevokeCreates(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "creates")
 	for _, c := range []struct {
@@ -105,8 +105,8 @@ func TestRevokeCreates(t *testing.T) {
 	}{
 		{"--jti j1 --ttl 24h", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.TokenID == "j1" && s.TTLAfterExpiry.Duration == 24*time.Hour && s.IssuedBefore == nil
-		}, "within 90 s", `it ends the token with jti "j1"`, "rejects it by"},
-		{"--session s1 --nudge", func(s *keywrightv1alpha1.RevocationSpec) bool { return s.SessionID == "s1" && s.Nudge }, "Its refresh token ends", "Pods of the issuer nudged", "In the revocation lists of 2 of 2 namespaces"},
+		}, "within 90 s", `it revokes the token with jti "j1"`, "rejects it by"},
+		{"--session s1 --nudge", func(s *keywrightv1alpha1.RevocationSpec) bool { return s.SessionID == "s1" && s.Nudge }, "Its refresh token is revoked", "Pods of the issuer nudged", "In the revocation lists of 2 of 2 namespaces"},
 		{"--subject alice --issued-before 2026-01-02T03:04:05.6+01:00", func(s *keywrightv1alpha1.RevocationSpec) bool {
 			return s.Subject == "alice" && s.IssuedBefore.UTC().Format(time.RFC3339Nano) == "2026-01-02T02:04:05Z"
 		}, "log in again after the clockSkew of 1s", "issued until 2026-01-02T02:04:05Z", "In the revocation lists of 2 of 2 namespaces"},
@@ -177,7 +177,7 @@ func TestRevokeMistakes(t *testing.T) {
 	}
 }
 
-// Of a token, revoke takes what it can be ended by, and asks which.
+// revoke --token asks by which claim of the token to revoke.
 func TestRevokeToken(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "pasted")
 	kid := key.Status.ActiveKeyID
@@ -192,7 +192,7 @@ func TestRevokeToken(t *testing.T) {
 	}
 	for n, says := range map[string]string{"1": `the token with jti "j1"`, "2": `the session with sid "s1"`, "3": `all tokens of subject "alice"`, "4": `all tokens of client "web"`} {
 		out, asked, err := ends(full+"\n"+n+"\ny\n", "--token", "-")
-		if err != nil || !strings.Contains(out, says) || !strings.Contains(asked, "nobody has verified it") || strings.Contains(asked, "Warning") || strings.Contains(asked+out, full) {
+		if err != nil || !strings.Contains(out, says) || !strings.Contains(asked, "The token is not verified") || strings.Contains(asked, "Warning") || strings.Contains(asked+out, full) {
 			t.Errorf("%s: %v\n%s\n%s", n, err, asked, out)
 		}
 	}
@@ -207,16 +207,16 @@ func TestRevokeToken(t *testing.T) {
 		t.Errorf("a token of somebody else: %v %q", err, asked)
 	}
 	plugintest.CreateSigningKey(t, "stranger")
-	if _, asked, err := plugintest.RunAs(t, plugintest.Kubeconfig(), full+"\n9\n", "revoke", "stranger", "--token", "-"); err == nil || !strings.Contains(asked, "it is one of SigningKey pasted") {
+	if _, asked, err := plugintest.RunAs(t, plugintest.Kubeconfig(), full+"\n9\n", "revoke", "stranger", "--token", "-"); err == nil || !strings.Contains(asked, "it is a key of SigningKey pasted") {
 		t.Errorf("a token of another SigningKey: %v %s", err, asked)
 	}
 	for token, says := range map[string]string{
 		"":                                 "no token on standard input",
-		"hello":                            "no JWT: it has 1 parts",
+		"hello":                            "not a JWT: it has 1 parts",
 		"a.b.c.d.e":                        "encrypted",
-		"a.b.c":                            "no JWT",
-		plugintest.Token(kid, `[]`):        "no JWT with claims",
-		plugintest.Token(kid, `{"sub":1}`): "no JWT with claims",
+		"a.b.c":                            "not a JWT",
+		plugintest.Token(kid, `[]`):        "not a JWT with claims",
+		plugintest.Token(kid, `{"sub":1}`): "not a JWT with claims",
 		plugintest.Token(kid, `{"scope":"read"}`): "revoke pasted --key " + kid,
 	} {
 		if _, _, err := ends(token+"\n1\ny\n", "--token", "-"); err == nil || !strings.Contains(err.Error(), says) {
@@ -228,7 +228,7 @@ func TestRevokeToken(t *testing.T) {
 	}
 }
 
-// A wait tells what it waits for at least every two seconds or so, and says what the controller refuses.
+// A wait prints what it waits for about every two seconds, and why the controller refuses a Revocation.
 func TestWaitForReceipt(t *testing.T) {
 	plugintest.CreateSigningKey(t, "awaited")
 	future := "2126-01-01T00:00:00Z"
@@ -261,7 +261,7 @@ func TestWaitForReceipt(t *testing.T) {
 	}
 }
 
-// A key of before may have an ID that looks like a flag.
+// A key of an older version may have an ID that looks like a flag.
 func TestKeyIDsThatLookLikeFlags(t *testing.T) {
 	const kid = "-YXmKlkWSd1woAw70SXrqD8CFKLuCedafb53Ejghi2I"
 	for _, args := range [][]string{{"revoke", "missing", "--yes", "--", kid}, {"revoke", "missing", "--key", kid, "--yes"}} {

@@ -16,22 +16,22 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/receipt"
 )
 
-// maxClaimValues is how many values of a claim a rule of Envoy Gateway may name.
+// maxClaimValues is the maximum number of values per claim in a rule of Envoy Gateway.
 const maxClaimValues = 128
 
-// ended is what the Revocations of one SigningKey end, by the plain values of claims.
-type ended struct {
-	// wholly has the values of jti and sid: all tokens with them are ended.
-	wholly map[string][]string
-	// until has for the values of sub and client_id the last time of a token that is ended, the clockSkew included.
+// revoked are the values of claims that the Revocations of one SigningKey name.
+type revoked struct {
+	// always has the values of jti and sid: every token with such a value is revoked.
+	always map[string][]string
+	// until has, per value of sub and client_id, the time up to which tokens are revoked, including the clockSkew.
 	until map[string]map[string]time.Time
-	// all is that time for all tokens, zero if there is none.
+	// all is the time up to which all tokens are revoked, zero if there is none.
 	all time.Time
 }
 
-// endedBy collects what is neither expired nor refused. Keys are left out: they are in no key set any more.
-func endedBy(list []keywrightv1alpha1.Revocation, skew time.Duration, now time.Time) ended {
-	e := ended{wholly: map[string][]string{}, until: map[string]map[string]time.Time{issuerfiles.ClaimSubject: {}, issuerfiles.ClaimClientID: {}}}
+// collect returns what the Revocations name, except for expired and refused ones. Keys are omitted, because no key set has them.
+func collect(list []keywrightv1alpha1.Revocation, skew time.Duration, now time.Time) revoked {
+	e := revoked{always: map[string][]string{}, until: map[string]map[string]time.Time{issuerfiles.ClaimSubject: {}, issuerfiles.ClaimClientID: {}}}
 	for i := range list {
 		s := &list[i].Spec
 		if expired(&list[i], now) || receipt.Refusal(&list[i]) != "" {
@@ -39,9 +39,9 @@ func endedBy(list []keywrightv1alpha1.Revocation, skew time.Duration, now time.T
 		}
 		switch {
 		case s.TokenID != "":
-			e.wholly[issuerfiles.ClaimTokenID] = append(e.wholly[issuerfiles.ClaimTokenID], s.TokenID)
+			e.always[issuerfiles.ClaimTokenID] = append(e.always[issuerfiles.ClaimTokenID], s.TokenID)
 		case s.SessionID != "":
-			e.wholly[issuerfiles.ClaimSessionID] = append(e.wholly[issuerfiles.ClaimSessionID], s.SessionID)
+			e.always[issuerfiles.ClaimSessionID] = append(e.always[issuerfiles.ClaimSessionID], s.SessionID)
 		case s.Subject != "":
 			later(e.until[issuerfiles.ClaimSubject], s.Subject, s.IssuedBefore.Add(skew))
 		case s.ClientID != "":
@@ -61,10 +61,10 @@ func later(times map[string]time.Time, value string, at time.Time) {
 	}
 }
 
-// values has each claim with its values, sorted, for whoever knows no times.
-func (e *ended) values() map[string][]string {
+// values returns the sorted values per claim, for software that cannot compare times.
+func (e *revoked) values() map[string][]string {
 	all := map[string][]string{}
-	for claim, values := range e.wholly {
+	for claim, values := range e.always {
 		all[claim] = slices.Compact(slices.Sorted(slices.Values(values)))
 	}
 	for claim, times := range e.until {
@@ -75,51 +75,51 @@ func (e *ended) values() map[string][]string {
 	return all
 }
 
-// printRules writes what is ended as rules of somebody else's.
+// printRules prints the Revocations as rules for other software.
 func (c *command) printRules(key *keywrightv1alpha1.SigningKey, list []keywrightv1alpha1.Revocation, output string) error {
 	now := c.ServerNow()
-	e := endedBy(list, key.Spec.Token.ClockSkew.Duration, now)
-	comments := []string{fmt.Sprintf("What was ended early of SigningKey %s, at %s. Write it again after each Revocation.", key.Name, now.UTC().Format(time.RFC3339))}
+	e := collect(list, key.Spec.Token.ClockSkew.Duration, now)
+	comments := []string{fmt.Sprintf("Revocations of SigningKey %s at %s. Generate these rules again after each Revocation.", key.Name, now.UTC().Format(time.RFC3339))}
 	var rules any
 	switch output {
 	case "cel":
-		comments = append(comments, "For the claimValidationRules of this issuer in the AuthenticationConfiguration of a kube-apiserver, which reads that file again by itself.")
+		comments = append(comments, "For the claimValidationRules of this issuer in the AuthenticationConfiguration of a kube-apiserver, which reloads that file.")
 		rules = e.cel()
 	case "istio":
 		comments = append(comments, "For the namespaces whose RequestAuthentication trusts this issuer.")
-		comments = append(comments, e.unsaid()...)
-		var left []string
-		rules, left = e.istio(key.Name)
-		if len(left) > 0 {
-			comments = append(comments, "NOT REFUSED, since Istio takes a * for a pattern: "+quoted(left))
-			cli.Printf(c.ErrOut, "Istio cannot refuse %s: it takes a * for a pattern.\n", quoted(left))
+		comments = append(comments, e.limits()...)
+		var excluded []string
+		rules, excluded = e.istio(key.Name)
+		if len(excluded) > 0 {
+			comments = append(comments, "NOT REJECTED, because Istio reads * as a wildcard: "+quoteAll(excluded))
+			cli.Printf(c.ErrOut, "Istio cannot reject %s: it reads * as a wildcard.\n", quoteAll(excluded))
 		}
 	case "envoy-gateway":
-		comments = append(comments, "For the spec of the SecurityPolicy that has the JWT provider of this issuer. If that is not called keywright, change the name.")
-		comments = append(comments, e.unsaid()...)
+		comments = append(comments, "For the spec of the SecurityPolicy with the JWT provider of this issuer. Change the name keywright if the provider has another.")
+		comments = append(comments, e.limits()...)
 		rules = e.envoyGateway()
 	}
 	if output != "cel" && !e.all.IsZero() {
-		cli.Printf(c.ErrOut, "Not all is said: -o %s knows no times, so that --everything cannot be said.\n", output)
+		cli.Printf(c.ErrOut, "The rules are incomplete: -o %s cannot compare times, and so cannot express --everything.\n", output)
 	}
 	b, err := yaml.Marshal(rules)
 	if err != nil {
-		return errors.Join(errors.New("the rules cannot be written"), err)
+		return errors.Join(errors.New("cannot format the rules"), err)
 	}
 	cli.Printf(c.Out, "# %s\n%s", strings.Join(comments, "\n# "), b)
 	return nil
 }
 
-// unsaid are comments about what cannot be said to whoever compares strings only.
-func (e *ended) unsaid() []string {
+// limits returns comments about what rules without times cannot express.
+func (e *revoked) limits() []string {
 	var comments []string
 	for _, claim := range slices.Sorted(maps.Keys(e.until)) {
 		if values := e.values()[claim]; len(values) > 0 {
-			comments = append(comments, "A time cannot be said here, so that every token with this "+claim+" is refused, also a new one, until you write this again: "+quoted(values))
+			comments = append(comments, "Every token with this "+claim+" is rejected, including new ones, until you generate the rules again, because they cannot compare times: "+quoteAll(values))
 		}
 	}
 	if !e.all.IsZero() {
-		comments = append(comments, "NOT REFUSED, since a time cannot be said here: all tokens of everybody until "+e.all.UTC().Format(time.RFC3339))
+		comments = append(comments, "NOT REJECTED, because these rules cannot compare times: all tokens issued until "+e.all.UTC().Format(time.RFC3339))
 	}
 	return comments
 }
@@ -129,20 +129,20 @@ type celRule struct {
 	Message    string `json:"message"`
 }
 
-// cel returns claimValidationRules: each must be true of a token that is accepted. Numbers can be compared there, so that times can
-// be said. A token without the time that is asked for is refused.
-func (e *ended) cel() []celRule {
+// cel returns claimValidationRules. A token is accepted if all are true. They can compare times, and reject a token without the time
+// that they compare.
+func (e *revoked) cel() []celRule {
 	rules := []celRule{}
-	for _, claim := range slices.Sorted(maps.Keys(e.wholly)) {
-		for _, values := range fitting(e.values()[claim]) {
+	for _, claim := range slices.Sorted(maps.Keys(e.always)) {
+		for _, values := range chunks(e.values()[claim]) {
 			rules = append(rules, celRule{
-				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in [%[2]s])", claim, quoted(values)), "the token was ended, by its " + claim,
+				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in [%[2]s])", claim, quoteAll(values)), "the token is revoked, by its " + claim,
 			})
 		}
 	}
 	const issued = "int(has(claims.auth_time) ? claims.auth_time : claims.iat)"
 	for _, claim := range slices.Sorted(maps.Keys(e.until)) {
-		for _, values := range fitting(e.values()[claim]) {
+		for _, values := range chunks(e.values()[claim]) {
 			var entries []string
 			for _, value := range values {
 				entries = append(entries, fmt.Sprintf("%q: %d", value, e.until[claim][value].Unix()))
@@ -150,22 +150,22 @@ func (e *ended) cel() []celRule {
 			times := "{" + strings.Join(entries, ", ") + "}"
 			rules = append(rules, celRule{
 				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in %[2]s && %[3]s <= %[2]s[claims.%[1]s])", claim, times, issued),
-				"all tokens of this " + claim + " from before a time were ended",
+				"tokens of this " + claim + " are revoked up to a time",
 			})
 		}
 	}
 	if !e.all.IsZero() {
-		rules = append(rules, celRule{fmt.Sprintf("%s > %d", issued, e.all.Unix()), "all tokens from before a time were ended"})
+		rules = append(rules, celRule{fmt.Sprintf("%s > %d", issued, e.all.Unix()), "all tokens are revoked up to a time"})
 	}
 	return rules
 }
 
-// maxRuleValues is how long the quoted values of a rule may be, in bytes, each with a time. An expression has at most 100,000 characters
-// and may name its values twice.
+// maxRuleValues is the maximum length of the quoted values of a rule with their times, in bytes. An expression has at most 100,000
+// characters, and can contain its values twice.
 const maxRuleValues = 45_000
 
-// fitting cuts values into lists that fit into a rule.
-func fitting(values []string) (lists [][]string) {
+// chunks splits values into lists that fit into a rule.
+func chunks(values []string) (lists [][]string) {
 	var list []string
 	size := 0
 	for _, v := range values {
@@ -181,15 +181,15 @@ func fitting(values []string) (lists [][]string) {
 	return lists
 }
 
-// istio returns an AuthorizationPolicy, and the values that it cannot name.
-func (e *ended) istio(name string) (policy any, left []string) {
+// istio returns an AuthorizationPolicy, and the values that it cannot contain.
+func (e *revoked) istio(name string) (policy any, excluded []string) {
 	rules := []any{}
 	all := e.values()
 	for _, claim := range slices.Sorted(maps.Keys(all)) {
 		var values []string
 		for _, v := range all[claim] {
 			if strings.HasPrefix(v, "*") || strings.HasSuffix(v, "*") {
-				left = append(left, v)
+				excluded = append(excluded, v)
 			} else {
 				values = append(values, v)
 			}
@@ -204,11 +204,11 @@ func (e *ended) istio(name string) (policy any, left []string) {
 	}
 	return map[string]any{
 		"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": map[string]any{"name": "keywright-ended-" + name}, "spec": spec,
-	}, left
+	}, excluded
 }
 
 // envoyGateway returns the authorization of a SecurityPolicy: a rule has at most 128 values.
-func (e *ended) envoyGateway() any {
+func (e *revoked) envoyGateway() any {
 	rules := []any{}
 	all := e.values()
 	for _, claim := range slices.Sorted(maps.Keys(all)) {

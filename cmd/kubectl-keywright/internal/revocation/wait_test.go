@@ -9,8 +9,8 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// A revocation and a rotation that nobody takes up say what was asked and what is the matter, claim nothing, and end with the context.
-func TestRequestsThatNobodyTakesUp(t *testing.T) {
+// Without a controller, revoke and rotate print what was requested and what is wrong, report no progress, and end with the context.
+func TestRequestsWithoutController(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "nobody")
 	kid := key.Status.ActiveKeyID
 	plugintest.StopController(t)
@@ -20,7 +20,7 @@ func TestRequestsThatNobodyTakesUp(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "stopped waiting: the request stays valid, and `kubectl keywright status nobody` shows its progress") {
 			t.Errorf("%v: %v", args, err)
 		}
-		if !strings.Contains(out, "Asked for ") || strings.Contains(out+errOut, "are rejected") || strings.Contains(out, "Recorded") {
+		if !strings.Contains(out, "Requested ") || strings.Contains(out+errOut, "are rejected") || strings.Contains(out, "Recorded") {
 			t.Errorf("%v claims what nobody has seen:\n%s%s", args, out, errOut)
 		}
 		for _, says := range []string{
@@ -36,10 +36,10 @@ func TestRequestsThatNobodyTakesUp(t *testing.T) {
 	}
 }
 
-// The question of revoke does not outlive the command.
+// The question of revoke ends with the context.
 func TestQuestionEndsWithTheContext(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "question")
-	in, typed := io.Pipe() // nobody types
+	in, typed := io.Pipe() // without input
 	t.Cleanup(func() { _ = typed.Close() })
 	if _, _, err := plugintest.RunUntil(t, in, "[y/N]", "revoke", "question", key.Status.ActiveKeyID); err == nil || err.Error() != "interrupted: nothing was revoked" {
 		t.Errorf("%v", err)

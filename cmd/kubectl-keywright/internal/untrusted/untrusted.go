@@ -23,9 +23,9 @@ func Split(token string) ([]string, error) {
 	parts := strings.Split(strings.TrimPrefix(strings.TrimSpace(token), "Bearer "), ".")
 	switch {
 	case len(token) > MaxTokenBytes:
-		return nil, fmt.Errorf("this is no JWT: it is longer than %d bytes", MaxTokenBytes)
+		return nil, fmt.Errorf("this is not a JWT: it is longer than %d bytes", MaxTokenBytes)
 	case len(parts) != 3 && len(parts) != 5:
-		return nil, fmt.Errorf("this is no JWT: it has %d parts between dots, and not 3", len(parts))
+		return nil, fmt.Errorf("this is not a JWT: it has %d parts between dots, not 3", len(parts))
 	}
 	return parts, nil
 }
