@@ -21,11 +21,11 @@ func InspectCommand(env *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect TOKEN|-",
 		Short: "Print the header and the claims of a token, without verifying it",
-		Long: `Print the header and the claims of a token as JSON, and its times on standard error. Nothing is verified: anybody can write such a
-token, and "kubectl keywright verify" says whether it is valid. The signature is not printed.
+		Long: `Print the header and the claims of a token as JSON, and its times on standard error. Nothing is verified: anyone can create such a
+token, and "kubectl keywright verify" reports whether it is valid. The signature is not printed.
 
-With - the token is read from standard input, which keeps it out of the shell's history. Of an encrypted token only the header can
-be read.`,
+With - the token is read from standard input, which keeps it out of the shell history. Only the header of an encrypted token can be
+read.`,
 		Example: "  kubectl keywright inspect - < token.txt\n  kubectl keywright inspect - < token.txt | jq .claims.aud",
 		Args:    cli.ExactArgs("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,33 +38,33 @@ be read.`,
 	}
 }
 
-// contents is what a token says. Nobody has verified it.
+// contents are the header and the claims of a token that is not verified.
 type contents struct {
 	Header map[string]any `json:"header"`
 	Claims map[string]any `json:"claims,omitempty"`
 }
 
-// readContents takes a token apart. No error repeats it.
-func readContents(token string) (contents, error) {
+// decode decodes a token. Errors do not contain it.
+func decode(token string) (contents, error) {
 	var t contents
 	parts, err := untrusted.Split(token)
 	if err != nil {
 		return t, err
 	}
 	if err := untrusted.Decode(parts[0], &t.Header); err != nil || t.Header == nil {
-		return t, errors.New("this is no JWT: its header is no JSON object in base64url")
+		return t, errors.New("this is not a JWT: its header is not a JSON object in base64url")
 	}
 	if len(parts) != 3 {
 		return t, nil
 	}
 	if err := untrusted.Decode(parts[1], &t.Claims); err != nil || t.Claims == nil {
-		return t, errors.New("this is no JWT: its claims are no JSON object in base64url")
+		return t, errors.New("this is not a JWT: its claims are not a JSON object in base64url")
 	}
 	return t, nil
 }
 
 func (c *command) inspect(token string) error {
-	t, err := readContents(token)
+	t, err := decode(token)
 	if err != nil {
 		return err
 	}
@@ -74,19 +74,19 @@ func (c *command) inspect(token string) error {
 	}
 	cli.Printf(c.Out, "%s", text)
 	for _, claim := range []string{"auth_time", "iat", "nbf", "exp"} {
-		if at := timeOf(t.Claims[claim]); at != nil {
+		if at := numericDate(t.Claims[claim]); at != nil {
 			cli.Printf(c.ErrOut, "%-9s  %s, %s\n", claim, at.UTC().Format(time.RFC3339), c.RelativeTime(at))
 		}
 	}
 	if t.Claims == nil {
-		cli.Printf(c.ErrOut, "The token is encrypted, and only its receiver can read its claims.\n")
+		cli.Printf(c.ErrOut, "The token is encrypted, and only its recipient can read its claims.\n")
 	}
-	cli.Printf(c.ErrOut, "Nothing of this was verified: anybody can write such a token.\n")
+	cli.Printf(c.ErrOut, "Nothing was verified: anyone can create such a token.\n")
 	return nil
 }
 
-// timeOf reads a NumericDate (RFC 7519 section 2), nil if it is none up to the year 9999.
-func timeOf(claim any) *metav1.Time {
+// numericDate returns the time of a NumericDate (RFC 7519 section 2), nil if it is none up to the year 9999.
+func numericDate(claim any) *metav1.Time {
 	number, _ := claim.(json.Number)
 	seconds, err := number.Float64()
 	if err != nil || seconds < 0 || seconds >= 253402300800 {

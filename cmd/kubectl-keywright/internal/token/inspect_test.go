@@ -31,15 +31,15 @@ func TestInspect(t *testing.T) {
 		!strings.Contains(out, "12345678901234567890") || strings.Contains(out, base64.RawURLEncoding.EncodeToString([]byte("signature"))) {
 		t.Errorf("it prints\n%q", out)
 	}
-	if !strings.Contains(errOut, "exp        2023-11-14T22:13:20Z, ") || !strings.Contains(errOut, "Nothing of this was verified") {
+	if !strings.Contains(errOut, "exp        2023-11-14T22:13:20Z, ") || !strings.Contains(errOut, "Nothing was verified") {
 		t.Errorf("it says\n%s", errOut)
 	}
 	out, errOut, err = plugintest.RunOffline(t, "", "inspect", unsigned(`{"enc":"A256GCM"}`, "", "", "", ""))
-	if err != nil || !strings.Contains(out, "A256GCM") || !strings.Contains(errOut, "only its receiver") {
+	if err != nil || !strings.Contains(out, "A256GCM") || !strings.Contains(errOut, "only its recipient") {
 		t.Errorf("an encrypted token: %v\n%s%s", err, out, errOut)
 	}
 	for in, says := range map[string]string{
-		" \n": "standard input is empty", "secret": "1 parts between dots", unsigned("[]", "{}", ""): "its header is no JSON object",
+		" \n": "standard input is empty", "secret": "1 parts between dots", unsigned("[]", "{}", ""): "its header is not a JSON object",
 		unsigned("null", "{}", ""): "its header", unsigned("{}", "{}x", ""): "its claims", strings.Repeat("a", untrusted.MaxTokenBytes+1): "longer than",
 	} {
 		if out, _, err := plugintest.RunOffline(t, in, "inspect", "-"); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") || out != "" {
@@ -48,8 +48,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// A refusal says what the token has and what was asked for.
-func TestVerifyExplains(t *testing.T) {
+// A refusal contains what the token has and what was expected.
+func TestRefusals(t *testing.T) {
 	issuer := verifiertest.NewIssuer(t)
 	file := filepath.Join(t.TempDir(), "main.json")
 	issuer.WriteKeySet(file)
@@ -59,12 +59,12 @@ func TestVerifyExplains(t *testing.T) {
 	for says, token := range map[string]string{
 		`wrong audience: its aud is ["a","b"], not "` + audience + `"`:             issuer.Token("alice", verifiertest.ForAudience("a", "b")),
 		`wrong issuer: its iss is "https://x\u202e", not "` + name + `"`:           issuer.Token("alice", verifiertest.Claim("iss", "https://x\u202e")),
-		`wrong token type: its typ is "JWT", not at+jwt (--type asks for another)`: issuer.Token("alice", verifiertest.OfType("JWT")),
+		`wrong token type: its typ is "JWT", not at+jwt (set --type for another)`:  issuer.Token("alice", verifiertest.OfType("JWT")),
 		`expired token: its exp is 20`:                                             issuer.Token("alice", verifiertest.Expired()),
 		`token not yet valid: its nbf is 2100-01-01T00:00:00Z, in `:                issuer.Token("alice", verifiertest.Claim("nbf", 4102444800)),
 		`unknown key: its kid is "nobody", and the key set has "`:                  unsigned(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
-		`malformed token: this is no JWT: it has 2 parts between dots, and not 3`:  header + "." + strings.Split(rest, ".")[0],
-		`standard input is empty: pipe the token into it`:                          "\n",
+		`malformed token: this is not a JWT: it has 2 parts between dots, not 3`:   header + "." + strings.Split(rest, ".")[0],
+		`standard input is empty: pipe the token into the command`:                 "\n",
 		`wrong algorithm: none, symmetric, unknown or missing: its alg is "HS256"`: unsigned(`{"alg":"HS256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
 	} {
 		_, _, err := plugintest.RunOffline(t, token, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience)
@@ -72,7 +72,7 @@ func TestVerifyExplains(t *testing.T) {
 			t.Errorf("want %q, got %v", says, err)
 		}
 		want := cli.ExitNegative
-		if token == "\n" { // there is nothing to say no to
+		if token == "\n" { // no token was refused
 			want = cli.ExitFailed
 		}
 		if code := cli.ExitCode(t.Context(), err); code != want {

@@ -26,14 +26,14 @@ func LoginCommand(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "token",
 		Short:   "Log in at an issuer and print the token",
-		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal, or from\nstandard input: never from an argument. The exit code is 1 if the issuer refuses.",
+		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal or from\nstandard input, never from an argument. The exit code is 1 if the issuer refuses.",
 		Example: "  kubectl keywright token --url https://issuer.example.com --client-id web --username alice",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if issuer == "" || clientID == "" || username == "" {
 				return cli.Usagef("token needs --url, --client-id and --username")
 			}
-			pool, err := trusted(ca)
+			pool, err := certPool(ca)
 			if err != nil {
 				return err
 			}
@@ -52,13 +52,13 @@ func LoginCommand(env *cli.Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&issuer, "url", "", "`URL` of the issuer")
-	cmd.Flags().StringVar(&ca, "ca", "", "`FILE` with the certificates to trust (default: the system's)")
+	cmd.Flags().StringVar(&ca, "ca", "", "`FILE` with the CA certificates to trust (default: those of the system)")
 	cmd.Flags().StringVar(&clientID, "client-id", "", "OAuth client")
 	cmd.Flags().StringVar(&username, "username", "", "name of the user")
 	return cmd
 }
 
-func trusted(file string) (*x509.CertPool, error) {
+func certPool(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return x509.SystemCertPool()
 	}
@@ -73,7 +73,7 @@ func trusted(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// logIn posts to the token endpoint. Its errors do not repeat what was sent.
+// logIn sends a token request. Errors do not contain the request.
 func logIn(ctx context.Context, pool *x509.CertPool, issuer string, form url.Values) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(issuer, "/")+"/token", strings.NewReader(form.Encode()))
 	if err != nil {
@@ -87,7 +87,7 @@ func logIn(ctx context.Context, pool *x509.CertPool, issuer string, form url.Val
 		Timeout:   30 * time.Second,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return errors.New("the issuer redirects: it is not one of ours")
+			return errors.New("the issuer redirects: --url is not the URL of a Keywright issuer")
 		},
 	}
 	response, err := h.Do(request)
@@ -101,10 +101,10 @@ func logIn(ctx context.Context, pool *x509.CertPool, issuer string, form url.Val
 		Description string `json:"error_description"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer); err != nil || (answer.AccessToken == "" && answer.Error == "") {
-		return "", fmt.Errorf("the issuer answered %s, and no token", response.Status)
+		return "", fmt.Errorf("the issuer responded with %s and no token", response.Status)
 	}
 	if answer.AccessToken == "" {
-		return "", cli.Negativef("the issuer answered %s: %s", answer.Error, answer.Description)
+		return "", cli.Negativef("the issuer refused: %s: %s", answer.Error, answer.Description)
 	}
 	return answer.AccessToken, nil
 }

@@ -11,45 +11,45 @@ import (
 	"github.com/keywright/keywright/verifier"
 )
 
-// explained is a refusal with what the token has and what was asked for, which the verifier keeps out of the logs of services.
-func (c *command) explained(refusal error, token string, config verifier.Config, v *verifier.Verifier) error {
-	if errors.Is(refusal, verifier.ErrStaleKeySet) || errors.Is(refusal, verifier.ErrKeysUnavailable) { // which says nothing about the token
+// explain adds to a refusal what the token has and what was expected, which the verifier does not disclose to the logs of services.
+func (c *command) explain(refusal error, token string, config verifier.Config, v *verifier.Verifier) error {
+	if errors.Is(refusal, verifier.ErrStaleKeySet) || errors.Is(refusal, verifier.ErrKeysUnavailable) { // the refusal is not about the token
 		return refusal
 	}
-	t, err := readContents(token)
+	t, err := decode(token)
 	if err != nil {
 		return cli.Negativef("%w: %w", verifier.ErrMalformed, err)
 	}
-	because := func(reason error, format string, args ...any) error {
+	refused := func(reason error, format string, args ...any) error {
 		return cli.Negativef("%w: %s", reason, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case errors.Is(refusal, verifier.ErrUnknownKey):
-		return because(verifier.ErrUnknownKey, "its kid is %s, and the key set has %s", untrusted.Quote(t.Header["kid"]), keyIDsOf(v))
+		return refused(verifier.ErrUnknownKey, "its kid is %s, and the key set has %s", untrusted.Quote(t.Header["kid"]), keyIDs(v))
 	case errors.Is(refusal, verifier.ErrWrongAlgorithm):
-		return because(refusal, "its alg is %s", untrusted.Quote(t.Header["alg"]))
+		return refused(refusal, "its alg is %s", untrusted.Quote(t.Header["alg"]))
 	case errors.Is(refusal, verifier.ErrBadSignature):
-		return because(refusal, "its kid is %s", untrusted.Quote(t.Header["kid"]))
+		return refused(refusal, "its kid is %s", untrusted.Quote(t.Header["kid"]))
 	case errors.Is(refusal, verifier.ErrWrongType):
 		wanted := config.Type
 		if wanted == "" {
-			wanted = "at+jwt (--type asks for another)"
+			wanted = "at+jwt (set --type for another)"
 		}
-		return because(verifier.ErrWrongType, "its typ is %s, not %s", untrusted.Quote(t.Header["typ"]), wanted)
+		return refused(verifier.ErrWrongType, "its typ is %s, not %s", untrusted.Quote(t.Header["typ"]), wanted)
 	case errors.Is(refusal, verifier.ErrWrongIssuer):
-		return because(verifier.ErrWrongIssuer, "its iss is %s, not %s", untrusted.Quote(t.Claims["iss"]), untrusted.Quote(v.KeySets()[0].Issuer))
+		return refused(verifier.ErrWrongIssuer, "its iss is %s, not %s", untrusted.Quote(t.Claims["iss"]), untrusted.Quote(v.KeySets()[0].Issuer))
 	case errors.Is(refusal, verifier.ErrWrongAudience):
-		return because(verifier.ErrWrongAudience, "its aud is %s, not %s", untrusted.Quote(t.Claims["aud"]), untrusted.Quote(config.Audience))
+		return refused(verifier.ErrWrongAudience, "its aud is %s, not %s", untrusted.Quote(t.Claims["aud"]), untrusted.Quote(config.Audience))
 	case errors.Is(refusal, verifier.ErrExpired):
-		return because(verifier.ErrExpired, "its exp is %s", c.moment(t.Claims["exp"]))
+		return refused(verifier.ErrExpired, "its exp is %s", c.formatTime(t.Claims["exp"]))
 	case errors.Is(refusal, verifier.ErrNotYetValid):
-		return because(verifier.ErrNotYetValid, "its nbf is %s, its iat %s", c.moment(t.Claims["nbf"]), c.moment(t.Claims["iat"]))
+		return refused(verifier.ErrNotYetValid, "its nbf is %s, its iat %s", c.formatTime(t.Claims["nbf"]), c.formatTime(t.Claims["iat"]))
 	}
 	return cli.Negative(refusal)
 }
 
-// keyIDsOf names the keys of the set.
-func keyIDsOf(v *verifier.Verifier) string {
+// keyIDs returns the IDs of the keys in the set.
+func keyIDs(v *verifier.Verifier) string {
 	var ids []string
 	for _, set := range v.KeySets() {
 		for _, id := range set.KeyIDs {
@@ -62,9 +62,9 @@ func keyIDsOf(v *verifier.Verifier) string {
 	return strings.Join(ids, ", ")
 }
 
-// moment says when a claim of a token is.
-func (c *command) moment(claim any) string {
-	at := timeOf(claim)
+// formatTime returns the time in a claim, absolute and relative.
+func (c *command) formatTime(claim any) string {
+	at := numericDate(claim)
 	if at == nil {
 		return "missing"
 	}

@@ -29,10 +29,9 @@ func VerifyCommand(env *cli.Env) *cobra.Command {
 		Short: "Verify a token as a service would, and print its claims",
 		Long: `Verify a token as a service would, and print its claims as JSON.
 
-The keys come from --jwks FILE, or from the ConfigMap of --signing-key NAME in the namespace (-n). The list of what was ended
-early stands beside them, as <name>.revoked beside <name>.json, unless --revoked FILE names another. With - the token is read
-from standard input, which keeps it out of the shell's history. The exit code is 1 if the token is not valid, and 2 if it could
-not be verified.`,
+The keys are read from --jwks FILE, or from the ConfigMap of the namespace (-n) for --signing-key NAME. The revocation list is
+<name>.revoked beside <name>.json, unless --revoked FILE selects another. With - the token is read from standard input, which
+keeps it out of the shell history. The exit code is 1 if the token is not valid, and 2 if it could not be verified.`,
 		Example: "  kubectl keywright verify - --signing-key main -n shop --issuer https://issuer.example.com --audience https://shop.example.com < token.txt",
 		Args:    cli.ExactArgs("TOKEN|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,7 +57,7 @@ not be verified.`,
 		},
 	}
 	cmd.Flags().StringVar(&file, "jwks", "", "key set `FILE`")
-	cmd.Flags().StringVar(&revoked, "revoked", "", "revocation list `FILE` (default: the one beside the key set)")
+	cmd.Flags().StringVar(&revoked, "revoked", "", "revocation list `FILE` (default: the one next to the key set)")
 	cmd.Flags().StringVar(&name, "signing-key", "", "`NAME` of the SigningKey whose file in the cluster is used")
 	cmd.Flags().StringVar(&issuer, "issuer", "", "iss that the token must have")
 	cmd.Flags().StringVar(&config.Audience, "audience", "", "audience that the token must have")
@@ -66,7 +65,7 @@ not be verified.`,
 	return cmd
 }
 
-// readToken takes the token from the argument, or from standard input.
+// readToken returns the token of the argument, or of standard input.
 func (c *command) readToken(ctx context.Context, argument string) (string, error) {
 	if argument != "-" {
 		return argument, nil
@@ -74,17 +73,17 @@ func (c *command) readToken(ctx context.Context, argument string) (string, error
 	b, err := c.ReadAll(ctx, cli.MaxInput)
 	token := strings.TrimSpace(string(b))
 	if err == nil && token == "" {
-		return "", cli.Usagef("standard input is empty: pipe the token into it")
+		return "", cli.Usagef("standard input is empty: pipe the token into the command")
 	}
 	return token, err
 }
 
-// mount writes a key set and the revocation list beside it into a directory, as pods mount them, and returns the path of the key set.
+// mount writes a key set and its revocation list into a directory, as pods mount them, and returns the path of the key set.
 func (c *command) mount(ctx context.Context, directory, file, name, revoked string) (string, error) {
 	var keys, list []byte
 	var err error
 	if name != "" {
-		keys, list, err = c.fetchFiles(ctx, name)
+		keys, list, err = c.readFiles(ctx, name)
 	} else {
 		keys, err = os.ReadFile(file) //nolint:gosec // the user names the file
 	}
@@ -113,8 +112,8 @@ func (c *command) mount(ctx context.Context, directory, file, name, revoked stri
 	return filepath.Join(directory, keySet), mounted.WriteFile(keySet, keys, 0o600)
 }
 
-// fetchFiles returns what the pods of the namespace mount: the key set, and the revocation list, nil if there is none.
-func (c *command) fetchFiles(ctx context.Context, name string) (keys, list []byte, err error) {
+// readFiles returns the files that pods of the namespace mount: the key set, and the revocation list, nil if there is none.
+func (c *command) readFiles(ctx context.Context, name string) (keys, list []byte, err error) {
 	k, err := c.Client()
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +129,7 @@ func (c *command) fetchFiles(ctx context.Context, name string) (keys, list []byt
 	}
 	set, ok := cm.Data[name+contract.JWKSSuffix]
 	if !ok {
-		return nil, nil, fmt.Errorf("ConfigMap %s/%s has no keys of %q: -n names a namespace that its namespaceSelector selects",
+		return nil, nil, fmt.Errorf("ConfigMap %s/%s has no keys of %q: use -n with a namespace that its namespaceSelector selects",
 			namespace, contract.JWKSConfigMap, name)
 	}
 	if revoked, ok := cm.Data[name+contract.RevokedSuffix]; ok {
@@ -149,7 +148,7 @@ func (c *command) verify(ctx context.Context, config verifier.Config, token stri
 	defer v.Close()
 	verified, err := v.Verify(ctx, token)
 	if err != nil {
-		return c.explained(err, token, config, v)
+		return c.explain(err, token, config, v)
 	}
 	var claims map[string]any
 	if err := verified.Claims(&claims); err != nil {
