@@ -102,7 +102,7 @@ func TestExitCodes(t *testing.T) {
 		{"kubectl-keywright --bogus", wrong, "unknown flag"},
 		{"kubectl-keywright users add", wrong, "takes NAME: see --help"},
 		{"kubectl-keywright users add alice hunter2", wrong, "takes NAME: see --help"},
-		{"kubectl-keywright users list -f users.yaml -n x", wrong, "--secret and -n do not go with it"},
+		{"kubectl-keywright users list -f users.yaml -n x", wrong, "-f is a file and cannot be combined with --secret and -n"},
 		{"kubectl-keywright status --kubeconfig /nowhere", wrong, "no cluster"},
 		{"kubectl-keywright doctor --kubeconfig /nowhere", wrong, "no cluster"},
 		{"kubectl-keywright doctor", wrong, "no kubeconfig was found at " + directory + "/nothing: name one with --kubeconfig FILE or in KUBECONFIG"},

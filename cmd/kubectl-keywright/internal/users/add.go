@@ -15,11 +15,11 @@ func (c *command) addCommand(at *location) *cobra.Command {
 	var claims []string
 	cmd := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Add a user, with a password that is asked for",
-		Long: `Add a user, with a password that is asked for twice on a terminal, or read from standard input.
+		Short: "Add a user, and ask for the password",
+		Long: `Add a user. The password is asked for twice on a terminal, or read from standard input.
 
-The subject is the sub of the user's tokens. It is random unless --subject gives one, and stays when the name changes. A name or
-subject that is in the list already is an error. A list that does not exist is made with --create.`,
+The subject is the sub of the user's tokens. It is random unless --subject sets it, and stays when the name changes. A name or
+subject that is already in the list is an error. --create creates a list that does not exist.`,
 		Example: `  kubectl keywright users add alice --claim email=alice@example.com --claim 'groups=["staff"]'
   kubectl keywright users add alice --create < password.txt
   kubectl keywright users add alice -f users.yaml --subject 6d1c9e2a --scope read --disabled`,
@@ -37,10 +37,10 @@ subject that is in the list already is an error. A list that does not exist is m
 		},
 	}
 	cmd.Flags().StringVar(&user.Subject, "subject", "", "`SUB` of the user's tokens (default: a random one)")
-	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "`SCOPE` that the user can have, and no others; may be given again (default: all that a client can ask for)")
-	cmd.Flags().StringArrayVar(&claims, "claim", nil, "`NAME=VALUE` of an attribute, as JSON or else a text; may be given again")
-	cmd.Flags().BoolVar(&user.Disabled, "disabled", false, "the user cannot log in until it is enabled")
-	cmd.Flags().BoolVar(&at.create, "create", false, "make the list if there is none")
+	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "`SCOPE` that the user can have; can be repeated (default: all that a client can request)")
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "`NAME=VALUE` of an attribute, as JSON or otherwise a text; can be repeated")
+	cmd.Flags().BoolVar(&user.Disabled, "disabled", false, "the user cannot log in until enabled")
+	cmd.Flags().BoolVar(&at.create, "create", false, "create the list if it does not exist")
 	return cmd
 }
 
@@ -52,7 +52,7 @@ func (c *command) addUser(ctx context.Context, at *location, user *login.NewUser
 	if user.Subject == "" {
 		user.Subject = login.NewSubject()
 	}
-	user.PasswordHash = login.HashPassword("") // nobody's: the list takes all but the password, before it is asked for
+	user.PasswordHash = login.HashPassword("") // a placeholder: the list checks everything else before the command asks for the password
 	if err := c.checkChange(ctx, list, func(e *login.Edit) error { return e.Add(user) }); err != nil {
 		return err
 	}

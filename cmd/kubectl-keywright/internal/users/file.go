@@ -27,7 +27,7 @@ func (f *fileList) read(context.Context) ([]byte, error) {
 		if f.create {
 			return []byte(login.EmptyList), nil
 		}
-		return nil, fmt.Errorf("there is no file %s: `users add NAME -f %s --create` makes it", f.path, shellWord(f.path))
+		return nil, fmt.Errorf("there is no file %s: `users add NAME -f %s --create` creates it", f.path, shellWord(f.path))
 	} else if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (f *fileList) read(context.Context) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(opened, login.MaxBytes+1))
 }
 
-// change puts another file in the place of this one, with the same mode. A file that was changed meanwhile is left as it is.
+// change replaces the file, and keeps its mode. It returns an error if the file was changed in the meantime.
 func (f *fileList) change(ctx context.Context, change func(*login.Edit) error) error {
 	before, err := f.read(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func (f *fileList) change(ctx context.Context, change func(*login.Edit) error) e
 }
 
 func (f *fileList) replace(ctx context.Context, before, after []byte) (err error) {
-	path, mode := f.path, fs.FileMode(0o600) // it has hashes
+	path, mode := f.path, fs.FileMode(0o600) // it contains password hashes
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
@@ -73,7 +73,7 @@ func (f *fileList) replace(ctx context.Context, before, after []byte) (err error
 		return err
 	}
 	if now, err := f.read(ctx); err != nil || !bytes.Equal(now, before) {
-		return errors.Join(fmt.Errorf("%s was changed by somebody else meanwhile, so nothing is changed here", f.path), err)
+		return errors.Join(fmt.Errorf("%s was changed by another process in the meantime, nothing was changed here: run the command again", f.path), err)
 	}
 	return os.Rename(temporary.Name(), path)
 }

@@ -20,7 +20,7 @@ func (c *command) listCommand(at *location) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the users, and how their passwords are hashed",
-		Long:    "List the users in the order of the list: who is disabled, which scopes each can have, and how the password is hashed. No hash is shown.",
+		Long:    "List the users in the order of the list, with their scopes and the algorithm of the password hash. Hashes are not printed.",
 		Example: "  kubectl keywright users list\n  kubectl keywright users list -f users.yaml -o json",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -71,7 +71,7 @@ func (c *command) printUsers(users []login.Description, list userList, output st
 	return table.Flush()
 }
 
-// scopesOf says which scopes a user can have: nothing that is a scope means all or none.
+// scopesOf returns the scopes that a user can have. <any> and <none> are not valid scopes.
 func scopesOf(u *login.Description) string {
 	switch {
 	case u.Scopes == nil:

@@ -13,7 +13,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// location says which list of users is meant.
+// location selects a list of users.
 type location struct {
 	file, secret string
 	create       bool
@@ -26,24 +26,24 @@ func (at *location) addFlags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&at.secret, "secret", "", "`SECRET` with the entry users.yaml (default "+defaultSecret+"; a second issuer has <release>-issuer-users)")
 }
 
-// userList is a list of users where it is kept.
+// userList is a stored list of users.
 type userList interface {
 	fmt.Stringer
-	// read returns the list. One that does not exist is empty if it is to be made, and an error else.
+	// read returns the list. One that does not exist is empty with --create, and otherwise an error.
 	read(ctx context.Context) ([]byte, error)
-	// change writes a changed list, unless somebody else has changed it meanwhile: then it reads it again, or fails.
+	// change writes a changed list. If another process has changed the list in the meantime, it reads it again or fails.
 	change(ctx context.Context, change func(*login.Edit) error) error
 }
 
-// open finds the list that the flags name.
+// open returns the list that the flags select.
 func (c *command) open(ctx context.Context, at *location) (userList, error) {
 	namespace := c.NamespaceFlag()
 	if at.file != "" {
 		if at.secret != "" || namespace != "" {
-			return nil, cli.Usagef("-f is a file: --secret and -n do not go with it")
+			return nil, cli.Usagef("-f is a file and cannot be combined with --secret and -n")
 		}
 		if at.file == "-" {
-			return nil, cli.Usagef("-f must name a file: standard input is where a password comes from")
+			return nil, cli.Usagef("-f must be a file: standard input is for the password")
 		}
 		return &fileList{path: at.file, create: at.create}, nil
 	}
@@ -53,7 +53,7 @@ func (c *command) open(ctx context.Context, at *location) (userList, error) {
 	}
 	if namespace == "" && c.KeyNamespace == "" {
 		l, err := leader.Find(ctx, c.Env, k)
-		if err != nil && !apierrors.IsForbidden(err) { // whoever may change one Secret need not see Leases
+		if err != nil && !apierrors.IsForbidden(err) { // the permission to change one Secret does not include Leases
 			return nil, err
 		}
 		namespace = l.Namespace
@@ -64,7 +64,7 @@ func (c *command) open(ctx context.Context, at *location) (userList, error) {
 	}, nil
 }
 
-// edit reads a list, to look at it or to change it.
+// edit reads a list, and returns it for reading or changes.
 func edit(ctx context.Context, list userList) (*login.Edit, error) {
 	text, err := list.read(ctx)
 	if err != nil {
@@ -72,7 +72,7 @@ func edit(ctx context.Context, list userList) (*login.Edit, error) {
 	}
 	e, err := login.EditUsers(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not valid, so nothing is changed:\n%w", list, err)
+		return nil, fmt.Errorf("%s is not valid, nothing was changed:\n%w", list, err)
 	}
 	return e, nil
 }

@@ -13,7 +13,7 @@ import (
 func (c *command) setPasswordCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set-password NAME",
-		Short: "Replace the password of a user, which is asked for",
+		Short: "Replace the password of a user",
 		Long: `Replace the password of a user. It is asked for twice on a terminal, or read from standard input.
 
 Sessions that began with the old password end at their next refresh. Tokens stay valid until they expire.`,
@@ -40,7 +40,7 @@ Sessions that began with the old password end at their next refresh. Tokens stay
 	}
 }
 
-// newPassword asks for a password, twice where a person types it unseen, and returns its hash.
+// newPassword asks for a password, twice on a terminal, and returns its hash.
 func (c *command) newPassword(ctx context.Context) (hash string, err error) {
 	password, err := c.ReadPassword(ctx, "New password: ")
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *command) newPassword(ctx context.Context) (hash string, err error) {
 	case err != nil:
 		return "", err
 	case again != password:
-		return "", fmt.Errorf("the passwords differ: nothing is changed")
+		return "", fmt.Errorf("the passwords differ: nothing was changed")
 	}
 	return hash, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// secretEntry is the entry of the Secret that pods find as a file.
+// secretEntry is the entry of the Secret with the list.
 const secretEntry = "users.yaml"
 
 // secretList is a list of users in a Secret.
@@ -35,13 +35,13 @@ func (s *secretList) read(ctx context.Context) ([]byte, error) {
 	return secret.Data[secretEntry], nil
 }
 
-// get returns the Secret with a list, which is empty where it is to be made. A Secret to be made has no resourceVersion.
+// get returns the Secret with a list. With --create a list that does not exist is empty, and a new Secret has no resourceVersion.
 func (s *secretList) get(ctx context.Context) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: s.name}, secret)
 	if apierrors.IsNotFound(err) {
 		if !s.create {
-			return nil, fmt.Errorf("there is no %s: name another with --secret and -n, or make it with `users add NAME --create`", s)
+			return nil, fmt.Errorf("there is no %s: select another with --secret and -n, or create it with `users add NAME --create`", s)
 		}
 		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: s.name}, Type: corev1.SecretTypeOpaque}
 	} else if err != nil {
@@ -51,7 +51,7 @@ func (s *secretList) get(ctx context.Context) (*corev1.Secret, error) {
 		return secret, nil
 	}
 	if !s.create {
-		return nil, fmt.Errorf("%s has no entry %s: name another with --secret and -n, or make the entry with `users add NAME --create`", s, secretEntry)
+		return nil, fmt.Errorf("%s has no entry %s: select another with --secret and -n, or create the entry with `users add NAME --create`", s, secretEntry)
 	}
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
@@ -60,16 +60,16 @@ func (s *secretList) get(ctx context.Context) (*corev1.Secret, error) {
 	return secret, nil
 }
 
-// change writes the whole Secret with the resourceVersion that was read, so that no other change is lost, and begins anew if there was one.
+// change writes the whole Secret with its resourceVersion, so that no other change is lost. On a conflict it starts again.
 func (s *secretList) change(ctx context.Context, change func(*login.Edit) error) error {
-	raced := func(err error) bool { return apierrors.IsConflict(err) || s.create && apierrors.IsAlreadyExists(err) }
-	err := retry.OnError(retry.DefaultBackoff, func(err error) bool { return raced(err) && ctx.Err() == nil }, func() error {
+	conflict := func(err error) bool { return apierrors.IsConflict(err) || s.create && apierrors.IsAlreadyExists(err) }
+	err := retry.OnError(retry.DefaultBackoff, func(err error) bool { return conflict(err) && ctx.Err() == nil }, func() error {
 		secret, err := s.get(ctx)
 		if err != nil {
 			return err
 		}
 		if secret.Immutable != nil && *secret.Immutable {
-			return fmt.Errorf("%s is immutable: delete it, make it anew, and restart the issuers, since pods keep the one that they mounted", s)
+			return fmt.Errorf("%s is immutable: delete it, create it again, and restart the issuers, because their pods keep the old one mounted", s)
 		}
 		e, err := login.EditUsers(secret.Data[secretEntry])
 		if err != nil {
@@ -83,7 +83,7 @@ func (s *secretList) change(ctx context.Context, change func(*login.Edit) error)
 			return err
 		}
 		for _, owner := range secret.OwnerReferences {
-			s.warn("%s is made by the %s %s, which may take this change back.\n", s, owner.Kind, owner.Name)
+			s.warn("%s is managed by the %s %s, which may revert this change.\n", s, owner.Kind, owner.Name)
 		}
 		if secret.ResourceVersion == "" {
 			return s.client.Create(ctx, secret)
@@ -91,22 +91,22 @@ func (s *secretList) change(ctx context.Context, change func(*login.Edit) error)
 		return s.client.Update(ctx, secret)
 	})
 	switch {
-	case raced(err):
-		return fmt.Errorf("%s is changed by others all the time, so nothing is changed here: %w", s, err)
+	case conflict(err):
+		return fmt.Errorf("%s was changed by others at each attempt, nothing was changed here: %w", s, err)
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted: whether %s was changed is not known, `kubectl keywright users list` shows it", s)
+		return fmt.Errorf("interrupted: `kubectl keywright users list` shows whether %s was changed", s)
 	}
 	return err
 }
 
-// checkSize says what the API server would say, and what to do.
+// checkSize returns an error if the API server would refuse the size of the Secret.
 func (s *secretList) checkSize(secret *corev1.Secret) error {
 	size := 0
 	for _, entry := range secret.Data {
 		size += len(entry)
 	}
 	if size > corev1.MaxSecretSize {
-		return fmt.Errorf("%s would have %d bytes, and a Secret has at most %d: so many users belong into a directory", s, size, corev1.MaxSecretSize)
+		return fmt.Errorf("%s would have %d bytes, and a Secret has at most %d: move the users to LDAP or PostgreSQL", s, size, corev1.MaxSecretSize)
 	}
 	return nil
 }

@@ -15,19 +15,19 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// At a terminal a password is asked for twice and never shown, and the echo is back whatever happens.
+// On a terminal, a password is asked for twice and never shown, and the echo is always restored.
 func TestPasswordsOfUsersAtATerminal(t *testing.T) {
 	binary := plugintest.Binary(t)
 	for _, c := range []struct {
 		name  string
 		typed []string
-		// ends is a signal instead of what is typed next.
+		// ends is a signal that is sent at the next prompt.
 		ends os.Signal
 		code int
 		says string
 	}{
 		{name: "twice the same", typed: []string{"correct horse\n", "correct horse\n"}, says: "User alice is added"},
-		{name: "two that differ", typed: []string{"correct horse\n", "correct house\n"}, code: cli.ExitFailed, says: "the passwords differ: nothing is changed"},
+		{name: "two that differ", typed: []string{"correct horse\n", "correct house\n"}, code: cli.ExitFailed, says: "the passwords differ: nothing was changed"},
 		{name: "none", typed: []string{"\n"}, code: cli.ExitFailed, says: "a password has 1 to 1024 bytes"},
 		{name: "a signal at first", ends: syscall.SIGINT, code: cli.ExitInterrupted, says: "interrupted"},
 		{name: "a signal later", typed: []string{"correct horse\n"}, ends: syscall.SIGTERM, code: cli.ExitInterrupted, says: "interrupted"},
@@ -86,7 +86,7 @@ func TestPasswordsOfUsersAtATerminal(t *testing.T) {
 	}
 }
 
-// prompted tells of each prompt that is written.
+// prompted reports each prompt that is written.
 type prompted struct {
 	lock    sync.Mutex
 	written bytes.Buffer

@@ -21,17 +21,17 @@ func Command(env *cli.Env) *cobra.Command {
 	var at location
 	cmd := &cobra.Command{
 		Use:   "users",
-		Short: "List and change the users of an issuer: their names, passwords, and who is disabled",
+		Short: "List and change the users of an issuer",
 		Long: `List and change the users of an issuer, in the Secret that its pods mount, or in a file.
 
 The Secret is keywright-issuer-users in the namespace that Keywright is installed in, unless --secret and -n name another. With -f
-the list is a file, as in a repository; nothing reaches an issuer then until that file is in the Secret.
+the list is a file, for example in a repository. Issuers see it only when it is in the Secret.
 
-A change touches one user, and leaves the others, comments and order as they are. A list that the issuer would refuse is never
-written. Passwords come from the terminal, without an echo, or from standard input: never from an argument. Users of LDAP
-and PostgreSQL are changed there.
+A change affects one user, and keeps the others, comments and order. A list that the issuer would refuse is never written.
+Passwords are read from the terminal, without an echo, or from standard input: never from an argument. Users in LDAP and
+PostgreSQL are changed there.
 
-It needs the rights to get and update that Secret, and no other.`,
+The commands need permission to get and update that Secret, and no other.`,
 		Example: `  kubectl keywright users list
   kubectl keywright users add alice --claim email=alice@example.com
   kubectl keywright users set-password alice < password.txt
@@ -46,10 +46,10 @@ It needs the rights to get and update that Secret, and no other.`,
 func (c *command) disableCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable NAME",
-		Short: "Let a user log in no more, and keep the entry",
-		Long: `Let a user log in no more. The entry stays, so that the name and the subject are not given to anybody else.
+		Short: "Disable a user, and keep the entry",
+		Long: `Disable a user, who can no longer log in. The entry stays, so that the name and the subject are not used for another user.
 
-Sessions end at their next refresh. Tokens stay valid until they expire: the command says which other one ends them.`,
+Sessions end at their next refresh. Tokens stay valid until they expire: the command prints another one that revokes them.`,
 		Example: "  kubectl keywright users disable alice",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,8 +61,8 @@ Sessions end at their next refresh. Tokens stay valid until they expire: the com
 func (c *command) enableCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:     "enable NAME",
-		Short:   "Let a user log in again who was disabled",
-		Long:    "Let a user log in again who was disabled, with the password that the user had.",
+		Short:   "Enable a disabled user",
+		Long:    "Enable a disabled user, who can log in again with the previous password.",
 		Example: "  kubectl keywright users enable alice",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -78,7 +78,7 @@ func (c *command) setDisabled(ctx context.Context, at *location, name string, di
 	}
 	state := map[bool]string{true: "disabled", false: "enabled"}[disabled]
 	if user.Disabled == disabled {
-		cli.Printf(c.Out, "User %s is %s already in %s.\n", user.Name, state, list)
+		cli.Printf(c.Out, "User %s is already %s in %s.\n", user.Name, state, list)
 		return nil
 	}
 	if err := list.change(ctx, func(e *login.Edit) error { return e.SetDisabled(user.Name, disabled) }); err != nil {
@@ -95,11 +95,11 @@ func (c *command) setDisabled(ctx context.Context, at *location, name string, di
 func (c *command) removeCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Take a user out of the list",
-		Long: `Take a user out of the list, with the comment right above the entry. It cannot be taken back: the password is gone.
+		Short: "Remove a user from the list",
+		Long: `Remove a user from the list, with the comment directly above the entry. This cannot be undone: the password is lost.
 
-The subject is free then. Give it to nobody else, since services know the user by it; to disable the user keeps it.
-Sessions end at their next refresh. Tokens stay valid until they expire: the command says which other one ends them.`,
+Do not use the subject for another user, because services identify users by it. A disabled user keeps the subject.
+Sessions end at their next refresh. Tokens stay valid until they expire: the command prints another one that revokes them.`,
 		Example: "  kubectl keywright users remove alice",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -118,7 +118,7 @@ Sessions end at their next refresh. Tokens stay valid until they expire: the com
 	}
 }
 
-// findUser returns the list and a user in it.
+// findUser returns the list that the flags select, and a user in it.
 func (c *command) findUser(ctx context.Context, at *location, name string) (userList, *login.Description, error) {
 	list, err := c.open(ctx, at)
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *command) findUser(ctx context.Context, at *location, name string) (user
 	return list, user, nil
 }
 
-// checkChange makes a change that is not written, to find mistakes early.
+// checkChange applies a change without writing it, to report mistakes early.
 func (c *command) checkChange(ctx context.Context, list userList, change func(*login.Edit) error) error {
 	e, err := edit(ctx, list)
 	if err != nil {
@@ -147,28 +147,28 @@ func (c *command) checkChange(ctx context.Context, list userList, change func(*l
 	return nil
 }
 
-// printPropagation says how long it takes until issuers know.
+// printPropagation prints when issuers see the change.
 func (c *command) printPropagation(list userList) {
 	secret, ok := list.(*secretList)
 	if !ok {
-		cli.Printf(c.ErrOut, "No issuer knows of this until the file is in the Secret that its pods mount. This replaces the whole list there:\n"+
+		cli.Printf(c.ErrOut, "Issuers see this change when the file is in the Secret that their pods mount. To replace the whole list there:\n"+
 			"  kubectl create secret generic %s -n %s --from-file=%s=%s --dry-run=client -o yaml | kubectl apply -f -\n",
 			defaultSecret, cli.DefaultKeyNamespace, secretEntry, shellWord(list.String()))
 		return
 	}
-	cli.Printf(c.ErrOut, "Issuers pick it up without a restart once their kubelets have renewed the file, 0 to 90 s from now. This hurries them:\n"+
+	cli.Printf(c.ErrOut, "Issuers reload the list when their kubelets have renewed the file, in 0 to 90 s. To renew it at once:\n"+
 		"  kubectl annotate pods -n %s -l app.kubernetes.io/component=issuer --overwrite keywright.dev/nudged-at=\"$(date)\"\n", secret.namespace)
 }
 
-// printTokenHint says what ends the tokens that a user has.
+// printTokenHint prints the command that revokes the tokens of a user.
 func (c *command) printTokenHint(user *login.Description) {
-	cli.Printf(c.ErrOut, "Tokens of %s stay valid until they expire. When the issuers know, this ends them, with the name of your SigningKey:\n"+
+	cli.Printf(c.ErrOut, "Tokens of %s stay valid until they expire. To revoke them after the issuers have reloaded the list, with the name of your SigningKey:\n"+
 		"  kubectl keywright revoke SIGNINGKEY --subject %s --nudge -w\n", user.Name, shellWord(user.Subject))
 }
 
 var unquotedWord = regexp.MustCompile(`^[\w@%+=:,./][\w@%+=:,./-]*$`)
 
-// shellWord quotes a text for a shell if it needs that.
+// shellWord quotes a text for a shell if necessary.
 func shellWord(text string) string {
 	if unquotedWord.MatchString(text) {
 		return text
@@ -176,7 +176,7 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// completeUsers offers the names of the users to the shell.
+// completeUsers completes the name of a user.
 func (c *command) completeUsers(at *location) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {

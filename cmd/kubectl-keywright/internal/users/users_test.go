@@ -25,7 +25,7 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// usersNamespace makes a namespace, and returns what calls `users` in it.
+// usersNamespace creates a namespace, and returns a function that runs `users` in it.
 func usersNamespace(t *testing.T, name string) (users func(in string, args ...string) (out, errOut string, err error)) {
 	t.Helper()
 	plugintest.StartCluster(t)
@@ -47,7 +47,7 @@ func usersSecretIn(t *testing.T, namespace string) *corev1.Secret {
 	return &secret
 }
 
-// logsIn asks the issuer's own reader and directory.
+// logsIn reports whether the issuer accepts a password with this list.
 func logsIn(t *testing.T, list []byte, name, password string) bool {
 	t.Helper()
 	users, err := login.ParseUsers(list)
@@ -80,7 +80,7 @@ func TestUsersInASecret(t *testing.T) {
 		t.Errorf("alice does not log in: %s", secret.Data["users.yaml"])
 	}
 
-	// What else is in the Secret stays, and so does every other byte of the list.
+	// Other entries of the Secret stay, and so does every other byte of the list.
 	secret.Labels = map[string]string{"kept": "yes"}
 	secret.Data["other"] = []byte{0, 1, 2}
 	secret.Data["users.yaml"] = append([]byte("# ours\n"), secret.Data["users.yaml"]...)
@@ -99,7 +99,7 @@ func TestUsersInASecret(t *testing.T) {
 		t.Error("bob is disabled, and logs in")
 	}
 	for _, args := range [][]string{{"enable", "bob"}, {"enable", "bob"}} {
-		if out, errOut, err := users("", args...); err != nil || !strings.Contains(out, "User bob is enabled ") || strings.Contains(errOut, "revoke") {
+		if out, errOut, err := users("", args...); err != nil || !strings.Contains(out, "enabled in Secret ") || strings.Contains(errOut, "revoke") {
 			t.Errorf("%v: %v %s %s", args, err, out, errOut)
 		}
 	}
@@ -218,12 +218,12 @@ func TestUsersThatAreRefused(t *testing.T) {
 	if err := plugintest.Admin().Update(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := users("x\n", "add", "bob"); err == nil || !strings.Contains(err.Error(), "is immutable: delete it, make it anew") {
+	if _, _, err := users("x\n", "add", "bob"); err == nil || !strings.Contains(err.Error(), "is immutable: delete it, create it again") {
 		t.Errorf("immutable: %v", err)
 	}
 }
 
-// A Secret without a list is most likely another one.
+// A Secret without a list is probably not the one of the users.
 func TestUsersOfAnotherSecret(t *testing.T) {
 	users := usersNamespace(t, "users-other")
 	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "users-other", Name: defaultSecret}, Data: map[string][]byte{"password": []byte("x")}}
@@ -235,7 +235,7 @@ func TestUsersOfAnotherSecret(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	_, errOut, err := users("x\n", "add", "alice", "--create")
-	if err != nil || !strings.Contains(errOut, "is made by the SealedSecret users, which may take this change back") {
+	if err != nil || !strings.Contains(errOut, "is managed by the SealedSecret users, which may revert this change") {
 		t.Errorf("%v %s", err, errOut)
 	}
 	if now := usersSecretIn(t, "users-other"); string(now.Data["password"]) != "x" || len(now.Data) != 2 {
@@ -243,8 +243,8 @@ func TestUsersOfAnotherSecret(t *testing.T) {
 	}
 }
 
-// Of changes at one time none is lost; where others never stop, it ends.
-func TestUsersChangedAtOneTime(t *testing.T) {
+// Concurrent changes are not lost. If they never stop, the command fails.
+func TestConcurrentChanges(t *testing.T) {
 	users := usersNamespace(t, "users-race")
 	var all sync.WaitGroup
 	for _, name := range []string{"a", "b", "c"} {
@@ -271,7 +271,7 @@ func TestUsersChangedAtOneTime(t *testing.T) {
 			}
 			return e.SetDisabled("a", c.others == 1)
 		})
-		if tries != c.tries || (err == nil) != (c.others == 1) || err != nil && !strings.Contains(err.Error(), "is changed by others all the time") {
+		if tries != c.tries || (err == nil) != (c.others == 1) || err != nil && !strings.Contains(err.Error(), "was changed by others at each attempt") {
 			t.Errorf("%d changes by others: %d tries, %v", c.others, tries, err)
 		}
 	}
@@ -284,8 +284,8 @@ func TestUsersChangedAtOneTime(t *testing.T) {
 	}
 }
 
-// The Role of the samples is enough, and no more than it takes.
-func TestRightsOnUsers(t *testing.T) {
+// The Role of the samples allows exactly what the commands need.
+func TestUsersRole(t *testing.T) {
 	plugintest.StartCluster(t)
 	b, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "config", "samples", "users-keeper.yaml"))
 	if err != nil {
@@ -343,7 +343,7 @@ func TestUsersInAFile(t *testing.T) {
 	if _, _, err := users("x\n", "add", "alice"); err == nil || !strings.Contains(err.Error(), "there is no file "+path) {
 		t.Errorf("%v", err)
 	}
-	if _, errOut, err := users("correct horse\n", "add", "alice", "--create"); err != nil || !strings.Contains(errOut, "No issuer knows of this until the file is in the Secret") {
+	if _, errOut, err := users("correct horse\n", "add", "alice", "--create"); err != nil || !strings.Contains(errOut, "Issuers see this change when the file is in the Secret") {
 		t.Errorf("%v %s", err, errOut)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -379,13 +379,13 @@ func TestUsersInAFile(t *testing.T) {
 		t.Errorf("alice is enabled, and does not log in: %v", err)
 	}
 
-	// Somebody else saves the file while it is being changed.
+	// Another process saves the file during the change.
 	before := list()
 	f := &fileList{path: file}
 	err := f.change(t.Context(), func(e *login.Edit) error {
 		return errors.Join(os.WriteFile(file, append(before, "# theirs\n"...), 0o600), e.SetDisabled("alice", true))
 	})
-	if err == nil || !strings.Contains(err.Error(), "was changed by somebody else meanwhile") || !bytes.HasSuffix(list(), []byte("# theirs\n")) {
+	if err == nil || !strings.Contains(err.Error(), "was changed by another process in the meantime") || !bytes.HasSuffix(list(), []byte("# theirs\n")) {
 		t.Errorf("%v\n%s", err, list())
 	}
 	if left, err := os.ReadDir(directory); err != nil || len(left) != 2 {
