@@ -22,9 +22,9 @@ func Command(env *cli.Env) *cobra.Command {
 	var noWait bool
 	cmd := &cobra.Command{
 		Use:   "rotate NAME",
-		Short: "Ask for one rotation, and wait until the next key signs",
-		Long: "Ask for one rotation, and wait until the next key signs. No valid token is rejected: the next key signs once every namespace has it.\n" +
-			"Ctrl-C ends the wait and not the request.",
+		Short: "Request one rotation, and wait until the next key signs",
+		Long: "Request one rotation, and wait until the next key signs. No valid token is rejected: the next key signs when every pod is expected to have it.\n" +
+			"Ctrl-C ends the wait, not the request.",
 		Example: "  kubectl keywright rotate main\n  kubectl keywright rotate main --no-wait",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,36 +36,36 @@ func Command(env *cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			asked := newerThanHandled(c.Now().UTC().Truncate(time.Second), key)
+			requested := requestTime(c.Now().UTC().Truncate(time.Second), key)
 			before := key.DeepCopy()
 			if key.Annotations == nil {
 				key.Annotations = map[string]string{}
 			}
-			key.Annotations[contract.RotateAnnotation] = asked.Format(time.RFC3339)
+			key.Annotations[contract.RotateAnnotation] = requested.Format(time.RFC3339)
 			if err := k.Patch(cmd.Context(), key, client.MergeFrom(before)); err != nil {
 				return err
 			}
-			cli.Printf(c.Out, "Asked for a rotation of %s; key %s signs until the next one is known everywhere.\n", key.Name, cli.OrDash(key.Status.ActiveKeyID))
+			cli.Printf(c.Out, "Requested a rotation of SigningKey %s. Key %s signs until the next one is known everywhere.\n", key.Name, cli.OrDash(key.Status.ActiveKeyID))
 			if noWait {
 				return nil
 			}
-			return progress.Err(cmd.Context(), key.Name, c.awaitRotation(cmd.Context(), k, key, asked))
+			return progress.Err(cmd.Context(), key.Name, c.awaitRotation(cmd.Context(), k, key, requested))
 		},
 	}
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait")
 	return cmd
 }
 
-// newerThanHandled is the time of a request that asks for a rotation of its own, also within the second of the last one that was handled.
-func newerThanHandled(now time.Time, key *keywrightv1alpha1.SigningKey) time.Time {
+// requestTime returns the time of a new request. It is later than the last handled one, even within the same second.
+func requestTime(now time.Time, key *keywrightv1alpha1.SigningKey) time.Time {
 	if handled := key.Status.HandledRotateRequest; handled != nil && !now.After(handled.Time) {
 		return handled.UTC().Add(time.Second)
 	}
 	return now
 }
 
-// awaitRotation waits until the request was handled. It says what is awaited whenever that changes.
-func (c *command) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, asked time.Time) error {
+// awaitRotation waits until the request is handled, and prints what is awaited.
+func (c *command) awaitRotation(ctx context.Context, k client.Client, key *keywrightv1alpha1.SigningKey, requested time.Time) error {
 	reporter := progress.NewReporter(c.Env)
 	defer reporter.End()
 	return cli.Poll(ctx, 500*time.Millisecond, func() (bool, error) {
@@ -73,11 +73,11 @@ func (c *command) awaitRotation(ctx context.Context, k client.Client, key *keywr
 		if err != nil {
 			return false, err
 		}
-		if handled := now.Status.HandledRotateRequest; handled != nil && !handled.Time.Before(asked) {
+		if handled := now.Status.HandledRotateRequest; handled != nil && !handled.Time.Before(requested) {
 			reporter.Done("Key " + now.Status.ActiveKeyID + " signs.")
 			return true, nil
 		}
-		// Until the controller has seen the request, the time is that of the schedule.
+		// Until the controller has seen the request, nextRotationTime is that of the schedule.
 		if at := now.Status.NextRotationTime; at != nil && !at.Equal(key.Status.NextRotationTime) {
 			reporter.Waiting("The next key signs at " + at.UTC().Format(time.RFC3339) + ".")
 			return false, nil

@@ -29,8 +29,8 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// A second request within the second of the first one asks for a rotation of its own.
-func TestRotateAsksAnew(t *testing.T) {
+// A second request within the same second requests another rotation.
+func TestRequestTime(t *testing.T) {
 	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	var key keywrightv1alpha1.SigningKey
 	for _, c := range []struct{ handled, want time.Time }{
@@ -40,7 +40,7 @@ func TestRotateAsksAnew(t *testing.T) {
 		if !c.handled.IsZero() {
 			key.Status.HandledRotateRequest = &metav1.Time{Time: c.handled}
 		}
-		if got := newerThanHandled(at, &key); !got.Equal(c.want) {
+		if got := requestTime(at, &key); !got.Equal(c.want) {
 			t.Errorf("handled %v: asks for %v, want %v", c.handled, got, c.want)
 		}
 	}
