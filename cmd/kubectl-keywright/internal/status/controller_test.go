@@ -18,8 +18,8 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// Whoever asks while no controller is running is told so, and who worked last.
-func TestAbsentController(t *testing.T) {
+// status and doctor report that no controller is running, and which was the last one.
+func TestNoController(t *testing.T) {
 	plugintest.CreateSigningKey(t, "absent")
 	if _, errOut, err := plugintest.Run(t, "", "status", "absent"); err != nil || errOut != "" {
 		t.Errorf("with a controller: %v %s", err, errOut)
@@ -54,8 +54,8 @@ func TestAbsentController(t *testing.T) {
 	want("there is no Lease keywright-controller in any namespace")
 }
 
-// A change that no controller has looked at is seen in status and doctor, whatever the conditions say.
-func TestChangeThatNobodyLookedAt(t *testing.T) {
+// status and doctor report a change that no controller has reconciled, for any conditions.
+func TestChangeThatNoControllerReconciled(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "unseen")
 	plugintest.StopController(t)
 	key.Spec.Rotation.Interval.Duration += time.Hour
@@ -65,12 +65,12 @@ func TestChangeThatNobodyLookedAt(t *testing.T) {
 	if out, _, _ := plugintest.Run(t, "", "doctor"); !strings.Contains(out, "SigningKey unseen: its status is of generation 1, and it is at 2") {
 		t.Errorf("doctor:\n%s", out)
 	}
-	if out, _, _ := plugintest.Run(t, "", "status", "unseen"); !strings.Contains(out, "generation 1 of it, and it is at 2") {
+	if out, _, _ := plugintest.Run(t, "", "status", "unseen"); !strings.Contains(out, "the status is of generation 1, and the spec of generation 2") {
 		t.Errorf("status:\n%s", out)
 	}
 }
 
-// Whoever may view SigningKeys may see whether a controller works.
+// The roles for SigningKeys allow to see whether a controller is running.
 func TestViewerSeesTheController(t *testing.T) {
 	plugintest.StartCluster(t)
 	text, err := os.ReadFile("../../../../config/rbac/signingkey_roles.yaml")
@@ -91,7 +91,7 @@ func TestViewerSeesTheController(t *testing.T) {
 		}
 	}
 	plugintest.CreateSigningKey(t, "viewed")
-	// Of two more, one may look at SigningKeys alone, and the other at the Leases of the key namespace, too.
+	// Of two more users, one may only read SigningKeys, and the other also the Leases of the key namespace.
 	keysOnly := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "keys-only"}, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{"keywright.dev"}, Resources: []string{"signingkeys"}, Verbs: []string{"get"},
 	}}}

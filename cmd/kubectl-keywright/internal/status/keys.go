@@ -25,8 +25,8 @@ func KeysCommand(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys NAME",
 		Short: "Print the public keys of a SigningKey or a TrustedIssuer, as verifiers read them",
-		Long: "Prints the public keys as they stand in the ConfigMap keywright-jwks of the key namespace. With -o jwks it is a JWKS (RFC 7517), to be\n" +
-			"uploaded where nobody can fetch it: the Standby key is in it a whole interval before it signs.",
+		Long: "Prints the public keys in the ConfigMap keywright-jwks of the key namespace. With -o jwks it prints a JWKS (RFC 7517), to upload for\n" +
+			"verifiers that cannot fetch it: it has the Standby key a whole interval before that key signs.",
 		Example: "  kubectl keywright keys main\n  kubectl keywright keys main -o jwks > jwks.json",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,7 +52,7 @@ func KeysCommand(env *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// keySet reads the file of a name in the key namespace.
+// keySet reads the key set with a name in the key namespace.
 func (c *command) keySet(ctx context.Context, k client.Client, name string) (string, error) {
 	l, err := leader.Find(ctx, c.Env, k)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *command) printKeys(set string) error {
 		return fmt.Errorf("the key set %w", err)
 	}
 	if len(keys) == 0 {
-		cli.Printf(c.ErrOut, "Nobody is trusted: the key set is a tombstone.\n")
+		cli.Printf(c.ErrOut, "The key set is a tombstone: verifiers trust no key.\n")
 		return nil
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)

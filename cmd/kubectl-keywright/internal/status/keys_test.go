@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/verifier"
 )
 
-// keys prints what verifiers read: the key that signs, and the next one a whole interval before.
+// keys prints what verifiers read: the Active key, and the Standby a whole interval before it signs.
 func TestKeys(t *testing.T) {
 	key := plugintest.CreateSigningKey(t, "keys")
 	out, _, err := plugintest.Run(t, "", "keys", "keys", "-o", "jwks")

@@ -27,9 +27,9 @@ func Command(env *cli.Env) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
-		Short: "Show the keys of SigningKeys on a time line, what is awaited from whom, and the TrustedIssuers",
-		Long: "Show the keys of one SigningKey, or of all, on a time line: which signs, which comes next, and when each leaves; and the TrustedIssuers.\n" +
-			"The exit code is 1 if no controller is running, and 2 if the cluster could not be asked.",
+		Short: "Show SigningKeys with their keys on a time line, and TrustedIssuers",
+		Long: "Show one or all SigningKeys with their keys on a time line: which key signs, which is next, and when each is removed. Without a NAME,\nalso show the TrustedIssuers.\n" +
+			"The exit code is 1 if no controller is running, and 2 if the cluster cannot be read.",
 		Example: "  kubectl keywright status main\n  kubectl keywright status -w\n  kubectl keywright status main -o json",
 		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,7 +48,7 @@ func Command(env *cli.Env) *cobra.Command {
 				if watch && output == "" {
 					cli.Printf(c.Out, "\x1b[H\x1b[2J")
 				}
-				absent := c.absence(cmd.Context(), k)
+				absent := c.checkController(cmd.Context(), k)
 				err = c.show(keys, output, len(args) == 1, absent != nil)
 				if err == nil && output == "" && len(args) == 0 {
 					err = c.showTrustedIssuers(cmd.Context(), k, absent != nil)
@@ -61,11 +61,11 @@ func Command(env *cli.Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json or yaml, for programs")
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it again every second")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "refresh every second")
 	return cmd
 }
 
-// find returns the named SigningKey, or all.
+// find returns the SigningKey of the arguments, or all.
 func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alpha1.SigningKey, error) {
 	if len(args) == 1 {
 		key, err := cli.GetSigningKey(cmd.Context(), k, args[0])
@@ -79,8 +79,8 @@ func find(cmd *cobra.Command, k client.Client, args []string) ([]keywrightv1alph
 	return list.Items, err
 }
 
-// absence says that no controller is running, and returns it as an error, nil if one does. Where that may not be asked, nothing is known against it.
-func (c *command) absence(ctx context.Context, k client.Client) error {
+// checkController prints that no controller is running, and returns it as an error. Without permission to read the Lease, it returns nil.
+func (c *command) checkController(ctx context.Context, k client.Client) error {
 	l, err := leader.Find(ctx, c.Env, k)
 	switch {
 	case err != nil:
@@ -94,13 +94,13 @@ func (c *command) absence(ctx context.Context, k client.Client) error {
 	return cli.Negativef("no controller is running")
 }
 
-// show prints SigningKeys. For programs, the one that was asked for by name is no list, as in kubectl.
+// show prints SigningKeys. For programs, a single one is not a list, as in kubectl.
 func (c *command) show(keys []keywrightv1alpha1.SigningKey, output string, one, stale bool) error {
 	if output != "" {
 		return c.printObjects(keys, one, output)
 	}
 	if len(keys) == 0 {
-		cli.Printf(c.ErrOut, "There is no SigningKey yet.\n")
+		cli.Printf(c.ErrOut, "There are no SigningKeys.\n")
 	}
 	for i := range keys {
 		if i > 0 {
@@ -124,13 +124,13 @@ func (c *command) printObjects(keys []keywrightv1alpha1.SigningKey, one bool, ou
 	return c.PrintObject(output, &list)
 }
 
-// showKey draws one SigningKey. What is stale was true once.
+// showKey prints one SigningKey. If it is stale, its conditions may be outdated.
 func (c *command) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
 	s := &key.Status
 	cli.Printf(c.Out, "SigningKey %s, %s, rotates %s. %s namespaces have its current keys.\n",
 		key.Name, key.Spec.Algorithm, mode(&key.Spec), cli.OrDash(s.Targets.Summary))
 	if s.ObservedGeneration < key.Generation {
-		cli.Printf(c.Out, "  ??  this is about generation %d of it, and it is at %d: no controller has looked at the change\n", s.ObservedGeneration, key.Generation)
+		cli.Printf(c.Out, "  ??  the status is of generation %d, and the spec of generation %d: no controller has reconciled the change\n", s.ObservedGeneration, key.Generation)
 	}
 	for i := range s.Conditions {
 		cli.Printf(c.Out, "  %s  %-14s  %s\n", mark(&s.Conditions[i], stale), s.Conditions[i].Type, s.Conditions[i].Message)
@@ -152,11 +152,11 @@ func (c *command) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
 		cli.Printf(c.Out, "  %s\n", line.legend())
 	}
 	for i := range s.Revocations {
-		cli.Printf(c.Out, "  revoked %s: %s\n", c.RelativeTime(&s.Revocations[i].RevokedAt), c.receipt(key, &s.Revocations[i]))
+		cli.Printf(c.Out, "  revoked %s: %s\n", c.RelativeTime(&s.Revocations[i].RevokedAt), c.progress(key, &s.Revocations[i]))
 	}
 }
 
-// mark says how a condition is: that of trouble, Stalled (kstatus), is well when it is not True.
+// mark returns ok, NO or ?? for a condition. Stalled (kstatus) and Stale are ok if they are not True.
 func mark(c *metav1.Condition, stale bool) string {
 	switch {
 	case c.Status == metav1.ConditionUnknown, stale && c.Status == metav1.ConditionTrue:
@@ -168,17 +168,17 @@ func mark(c *metav1.Condition, stale bool) string {
 	}
 }
 
-// receipt says in one line how far a revocation is.
-func (c *command) receipt(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) string {
+// progress returns the progress of a revocation in one line.
+func (c *command) progress(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocationStatus) string {
 	switch {
 	case !r.Known:
-		return r.KeyID + ", which was never here"
+		return r.KeyID + ", which the SigningKey never had"
 	case !receipt.Complete(r):
 		return r.KeyID + ". " + receipt.Awaited(key, r)
 	case r.ExpectedEverywhereBy != nil && r.ExpectedEverywhereBy.After(c.Now()):
-		return r.KeyID + ", out of all files; every pod is bound to know it " + c.RelativeTime(r.ExpectedEverywhereBy)
+		return r.KeyID + ", removed from all files; expected in every pod " + c.RelativeTime(r.ExpectedEverywhereBy)
 	default:
-		return r.KeyID + ", out of all files, and every pod is bound to know it"
+		return r.KeyID + ", removed from all files, and by now expected in every pod"
 	}
 }
 

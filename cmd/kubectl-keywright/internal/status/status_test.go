@@ -46,7 +46,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// Each phase is seen, also one of an hour in a month.
+// Each phase is visible, even an hour in a month.
 func TestTimeLine(t *testing.T) {
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	at := func(after time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(after)} }

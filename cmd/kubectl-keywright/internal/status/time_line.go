@@ -12,19 +12,19 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// A time line has about timeLineColumns columns, and leastColumns for each phase: of a month, an hour would be none.
+// A time line has about timeLineColumns columns, and at least leastColumns per phase. Otherwise an hour in a month would have none.
 const (
 	timeLineColumns = 40
 	leastColumns    = 2
 )
 
-// timeLine is cut where a key changes its state, and now.
+// timeLine has a moment for each change of the state of a key, and for now.
 type timeLine struct {
 	now     time.Time
 	moments []time.Time
 }
 
-// timeLine spans from the first key's preparation to the last thing that is known to come.
+// timeLine returns the time line from the preparation of the first key to the last known change.
 func (c *command) timeLine(s *keywrightv1alpha1.SigningKeyStatus) timeLine {
 	line := timeLine{now: c.Now()}
 	line.moments = []time.Time{line.now}
@@ -46,14 +46,14 @@ func (c *command) timeLine(s *keywrightv1alpha1.SigningKeyStatus) timeLine {
 	return line
 }
 
-// columns is how wide the time between two moments is drawn: what all have, and a share of the rest.
+// columns returns the width of the time between two moments: the minimum, and a share of the rest.
 func (l timeLine) columns(from, to time.Time) int {
 	rest := max(0, timeLineColumns-leastColumns*(len(l.moments)-1))
 	whole := l.moments[len(l.moments)-1].Sub(l.moments[0])
 	return leastColumns + int(float64(rest)*float64(to.Sub(from))/float64(whole))
 }
 
-// of draws the life of one key, a letter a column.
+// of returns the line of one key, with a letter per column.
 func (l timeLine) of(k *keywrightv1alpha1.KeyStatus) string {
 	var b strings.Builder
 	for i, from := range l.moments {
@@ -67,7 +67,7 @@ func (l timeLine) of(k *keywrightv1alpha1.KeyStatus) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// letter is how the state of a key at a moment is drawn.
+// letter returns the letter for the state of a key at a time.
 func letter(k *keywrightv1alpha1.KeyStatus, t time.Time) string {
 	reached := func(at *metav1.Time) bool { return at != nil && !t.Before(at.Time) }
 	switch {

@@ -11,8 +11,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-// showTrustedIssuers prints the TrustedIssuers of the cluster. A cluster of an older version knows none, and whoever may not list them is told
-// of SigningKeys alone.
+// showTrustedIssuers prints the TrustedIssuers. It prints nothing if the cluster does not have the CRD, or the user may not list them.
 func (c *command) showTrustedIssuers(ctx context.Context, k client.Client, stale bool) error {
 	var list keywrightv1alpha1.TrustedIssuerList
 	err := k.List(ctx, &list)
@@ -30,7 +29,7 @@ func (c *command) showTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, stale b
 	s := &ti.Status
 	cli.Printf(c.Out, "TrustedIssuer %s, %s. %s namespaces have its current keys.\n", ti.Name, ti.Spec.Issuer, cli.OrDash(s.Targets.Summary))
 	if s.ObservedGeneration < ti.Generation {
-		cli.Printf(c.Out, "  ??  this is about generation %d of it, and it is at %d: no controller has looked at the change\n", s.ObservedGeneration, ti.Generation)
+		cli.Printf(c.Out, "  ??  the status is of generation %d, and the spec of generation %d: no controller has reconciled the change\n", s.ObservedGeneration, ti.Generation)
 	}
 	for i := range s.Conditions {
 		cli.Printf(c.Out, "  %s  %-14s  %s\n", mark(&s.Conditions[i], stale), s.Conditions[i].Type, s.Conditions[i].Message)
