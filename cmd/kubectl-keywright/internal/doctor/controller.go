@@ -16,54 +16,54 @@ import (
 	"github.com/keywright/keywright/controllers"
 )
 
-// lookAgainAfter is how long a controller that works may need for its status to follow a change.
-const lookAgainAfter = 2 * time.Second
+// rereadDelay is how long a running controller may take to update the status after a change.
+const rereadDelay = 2 * time.Second
 
-// examineController says whether a controller works, and which SigningKeys are not as their status should be.
-func (c *command) examineController(ctx context.Context, k client.Client, p *patient) (findings []string) {
+// checkController reports whether a controller is running, and faults in the status of SigningKeys.
+func (c *command) checkController(ctx context.Context, k client.Client, s *snapshot) (findings []string) {
 	l, err := leader.Find(ctx, c.Env, k)
 	switch {
 	case err != nil:
-		p.unasked = append(p.unasked, fmt.Sprintf("whether a controller is running: %v", err))
+		s.unchecked = append(s.unchecked, fmt.Sprintf("whether a controller is running: %v", err))
 	case !l.Running():
 		findings = append(findings, fmt.Sprintf("%s. Nothing is rotated or revoked. %s", l.String(), l.Hint()))
 	}
 	if len(l.Others) > 0 {
-		findings = append(findings, fmt.Sprintf("there are Leases %s in the namespaces %s: only one Keywright can work in a cluster. Remove the others, "+
-			"or name the right one with --key-namespace", controllers.LeaseName, strings.Join(append(l.Others, l.Namespace), ", ")))
+		findings = append(findings, fmt.Sprintf("there are Leases %s in the namespaces %s: a cluster can have only one Keywright. Remove the others, "+
+			"or select the right one with --key-namespace", controllers.LeaseName, strings.Join(append(l.Others, l.Namespace), ", ")))
 	}
-	if slices.ContainsFunc(p.keys.Items, lags) {
-		p.lookAgain(ctx, k)
+	if slices.ContainsFunc(s.keys.Items, outdated) {
+		s.reread(ctx, k)
 	}
-	for i := range p.keys.Items {
-		findings = append(findings, keyFindings(&p.keys.Items[i])...)
+	for i := range s.keys.Items {
+		findings = append(findings, keyFindings(&s.keys.Items[i])...)
 	}
 	return findings
 }
 
-// lookAgain gives the controller time for what changed a moment ago. A key that cannot be read again stays as it was seen.
-func (p *patient) lookAgain(ctx context.Context, k client.Client) {
+// reread gives the controller time to reconcile a recent change, and reads the SigningKeys again if possible.
+func (s *snapshot) reread(ctx context.Context, k client.Client) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(lookAgainAfter):
+	case <-time.After(rereadDelay):
 		var again keywrightv1alpha1.SigningKeyList
 		if k.List(ctx, &again) == nil {
-			p.keys = again
+			s.keys = again
 		}
 	}
 }
 
-// lags reports whether the status of a SigningKey is not that of its spec.
-func lags(key keywrightv1alpha1.SigningKey) bool {
+// outdated reports whether the status of a SigningKey is older than its spec.
+func outdated(key keywrightv1alpha1.SigningKey) bool {
 	return key.Status.ObservedGeneration < key.Generation
 }
 
-// keyFindings says what the conditions of a SigningKey tell of trouble. That a first key is on its way, or the last one on its way out,
-// is none.
+// keyFindings returns faults that the conditions of a SigningKey report. The preparation of a first key, or the removal of the last, is
+// none.
 func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 	about := "SigningKey " + key.Name + ": "
-	if lags(*key) {
-		findings = append(findings, fmt.Sprintf("%sits status is of generation %d, and it is at %d: no controller has looked at the change",
+	if outdated(*key) {
+		findings = append(findings, fmt.Sprintf("%sits status is of generation %d, and its spec of generation %d: no controller has reconciled the change",
 			about, key.Status.ObservedGeneration, key.Generation))
 	}
 	if text := istioFinding(key); text != "" {
@@ -75,8 +75,8 @@ func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 	case stalled != nil && stalled.Status == metav1.ConditionTrue:
 		findings = append(findings, fmt.Sprintf("%sit is stalled, %s: %s", about, stalled.Reason, stalled.Message))
 	case ready == nil:
-		findings = append(findings, about+"it has no condition Ready: no controller has ever looked at it")
-	case ready.Status == metav1.ConditionUnknown, ready.Status == metav1.ConditionFalse && !passing(ready.Reason):
+		findings = append(findings, about+"it has no condition Ready: no controller has reconciled it")
+	case ready.Status == metav1.ConditionUnknown, ready.Status == metav1.ConditionFalse && !transient(ready.Reason):
 		findings = append(findings, fmt.Sprintf("%sReady is %s, %s: %s", about, ready.Status, ready.Reason, ready.Message))
 	}
 	ca := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionCADistributed)
@@ -86,16 +86,16 @@ func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 	return findings
 }
 
-// istioFinding says why the proxies of Istio are not given the keys of a SigningKey, empty if that is on its way.
+// istioFinding returns why Istio proxies do not get the keys of a SigningKey, empty if they will.
 func istioFinding(key *keywrightv1alpha1.SigningKey) string {
 	c := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionIstioDistributed)
 	if c == nil || c.Status != metav1.ConditionFalse || c.Reason == keywrightv1alpha1.ReasonTargetsBehind {
 		return ""
 	}
-	return fmt.Sprintf("proxies of Istio are not given its keys, %s: %s", c.Reason, c.Message)
+	return fmt.Sprintf("Istio proxies do not get its keys, %s: %s", c.Reason, c.Message)
 }
 
-// passing reports whether a condition is False with a reason that goes away by itself.
-func passing(reason string) bool {
+// transient reports whether a condition is False for a reason that ends on its own.
+func transient(reason string) bool {
 	return reason == keywrightv1alpha1.ReasonStarting || reason == keywrightv1alpha1.ReasonDraining
 }

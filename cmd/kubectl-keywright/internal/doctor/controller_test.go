@@ -11,7 +11,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// Two Leases are two Keywrights, of which one can work only.
+// Two Leases are two installations of Keywright, of which only one can run.
 func TestDoctorFindsTwoInstallations(t *testing.T) {
 	const says = "there are Leases keywright-controller in the namespaces"
 	if out, _, _ := plugintest.Run(t, "", "doctor"); strings.Contains(out, says) {
@@ -30,7 +30,7 @@ func TestDoctorFindsTwoInstallations(t *testing.T) {
 	}
 }
 
-// The doctor names a SigningKey that is in trouble, and not one that is on its way.
+// doctor reports a SigningKey with a fault, and not one that is being prepared or drained.
 func TestKeyFindings(t *testing.T) {
 	of := func(kind string, is metav1.ConditionStatus, reason string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: is, Reason: reason, Message: "message"}
@@ -64,7 +64,7 @@ func TestIstioFinding(t *testing.T) {
 			key.Status.Conditions = append(key.Status.Conditions, metav1.Condition{Type: "IstioDistributed", Status: metav1.ConditionFalse, Reason: reason, Message: "message"})
 		}
 		got := keyFindings(key)
-		if want != (len(got) == 1 && got[0] == "SigningKey k: proxies of Istio are not given its keys, "+reason+": message") || !want && len(got) != 0 {
+		if want != (len(got) == 1 && got[0] == "SigningKey k: Istio proxies do not get its keys, "+reason+": message") || !want && len(got) != 0 {
 			t.Errorf("%s: %q", reason, got)
 		}
 	}

@@ -26,10 +26,10 @@ func Command(env *cli.Env) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Find what silently breaks: no controller, wrong mounts, namespaces without keys, late kubelets, issuers with an old key",
-		Long: "Look at SigningKeys, pods, kubelets and issuers, and say what is wrong and what to do. Nothing is changed. With -n, only pods of\n" +
-			"that namespace are looked at.\n\n" +
-			"The exit code is 1 if anything was found, and 2 if the cluster could not be asked.",
+		Short: "Find faults that cause no error: no controller, wrong mounts, namespaces without keys, slow kubelets, issuers with an old key",
+		Long: "Check SigningKeys, pods, kubelets and issuers, and print what is wrong and what to do. The command changes nothing. With -n, it\n" +
+			"only checks pods of that namespace.\n\n" +
+			"The exit code is 1 if there are findings, and 2 if the cluster cannot be read.",
 		Example: "  kubectl keywright doctor\n  kubectl keywright doctor -n shop\n  kubectl keywright doctor -o json",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,53 +40,53 @@ func Command(env *cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ask, err := c.asker()
+			get, err := c.getter()
 			if err != nil {
 				return err
 			}
-			var seen patient
-			if err := seen.examine(cmd.Context(), k, c.NamespaceFlag()); err != nil {
+			var s snapshot
+			if err := s.read(cmd.Context(), k, c.NamespaceFlag()); err != nil {
 				return err
 			}
-			findings := c.examineController(cmd.Context(), k, &seen)
-			findings = append(findings, seen.mistypedFindings(cmd.Context(), k)...)
-			findings = append(findings, seen.injectFindings(c.NamespaceFlag())...)
-			return c.report(append(findings, seen.findings(cmd.Context(), ask, c.Now())...), &seen, output)
+			findings := c.checkController(cmd.Context(), k, &s)
+			findings = append(findings, s.mistypedFindings(cmd.Context(), k)...)
+			findings = append(findings, s.injectFindings(c.NamespaceFlag())...)
+			return c.print(append(findings, s.findings(cmd.Context(), get, c.Now())...), &s, output)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
 	return cmd
 }
 
-// asker gets what has no type: what kubelets and issuers answer through the API server.
-func (c *command) asker() (asker, error) {
+// getter returns a getter for responses of kubelets and issuers through the API server.
+func (c *command) getter() (getter, error) {
 	k, err := c.RESTClient()
 	if err != nil {
 		return nil, err
 	}
-	return askWith(k), nil
+	return newGetter(k), nil
 }
 
-// diagnosis is what doctor prints for programs.
-type diagnosis struct {
+// report is what doctor prints for programs.
+type report struct {
 	Findings []string       `json:"findings"`
 	NotAsked []string       `json:"notAsked"`
 	LookedAt map[string]int `json:"lookedAt"`
 }
 
-func (c *command) report(findings []string, seen *patient, output string) error {
+func (c *command) print(findings []string, s *snapshot, output string) error {
 	if output != "" {
-		if err := c.PrintObject(output, diagnosis{
-			append([]string{}, findings...), append([]string{}, seen.unasked...),
+		if err := c.PrintObject(output, report{
+			append([]string{}, findings...), append([]string{}, s.unchecked...),
 			map[string]int{
-				"pods": len(seen.pods.Items), "nodes": len(seen.nodes.Items), "namespaces": len(seen.namespaces.Items),
-				"signingKeys": len(seen.keys.Items), "trustedIssuers": len(seen.trusted.Items),
+				"pods": len(s.pods.Items), "nodes": len(s.nodes.Items), "namespaces": len(s.namespaces.Items),
+				"signingKeys": len(s.keys.Items), "trustedIssuers": len(s.trusted.Items),
 			},
 		}); err != nil {
 			return err
 		}
 	} else {
-		c.sayReport(findings, seen)
+		c.printText(findings, s)
 	}
 	if len(findings) > 0 {
 		return cli.Negativef("%d findings", len(findings))
@@ -94,83 +94,83 @@ func (c *command) report(findings []string, seen *patient, output string) error 
 	return nil
 }
 
-func (c *command) sayReport(findings []string, seen *patient) {
+func (c *command) printText(findings []string, s *snapshot) {
 	for _, f := range findings {
 		cli.Printf(c.Out, "%s\n", f)
 	}
-	for _, u := range seen.unasked {
-		cli.Printf(c.ErrOut, "could not ask %s\n", u)
+	for _, u := range s.unchecked {
+		cli.Printf(c.ErrOut, "could not check %s\n", u)
 	}
-	cli.Printf(c.ErrOut, "Looked at %d pods, %d nodes, %d namespaces, %d SigningKeys and %d TrustedIssuers.\n",
-		len(seen.pods.Items), len(seen.nodes.Items), len(seen.namespaces.Items), len(seen.keys.Items), len(seen.trusted.Items))
+	cli.Printf(c.ErrOut, "Checked %d pods, %d nodes, %d namespaces, %d SigningKeys and %d TrustedIssuers.\n",
+		len(s.pods.Items), len(s.nodes.Items), len(s.namespaces.Items), len(s.keys.Items), len(s.trusted.Items))
 }
 
-// patient is what the doctor looks at.
-type patient struct {
+// snapshot has the objects that doctor checks.
+type snapshot struct {
 	pods       corev1.PodList
 	configMaps corev1.ConfigMapList
 	namespaces corev1.NamespaceList
 	keys       keywrightv1alpha1.SigningKeyList
 	trusted    keywrightv1alpha1.TrustedIssuerList
 	nodes      corev1.NodeList
-	// unasked says of which kubelets and issuers nothing is known, and why.
-	unasked []string
+	// unchecked lists what could not be checked, and why.
+	unchecked []string
 }
 
-// examine reads what there is, of pods and of what they mount in one namespace only, unless that is empty.
-func (p *patient) examine(ctx context.Context, k client.Client, namespace string) error {
+// read reads the objects. If a namespace is given, it reads only the pods and ConfigMaps of that namespace.
+func (s *snapshot) read(ctx context.Context, k client.Client, namespace string) error {
 	in, byName := client.InNamespace(namespace), client.MatchingFields{"metadata.name": contract.JWKSConfigMap}
 	for _, err := range []error{
-		k.List(ctx, &p.keys), k.List(ctx, &p.namespaces), k.List(ctx, &p.configMaps, in, byName), k.List(ctx, &p.pods, in), k.List(ctx, &p.nodes),
+		k.List(ctx, &s.keys), k.List(ctx, &s.namespaces), k.List(ctx, &s.configMaps, in, byName), k.List(ctx, &s.pods, in), k.List(ctx, &s.nodes),
 	} {
 		if err != nil {
 			return err
 		}
 	}
-	if err := k.List(ctx, &p.trusted); err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) { // an older cluster has none
+	if err := k.List(ctx, &s.trusted); err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) { // an older cluster has none
 		return err
 	}
 	return nil
 }
 
-// findings says what is wrong, each with what to do, in an order that stays.
-func (p *patient) findings(ctx context.Context, ask asker, now time.Time) []string {
-	all, unasked := p.askIssuers(ctx, ask, now)
-	slowest, silent := p.askKubelets(ctx, ask)
-	p.unasked = slices.Concat(p.unasked, unasked, silent)
+// findings returns what is wrong, each with what to do, sorted.
+func (s *snapshot) findings(ctx context.Context, get getter, now time.Time) []string {
+	all, unchecked := s.checkIssuers(ctx, get, now)
+	slowest, unreachable := s.checkKubelets(ctx, get)
+	s.unchecked = slices.Concat(s.unchecked, unchecked, unreachable)
 	consumers := map[string]bool{}
-	for i := range p.pods.Items {
-		pod := &p.pods.Items[i]
+	for i := range s.pods.Items {
+		pod := &s.pods.Items[i]
 		found, consumes := podFindings(pod)
 		if consumes {
 			consumers[pod.Namespace] = true
 		}
-		for _, f := range append(found, p.missingEntries(pod)...) {
+		for _, f := range append(found, s.missingEntries(pod)...) {
 			all = append(all, fmt.Sprintf("pod %s/%s: %s", pod.Namespace, pod.Name, f))
 		}
 	}
-	for i := range p.configMaps.Items {
-		cm := &p.configMaps.Items[i]
+	for i := range s.configMaps.Items {
+		cm := &s.configMaps.Items[i]
 		if cm.Immutable != nil && *cm.Immutable {
-			all = append(all, fmt.Sprintf("namespace %s: its ConfigMap %s is immutable: it cannot follow a rotation. Delete it, and it is made again",
+			all = append(all, fmt.Sprintf("namespace %s: its ConfigMap %s is immutable and cannot follow a rotation: delete it, and the controller creates it again",
 				cm.Namespace, cm.Name))
 		}
 	}
-	for i := range p.namespaces.Items {
-		ns := &p.namespaces.Items[i]
-		if consumers[ns.Name] && !p.selected(ns) {
-			all = append(all, fmt.Sprintf("namespace %s: pods mount %s, and neither a SigningKey nor a TrustedIssuer selects it. Label it as a namespaceSelector asks for",
+	for i := range s.namespaces.Items {
+		ns := &s.namespaces.Items[i]
+		if consumers[ns.Name] && !s.selected(ns) {
+			all = append(all, fmt.Sprintf("namespace %s: pods mount %s, and neither a SigningKey nor a TrustedIssuer selects it: add the label that a namespaceSelector requires",
 				ns.Name, contract.JWKSConfigMap))
 		}
 	}
-	for i := range p.keys.Items {
-		if d := p.keys.Items[i].Spec.Distribution.PropagationDelay; d.Duration < slowest.time {
-			all = append(all, fmt.Sprintf("SigningKey %s: its propagationDelay is %v, and %s needs up to %v to renew a file",
-				p.keys.Items[i].Name, d.Duration, slowest.of, slowest.time))
+	for i := range s.keys.Items {
+		if d := s.keys.Items[i].Spec.Distribution.PropagationDelay; d.Duration < slowest.time {
+			all = append(all, fmt.Sprintf("SigningKey %s: its propagationDelay is %v, and %s needs up to %v to renew a file: increase propagationDelay",
+				s.keys.Items[i].Name, d.Duration, slowest.of, slowest.time))
 		}
 	}
-	all = append(all, p.trustedFindings()...)
-	all = append(all, p.selectorFindings()...)
+	all = append(all, s.trustedFindings()...)
+	all = append(all, s.selectorFindings()...)
 	slices.Sort(all)
 	return all
 }

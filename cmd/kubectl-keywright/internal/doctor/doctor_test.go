@@ -17,7 +17,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// Each pod is what somebody might write, and stands on the real API server.
+// Each pod is one that a user could write, and exists on a real API server.
 func TestDoctor(t *testing.T) {
 	plugintest.CreateSigningKey(t, "doctor") // with a propagationDelay of a second
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doctor-unselected"}}
@@ -50,12 +50,12 @@ func TestDoctor(t *testing.T) {
 		{"plain", "doctor", mounts, "volumes: [{name: k, configMap: {name: keywright-jwks}}]", "volume k is a plain configMap volume"},
 		{"optional", "doctor", mounts, strings.Replace(good, "false", "true", 1), "volume k is optional: true"},
 		{"subpath", "doctor", "volumeMounts: [{name: k, mountPath: /k, subPath: doctor.json}]", good, "container c mounts the keys by subPath"},
-		{"env", "doctor", "env: [{name: A, valueFrom: {configMapKeyRef: {name: keywright-jwks, key: doctor.json}}}]", "", "container c takes the keys as environment"},
-		{"envfrom", "doctor", "envFrom: [{configMapRef: {name: keywright-jwks}}]", "", "container c takes the keys as environment"},
+		{"env", "doctor", "env: [{name: A, valueFrom: {configMapKeyRef: {name: keywright-jwks, key: doctor.json}}}]", "", "container c reads the keys from environment variables"},
+		{"envfrom", "doctor", "envFrom: [{configMapRef: {name: keywright-jwks}}]", "", "container c reads the keys from environment variables"},
 		{"entry", "doctor", mounts, entry("doctor.json"), ""},
 		{"entry-of-none", "doctor", mounts, entry("doctr.json"), "volume k names the entry doctr.json, which belongs to no SigningKey"},
 		{"entry-of-another", "doctor", mounts, entry("elsewhere.json"), "volume k names the entry elsewhere.json, which the ConfigMap keywright-jwks of its namespace does not have"},
-		{"mistyped", "doctor", mounts, strings.Replace(good, "-jwks", "-jwk", 1), "volume k names the ConfigMap keywright-jwk, which is not there: is keywright-jwks meant?"},
+		{"mistyped", "doctor", mounts, strings.Replace(good, "-jwks", "-jwk", 1), "volume k names the ConfigMap keywright-jwk, which does not exist: did you mean keywright-jwks?"},
 		{"there", "doctor", mounts, strings.Replace(good, "-jwks", "-jwks2", 1), ""},
 		{"injected", "doctor", "", "", `its label keywright.dev/inject is "yes", which mounts nothing: set it to "true"`},
 		{"lost", "doctor-unselected", mounts, good, ""},
@@ -77,7 +77,7 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	out, looked, err := plugintest.Run(t, "", "doctor")
-	if err == nil || !strings.Contains(err.Error(), "findings") || !strings.Contains(looked, "Looked at 15 pods") {
+	if err == nil || !strings.Contains(err.Error(), "findings") || !strings.Contains(looked, "Checked 15 pods") {
 		t.Errorf("%v %s", err, looked)
 	}
 	for _, p := range pods {
@@ -99,7 +99,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("a namespace that is well is named:\n%s", out)
 	}
 	out, _, err = plugintest.Run(t, "", "doctor", "-n", "doctor-unselected", "-o", "json")
-	var said diagnosis
+	var said report
 	if cli.ExitCode(t.Context(), err) != cli.ExitNegative || json.Unmarshal([]byte(out), &said) != nil || said.LookedAt["pods"] != 1 || said.NotAsked == nil {
 		t.Errorf("%v\n%s", err, out)
 	}

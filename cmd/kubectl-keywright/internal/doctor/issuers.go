@@ -17,46 +17,46 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// keyMetric names the key that an issuer signs with.
+// keyMetric is the metric with the key that an issuer signs with.
 const keyMetric = "keywright_issuer_signing_key_info"
 
-// askIssuers compares what each issuer says that it signs with to what its SigningKey says that it should. The answer comes
-// through the API server, from the metrics of the pod.
-func (p *patient) askIssuers(ctx context.Context, ask asker, now time.Time) (findings, unasked []string) {
-	for i := range p.pods.Items {
-		pod := &p.pods.Items[i]
-		key := p.issuesFor(pod)
+// checkIssuers compares the key that each issuer signs with to the Active key of its SigningKey. It reads the metrics of the pod through
+// the API server.
+func (s *snapshot) checkIssuers(ctx context.Context, get getter, now time.Time) (findings, unchecked []string) {
+	for i := range s.pods.Items {
+		pod := &s.pods.Items[i]
+		key := s.signingKeyOf(pod)
 		if key == nil || pod.Status.Phase != corev1.PodRunning {
 			continue
 		}
 		about := fmt.Sprintf("pod %s/%s", pod.Namespace, pod.Name)
-		kid, err := signsWith(ctx, ask, pod)
+		kid, err := activeKeyID(ctx, get, pod)
 		switch {
 		case err != nil:
-			unasked = append(unasked, fmt.Sprintf("%s: %v", about, err))
-		case kid != key.Status.ActiveKeyID && p.overdue(key, now):
-			findings = append(findings, fmt.Sprintf("%s: it signs with key %s, and for longer than the propagationDelay of SigningKey %s "+
-				"the key has been %s: its mount is not renewed. Delete the pod", about, kid, key.Name, key.Status.ActiveKeyID))
+			unchecked = append(unchecked, fmt.Sprintf("%s: %v", about, err))
+		case kid != key.Status.ActiveKeyID && s.overdue(key, now):
+			findings = append(findings, fmt.Sprintf("%s: it signs with key %s, although key %s of SigningKey %s has been "+
+				"Active for longer than the propagationDelay: its mount is not renewed. Delete the pod", about, kid, key.Status.ActiveKeyID, key.Name))
 		}
 	}
-	return findings, unasked
+	return findings, unchecked
 }
 
-// issuesFor returns the SigningKey whose private key a pod mounts, nil for none.
-func (p *patient) issuesFor(pod *corev1.Pod) *keywrightv1alpha1.SigningKey {
+// signingKeyOf returns the SigningKey whose private key a pod mounts, nil for none.
+func (s *snapshot) signingKeyOf(pod *corev1.Pod) *keywrightv1alpha1.SigningKey {
 	for i := range pod.Spec.Volumes {
 		for _, secret := range secretsOf(&pod.Spec.Volumes[i]) {
 			name, is := strings.CutSuffix(secret, contract.SigningKeySuffix)
-			at := slices.IndexFunc(p.keys.Items, func(k keywrightv1alpha1.SigningKey) bool { return k.Name == name })
+			at := slices.IndexFunc(s.keys.Items, func(k keywrightv1alpha1.SigningKey) bool { return k.Name == name })
 			if is && at >= 0 {
-				return &p.keys.Items[at]
+				return &s.keys.Items[at]
 			}
 		}
 	}
 	return nil
 }
 
-// secretsOf names the Secrets that a volume shows.
+// secretsOf returns the names of the Secrets in a volume.
 func secretsOf(v *corev1.Volume) (names []string) {
 	if v.Secret != nil {
 		names = append(names, v.Secret.SecretName)
@@ -71,8 +71,8 @@ func secretsOf(v *corev1.Volume) (names []string) {
 	return names
 }
 
-// overdue reports whether every issuer is bound to have read the Active key.
-func (p *patient) overdue(key *keywrightv1alpha1.SigningKey, now time.Time) bool {
+// overdue reports whether every issuer should have read the Active key.
+func (s *snapshot) overdue(key *keywrightv1alpha1.SigningKey, now time.Time) bool {
 	for _, k := range key.Status.Keys {
 		if k.KeyID == key.Status.ActiveKeyID && k.ActivatedAt != nil {
 			return now.After(k.ActivatedAt.Add(key.Spec.Distribution.PropagationDelay.Duration))
@@ -81,9 +81,9 @@ func (p *patient) overdue(key *keywrightv1alpha1.SigningKey, now time.Time) bool
 	return false
 }
 
-// signsWith asks an issuer's pod for the kid that it signs with.
-func signsWith(ctx context.Context, ask asker, pod *corev1.Pod) (string, error) {
-	b, err := ask(ctx, "/api/v1/namespaces/"+pod.Namespace+"/pods/"+pod.Name+":"+metricsPort(pod)+"/proxy/metrics")
+// activeKeyID returns the kid that the pod of an issuer signs with.
+func activeKeyID(ctx context.Context, get getter, pod *corev1.Pod) (string, error) {
+	b, err := get(ctx, "/api/v1/namespaces/"+pod.Namespace+"/pods/"+pod.Name+":"+metricsPort(pod)+"/proxy/metrics")
 	if err != nil {
 		return "", err
 	}
@@ -102,8 +102,7 @@ func signsWith(ctx context.Context, ask asker, pod *corev1.Pod) (string, error) 
 	return "", fmt.Errorf("its metrics do not have %s", keyMetric)
 }
 
-// metricsPort is where a pod serves metrics: the port called metrics. A pod is not asked by the name of
-// a port, since the API server resolves those of Services only.
+// metricsPort returns the number of the port named metrics. The API server resolves names of ports only for Services.
 func metricsPort(pod *corev1.Pod) string {
 	for i := range pod.Spec.Containers {
 		for _, port := range pod.Spec.Containers[i].Ports {

@@ -10,49 +10,49 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// kubeletDelay is how long a kubelet with its default settings may take to write a file again: measured, 0 to 90 s.
+// kubeletDelay is how long a kubelet with default settings may take to renew a file: measured, 0 to 90 s.
 const kubeletDelay = 90 * time.Second
 
-// asker gets a path of the API server.
-type asker func(ctx context.Context, path string) ([]byte, error)
+// getter gets a path of the API server.
+type getter func(ctx context.Context, path string) ([]byte, error)
 
-func askWith(client rest.Interface) asker {
+func newGetter(client rest.Interface) getter {
 	return func(ctx context.Context, path string) ([]byte, error) { return client.Get().AbsPath(path).DoRaw(ctx) }
 }
 
-// askKubelets asks each kubelet, through the API server, how often it renews the files of its pods. One that cannot be asked is
-// taken to have its default settings.
-func (p *patient) askKubelets(ctx context.Context, ask asker) (slowest delay, unasked []string) {
-	if len(p.nodes.Items) == 0 {
+// checkKubelets reads from each kubelet, through the API server, how often it renews the files of its pods. A kubelet that does not answer
+// is assumed to have the default settings.
+func (s *snapshot) checkKubelets(ctx context.Context, get getter) (slowest delay, unchecked []string) {
+	if len(s.nodes.Items) == 0 {
 		return delay{time: kubeletDelay, of: "a kubelet with its default settings"}, nil
 	}
-	for i := range p.nodes.Items {
-		name := p.nodes.Items[i].Name
+	for i := range s.nodes.Items {
+		name := s.nodes.Items[i].Name
 		d := delay{time: kubeletDelay, of: "the kubelet of node " + name}
-		b, err := ask(ctx, "/api/v1/nodes/"+name+"/proxy/configz")
+		b, err := get(ctx, "/api/v1/nodes/"+name+"/proxy/configz")
 		if err == nil {
-			d.time, err = refreshOf(b)
+			d.time, err = parseSyncDelay(b)
 		}
 		if err != nil {
-			unasked = append(unasked, fmt.Sprintf("node %s: %v: taken to have the default settings", name, err))
+			unchecked = append(unchecked, fmt.Sprintf("node %s: %v: assuming the default settings", name, err))
 			d.time = kubeletDelay
 		}
 		if d.time > slowest.time {
 			slowest = d
 		}
 	}
-	return slowest, unasked
+	return slowest, unchecked
 }
 
-// delay is how late files can be, and whose doing that is.
+// delay is how late files can be, and the cause.
 type delay struct {
 	time time.Duration
 	of   string
 }
 
-// refreshOf reads how late a file can be out of what a kubelet answers at /configz (KubeletConfiguration, kubelet.config.k8s.io):
-// a pod is synchronised after 1.0 to 1.5 syncFrequency, at its own phase.
-func refreshOf(configz []byte) (time.Duration, error) {
+// parseSyncDelay returns how late a file can be, from the response of a kubelet at /configz (KubeletConfiguration,
+// kubelet.config.k8s.io): a pod is synchronized after 1.0 to 1.5 syncFrequency, at its own phase.
+func parseSyncDelay(configz []byte) (time.Duration, error) {
 	var answer struct {
 		Config struct {
 			SyncFrequency metav1.Duration `json:"syncFrequency"`
@@ -62,7 +62,7 @@ func refreshOf(configz []byte) (time.Duration, error) {
 		return 0, fmt.Errorf("its configuration cannot be read: %w", err)
 	}
 	if answer.Config.SyncFrequency.Duration <= 0 {
-		return 0, fmt.Errorf("its configuration does not say syncFrequency")
+		return 0, fmt.Errorf("its configuration has no syncFrequency")
 	}
 	return answer.Config.SyncFrequency.Duration * 3 / 2, nil
 }

@@ -12,28 +12,28 @@ import (
 	"github.com/keywright/keywright/issuer/strictyaml"
 )
 
-// injectFindings says which labels ask for the mount in a way that nobody reads. false takes a pod out of a namespace that asks.
-func (p *patient) injectFindings(namespace string) (findings []string) {
+// injectFindings returns labels for the mount with a value that has no effect. The value false excludes a pod of a namespace with the label.
+func (s *snapshot) injectFindings(namespace string) (findings []string) {
 	look := func(about string, labels map[string]string) {
 		if value, has := labels[contract.InjectLabel]; has && value != "true" && value != "false" {
 			findings = append(findings, fmt.Sprintf("%s: its label %s is %q, which mounts nothing: set it to \"true\"", about, contract.InjectLabel, value))
 		}
 	}
-	for i := range p.pods.Items {
-		look(fmt.Sprintf("pod %s/%s", p.pods.Items[i].Namespace, p.pods.Items[i].Name), p.pods.Items[i].Labels)
+	for i := range s.pods.Items {
+		look(fmt.Sprintf("pod %s/%s", s.pods.Items[i].Namespace, s.pods.Items[i].Name), s.pods.Items[i].Labels)
 	}
-	for i := range p.namespaces.Items {
-		if ns := &p.namespaces.Items[i]; namespace == "" || ns.Name == namespace {
+	for i := range s.namespaces.Items {
+		if ns := &s.namespaces.Items[i]; namespace == "" || ns.Name == namespace {
 			look("namespace "+ns.Name, ns.Labels)
 		}
 	}
 	return findings
 }
 
-// mistypedFindings says which volumes name a ConfigMap that is not there, and whose name is nearly that of the public keys.
-func (p *patient) mistypedFindings(ctx context.Context, k client.Client) (findings []string) {
-	for i := range p.pods.Items {
-		pod := &p.pods.Items[i]
+// mistypedFindings returns volumes with a ConfigMap that does not exist, and whose name is similar to that of the public keys.
+func (s *snapshot) mistypedFindings(ctx context.Context, k client.Client) (findings []string) {
+	for i := range s.pods.Items {
+		pod := &s.pods.Items[i]
 		for j := range pod.Spec.Volumes {
 			v := &pod.Spec.Volumes[j]
 			for _, name := range configMapsOf(v) {
@@ -42,7 +42,7 @@ func (p *patient) mistypedFindings(ctx context.Context, k client.Client) (findin
 				}
 				err := k.Get(ctx, client.ObjectKey{Namespace: pod.Namespace, Name: name}, &corev1.ConfigMap{})
 				if apierrors.IsNotFound(err) {
-					findings = append(findings, fmt.Sprintf("pod %s/%s: volume %s names the ConfigMap %s, which is not there: is %s meant?",
+					findings = append(findings, fmt.Sprintf("pod %s/%s: volume %s names the ConfigMap %s, which does not exist: did you mean %s?",
 						pod.Namespace, pod.Name, v.Name, name, contract.JWKSConfigMap))
 				}
 			}
@@ -51,7 +51,7 @@ func (p *patient) mistypedFindings(ctx context.Context, k client.Client) (findin
 	return findings
 }
 
-// configMapsOf names the ConfigMaps that a volume shows.
+// configMapsOf returns the names of the ConfigMaps in a volume.
 func configMapsOf(v *corev1.Volume) (names []string) {
 	if v.ConfigMap != nil {
 		names = append(names, v.ConfigMap.Name)

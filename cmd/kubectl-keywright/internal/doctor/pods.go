@@ -6,7 +6,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// podFindings says what is wrong with the way a pod takes the public keys, and whether it takes them at all.
+// podFindings returns what is wrong with the way a pod reads the public keys, and whether it reads them.
 func podFindings(pod *corev1.Pod) (findings []string, consumes bool) {
 	volumes := map[string]bool{}
 	for i := range pod.Spec.Volumes {
@@ -25,25 +25,25 @@ func podFindings(pod *corev1.Pod) (findings []string, consumes bool) {
 					findings = append(findings, "container "+c.Name+" mounts the keys by subPath, which is never updated: mount the directory")
 				}
 			}
-			if takesAsEnvironment(c) {
+			if readsFromEnvironment(c) {
 				consumes = true
-				findings = append(findings, "container "+c.Name+" takes the keys as environment, which is never updated: mount them as a volume")
+				findings = append(findings, "container "+c.Name+" reads the keys from environment variables, which are never updated: mount them as a volume")
 			}
 		}
 	}
 	return findings, consumes
 }
 
-// volumeFindings looks at one volume.
+// volumeFindings returns what is wrong with a volume, and whether it has the public keys.
 func volumeFindings(v *corev1.Volume) (findings []string, is bool) {
 	optional := func(o *bool) {
 		if o != nil && *o {
 			findings = append(findings, "volume "+v.Name+" is optional: true, so that the pod can start without keys, and loses them if the "+
-				"ConfigMap is deleted: set it to false")
+				"ConfigMap is deleted: set optional to false")
 		}
 	}
 	if cm := v.ConfigMap; cm != nil && cm.Name == contract.JWKSConfigMap {
-		findings = append(findings, "volume "+v.Name+" is a plain configMap volume, which a full disk can take down: use a projected one")
+		findings = append(findings, "volume "+v.Name+" is a plain configMap volume, which can lose its files if the disk is full: use a projected volume")
 		optional(cm.Optional)
 		return findings, true
 	}
@@ -59,7 +59,7 @@ func volumeFindings(v *corev1.Volume) (findings []string, is bool) {
 	return findings, is
 }
 
-func takesAsEnvironment(c *corev1.Container) bool {
+func readsFromEnvironment(c *corev1.Container) bool {
 	for _, e := range c.EnvFrom {
 		if e.ConfigMapRef != nil && e.ConfigMapRef.Name == contract.JWKSConfigMap {
 			return true

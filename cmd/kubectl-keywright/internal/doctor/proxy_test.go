@@ -21,7 +21,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// hostAddress is an address of this host that the API server is willing to connect to: it refuses loopback ones.
+// hostAddress returns an address of this host that is not a loopback one, which the API server refuses to connect to.
 func hostAddress(t *testing.T) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
@@ -37,7 +37,7 @@ func hostAddress(t *testing.T) string {
 	return ""
 }
 
-// issuerPod is a pod of the Deployment in config/issuer, with another key and port.
+// issuerPod returns a pod of the Deployment in config/issuer, with another key and port.
 func issuerPod(t *testing.T, metrics int32) *corev1.Pod {
 	t.Helper()
 	text, err := os.ReadFile("../../../../config/issuer/deployment.yaml")
@@ -57,8 +57,8 @@ func issuerPod(t *testing.T, metrics int32) *corev1.Pod {
 	return pod
 }
 
-// The doctor asks a real issuer, through the API server, for the key that it signs with. Its files are those of the moment at which it
-// started, as if its mount were broken: after a rotation it is found.
+// doctor reads the key of a real issuer through the API server. The files of the issuer do not change, as if its mount were broken: after
+// a rotation there is a finding.
 func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
 	host := hostAddress(t)
 	plugintest.CreateSigningKey(t, "stale")
@@ -91,8 +91,8 @@ func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
 	}
 }
 
-// The doctor asks each kubelet, through the API server, how often it renews files. What answers here is not a kubelet, but answers at
-// the place and in the form of one.
+// doctor reads from each kubelet, through the API server, how often it renews files. The server here is not a kubelet, but has the address
+// and the response of one.
 func TestDoctorAsksKubelets(t *testing.T) {
 	host := hostAddress(t)
 	plugintest.CreateSigningKey(t, "kubelets") // with a propagationDelay of a second
@@ -126,17 +126,17 @@ func TestDoctorAsksKubelets(t *testing.T) {
 	if want := "SigningKey kubelets: its propagationDelay is 1s, and the kubelet of node slow needs up to 3m0s to renew a file"; !strings.Contains(out, want) {
 		t.Errorf("want %q in\n%s", want, out)
 	}
-	if want := "could not ask node silent: "; !strings.Contains(looked, want) {
+	if want := "could not check node silent: "; !strings.Contains(looked, want) {
 		t.Errorf("want %q in\n%s", want, looked)
 	}
 }
 
-func TestRefreshOf(t *testing.T) {
+func TestParseSyncDelay(t *testing.T) {
 	for in, want := range map[string]time.Duration{
 		`{"kubeletconfig":{"syncFrequency":"1m0s"}}`: 90 * time.Second, `{"kubeletconfig":{"syncFrequency":"1s"}}`: 1500 * time.Millisecond,
 		`{}`: 0, `{"kubeletconfig":{"syncFrequency":"-1s"}}`: 0, `[`: 0,
 	} {
-		got, err := refreshOf([]byte(in))
+		got, err := parseSyncDelay([]byte(in))
 		if got != want || (err == nil) != (want > 0) {
 			t.Errorf("%s: %v %v", in, got, err)
 		}

@@ -13,15 +13,15 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// trustedFindings says which TrustedIssuers have no keys, and whose keys are old.
-func (p *patient) trustedFindings() []string {
+// trustedFindings returns the TrustedIssuers that have no keys, or old ones.
+func (s *snapshot) trustedFindings() []string {
 	var all []string
-	for i := range p.trusted.Items {
-		ti := &p.trusted.Items[i]
+	for i := range s.trusted.Items {
+		ti := &s.trusted.Items[i]
 		ready := meta.FindStatusCondition(ti.Status.Conditions, keywrightv1alpha1.ConditionReady)
 		switch {
 		case ready == nil || ready.Status == metav1.ConditionUnknown:
-			all = append(all, fmt.Sprintf("TrustedIssuer %s: no controller has looked at it", ti.Name))
+			all = append(all, fmt.Sprintf("TrustedIssuer %s: no controller has reconciled it", ti.Name))
 		case ready.Reason == keywrightv1alpha1.ReasonNotFetched || ready.Reason == keywrightv1alpha1.ReasonNoUsableKey || ready.Reason == keywrightv1alpha1.ReasonNameTaken:
 			all = append(all, fmt.Sprintf("TrustedIssuer %s: %s", ti.Name, ready.Message))
 		}
@@ -32,12 +32,13 @@ func (p *patient) trustedFindings() []string {
 	return all
 }
 
-// missingEntries says which entries of the ConfigMap a pod mounts that nobody writes: its kubelet does not start it, or its file never changes.
-func (p *patient) missingEntries(pod *corev1.Pod) []string {
+// missingEntries returns entries of the ConfigMap that a pod mounts and that are not written: the pod does not start, or its file never
+// changes.
+func (s *snapshot) missingEntries(pod *corev1.Pod) []string {
 	written := map[string]bool{contract.GatewayFile: true}
 	withoutCA := map[string]string{}
-	for i := range p.keys.Items {
-		key := &p.keys.Items[i]
+	for i := range s.keys.Items {
+		key := &s.keys.Items[i]
 		written[key.Name+contract.JWKSSuffix], written[key.Name+contract.RevokedSuffix] = true, true
 		if ca := key.Name + contract.CASuffix; key.Spec.Distribution.CAConfigMap != nil {
 			written[ca] = true
@@ -45,8 +46,8 @@ func (p *patient) missingEntries(pod *corev1.Pod) []string {
 			withoutCA[ca] = key.Name
 		}
 	}
-	for i := range p.trusted.Items {
-		written[p.trusted.Items[i].Name+contract.JWKSSuffix] = true
+	for i := range s.trusted.Items {
+		written[s.trusted.Items[i].Name+contract.JWKSSuffix] = true
 	}
 	var all []string
 	for i := range pod.Spec.Volumes {
@@ -54,9 +55,9 @@ func (p *patient) missingEntries(pod *corev1.Pod) []string {
 		for _, item := range itemsOf(v) {
 			name := strings.TrimSpace(item.Key)
 			switch key, without := withoutCA[name]; {
-			case written[name] && p.lacks(pod.Namespace, name):
+			case written[name] && s.lacks(pod.Namespace, name):
 				all = append(all, fmt.Sprintf("volume %s names the entry %s, which the ConfigMap %s of its namespace does not have: "+
-					"select the namespace, or leave the entry out", v.Name, item.Key, contract.JWKSConfigMap))
+					"select the namespace, or remove the entry", v.Name, item.Key, contract.JWKSConfigMap))
 			case written[name]:
 			case without:
 				all = append(all, fmt.Sprintf("volume %s names the entry %s, which SigningKey %s does not have: set its distribution.caConfigMap", v.Name, item.Key, key))
@@ -68,15 +69,15 @@ func (p *patient) missingEntries(pod *corev1.Pod) []string {
 	return all
 }
 
-// lacks reports whether the ConfigMap of a namespace is there, without an entry.
-func (p *patient) lacks(namespace, entry string) bool {
-	return slices.ContainsFunc(p.configMaps.Items, func(cm corev1.ConfigMap) bool {
+// lacks reports whether a namespace has the ConfigMap without an entry.
+func (s *snapshot) lacks(namespace, entry string) bool {
+	return slices.ContainsFunc(s.configMaps.Items, func(cm corev1.ConfigMap) bool {
 		_, has := cm.Data[entry]
 		return cm.Namespace == namespace && !has
 	})
 }
 
-// itemsOf returns the entries of the ConfigMap of public keys that a volume names, none if it takes all.
+// itemsOf returns the entries of the ConfigMap of public keys that a volume names, none if it mounts all.
 func itemsOf(v *corev1.Volume) []corev1.KeyToPath {
 	if v.ConfigMap != nil && v.ConfigMap.Name == contract.JWKSConfigMap {
 		return v.ConfigMap.Items

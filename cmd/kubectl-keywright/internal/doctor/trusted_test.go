@@ -11,17 +11,17 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-func TestDoctorFindsWhatNobodyFetches(t *testing.T) {
+func TestTrustedFindings(t *testing.T) {
 	trusted := func(name string, conditions ...metav1.Condition) keywrightv1alpha1.TrustedIssuer {
 		return keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: keywrightv1alpha1.TrustedIssuerStatus{Conditions: conditions}}
 	}
 	ready := metav1.Condition{Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: keywrightv1alpha1.ReasonTrusted}
-	p := patient{trusted: keywrightv1alpha1.TrustedIssuerList{Items: []keywrightv1alpha1.TrustedIssuer{
+	p := snapshot{trusted: keywrightv1alpha1.TrustedIssuerList{Items: []keywrightv1alpha1.TrustedIssuer{
 		trusted("good", ready), trusted("new"),
 		trusted("unfetched", metav1.Condition{Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: keywrightv1alpha1.ReasonNotFetched, Message: "no fetcher"}),
 		trusted("old", ready, metav1.Condition{Type: keywrightv1alpha1.ConditionStale, Status: metav1.ConditionTrue, Message: "long ago"}),
 	}}}
-	if got := strings.Join(p.trustedFindings(), "; "); got != "TrustedIssuer new: no controller has looked at it; TrustedIssuer unfetched: no fetcher; TrustedIssuer old: long ago" {
+	if got := strings.Join(p.trustedFindings(), "; "); got != "TrustedIssuer new: no controller has reconciled it; TrustedIssuer unfetched: no fetcher; TrustedIssuer old: long ago" {
 		t.Errorf("found %s", got)
 	}
 	volume := func(entries ...string) corev1.Volume {

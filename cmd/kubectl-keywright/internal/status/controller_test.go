@@ -62,7 +62,7 @@ func TestChangeThatNoControllerReconciled(t *testing.T) {
 	if err := plugintest.Admin().Update(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, _ := plugintest.Run(t, "", "doctor"); !strings.Contains(out, "SigningKey unseen: its status is of generation 1, and it is at 2") {
+	if out, _, _ := plugintest.Run(t, "", "doctor"); !strings.Contains(out, "SigningKey unseen: its status is of generation 1, and its spec of generation 2") {
 		t.Errorf("doctor:\n%s", out)
 	}
 	if out, _, _ := plugintest.Run(t, "", "status", "unseen"); !strings.Contains(out, "the status is of generation 1, and the spec of generation 2") {
