@@ -31,15 +31,16 @@ func Command(env *cli.Env) *cobra.Command {
 	var rotations int
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
-		Short: "Print the calendar of a SigningKey's next keys, without a cluster",
-		Long: `Print when the next keys of a SigningKey are prepared, sign, retire and leave, as the controller would decide it. It asks no cluster.
+		Short: "Print when the next keys of a SigningKey change their states, without a cluster",
+		Long: `Print when the next keys of a SigningKey are prepared, activated, retired and removed, as the controller decides it. It needs no
+cluster.
 
-A SigningKey that the API server would refuse is refused, with exit code 1. Of a file with several documents the SigningKey is taken.`,
+If the API server would refuse the SigningKey, the exit code is 1. The file may have other documents than the SigningKey.`,
 		Example: "  kubectl keywright plan -f signingkey.yaml --rotations 5\n  kubectl keywright plan -f signingkey.yaml -o json",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || rotations < 1 || rotations > 1000 {
-				return cli.Usagef("plan needs -f FILE, and 1 to 1000 --rotations")
+				return cli.Usagef("plan needs -f FILE, and --rotations from 1 to 1000")
 			}
 			if output != "" && output != "json" {
 				return cli.Usagef("--output is json, not %q", output)
@@ -53,18 +54,18 @@ A SigningKey that the API server would refuse is refused, with exit code 1. Of a
 		},
 	}
 	cmd.Flags().StringVarP(&file, "filename", "f", "", "`FILE` with a SigningKey, - for standard input")
-	cmd.Flags().IntVar(&rotations, "rotations", 3, "how many rotations")
+	cmd.Flags().IntVar(&rotations, "rotations", 3, "number of rotations")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
 	return cmd
 }
 
-// readSigningKey reads the one SigningKey of a file, with the defaults of the API server. What that would refuse is an error.
+// readSigningKey reads the SigningKey of a file, with the defaults of the API server. It returns an error if the API server would refuse it.
 func (c *command) readSigningKey(ctx context.Context, file string) (*keywrightv1alpha1.SigningKey, error) {
 	b, err := c.ReadFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	object, err := onlySigningKey(b)
+	object, err := findSigningKey(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -83,8 +84,8 @@ func (c *command) readSigningKey(ctx context.Context, file string) (*keywrightv1
 	return &key, nil
 }
 
-// onlySigningKey finds the SigningKey among the documents of a file.
-func onlySigningKey(b []byte) (map[string]any, error) {
+// findSigningKey returns the only SigningKey among the documents of a file.
+func findSigningKey(b []byte) (map[string]any, error) {
 	var found []map[string]any
 	documents := apiyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(b)))
 	for {
@@ -101,12 +102,12 @@ func onlySigningKey(b []byte) (map[string]any, error) {
 		}
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("it has %d SigningKeys of %s, and plan takes one", len(found), keywrightv1alpha1.GroupVersion())
+		return nil, fmt.Errorf("it has %d SigningKeys of %s, and must have one", len(found), keywrightv1alpha1.GroupVersion())
 	}
 	return found[0], nil
 }
 
-// plannedMove is one line of the calendar.
+// plannedMove is one change of the state of a key.
 type plannedMove struct {
 	Time   time.Time `json:"time"`
 	Move   string    `json:"move"`
@@ -114,7 +115,7 @@ type plannedMove struct {
 	Reason string    `json:"reason"`
 }
 
-// calendar runs the core that the controller runs, in a world where every write works and time flies.
+// calendar calls rotation.Plan, as the controller does, with a clock that advances to the next change, and with writes that never fail.
 func calendar(now time.Time, policy rotation.Policy, rotations int) (moves []plannedMove) {
 	var ring rotation.Keyring
 	var secret rotation.Secret
@@ -136,11 +137,11 @@ func calendar(now time.Time, policy rotation.Policy, rotations int) (moves []pla
 		}
 		same := d.Next.Equal(ring)
 		ring = d.Next
-		secret = written(ring)
+		secret = secretOf(ring)
 		if !same {
 			continue
 		}
-		if d.Wake.IsZero() || (policy.Manual && activated > 0) { // sealing keys wake it on, and have no line here
+		if d.Wake.IsZero() || (policy.Manual && activated > 0) { // only sealing keys change from here on, and are not printed
 			break
 		}
 		now = d.Wake
@@ -148,8 +149,8 @@ func calendar(now time.Time, policy rotation.Policy, rotations int) (moves []pla
 	return moves
 }
 
-// written is the signing-key Secret of a keyring.
-func written(ring rotation.Keyring) rotation.Secret {
+// secretOf returns the signing-key Secret of a keyring.
+func secretOf(ring rotation.Keyring) rotation.Secret {
 	secret := rotation.Secret{Present: true, Generation: ring.Generation, Published: ring.PublishedIDs()}
 	for i := range ring.Sealing {
 		secret.Sealing = append(secret.Sealing, ring.Sealing[i].Number)
@@ -173,7 +174,7 @@ func (c *command) printCalendar(moves []plannedMove, policy rotation.Policy, out
 		cli.Printf(table, "%s\t%s\t%s\t%s\n", move.Time.Format(time.RFC3339), move.Move, move.Key, move.Reason)
 	}
 	if policy.Manual {
-		cli.Printf(table, "\t\t\tnothing more happens unless it is asked for\n")
+		cli.Printf(table, "\t\t\tno further change without a request\n")
 	}
 	return table.Flush()
 }

@@ -28,7 +28,7 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	manual := strings.Replace(string(b), "interval: 720h", "mode: Manual", 1)
-	if out, _, err := plugintest.Run(t, manual, "plan", "-f", "-"); err != nil || !strings.Contains(out, "unless it is asked for") {
+	if out, _, err := plugintest.Run(t, manual, "plan", "-f", "-"); err != nil || !strings.Contains(out, "no further change without a request") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	for _, pipe := range []string{"kind: Namespace\n---\n" + string(b), string(b) + "\n---\n# nothing\n"} {
@@ -38,7 +38,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("among other documents: %v\n%s", err, out)
 		}
 	}
-	if _, _, err := plugintest.Run(t, string(b)+"\n---\n"+string(b), "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "it has 2 SigningKeys of keywright.dev/v1alpha1, and plan takes one") {
+	if _, _, err := plugintest.Run(t, string(b)+"\n---\n"+string(b), "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "it has 2 SigningKeys of keywright.dev/v1alpha1, and must have one") {
 		t.Errorf("two SigningKeys: %v", err)
 	}
 	for was, is := range map[string]string{"interval: 720h": "interval: 1h", "interval: ": "intervall: ", "kind: SigningKey": "kind: Pod"} {
@@ -48,16 +48,16 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A calendar without rotations ends, although sealing keys go on.
+// The calendar of a Manual SigningKey ends, although sealing keys continue to rotate.
 func TestPlanOfManualSessionsEnds(t *testing.T) {
 	out, _, err := plugintest.RunOffline(t, "{apiVersion: keywright.dev/v1alpha1, kind: SigningKey, metadata: {name: a}, spec: {rotation: {mode: Manual}, sessions: {}, "+
 		"distribution: {namespaceSelector: {matchLabels: {}}}}}", "plan", "-f", "-")
-	if err != nil || !strings.Contains(out, "nothing more happens") {
+	if err != nil || !strings.Contains(out, "no further change") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// What plan accepts, refuses and fills in is what the API server does.
+// plan accepts, refuses and defaults SigningKeys as the API server does.
 func TestPlanAdmitsWhatTheAPIServerDoes(t *testing.T) {
 	plugintest.StartCluster(t)
 	const selector = "distribution: {namespaceSelector: {matchLabels: {}}}"

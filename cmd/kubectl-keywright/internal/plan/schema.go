@@ -18,18 +18,18 @@ import (
 	"github.com/keywright/keywright/config/crd"
 )
 
-// admit fills in the defaults of a SigningKey and says why the API server would refuse it, by the CustomResourceDefinition that it goes by.
+// admit sets the defaults of a SigningKey, and returns an error if the API server would refuse it, by the CustomResourceDefinition.
 func admit(object map[string]any) error {
-	schema, err := schemaOfSigningKeys()
+	schema, err := signingKeySchema()
 	if err != nil {
 		return err
 	}
-	fillDefaults(schema, object)
+	setDefaults(schema, object)
 	problems := nameProblems(object)
 	for _, err := range validate.NewSchemaValidator(schema, nil, "", strfmt.Default).Validate(object).Errors {
 		problems = append(problems, strings.Replace(err.Error(), " in body", "", 1))
 	}
-	if len(problems) == 0 { // rules expect what has the right types
+	if len(problems) == 0 { // rules require valid types
 		if problems, err = brokenRules(schema, object, ""); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func admit(object map[string]any) error {
 	return nil
 }
 
-func schemaOfSigningKeys() (*spec.Schema, error) {
+func signingKeySchema() (*spec.Schema, error) {
 	var definition struct {
 		Spec struct {
 			Versions []struct {
@@ -59,8 +59,8 @@ func schemaOfSigningKeys() (*spec.Schema, error) {
 	return &definition.Spec.Versions[0].Schema.OpenAPIV3Schema, nil
 }
 
-// fillDefaults fills in what is not there, as the API server does.
-func fillDefaults(schema *spec.Schema, value any) {
+// setDefaults sets the defaults of missing fields, as the API server does.
+func setDefaults(schema *spec.Schema, value any) {
 	object, ok := value.(map[string]any)
 	if !ok {
 		return
@@ -69,11 +69,11 @@ func fillDefaults(schema *spec.Schema, value any) {
 		if object[name] == nil && property.Default != nil {
 			object[name] = runtime.DeepCopyJSONValue(property.Default)
 		}
-		fillDefaults(&property, object[name])
+		setDefaults(&property, object[name])
 	}
 }
 
-// nameProblems says what is wrong with the name, which no schema knows of.
+// nameProblems returns what is wrong with the name, which the schema does not validate.
 func nameProblems(object map[string]any) []string {
 	metadata, _ := object["metadata"].(map[string]any)
 	name, _ := metadata["name"].(string)
@@ -92,7 +92,7 @@ type schemaRule struct {
 	Rule, Message, MessageExpression, FieldPath string
 }
 
-// brokenRules says which rules of a schema a value breaks. Those that compare it with what was before are for changes.
+// brokenRules returns the rules of a schema that a value breaks. It skips transition rules (oldSelf).
 func brokenRules(schema *spec.Schema, value any, path string) (problems []string, err error) {
 	if value == nil {
 		return nil, nil
@@ -105,11 +105,11 @@ func brokenRules(schema *spec.Schema, value any, path string) (problems []string
 		if strings.Contains(rule.Rule, "oldSelf") {
 			continue
 		}
-		kept, err := evaluate(rule.Rule, value)
+		valid, err := evaluate(rule.Rule, value)
 		if err != nil {
 			return nil, err
 		}
-		if kept == true {
+		if valid == true {
 			continue
 		}
 		if said, err := evaluate(rule.MessageExpression, value); err == nil && rule.MessageExpression != "" {
@@ -129,7 +129,7 @@ func brokenRules(schema *spec.Schema, value any, path string) (problems []string
 	return problems, nil
 }
 
-// evaluate returns what an expression says of a value.
+// evaluate returns the value of an expression.
 func evaluate(expression string, self any) (any, error) {
 	env, err := cel.NewEnv(cel.Variable("self", cel.DynType))
 	if err != nil {
