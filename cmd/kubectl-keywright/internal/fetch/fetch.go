@@ -25,8 +25,8 @@ func Command(env *cli.Env) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "fetch ISSUER | fetch -f FILE",
-		Short: "Read the keys of another issuer once, and print which would be distributed; nothing is written",
-		Long: "Reads the keys as the fetcher does, from this machine, and prints which would be distributed, which would be left out, and why.\n" +
+		Short: "Read the keys of another issuer once, and print which would be distributed",
+		Long: "Read the keys as the fetcher does, but from this machine. Print which keys would be distributed, which not, and why.\n" +
 			"Nothing is written. keys.kubernetes and keys.caConfigMap need a cluster. The exit code is 1 if no key would be distributed, and 2 if the\n" +
 			"keys could not be read.",
 		Example: "  kubectl keywright fetch https://token.actions.githubusercontent.com\n  kubectl keywright fetch -f trustedissuer.yaml",
@@ -35,7 +35,7 @@ func Command(env *cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			keys, err := source.Read(cmd.Context(), spec, cliCluster{c}, "")
+			keys, err := source.Read(cmd.Context(), spec, userCluster{c}, "")
 			c.printFetched(keys)
 			if err != nil && len(keys.LeftOut) > 0 {
 				return cli.Negative(err)
@@ -47,7 +47,7 @@ func Command(env *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// sourceSpec returns the spec to try: that of a file, or discovery of an issuer.
+// sourceSpec returns the spec of the file, or one with discovery for the issuer.
 func (c *command) sourceSpec(ctx context.Context, file string, args []string) (*keywrightv1alpha1.TrustedIssuerSpec, error) {
 	switch {
 	case file == "" && len(args) == 1:
@@ -55,7 +55,7 @@ func (c *command) sourceSpec(ctx context.Context, file string, args []string) (*
 			Issuer: args[0], Keys: keywrightv1alpha1.KeySource{Discovery: &keywrightv1alpha1.Discovery{}},
 		}, nil
 	case file == "" || len(args) > 0:
-		return nil, cli.Usagef("fetch takes the URL of one issuer, or -f FILE, see --help")
+		return nil, cli.Usagef("fetch takes the URL of one issuer, or -f FILE: see --help")
 	}
 	b, err := c.ReadFile(ctx, file)
 	if err != nil {
@@ -66,11 +66,11 @@ func (c *command) sourceSpec(ctx context.Context, file string, args []string) (*
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if ti.Kind != "TrustedIssuer" || ti.APIVersion != keywrightv1alpha1.GroupVersion().String() {
-		return nil, fmt.Errorf("%s is no TrustedIssuer of %s", file, keywrightv1alpha1.GroupVersion())
+		return nil, fmt.Errorf("%s is not a TrustedIssuer of %s", file, keywrightv1alpha1.GroupVersion())
 	}
 	k := &ti.Spec.Keys
 	if k.Discovery == nil && k.URL == "" && k.Inline == "" && k.SPIFFEBundle == nil && k.Kubernetes == nil {
-		return nil, fmt.Errorf("%s: spec.keys names none of discovery, url, inline, spiffeBundle and kubernetes", file)
+		return nil, fmt.Errorf("%s: spec.keys must have one of discovery, url, inline, spiffeBundle and kubernetes", file)
 	}
 	return &ti.Spec, nil
 }
@@ -88,15 +88,15 @@ func (c *command) printFetched(keys source.Keys) {
 	}
 	_ = table.Flush()
 	if keys.MaxAge > 0 {
-		cli.Printf(c.Out, "The issuer says that its keys may be kept for %s.\n", keys.MaxAge.Round(time.Second))
+		cli.Printf(c.Out, "The issuer allows caching of its keys for %s.\n", keys.MaxAge.Round(time.Second))
 	}
 }
 
-// cliCluster implements source.Cluster with the rights of the user.
-type cliCluster struct{ *command }
+// userCluster implements source.Cluster with the permissions of the user.
+type userCluster struct{ *command }
 
 // ConfigMapEntry implements source.Cluster.
-func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (string, error) {
+func (c userCluster) ConfigMapEntry(ctx context.Context, name, key string) (string, error) {
 	k, err := c.Client()
 	if err != nil {
 		return "", err
@@ -109,7 +109,7 @@ func (c cliCluster) ConfigMapEntry(ctx context.Context, name, key string) (strin
 }
 
 // Read implements source.Cluster.
-func (c cliCluster) Read(ctx context.Context, path string) ([]byte, error) {
+func (c userCluster) Read(ctx context.Context, path string) ([]byte, error) {
 	k, err := c.RESTClient()
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// fetch prints what would be distributed, and why a key would not, without a cluster.
+// fetch prints which keys would be distributed, and why not, without a cluster.
 func TestFetch(t *testing.T) {
 	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
 	if err != nil {
