@@ -83,8 +83,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// --help of each command says what it does and an example, and asks no cluster.
-func TestEveryCommandExplainsItself(t *testing.T) {
+// --help of each command describes the command with an example, without a cluster.
+func TestHelp(t *testing.T) {
 	explained := 0
 	var explain func(cmd *cobra.Command, path []string)
 	explain = func(cmd *cobra.Command, path []string) {

@@ -10,7 +10,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// The real kubectl completes what the plugin takes, by the script that completion --help has.
+// kubectl completes the arguments of the plugin, with the script in the help of completion.
 func TestCompletionByKubectl(t *testing.T) {
 	plugintest.CreateSigningKey(t, "kubectl")
 	kubectl := plugintest.Kubectl()

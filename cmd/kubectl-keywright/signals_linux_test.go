@@ -17,7 +17,7 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// signalled runs the plugin until it says something, sends a signal, and returns the exit code and what was said by then.
+// signalled runs the plugin until it prints a text, sends a signal, and returns the exit code and the output.
 func signalled(t *testing.T, in io.Reader, signal os.Signal, says string, args ...string) (code int, said string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), plugintest.Binary(t), append(args, "--kubeconfig", plugintest.Kubeconfig())...)
@@ -52,7 +52,7 @@ func signalled(t *testing.T, in io.Reader, signal os.Signal, says string, args .
 	return cmd.ProcessState.ExitCode(), stdout.String() + stderr.String()
 }
 
-// Every prompt and every wait ends at once with a signal, with exit code 130, and says what that means for the request.
+// A signal ends every prompt and every wait at once, with exit code 130 and a message about the request.
 func TestSignals(t *testing.T) {
 	kid := plugintest.CreateSigningKey(t, "signals").Status.ActiveKeyID
 	token := plugintest.Token(kid, `{"jti":"j1","sub":"alice"}`)
@@ -95,7 +95,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// A signal at the prompt for a password ends it, and gives the terminal its echo back.
+// A signal ends the prompt for a password, and restores the echo of the terminal.
 func TestSignalAtThePassword(t *testing.T) {
 	plugintest.StartCluster(t)
 	_, theirs := plugintest.Pseudoterminal(t)
@@ -122,7 +122,7 @@ func TestSignalAtThePassword(t *testing.T) {
 	}
 }
 
-// awaitReader waits until somebody reads from a pipe: a byte that was written is gone.
+// awaitReader waits until a process has read a byte from a pipe.
 func awaitReader(t *testing.T, r, w *os.File) {
 	t.Helper()
 	if _, err := w.WriteString("x"); err != nil {

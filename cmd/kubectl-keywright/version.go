@@ -19,13 +19,13 @@ import (
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-// versionTimeout bounds each request that asks a cluster which images run.
+// versionTimeout limits each request to the cluster.
 const versionTimeout = 5 * time.Second
 
-// podsOfKeywright selects them, and those of issuers of a chart of their own.
-const podsOfKeywright = "app.kubernetes.io/name in (keywright,keywright-issuer),app.kubernetes.io/component in (controller,issuer,fetcher)"
+// podSelector selects the pods of Keywright, including issuers of the chart keywright-issuer.
+const podSelector = "app.kubernetes.io/name in (keywright,keywright-issuer),app.kubernetes.io/component in (controller,issuer,fetcher)"
 
-// versions is what the command prints.
+// versions is the output of the command.
 type versions struct {
 	ClientVersion string         `json:"clientVersion"`
 	GoVersion     string         `json:"goVersion"`
@@ -48,7 +48,7 @@ func versionCommand(env *cli.Env) *cobra.Command {
 		Short: "Print the version of the plugin, and the images of Keywright that run in the cluster",
 		Long: `Print the version of the plugin, and the images of the controllers, issuers and fetchers that run in the cluster.
 
-A cluster that does not answer within 5 s is left out, and standard error says so.`,
+If the cluster does not respond within 5 s, the images are omitted, with a message on standard error.`,
 		Example: "  kubectl keywright version\n  kubectl keywright version --client\n  kubectl keywright version -o json",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,25 +59,25 @@ A cluster that does not answer within 5 s is left out, and standard error says s
 			if !clientOnly {
 				var err error
 				if v.Images, err = runningImages(cmd.Context(), env); err != nil {
-					cli.Printf(env.ErrOut, "Which images run in the cluster could not be asked: %v\n", err)
+					cli.Printf(env.ErrOut, "Cannot list the images in the cluster: %v\n", err)
 				}
 			}
 			return printVersions(env, v, output)
 		},
 	}
-	cmd.Flags().BoolVar(&clientOnly, "client", false, "print the version of the plugin, and ask no cluster")
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "print only the version of the plugin")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
 	return cmd
 }
 
-// runningImages lists the images that pods of Keywright run.
+// runningImages returns the images that pods of Keywright run.
 func runningImages(ctx context.Context, env *cli.Env) ([]runningImage, error) {
 	env.LimitRequests(versionTimeout)
 	k, err := env.Client()
 	if err != nil {
 		return nil, err
 	}
-	ours, err := labels.Parse(podsOfKeywright)
+	ours, err := labels.Parse(podSelector)
 	if err != nil {
 		return nil, err
 	}
