@@ -43,7 +43,7 @@ func volumeFindings(v *corev1.Volume) (findings []string, is bool) {
 		}
 	}
 	if cm := v.ConfigMap; cm != nil && cm.Name == contract.JWKSConfigMap {
-		findings = append(findings, "volume "+v.Name+" is a plain configMap volume, which can lose its files if the disk is full: use a projected volume")
+		findings = append(findings, "volume "+v.Name+" is a plain configMap volume, which can fail if the disk is full: use a projected volume")
 		optional(cm.Optional)
 		return findings, true
 	}
