@@ -31,7 +31,7 @@ func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if *connect && *withoutFiles {
-		return commandline.Mistakef("--connect needs the files that --without-files leaves out: the password is in one")
+		return commandline.Usagef("--connect needs the files that --without-files leaves out: the password is in one")
 	}
 	path := args[0]
 	b, err := reload.Read(path, config.MaxBytes)

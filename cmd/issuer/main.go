@@ -74,5 +74,5 @@ func runCommand(ctx context.Context, command string, args []string, in io.Reader
 	if nearest := strictyaml.Nearest(command, []string{"serve", "check-config", "hash", "new-secret", "version", "help"}); nearest != "" {
 		meant = "; did you mean " + nearest + "?"
 	}
-	return commandline.Mistakef("there is no command %q%s\n\n%s", command, meant, usage)
+	return commandline.Usagef("there is no command %q%s\n\n%s", command, meant, usage)
 }
