@@ -69,7 +69,7 @@ func TestExitCodes(t *testing.T) {
 		{"issuer serve --port 1", wrong, "flag provided but not defined: -port: see issuer serve --help"},
 		{"issuer check-config", wrong, "takes 1 argument, got 0"},
 		{"issuer check-config --without-files=maybe x", wrong, "invalid boolean value"},
-		{"issuer check-config --connect --without-files x", wrong, "--connect needs the files"},
+		{"issuer check-config --connect --without-files x", wrong, "--connect cannot be combined with --without-files"},
 		{"issuer hash alice bob", wrong, "takes 0 to 1 arguments, got 2"},
 		{"issuer hash -- alice bob", wrong, "takes 0 to 1 arguments, got 2"},
 		{"issuer hash --password hunter2", wrong, "flag provided but not defined"},
