@@ -111,7 +111,7 @@ func TestSignalAtThePassword(t *testing.T) {
 	}
 	defer func() { _, _ = w.Close(), r.Close() }()
 	cmd := exec.CommandContext(t.Context(), plugintest.Binary(t), "token", "--url", "https://127.0.0.1:1", "--client-id", "web", "--username", "alice")
-	cmd.Stdin = r // a pipe that says nothing, and no prompt
+	cmd.Stdin = r // an open pipe without input, and no prompt
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func awaitReader(t *testing.T, r, w *os.File) {
 		case left == 0:
 			return
 		case time.Now().After(deadline):
-			t.Fatal("nobody reads the pipe")
+			t.Fatal("the plugin does not read the pipe")
 		}
 	}
 }

@@ -97,7 +97,7 @@ func (l *Leader) Hint() string {
 	if l.Namespace != "" {
 		in = "-n " + l.Namespace
 	}
-	look := fmt.Sprintf("Look at `kubectl get pods %s -l %s`", in, controllerPods)
+	look := fmt.Sprintf("Check `kubectl get pods %s -l %s`", in, controllerPods)
 	if l.Namespace != "" {
 		look += fmt.Sprintf(" and `kubectl logs %s -l %s`", in, controllerPods)
 	}

@@ -1,2 +1,2 @@
-// Package progress tells a person what a request waits for until the controller carries it out.
+// Package progress prints what a request waits for until the controller carries it out.
 package progress

@@ -23,7 +23,7 @@ func Await(ctx context.Context, env *cli.Env, k client.Client, name string) erro
 		var r keywrightv1alpha1.Revocation
 		err := k.Get(ctx, client.ObjectKey{Name: name}, &r)
 		if apierrors.IsNotFound(err) {
-			return false, fmt.Errorf("Revocation %s was deleted: `kubectl keywright revocations` lists those that exist", name)
+			return false, fmt.Errorf("the Revocation %s was deleted: `kubectl keywright revocations` lists those that exist", name)
 		}
 		if err != nil {
 			return false, err

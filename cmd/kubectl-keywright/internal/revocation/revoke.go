@@ -54,8 +54,8 @@ func RevokeCommand(env *cli.Env) *cobra.Command {
 		Long: `Revoke a key, one token, a session, all tokens that a user or a client got until now, or all tokens.
 
 The command creates a Revocation, whose status is the receipt. A key without --key is added to spec.revokedKeyIDs of the
-SigningKey instead. That needs the permission to update the SigningKey, and a copy of the spec in git survives the loss of
-the cluster. Both are permanent.
+SigningKey instead. That needs the permission to update the SigningKey, and a copy of the spec in git survives if
+the cluster is restored from a backup. Both are permanent.
 
 The command waits for the receipt of a key unless --no-wait is set, and for any other receipt if -w is set.`,
 		Example: revokeExamples,
@@ -90,7 +90,7 @@ func (r *request) addFlags(cmd *cobra.Command) {
 	f.StringVar(&r.spec.TokenID, "jti", "", "`JTI` of one token")
 	f.StringVar(&r.spec.SessionID, "session", "", "`SID` of a session")
 	f.StringVar(&r.spec.Subject, "subject", "", "`SUB` of a user; revokes all tokens until now")
-	f.StringVar(&r.spec.ClientID, "client", "", "`ID` of a client; revokes all tokens until now, of any user")
+	f.StringVar(&r.spec.ClientID, "client", "", "`ID` of a client; revokes all tokens until now, of any subject")
 	f.BoolVar(&r.spec.Everything, "everything", false, "revoke all tokens until now; logins pause for the clockSkew")
 	f.StringVar(&r.issuedBefore, "issued-before", "", "revoke tokens issued until this `TIME`, like 2026-11-26T12:00:00Z (default: now, by the clock of the API server)")
 	f.BoolVar(&r.spec.KeepSessions, "keep-sessions", false, "with --key of the Active key: do not end sessions, although their keys may have leaked too")

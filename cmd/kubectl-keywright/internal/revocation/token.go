@@ -60,7 +60,7 @@ func (t *tokenClaims) choices() []choice {
 		{"--jti", t.TokenID, "this token only", func(s *keywrightv1alpha1.RevocationSpec) { s.TokenID = t.TokenID }},
 		{"--session", t.SessionID, "its session: all tokens of this login", func(s *keywrightv1alpha1.RevocationSpec) { s.SessionID = t.SessionID }},
 		{"--subject", t.Subject, "all tokens of its user until now", func(s *keywrightv1alpha1.RevocationSpec) { s.Subject = t.Subject }},
-		{"--client", t.ClientID, "all tokens of its client until now, of any user", func(s *keywrightv1alpha1.RevocationSpec) { s.ClientID = t.ClientID }},
+		{"--client", t.ClientID, "all tokens of its client until now, of any subject", func(s *keywrightv1alpha1.RevocationSpec) { s.ClientID = t.ClientID }},
 	}
 	var there []choice
 	for _, c := range all {

@@ -25,7 +25,7 @@ func KeysCommand(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys NAME",
 		Short: "Print the public keys of a SigningKey or a TrustedIssuer, as verifiers read them",
-		Long: "Prints the public keys in the ConfigMap keywright-jwks of the key namespace. With -o jwks it prints a JWKS (RFC 7517), to upload for\n" +
+		Long: "Print the public keys in the ConfigMap keywright-jwks of the key namespace. With -o jwks, print a JWKS (RFC 7517), to upload for\n" +
 			"verifiers that cannot fetch it: it has the Standby key a whole interval before that key signs.",
 		Example: "  kubectl keywright keys main\n  kubectl keywright keys main -o jwks > jwks.json",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.CompleteSigningKeys,

@@ -37,7 +37,7 @@ subject that is already in the list is an error. --create creates a list that do
 		},
 	}
 	cmd.Flags().StringVar(&user.Subject, "subject", "", "`SUB` of the user's tokens (default: a random one)")
-	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "`SCOPE` that the user can have; can be repeated (default: all that a client can request)")
+	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "restrict the user to this `SCOPE`; can be repeated (default: all that a client can request)")
 	cmd.Flags().StringArrayVar(&claims, "claim", nil, "`NAME=VALUE` of an attribute, as JSON or otherwise a text; can be repeated")
 	cmd.Flags().BoolVar(&user.Disabled, "disabled", false, "the user cannot log in until enabled")
 	cmd.Flags().BoolVar(&at.create, "create", false, "create the list if it does not exist")
