@@ -29,8 +29,8 @@ type Leader struct {
 	// renewed is the time of the last renewal, zero if there is no Lease.
 	renewed time.Time
 	lasts   time.Duration
-	// asked is the time of the API server when it returned the Lease.
-	asked time.Time
+	// readAt is the time of the API server when it returned the Lease.
+	readAt time.Time
 }
 
 // Find reads the Lease: in the namespace of --key-namespace, otherwise in any namespace. Without permission for all namespaces, it looks in
@@ -43,11 +43,11 @@ func Find(ctx context.Context, env *cli.Env, k client.Client) (Leader, error) {
 		err = k.List(ctx, &list, byName, client.InNamespace(cli.DefaultKeyNamespace))
 	}
 	if err != nil || len(list.Items) == 0 {
-		return Leader{Namespace: env.KeyNamespace, asked: env.ServerNow()}, err
+		return Leader{Namespace: env.KeyNamespace, readAt: env.ServerNow()}, err
 	}
 	slices.SortFunc(list.Items, func(a, b coordinationv1.Lease) int { return renewedAt(&b).Compare(renewedAt(&a)) })
 	newest := &list.Items[0]
-	l := Leader{Namespace: newest.Namespace, renewed: renewedAt(newest), asked: env.ServerNow()}
+	l := Leader{Namespace: newest.Namespace, renewed: renewedAt(newest), readAt: env.ServerNow()}
 	if newest.Spec.HolderIdentity != nil {
 		l.holder = *newest.Spec.HolderIdentity
 	}
@@ -68,12 +68,12 @@ func renewedAt(lease *coordinationv1.Lease) time.Time {
 }
 
 // Running reports whether a controller holds the Lease and renews it.
-func (l *Leader) Running() bool { return l.holder != "" && l.asked.Before(l.renewed.Add(l.lasts)) }
+func (l *Leader) Running() bool { return l.holder != "" && l.readAt.Before(l.renewed.Add(l.lasts)) }
 
 // String returns the holder of the Lease, or since when no controller is running.
 func (l *Leader) String() string {
 	about := fmt.Sprintf("the Lease %s in namespace %s", controllers.LeaseName, l.Namespace)
-	ago := fmt.Sprintf("%s (%s ago)", l.renewed.UTC().Format(time.RFC3339), duration.HumanDuration(max(l.asked.Sub(l.renewed), 0)))
+	ago := fmt.Sprintf("%s (%s ago)", l.renewed.UTC().Format(time.RFC3339), duration.HumanDuration(max(l.readAt.Sub(l.renewed), 0)))
 	switch {
 	case l.Running():
 		return fmt.Sprintf("controller %s holds %s", l.holder, about)

@@ -7,7 +7,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Describe returns what a Revocation ends. Values are quoted: they may come from a token that is not verified.
+// Describe returns what a Revocation revokes. Values are quoted: they may come from a token that is not verified.
 func Describe(spec *keywrightv1alpha1.RevocationSpec) string {
 	switch {
 	case spec.KeyID != "":
