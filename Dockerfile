@@ -25,7 +25,7 @@ LABEL org.opencontainers.image.source=https://github.com/keywright/keywright \
 
 FROM base AS kubectl-keywright
 LABEL org.opencontainers.image.title=kubectl-keywright \
-      org.opencontainers.image.description="See and steer the signing keys that a cluster trusts"
+      org.opencontainers.image.description="Inspect and manage the signing keys that a cluster trusts"
 COPY --from=build /out/kubectl-keywright /
 ENTRYPOINT ["/kubectl-keywright"]
 

@@ -1,5 +1,5 @@
-// Package commandline reads the command lines of the programs that run in pods. All answer --help in the same way, and end with the same
-// exit codes.
+// Package commandline parses the command lines of the programs that run in pods. All have the same form of --help, and the same exit
+// codes.
 package commandline
 
 import (
@@ -16,30 +16,30 @@ const (
 	ExitUsage  = 2
 )
 
-// Mistake is a command line that cannot be meant.
-type Mistake struct{ err error }
+// UsageError is an invalid command line.
+type UsageError struct{ err error }
 
-func (m *Mistake) Error() string { return m.err.Error() }
-func (m *Mistake) Unwrap() error { return m.err }
+func (u *UsageError) Error() string { return u.err.Error() }
+func (u *UsageError) Unwrap() error { return u.err }
 
-// Mistakef returns a Mistake.
-func Mistakef(format string, args ...any) error { return &Mistake{fmt.Errorf(format, args...)} }
+// Usagef returns a UsageError.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
 
-// Code is the exit code for an error: 0 for none and for a call of --help, ExitUsage for a Mistake, and ExitFailed for any other.
+// Code returns the exit code for an error: 0 for nil and for --help, ExitUsage for a UsageError, and ExitFailed for any other.
 func Code(err error) int {
-	var mistake *Mistake
+	var usage *UsageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
-	case errors.As(err, &mistake):
+	case errors.As(err, &usage):
 		return ExitUsage
 	default:
 		return ExitFailed
 	}
 }
 
-// Parse reads flags, before and behind the arguments, and returns the latter, of which there are between least and most. For --help it prints
-// what the program is about and its flags, and returns flag.ErrHelp. Behind -- all are arguments.
+// Parse parses flags before, between and after the arguments, and returns the arguments. It returns a UsageError if there are fewer than
+// least or more than most. After -- there are only arguments. For --help it prints the description and the flags, and returns flag.ErrHelp.
 func Parse(flags *flag.FlagSet, about string, args []string, out io.Writer, least, most int) (arguments []string, err error) {
 	flags.Init(filepath.Base(flags.Name()), flag.ContinueOnError)
 	flags.Usage = func() {}
@@ -51,7 +51,7 @@ func Parse(flags *flag.FlagSet, about string, args []string, out io.Writer, leas
 		case errors.Is(err, flag.ErrHelp):
 			return nil, help(flags, about, out)
 		case err != nil:
-			return nil, Mistakef("%w: see %s --help", err, flags.Name())
+			return nil, Usagef("%w: see %s --help", err, flags.Name())
 		case len(rest) == 0:
 		case len(rest) < len(args) && args[len(args)-len(rest)-1] == "--":
 			arguments, rest = append(arguments, rest...), nil
@@ -61,7 +61,7 @@ func Parse(flags *flag.FlagSet, about string, args []string, out io.Writer, leas
 		args = rest
 	}
 	if n := len(arguments); n < least || n > most {
-		return nil, Mistakef("%s takes %s, not %d: see %s --help", flags.Name(), number(least, most), n, flags.Name())
+		return nil, Usagef("%s takes %s, got %d: see %s --help", flags.Name(), countOf(least, most), n, flags.Name())
 	}
 	return arguments, nil
 }
@@ -82,7 +82,7 @@ func help(flags *flag.FlagSet, about string, out io.Writer) error {
 	return flag.ErrHelp
 }
 
-func number(least, most int) string {
+func countOf(least, most int) string {
 	switch {
 	case most == 0:
 		return "no arguments"

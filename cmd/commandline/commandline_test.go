@@ -15,8 +15,8 @@ import (
 	"github.com/keywright/keywright/cmd/commandline"
 )
 
-// The programs as users have them: --help says what it is about, an example and the flags, ends with 0 and does nothing; a wrong command line
-// ends with 2, and what fails with 1; the plugin ends with 1 if the answer is no, and with 2 if there is none.
+// Each program prints a description, an example and the flags for --help, and exits with 0. A wrong command line exits with 2, and a failure
+// with 1. The plugin exits with 1 if the answer is no, and with 2 if there is none.
 func TestExitCodes(t *testing.T) {
 	directory := t.TempDir()
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X github.com/keywright/keywright/cmd/commandline.version=v1.2.3", "-o", directory, "../issuer", "../controller", "../fetcher", "../kubectl-keywright").CombinedOutput()
@@ -65,13 +65,13 @@ func TestExitCodes(t *testing.T) {
 		{"kubectl-keywright version --client", 0, "kubectl keywright  v1.2.3"},
 		{"issuer serv", wrong, `there is no command "serv"; did you mean serve?`},
 		{"issuer help serv", wrong, `there is no command "serv"`},
-		{"issuer serve issuer.yaml", wrong, "issuer serve takes no arguments, not 1"},
+		{"issuer serve issuer.yaml", wrong, "issuer serve takes no arguments, got 1"},
 		{"issuer serve --port 1", wrong, "flag provided but not defined: -port: see issuer serve --help"},
-		{"issuer check-config", wrong, "takes 1 argument, not 0"},
+		{"issuer check-config", wrong, "takes 1 argument, got 0"},
 		{"issuer check-config --without-files=maybe x", wrong, "invalid boolean value"},
-		{"issuer check-config --connect --without-files x", wrong, "--connect needs the files"},
-		{"issuer hash alice bob", wrong, "takes 0 to 1 arguments, not 2"},
-		{"issuer hash -- alice bob", wrong, "takes 0 to 1 arguments, not 2"},
+		{"issuer check-config --connect --without-files x", wrong, "--connect cannot be combined with --without-files"},
+		{"issuer hash alice bob", wrong, "takes 0 to 1 arguments, got 2"},
+		{"issuer hash -- alice bob", wrong, "takes 0 to 1 arguments, got 2"},
 		{"issuer hash --password hunter2", wrong, "flag provided but not defined"},
 		{"issuer new-secret please", wrong, "takes no arguments"},
 		{"issuer version 1", wrong, "takes no arguments"},
@@ -81,11 +81,11 @@ func TestExitCodes(t *testing.T) {
 		{"issuer serve --config " + broken, failed, "kind: must be IssuerConfiguration"},
 		{"controller --help", 0, "-key-namespace"},
 		{"controller -h", 0, "  controller --release"},
-		{"controller now", wrong, "controller takes no arguments, not 1"},
+		{"controller now", wrong, "controller takes no arguments, got 1"},
 		{"controller --relase", wrong, "flag provided but not defined: -relase"},
 		{"controller --kubeconfig /nowhere", failed, "/nowhere"},
 		{"fetcher --help", 0, "-key-namespace"},
-		{"fetcher now", wrong, "fetcher takes no arguments, not 1"},
+		{"fetcher now", wrong, "fetcher takes no arguments, got 1"},
 		{"fetcher --leader-elect=maybe", wrong, "invalid boolean value"},
 		{"fetcher --kubeconfig /nowhere", failed, "/nowhere"},
 		{"kubectl-keywright", 0, "Available Commands"},
@@ -100,9 +100,9 @@ func TestExitCodes(t *testing.T) {
 		{"kubectl-keywright completion bash x", wrong, "unknown command"},
 		{"kubectl-keywright completion fsh", wrong, "did you mean bash"},
 		{"kubectl-keywright --bogus", wrong, "unknown flag"},
-		{"kubectl-keywright users add", wrong, "takes [NAME]"},
-		{"kubectl-keywright users add alice hunter2", wrong, "takes [NAME]"},
-		{"kubectl-keywright users list -f users.yaml -n x", wrong, "--secret and -n do not go with it"},
+		{"kubectl-keywright users add", wrong, "takes NAME: see --help"},
+		{"kubectl-keywright users add alice hunter2", wrong, "takes NAME: see --help"},
+		{"kubectl-keywright users list -f users.yaml -n x", wrong, "-f is a file and cannot be combined with --secret and -n"},
 		{"kubectl-keywright status --kubeconfig /nowhere", wrong, "no cluster"},
 		{"kubectl-keywright doctor --kubeconfig /nowhere", wrong, "no cluster"},
 		{"kubectl-keywright doctor", wrong, "no kubeconfig was found at " + directory + "/nothing: name one with --kubeconfig FILE or in KUBECONFIG"},
@@ -129,7 +129,7 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%s: exit code %d, want %d and %q\nstdout: %s\nstderr: %s", c.args, code, c.code, c.says, &stdout, &stderr)
 		}
 		if strings.Contains(c.args, "-h") && (strings.Contains(stdout.String(), "passwordHash: ") || strings.Contains(stdout.String(), "secret:  ")) {
-			t.Errorf("%s does what it says:\n%s", c.args, &stdout)
+			t.Errorf("%s runs the command:\n%s", c.args, &stdout)
 		}
 	}
 }
@@ -164,6 +164,6 @@ func TestParse(t *testing.T) {
 		t.Errorf("help: %v", err)
 	}
 	if commandline.Code(io.EOF) != commandline.ExitFailed {
-		t.Error("what fails is no mistake")
+		t.Error("a failure is not a usage error")
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"slices"
 )
 
-// version is set by the linker where images are built: without the state of a checkout, the build information has none.
+// version is set by the linker when images are built: without a checkout, the build information has no version.
 var version string
 
-// Version returns the version that the program was built as. Without one of the linker it is that of the module, (devel) if the
-// toolchain did not know it.
+// Version returns the version of the program: that of the linker, otherwise that of the module, which is (devel) if the toolchain does
+// not know it.
 func Version() string {
 	if version != "" {
 		return version
@@ -24,14 +24,14 @@ func Version() string {
 	return "unknown"
 }
 
-// PrintVersion prints the version of the program, and of Go.
+// PrintVersion prints the versions of the program and of Go.
 func PrintVersion(out io.Writer) error {
 	_, err := fmt.Fprintln(out, Version(), runtime.Version())
 	return err
 }
 
-// ParseFlags reads the command line of a program that takes flags alone. For version it prints that instead, and returns flag.ErrHelp, as
-// for --help.
+// ParseFlags parses the command line of a program without arguments. For version, it prints the version and returns flag.ErrHelp, as for
+// --help.
 func ParseFlags(flags *flag.FlagSet, about string, args []string, out io.Writer) error {
 	if len(args) == 1 && slices.Contains([]string{"version", "--version", "-version"}, args[0]) {
 		if err := PrintVersion(out); err != nil {

@@ -2,39 +2,39 @@ package main
 
 import "github.com/keywright/keywright/issuer/login"
 
-// about says what a command does, with an example.
+// about returns the description of a command, with an example.
 func about(command string) string {
 	switch command {
 	case "issuer serve":
-		return `Serves tokens and public keys until SIGTERM, as the configuration says, and follows the files that it names.
+		return `Serves tokens and public keys until SIGTERM, and reloads the files that the configuration names.
 
   issuer serve --config /etc/keywright/issuer.yaml
 `
 	case "issuer check-config":
-		return `Says all that is wrong with a configuration, its list of users and every other file that it names, with lines and fields. It asks no
-server unless with --connect. The exit code is 1 if something is wrong.
+		return `Validates a configuration, its list of users and all other files that it names, and prints each error with line and field. It
+connects to no server without --connect. The exit code is 1 if there are errors.
 
   issuer check-config issuer.yaml
-  issuer check-config --without-files issuer.yaml     # in a pipeline, where no file is mounted
+  issuer check-config --without-files issuer.yaml     # in a pipeline, without the mounted files
 `
 	case "issuer hash":
-		return `Makes an entry of users.yaml for the password on standard input, with a random subject. Without a name it prints the hash alone.
+		return `Prints an entry of users.yaml for the password on standard input, with a random subject. Without a name, prints only the hash.
 
   issuer hash alice < password.txt
 
 ` + "`kubectl keywright users` changes a list of users, and asks for the password.\n"
 	case "issuer new-secret":
-		return `Makes a random secret for a client, and the secretSHA256 of it, which is what the configuration has. It reads and keeps nothing.
+		return `Prints a random secret for a client, and its secretSHA256 for the configuration. Reads and stores nothing.
 
   issuer new-secret
 `
 	case "issuer version":
-		return `Prints the version of the issuer, and of Go.
+		return `Prints the versions of the issuer and of Go.
 
   issuer version
 `
 	case "issuer " + login.WorkerCommand:
-		return `Hashes passwords for an issuer, which starts it: it is not for people.
+		return `Hashes passwords. The issuer starts this command: it is not for people.
 
   issuer ` + login.WorkerCommand + "\n"
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/keywright/keywright/issuer/login"
 )
 
-// capacity tells how many passwords should be hashed at a time, and in how much memory: half the limit. The other half is for
-// this process: when that comes near, garbage is collected sooner.
+// capacity returns how many passwords can be hashed at a time, and the memory for them: half the limit, in bytes. It sets the other half as
+// the memory limit of this process, near which garbage is collected more often.
 func capacity() (slots int, memory int64) {
 	limit := memoryLimit()
 	slots, memory = login.Slots(runtime.GOMAXPROCS(0), limit)
@@ -22,7 +22,7 @@ func capacity() (slots int, memory int64) {
 	return slots, memory
 }
 
-// memoryLimit is that of GOMEMLIMIT or of the container (cgroup v2), in bytes, 0 for none.
+// memoryLimit returns the limit of GOMEMLIMIT or of the container (cgroup v2), in bytes, 0 for none.
 func memoryLimit() int64 {
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
 		return limit

@@ -21,17 +21,17 @@ import (
 	"github.com/keywright/keywright/issuer/server"
 )
 
-// checkConfig reads everything that serve would read, and says all that is wrong with it.
+// checkConfig validates everything that serve would read, and returns all errors.
 func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("issuer check-config", flag.ContinueOnError)
-	connect := flags.Bool("connect", false, "also connect to LDAP or PostgreSQL, and ask for a user whom nobody knows")
-	withoutFiles := flags.Bool("without-files", false, "check the document alone, and none of the files that it names")
+	connect := flags.Bool("connect", false, "also connect to LDAP or PostgreSQL, and look up a user that does not exist")
+	withoutFiles := flags.Bool("without-files", false, "validate only the document, without the files that it names")
 	args, err := parse(flags, args, out, 1, 1)
 	if err != nil {
 		return err
 	}
 	if *connect && *withoutFiles {
-		return commandline.Mistakef("--connect needs the files that --without-files leaves out: the password is in one")
+		return commandline.Usagef("--connect cannot be combined with --without-files: the password is in a file")
 	}
 	path := args[0]
 	b, err := reload.Read(path, config.MaxBytes)
@@ -45,20 +45,20 @@ func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 	if settings == nil {
 		return err
 	}
-	summary, ofUsers, wrong := "its files are not read", error(nil), error(nil)
+	summary, usersErr, wrong := "files not checked", error(nil), error(nil)
 	if !*withoutFiles {
-		summary, ofUsers, wrong = checkFiles(settings)
+		summary, usersErr, wrong = checkFiles(settings)
 	}
-	found := errors.Join(err, ofUsers, wrong)
+	found := errors.Join(err, usersErr, wrong)
 	switch {
 	case !*connect:
-	case err != nil || ofUsers != nil:
-		found = errors.Join(found, errors.New("the users were not asked: correct the above first"))
+	case err != nil || usersErr != nil:
+		found = errors.Join(found, errors.New("the directory of users was not checked: correct the errors above first"))
 	default:
-		if err := tryUsers(ctx, settings); err != nil {
+		if err := checkDirectory(ctx, settings); err != nil {
 			found = errors.Join(fmt.Errorf("%s: %w", path, err), found)
 		} else {
-			summary = strings.Replace(summary, notAsked, "(asked)", 1)
+			summary = strings.Replace(summary, notChecked, "(checked)", 1)
 		}
 	}
 	if found != nil {
@@ -68,11 +68,11 @@ func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// notAsked is said of users who are elsewhere.
-const notAsked = "(not asked: --connect does)"
+// notChecked is printed for users in LDAP or PostgreSQL.
+const notChecked = "(not checked: use --connect)"
 
-// tryUsers asks for a user whom nobody knows, where users are elsewhere.
-func tryUsers(ctx context.Context, settings *config.Config) error {
+// checkDirectory looks up a user that does not exist, if users are in LDAP or PostgreSQL.
+func checkDirectory(ctx context.Context, settings *config.Config) error {
 	switch {
 	case settings.Users.LDAP != nil:
 		d := ldap.New(settings.Users.LDAP)
@@ -91,16 +91,16 @@ func tryUsers(ctx context.Context, settings *config.Config) error {
 		case errors.As(err, &query):
 			return fmt.Errorf("users.postgresql.%w", err)
 		case err != nil:
-			reasons := each(err) // login.ErrDown, which is about a user's password, and why
+			reasons := each(err) // login.ErrDown, which is about a login, and the cause
 			return fmt.Errorf("users.postgresql%s: %w", postgres.FieldOf(err), reasons[len(reasons)-1])
 		}
 	}
 	return nil
 }
 
-// checkFiles reads the files that a configuration names. Where it names none although it must, it is wrong already. ofUsers is what is wrong with
-// those of the users, and err with the others.
-func checkFiles(settings *config.Config) (summary string, ofUsers, err error) {
+// checkFiles validates the files that a configuration names. A missing name is an error of the configuration itself. usersErr has the errors
+// of the files for users, and err those of the others.
+func checkFiles(settings *config.Config) (summary string, usersErr, err error) {
 	var wrong []error
 	check := func(field string, err error) {
 		for _, err := range each(err) {
@@ -115,7 +115,7 @@ func checkFiles(settings *config.Config) (summary string, ofUsers, err error) {
 	if settings.Users.PostgreSQL != nil {
 		check("users.postgresql", postgres.CheckFiles(settings.Users.PostgreSQL))
 	}
-	ofUsers, wrong = errors.Join(wrong...), nil
+	usersErr, wrong = errors.Join(wrong...), nil
 	for i := range settings.TokenExchange {
 		check(fmt.Sprintf("tokenExchange[%d]", i), jwtverify.CheckFiles(settings.TokenExchange[i].Keys))
 	}
@@ -139,20 +139,20 @@ func checkFiles(settings *config.Config) (summary string, ofUsers, err error) {
 			summary += fmt.Sprintf("SigningKey %s signs with key %s", key.SigningKey, key.KeyID)
 		}
 	}
-	if len(wrong) > 0 || ofUsers != nil {
-		return "", ofUsers, errors.Join(wrong...)
+	if len(wrong) > 0 || usersErr != nil {
+		return "", usersErr, errors.Join(wrong...)
 	}
-	known := fmt.Sprintf("%d users", users.Len())
+	source := fmt.Sprintf("%d users", users.Len())
 	switch {
 	case settings.Users.LDAP != nil:
-		known = "users from LDAP " + notAsked
+		source = "users from LDAP " + notChecked
 	case settings.Users.PostgreSQL != nil:
-		known = "users from PostgreSQL " + notAsked
+		source = "users from PostgreSQL " + notChecked
 	}
-	return known + ", " + summary, nil, nil
+	return source + ", " + summary, nil, nil
 }
 
-// each returns the errors that are joined in one, none for nil.
+// each returns the errors that are joined in an error, none for nil.
 func each(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()

@@ -28,7 +28,7 @@ import (
 	"github.com/keywright/keywright/issuer/login/postgres/postgrestest"
 )
 
-// TestMain is the issuer itself where a test asks for it, so that its exit code can be seen.
+// TestMain runs the issuer if a test sets RUN_AS_ISSUER, so that tests can check its exit code.
 func TestMain(m *testing.M) {
 	if os.Getenv("RUN_AS_ISSUER") != "" {
 		main()
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// mounted are the files of an issuer with LDAP and two trusted issuers, by name.
+// mounted returns the files of an issuer with LDAP and two trusted issuers, by name.
 func mounted(t *testing.T) map[string]string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -100,7 +100,7 @@ clients:
 	}
 }
 
-// check runs check-config on files, as an operator does, and returns what it says and its exit code.
+// check runs check-config on files, as an operator does, and returns its output and exit code.
 func check(t *testing.T, files map[string]string, flags ...string) (said string, code int) {
 	t.Helper()
 	directory := t.TempDir()
@@ -125,7 +125,7 @@ func check(t *testing.T, files map[string]string, flags ...string) (said string,
 
 func TestCheckConfigReadsEveryFile(t *testing.T) {
 	right := mounted(t)
-	if said, code := check(t, right); code != 0 || !strings.Contains(said, "configuration is valid: issuer https://issuer.example.com, 1 clients, users from LDAP (not asked: --connect does), certificate until") ||
+	if said, code := check(t, right); code != 0 || !strings.Contains(said, "configuration is valid: issuer https://issuer.example.com, 1 clients, users from LDAP (not checked: use --connect), certificate until") ||
 		!strings.Contains(said, "SigningKey main signs with key ") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
@@ -142,7 +142,7 @@ func TestCheckConfigReadsEveryFile(t *testing.T) {
 		broken := maps.Clone(right)
 		broken[name] = "\n"
 		if name == contract.ActiveFile {
-			broken[name] = "x" // an empty one is that of a SigningKey that drains
+			broken[name] = "x" // an empty file belongs to a SigningKey that drains
 		}
 		if name == "issuer.yaml" {
 			broken[name] = strings.Replace(right[name], "baseDN: dc=x, ", "", 1)
@@ -181,7 +181,7 @@ func replace(files map[string]string, old, with string) {
 	files["issuer.yaml"] = strings.Replace(files["issuer.yaml"], old, with, 1)
 }
 
-// With --connect the database is asked, too: it has to answer, and the query to be right.
+// With --connect, the database must respond, and the query must be valid.
 func TestCheckConfigConnects(t *testing.T) {
 	s := postgrestest.Start(t, "CREATE TABLE users (id text, name text, hash text); GRANT SELECT ON users TO keywright")
 	files := mounted(t)
@@ -194,10 +194,10 @@ func TestCheckConfigConnects(t *testing.T) {
 		return changed
 	}
 	const right = `SELECT id AS subject, hash AS passwordHash FROM users WHERE name = $1`
-	if said, code := check(t, with(right), "--connect"); code != 0 || !strings.Contains(said, "1 clients, users from PostgreSQL (asked), certificate until") {
+	if said, code := check(t, with(right), "--connect"); code != 0 || !strings.Contains(said, "1 clients, users from PostgreSQL (checked), certificate until") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
-	if said, code := check(t, with("SELECT id AS subject FROM users WHERE name = $1")); code != 0 || !strings.Contains(said, "users from PostgreSQL (not asked: --connect does)") {
+	if said, code := check(t, with("SELECT id AS subject FROM users WHERE name = $1")); code != 0 || !strings.Contains(said, "users from PostgreSQL (not checked: use --connect)") {
 		t.Errorf("without --connect: exit code %d: %s", code, said)
 	}
 	if said, code := check(t, with("SELECT id AS subject FROM users WHERE name = $1"), "--connect"); code != 1 || !strings.Contains(said, "issuer.yaml: users.postgresql.query: the column passwordHash is missing") {
@@ -212,7 +212,7 @@ func TestCheckConfigConnects(t *testing.T) {
 		"another host":                     {func(f map[string]string) { replace(f, "host: 127.0.0.1", "host: localhost") }, "users.postgresql.host: "},
 		"another password":                 {func(f map[string]string) { replace(f, s.Directory+"/password", s.Directory+"/tls.crt") }, "users.postgresql.passwordFile: "},
 		"another CA":                       {func(f map[string]string) { replace(f, "caFile: "+s.Directory+"/tls.crt", "caFile: DIR/ldap-ca.crt") }, "users.postgresql.caFile: "},
-		"no password":                      {func(f map[string]string) { replace(f, s.Directory+"/password", "/nowhere") }, "the users were not asked: correct the above first"},
+		"no password":                      {func(f map[string]string) { replace(f, s.Directory+"/password", "/nowhere") }, "the directory of users was not checked: correct the errors above first"},
 		"a column of no name":              {func(f map[string]string) { replace(f, "hash AS", "hasch AS") }, "Perhaps you meant to reference the column"},
 		"a table without rights":           {func(f map[string]string) { replace(f, "FROM users", "FROM pg_authid, users") }, "GRANT SELECT on each column"},
 	} {
@@ -222,7 +222,7 @@ func TestCheckConfigConnects(t *testing.T) {
 		if code != 1 || !strings.Contains(said, c.want) || strings.Contains(said, postgrestest.Password) {
 			t.Errorf("%s: exit code %d: %s", name, code, said)
 		}
-		if asked := name != "no password"; asked == strings.Contains(said, "not asked") {
+		if asked := name != "no password"; asked == strings.Contains(said, "not checked") {
 			t.Errorf("%s: asked should be %v: %s", name, asked, said)
 		}
 	}

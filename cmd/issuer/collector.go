@@ -22,11 +22,11 @@ import (
 	"github.com/keywright/keywright/issuer/reload"
 )
 
-// maxCertificates bounds the file of those that a collector's is checked against.
+// maxCertificates limits the file with the CA certificates for the collector, in bytes.
 const maxCertificates = 1 << 20
 
-// collector sends spans by OTLP over HTTP, in protobuf. otlptracehttp does so too, but links gRPC in, which costs every
-// issuer 4 MB of memory whether it traces or not.
+// collector sends spans with OTLP over HTTP, in protobuf. It replaces otlptracehttp, which links gRPC and so costs every issuer 4 MB of
+// memory, even without tracing.
 type collector struct {
 	url     string
 	headers http.Header
@@ -35,7 +35,7 @@ type collector struct {
 
 var _ otlptrace.Client = (*collector)(nil)
 
-// setting is a variable that the OpenTelemetry specification names, for traces or else for all signals.
+// setting returns an environment variable of the OpenTelemetry specification: that for traces, otherwise that for all signals.
 func setting(name string) string {
 	if value := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_" + name); value != "" {
 		return value
@@ -43,7 +43,7 @@ func setting(name string) string {
 	return os.Getenv("OTEL_EXPORTER_OTLP_" + name)
 }
 
-// newCollector returns the collector that the environment names, nil if it names none. An error names the variable.
+// newCollector returns the collector that the environment names, nil if it names none. Errors contain the name of the variable.
 func newCollector() (*collector, error) {
 	variable := "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	c := &collector{url: os.Getenv(variable), headers: http.Header{}}
@@ -63,7 +63,7 @@ func newCollector() (*collector, error) {
 	if err := c.readHeaders(setting("HEADERS")); err != nil {
 		return nil, err
 	}
-	trust, err := trust()
+	clientTLS, err := tlsConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +75,13 @@ func newCollector() (*collector, error) {
 	}
 	c.client = &http.Client{
 		Timeout:       time.Duration(timeout) * time.Millisecond,
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust, ForceAttemptHTTP2: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the headers would go along
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: clientTLS, ForceAttemptHTTP2: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // a redirect would receive the headers
 	}
 	return c, nil
 }
 
-// readHeaders takes a list like name=value,name=value, percent-encoded. The error quotes nothing: values are secret.
+// readHeaders parses a list like name=value,name=value, percent-encoded. Errors contain no part of it, because values are secret.
 func (c *collector) readHeaders(list string) error {
 	for pair := range strings.SplitSeq(list, ",") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -97,8 +97,8 @@ func (c *collector) readHeaders(list string) error {
 	return nil
 }
 
-// trust says whom the collector must be, and who the issuer is to it.
-func trust() (*tls.Config, error) {
+// tlsConfig returns the CA certificates for the collector, and the client certificate of the issuer.
+func tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if file := setting("CERTIFICATE"); file != "" {
 		b, err := reload.Read(file, maxCertificates)
@@ -120,17 +120,16 @@ func trust() (*tls.Config, error) {
 	return config, nil
 }
 
-// Start does nothing: connections are made when they are needed.
+// Start does nothing: connections are opened on demand.
 func (c *collector) Start(context.Context) error { return nil }
 
-// Stop closes what is open.
+// Stop closes idle connections.
 func (c *collector) Stop(context.Context) error {
 	c.client.CloseIdleConnections()
 	return nil
 }
 
-// UploadTraces sends spans once. TracesData is on the wire what the request message of the service is, which cannot be had
-// without gRPC.
+// UploadTraces sends spans once. TracesData has the same encoding as the request message of the service, whose package needs gRPC.
 func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
@@ -146,9 +145,9 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is reused
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the collector answers %s", response.Status)
+		return fmt.Errorf("the collector responds with %s", response.Status)
 	}
 	return nil
 }

@@ -19,13 +19,13 @@ import (
 	"github.com/keywright/keywright/issuer/server"
 )
 
-// parse reads the flags of a command, and returns its arguments, of which there are between least and most.
+// parse parses the flags of a command, and returns its arguments, between least and most.
 func parse(flags *flag.FlagSet, args []string, out io.Writer, least, most int) ([]string, error) {
 	return commandline.Parse(flags, about(flags.Name()), args, out, least, most)
 }
 
-// flushWithin is how long a collector of traces may take when the issuer stops.
-const flushWithin = 5 * time.Second
+// flushTimeout limits the upload of the last spans when the issuer stops.
+const flushTimeout = 5 * time.Second
 
 func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	flags := flag.NewFlagSet("issuer serve", flag.ContinueOnError)
@@ -46,15 +46,15 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	err = s.Run(ctx)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
-	if unsent := flush(last); unsent != nil {
-		err = errors.Join(err, fmt.Errorf("the last spans are not sent within %s, tokens are not affected: %w", flushWithin, unsent))
+	if flushErr := flush(last); flushErr != nil {
+		err = errors.Join(err, fmt.Errorf("cannot send the last spans within %s, tokens are not affected: %w", flushTimeout, flushErr))
 	}
 	return err
 }
 
-// hash makes an entry of users.yaml for a name, or, without one, the hash alone.
+// hash prints an entry of users.yaml for a name, or only the hash without a name.
 func hash(args []string, in io.Reader, out io.Writer) error {
 	args, err := parse(flag.NewFlagSet("issuer hash", flag.ContinueOnError), args, out, 0, 1)
 	if err != nil {
@@ -80,7 +80,7 @@ func hash(args []string, in io.Reader, out io.Writer) error {
 	return err
 }
 
-// hashWorker is what serve starts to hash passwords.
+// hashWorker hashes passwords in a process that serve starts.
 func hashWorker(args []string, in io.Reader, out io.Writer) error {
 	if _, err := parse(flag.NewFlagSet("issuer "+login.WorkerCommand, flag.ContinueOnError), args, out, 0, 0); err != nil {
 		return err

@@ -19,12 +19,12 @@ import (
 const usage = `issuer authenticates clients and signs tokens with the key that Keywright mounts.
 
   issuer serve --config FILE    serve until SIGTERM
-  issuer check-config FILE      say all that is wrong with a configuration and what it names
-  issuer hash [NAME]            make an entry of users.yaml for the password on standard input, or its hash alone
-  issuer new-secret             make a client secret, and the secretSHA256 of it
+  issuer check-config FILE      validate a configuration and the files that it names
+  issuer hash [NAME]            print an entry of users.yaml for the password on standard input, or only its hash
+  issuer new-secret             generate a client secret and its secretSHA256
   issuer version                print the version
 
-Each prints more with --help. The exit code is 1 when something failed, and 2 for a wrong command line.
+Each command prints more with --help. The exit code is 1 for a failure, and 2 for a wrong command line.
 `
 
 func main() {
@@ -70,9 +70,9 @@ func runCommand(ctx context.Context, command string, args []string, in io.Reader
 		_, err := io.WriteString(out, usage)
 		return err
 	}
-	meant := ""
+	suggestion := ""
 	if nearest := strictyaml.Nearest(command, []string{"serve", "check-config", "hash", "new-secret", "version", "help"}); nearest != "" {
-		meant = "; did you mean " + nearest + "?"
+		suggestion = "; did you mean " + nearest + "?"
 	}
-	return commandline.Mistakef("there is no command %q%s\n\n%s", command, meant, usage)
+	return commandline.Usagef("there is no command %q%s\n\n%s", command, suggestion, usage)
 }

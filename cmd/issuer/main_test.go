@@ -76,8 +76,8 @@ func TestCommands(t *testing.T) {
 		{"serve --config " + broken, "kind: must be IssuerConfiguration"},
 		{"serve --config /nowhere", "no such file"},
 		{"serve --verbose", "flag provided but not defined"},
-		{"serve " + broken, "takes no arguments, not 1"},
-		{"check-config", "takes 1 argument, not 0"},
+		{"serve " + broken, "takes no arguments, got 1"},
+		{"check-config", "takes 1 argument, got 0"},
 		{"check-config " + filepath.Join(filepath.Dir(broken), "none.yaml"), "no such file"},
 	} {
 		out, err := try(t, "", strings.Fields(c.args)...)

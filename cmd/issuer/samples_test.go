@@ -21,7 +21,7 @@ import (
 	"github.com/keywright/keywright/issuer/server"
 )
 
-// installed is what an overlay would install.
+// installed has the objects of an overlay.
 type installed struct {
 	deployment    appsv1.Deployment
 	configuration corev1.ConfigMap
@@ -54,7 +54,7 @@ func build(t *testing.T, directory string) *installed {
 	}
 }
 
-// provides are the files that the pods of a Deployment find, by their paths; "*" is any name.
+// provides returns the paths of the files in the pods of a Deployment; "*" is any name.
 func (i *installed) provides(t *testing.T) map[string]bool {
 	t.Helper()
 	pod := i.deployment.Spec.Template.Spec
@@ -91,7 +91,7 @@ func (i *installed) provides(t *testing.T) map[string]bool {
 	return files
 }
 
-// The issuer takes the configurations of the samples, and each file that they name is mounted.
+// The issuer accepts the configurations of the samples, and each file that they name is mounted.
 func TestSamples(t *testing.T) {
 	named := regexp.MustCompile(`: (/var/run/[\w./-]+)`)
 	for directory, uses := range map[string]string{

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// tracing returns what makes spans, nil unless the environment names a collector, and what sends the last of them. It is
-// configured by the variables that the OpenTelemetry specification names.
+// tracing returns a provider of tracers, and a function that sends the last spans. The provider is nil if the environment names no
+// collector. The environment variables are those of the OpenTelemetry specification.
 func tracing(ctx context.Context) (provider trace.TracerProvider, flush func(context.Context) error, err error) {
 	collector, err := newCollector()
 	if collector == nil || err != nil {

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// without empties the variables that a machine may have set.
-func without(t *testing.T) {
+// clearEnvironment clears the variables that a machine may have set.
+func clearEnvironment(t *testing.T) {
 	t.Helper()
 	for _, signal := range []string{"", "TRACES_"} {
 		for _, name := range []string{"ENDPOINT", "HEADERS", "TIMEOUT", "PROTOCOL", "CERTIFICATE", "CLIENT_CERTIFICATE"} {
@@ -25,13 +25,13 @@ func without(t *testing.T) {
 	}
 }
 
-// received is what a collector got.
+// received is a request to a collector.
 type received struct {
 	path, key string
 	traces    tracepb.TracesData
 }
 
-// newTestCollector is a collector over TLS, which answers 503 to everybody without the right header.
+// newTestCollector returns a collector over TLS, which responds with 503 without the right header.
 func newTestCollector(t *testing.T) (server *httptest.Server, ca string, got chan *received) {
 	t.Helper()
 	got = make(chan *received, 10)
@@ -70,7 +70,7 @@ func TestTracesGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
 	server, ca, got := newTestCollector(t)
 	for endpoint, path := range map[string]string{"ENDPOINT": "/v1/traces", "TRACES_ENDPOINT": "/"} {
 		t.Run(endpoint, func(t *testing.T) {
-			without(t)
+			clearEnvironment(t)
 			if provider, flush, err := tracing(t.Context()); provider != nil || err != nil || flush(t.Context()) != nil {
 				t.Errorf("without a collector: %v %v", provider, err)
 			}
@@ -109,7 +109,7 @@ func TestACollectorThatDoesNotTakeSpansIsAnError(t *testing.T) {
 		"it redirects":              {"CERTIFICATE": ca, "HEADERS": "x-key=a%20b", "ENDPOINT": server.URL + "/moved"},
 		"it does not answer":        {"CERTIFICATE": ca, "TIMEOUT": "50", "ENDPOINT": server.URL + "/slow"},
 	} {
-		without(t)
+		clearEnvironment(t)
 		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
 		for name, value := range variables {
 			t.Setenv("OTEL_EXPORTER_OTLP_"+name, value)
@@ -129,7 +129,7 @@ func TestSettingsOfACollectorThatCannotWork(t *testing.T) {
 		"ENDPOINT": "collector:4318", "PROTOCOL": "grpc", "HEADERS": "=secret", "TIMEOUT": "0", "CERTIFICATE": "/nowhere",
 		"CLIENT_CERTIFICATE": "/nowhere",
 	} {
-		without(t)
+		clearEnvironment(t)
 		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example.com")
 		t.Setenv("OTEL_EXPORTER_OTLP_"+name, value)
 		if _, _, err := tracing(t.Context()); err == nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A pipeline has the document and nothing that is mounted.
+// A pipeline has the document, and no mounted file.
 func TestCheckConfigWithoutFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "issuer.yaml")
 	text := strings.ReplaceAll(mounted(t)["issuer.yaml"], "DIR", "/nowhere")
@@ -19,7 +19,7 @@ func TestCheckConfigWithoutFiles(t *testing.T) {
 	}
 	write(text)
 	if out, err := try(t, "", "check-config", "--without-files", path); err != nil ||
-		out != path+": configuration is valid: issuer https://issuer.example.com, 1 clients, its files are not read\n" {
+		out != path+": configuration is valid: issuer https://issuer.example.com, 1 clients, files not checked\n" {
 		t.Errorf("%v %s", err, out)
 	}
 	if _, err := try(t, "", "check-config", path); err == nil || !strings.Contains(err.Error(), "/nowhere/tls.crt") {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"slices"
@@ -10,163 +9,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
-	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// try runs the plugin as an admin, and returns what it printed.
-func try(t *testing.T, in string, args ...string) (out, errOut string, err error) {
-	t.Helper()
-	withCluster(t)
-	return tryAs(t, cluster.kubeconfig, in, args...)
-}
-
-func tryAs(t *testing.T, kubeconfig, in string, args ...string) (out, errOut string, err error) {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	streams := genericiooptions.IOStreams{In: strings.NewReader(in), Out: &stdout, ErrOut: &stderr}
-	cmd := newCommand(streams, time.Now)
-	cmd.SetArgs(append([]string{"--kubeconfig", kubeconfig}, args...))
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	err = cmd.ExecuteContext(ctx)
-	return stdout.String(), stderr.String(), err
-}
-
-// signingKey applies a SigningKey with the shortest times but the interval, and one target, and waits until it is Ready.
-func signingKey(t *testing.T, name string) *keywrightv1alpha1.SigningKey {
-	t.Helper()
-	withCluster(t)
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"trusts": name}}}
-	if err := cluster.admin.Create(t.Context(), ns); err != nil {
-		t.Fatal(err)
-	}
-	second := metav1.Duration{Duration: time.Second}
-	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	key.Spec.Rotation.Interval = metav1.Duration{Duration: time.Hour}
-	key.Spec.Token = keywrightv1alpha1.Token{MaxLifetime: metav1.Duration{Duration: 10 * time.Minute}, ClockSkew: second}
-	key.Spec.Distribution = keywrightv1alpha1.Distribution{
-		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": name}}, PropagationDelay: second,
-	}
-	if err := cluster.admin.Create(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if err := again(ctx, 50*time.Millisecond, func() (bool, error) {
-		err := cluster.admin.Get(ctx, client.ObjectKey{Name: name}, key)
-		return key.Status.Targets.InSync == 2 && len(key.Status.Keys) == 2, err
-	}); err != nil {
-		t.Fatalf("not Ready: %v %+v", err, key.Status)
-	}
-	return key
-}
-
-func TestStatus(t *testing.T) {
-	key := signingKey(t, "status")
-	out, _, err := try(t, "", "status", "status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, said := range []string{
-		"SigningKey status, ES256, rotates every 60m. 2/2 namespaces", "ok  Ready", "ok  Distributed", "ok  RotationOnTime",
-		"next rotation in ", key.Status.ActiveKeyID + "  Active", "  Standby", "AAAA", "....", "time line from",
-	} {
-		if !strings.Contains(out, said) {
-			t.Errorf("it does not say %q:\n%s", said, out)
-		}
-	}
-	all, _, err := try(t, "", "status")
-	if err != nil || !strings.Contains(all, "SigningKey status") {
-		t.Errorf("%v\n%s", err, all)
-	}
-	for _, format := range []string{"json", "yaml"} {
-		out, _, err := try(t, "", "status", "status", "-o", format)
-		var one keywrightv1alpha1.SigningKey
-		if err != nil || yaml.UnmarshalStrict([]byte(out), &one) != nil || one.Kind != "SigningKey" || one.APIVersion != "keywright.dev/v1alpha1" || one.Name != "status" {
-			t.Errorf("-o %s: %v\n%s", format, err, out)
-		}
-		out, _, err = try(t, "", "status", "-o", format)
-		var list keywrightv1alpha1.SigningKeyList
-		if err != nil || yaml.UnmarshalStrict([]byte(out), &list) != nil || list.Kind != "SigningKeyList" || len(list.Items) == 0 || list.Items[0].Kind != "SigningKey" {
-			t.Errorf("-o %s of all: %v\n%s", format, err, out)
-		}
-	}
-}
-
-// Each phase is seen, also one of an hour in a month.
-func TestTimeLine(t *testing.T) {
-	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
-	at := func(after time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(after)} }
-	const day = 24 * time.Hour
-	c := &cli{now: func() time.Time { return now }}
-	status := keywrightv1alpha1.SigningKeyStatus{NextRotationTime: at(20 * day), Keys: []keywrightv1alpha1.KeyStatus{
-		{PreparedAt: at(-40 * day), ActivatedAt: at(-40*day + time.Minute), RetiredAt: at(-time.Hour), RemovalTime: at(time.Hour)},
-		{PreparedAt: at(-40*day + time.Minute), ActivatedAt: at(-time.Hour)},
-		{PreparedAt: at(-30 * time.Minute)},
-	}}
-	line := c.timeLine(&status)
-	var drawn []string
-	for i := range status.Keys {
-		drawn = append(drawn, line.of(&status.Keys[i]))
-	}
-	want := []string{
-		"..AAAAAAAAAAAAAAAAAAAArrrr|rr",
-		"  ....................AAAA|AAAAAAAAAAAAA",
-		"                        ..|.............",
-	}
-	if diff := cmp.Diff(want, drawn); diff != "" {
-		t.Error(diff)
-	}
-	if legend := line.legend(); !strings.Contains(legend, "from 40d ago to 20d ahead, not to scale") {
-		t.Error(legend)
-	}
-}
-
-func TestRotate(t *testing.T) {
-	key := signingKey(t, "rotate")
-	out, errOut, err := try(t, "", "rotate", "rotate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cluster.admin.Get(t.Context(), client.ObjectKeyFromObject(key), key); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(out, "Key "+key.Status.ActiveKeyID+" signs.") || !strings.Contains(errOut, "The next key signs at") {
-		t.Errorf("%s\n%s", out, errOut)
-	}
-	if len(key.Status.Keys) != 3 {
-		t.Errorf("keys %+v", key.Status.Keys)
-	}
-}
-
-// A second request within the second of the first one asks for a rotation of its own.
-func TestRotateAsksAnew(t *testing.T) {
-	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	var key keywrightv1alpha1.SigningKey
-	for _, c := range []struct{ handled, want time.Time }{
-		{time.Time{}, at}, {at.Add(-time.Second), at}, {at, at.Add(time.Second)}, {at.Add(time.Second), at.Add(2 * time.Second)},
-	} {
-		key.Status.HandledRotateRequest = nil
-		if !c.handled.IsZero() {
-			key.Status.HandledRotateRequest = &metav1.Time{Time: c.handled}
-		}
-		if got := newerThanHandled(at, &key); !got.Equal(c.want) {
-			t.Errorf("handled %v: asks for %v, want %v", c.handled, got, c.want)
-		}
-	}
-}
-
 func TestMistakes(t *testing.T) {
-	withCluster(t)
-	nobody, err := kubeconfigOf("nobody", "system:authenticated")
+	plugintest.StartCluster(t)
+	nobody, err := plugintest.KubeconfigFor("nobody", "system:authenticated")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,21 +28,21 @@ func TestMistakes(t *testing.T) {
 		usage      bool
 		says       string
 	}{
-		{"status --outputt json", cluster.kubeconfig, true, "unknown flag"},
-		{"status -o xml", cluster.kubeconfig, true, "--output is json or yaml"},
-		{"rotate", cluster.kubeconfig, true, "takes [NAME]"},
-		{"revoke", cluster.kubeconfig, true, "takes the name of a SigningKey and what to revoke"},
-		{"verify x", cluster.kubeconfig, true, "verify needs --issuer"},
-		{"token", cluster.kubeconfig, true, "token needs --url"},
-		{"plan", cluster.kubeconfig, true, "plan needs -f"},
-		{"status missing", cluster.kubeconfig, false, `there is no SigningKey "missing"`},
-		{"rotate missing", cluster.kubeconfig, false, `there is no SigningKey "missing"`},
+		{"status --outputt json", plugintest.Kubeconfig(), true, "unknown flag"},
+		{"status -o xml", plugintest.Kubeconfig(), true, "--output is json or yaml"},
+		{"rotate", plugintest.Kubeconfig(), true, "takes NAME: see --help"},
+		{"revoke", plugintest.Kubeconfig(), true, "takes the name of a SigningKey and what to revoke"},
+		{"verify x", plugintest.Kubeconfig(), true, "verify needs --issuer"},
+		{"token", plugintest.Kubeconfig(), true, "token needs --url"},
+		{"plan", plugintest.Kubeconfig(), true, "plan needs -f"},
+		{"status missing", plugintest.Kubeconfig(), false, `there is no SigningKey "missing"`},
+		{"rotate missing", plugintest.Kubeconfig(), false, `there is no SigningKey "missing"`},
 		{"status", nobody, false, "forbidden"},
 		{"status", "/nowhere", false, "no cluster"},
-		{"plan -f /nowhere", cluster.kubeconfig, false, "no such file"},
+		{"plan -f /nowhere", plugintest.Kubeconfig(), false, "no such file"},
 	} {
-		_, _, err := tryAs(t, c.kubeconfig, "", strings.Fields(c.args)...)
-		var usage *usageError
+		_, _, err := plugintest.RunAs(t, c.kubeconfig, "", strings.Fields(c.args)...)
+		var usage *cli.UsageError
 		if err == nil || !strings.Contains(err.Error(), c.says) || errors.As(err, &usage) != c.usage || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: want %q, got %v", c.args, c.says, err)
 		}
@@ -198,30 +50,30 @@ func TestMistakes(t *testing.T) {
 }
 
 func TestCompletion(t *testing.T) {
-	key := signingKey(t, "complete")
+	key := plugintest.CreateSigningKey(t, "complete")
 	keys := key.Status.Keys[0].KeyID + "\tActive\n" + key.Status.Keys[1].KeyID + "\tStandby\n"
 	for args, offers := range map[string]string{
 		"rotate ": "complete\n", "revoke ": "complete\n", "revocations ": "complete\n", "revoke complete ": keys, "revoke complete --key ": keys,
 	} {
 		var out bytes.Buffer
-		cmd := newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
-		cmd.SetArgs(append([]string{"__complete", "--kubeconfig", cluster.kubeconfig}, strings.Split(args, " ")...))
+		cmd := plugintest.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, time.Now)
+		cmd.SetArgs(append([]string{"__complete", "--kubeconfig", plugintest.Kubeconfig()}, strings.Split(args, " ")...))
 		if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), offers) {
 			t.Errorf("%s: %v %s", args, err, &out)
 		}
 	}
-	if out, _, err := try(t, "", "completion", "bash"); err != nil || len(out) < 1000 {
+	if out, _, err := plugintest.Run(t, "", "completion", "bash"); err != nil || len(out) < 1000 {
 		t.Errorf("%v %d bytes", err, len(out))
 	}
 }
 
 func TestOptions(t *testing.T) {
-	out, _, err := offline(t, "", "options")
+	out, _, err := plugintest.RunOffline(t, "", "options")
 	if err != nil || !strings.Contains(out, "--certificate-authority") || !strings.Contains(out, "--key-namespace") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	for _, args := range [][]string{{"users", "add", "--help"}, {"--help"}} {
-		out, _, err := offline(t, "", args...)
+		out, _, err := plugintest.RunOffline(t, "", args...)
 		if err != nil || strings.Contains(out, "--certificate-authority") || !strings.Contains(out, "options") {
 			t.Errorf("%v: %v\n%s", args, err, out)
 		}
@@ -231,8 +83,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// --help of each command says what it does and an example, and asks no cluster.
-func TestEveryCommandExplainsItself(t *testing.T) {
+// --help of each command describes the command with an example, without a cluster.
+func TestHelp(t *testing.T) {
 	explained := 0
 	var explain func(cmd *cobra.Command, path []string)
 	explain = func(cmd *cobra.Command, path []string) {
@@ -244,14 +96,14 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		if len(path) == 0 {
 			return
 		}
-		out, _, err := tryAs(t, "/nowhere", "", append(path, "--help")...)
+		out, _, err := plugintest.RunAs(t, "/nowhere", "", append(path, "--help")...)
 		if err != nil || cmd.Long == "" || !strings.HasPrefix(out, cmd.Long) || !strings.Contains(out, "Examples:\n") || !strings.Contains(cmd.Example, "kubectl keywright ") ||
 			strings.Contains(out, "--certificate-authority") || !strings.Contains(out, `Use "kubectl keywright options" for a list`) {
 			t.Errorf("%v: %v\n%s", path, err, out)
 		}
 		explained++
 	}
-	explain(newCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, time.Now), nil)
+	explain(plugintest.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, time.Now), nil)
 	if explained < 17 {
 		t.Errorf("%d commands", explained)
 	}

@@ -6,20 +6,23 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// The real kubectl completes what the plugin takes, by the script that completion --help has.
+// kubectl completes the arguments of the plugin, with the script in the help of completion.
 func TestCompletionByKubectl(t *testing.T) {
-	signingKey(t, "kubectl")
-	kubectl := filepath.Join(cluster.BinaryAssetsDirectory, "kubectl")
+	plugintest.CreateSigningKey(t, "kubectl")
+	kubectl := plugintest.Kubectl()
 	if _, err := os.Stat(kubectl); err != nil {
 		t.Skip(err)
 	}
-	binary, err := plugin()
+	binary := plugintest.Binary(t)
+	help, _, err := plugintest.RunOffline(t, "", "completion", "--help")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, script, _ := strings.Cut(aboutCompletion, "\n\n  #!")
+	_, script, _ := strings.Cut(help, "\n\n  #!")
 	script, _, found := strings.Cut("#!"+script, "\n\n")
 	if lines := strings.Split(script, "\n"); !found || len(lines) != 2 {
 		t.Fatalf("the script is %q", script)
@@ -35,7 +38,7 @@ func TestCompletionByKubectl(t *testing.T) {
 	}
 	for args, offers := range map[string]string{"rotate ": "kubectl\n", "ver": "verify\t"} {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(directory, "kubectl"), append([]string{"__complete", "keywright"}, strings.Split(args, " ")...)...)
-		cmd.Env = append(os.Environ(), "PATH="+directory+":"+os.Getenv("PATH"), "KUBECONFIG="+cluster.kubeconfig)
+		cmd.Env = append(os.Environ(), "PATH="+directory+":"+os.Getenv("PATH"), "KUBECONFIG="+plugintest.Kubeconfig())
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains("\n"+string(out), "\n"+offers) {
 			t.Errorf("%s: %v\n%s", args, err, out)
 		}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,29 +12,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
-// plugin builds the plugin as users have it.
-var plugin = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(cluster.directory, "kubectl-keywright")
-	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// signalled runs the plugin until it says something, sends a signal, and returns the exit code and what was said by then.
+// signalled runs the plugin until it prints a text, sends a signal, and returns the exit code and the output.
 func signalled(t *testing.T, in io.Reader, signal os.Signal, says string, args ...string) (code int, said string) {
 	t.Helper()
-	binary, err := plugin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig", cluster.kubeconfig)...)
+	cmd := exec.CommandContext(t.Context(), plugintest.Binary(t), append(args, "--kubeconfig", plugintest.Kubeconfig())...)
 	var stdout bytes.Buffer
 	asked := make(chan struct{})
-	stderr := &trigger{text: says, pull: sync.OnceFunc(func() { close(asked) })}
+	stderr := plugintest.NewTrigger(says, sync.OnceFunc(func() { close(asked) }))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &stdout, stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -49,7 +36,7 @@ func signalled(t *testing.T, in io.Reader, signal os.Signal, says string, args .
 	select {
 	case <-asked:
 	case <-done:
-		t.Fatalf("%v ended before it said %q: %v\n%s", args, says, cmd.ProcessState, stderr.written.String())
+		t.Fatalf("%v ended before it said %q: %v\n%s", args, says, cmd.ProcessState, stderr.String())
 	case <-time.After(30 * time.Second):
 		t.Fatalf("%v does not say %q", args, says)
 	}
@@ -62,15 +49,13 @@ func signalled(t *testing.T, in io.Reader, signal os.Signal, says string, args .
 		_ = cmd.Process.Kill()
 		t.Fatalf("%v does not end by a signal", args)
 	}
-	stderr.lock.Lock()
-	defer stderr.lock.Unlock()
-	return cmd.ProcessState.ExitCode(), stdout.String() + stderr.written.String()
+	return cmd.ProcessState.ExitCode(), stdout.String() + stderr.String()
 }
 
-// Every prompt and every wait ends at once with a signal, with exit code 130, and says what that means for the request.
+// A signal ends every prompt and every wait at once, with exit code 130 and a message about the request.
 func TestSignals(t *testing.T) {
-	kid := signingKey(t, "signals").Status.ActiveKeyID
-	token := jwt(kid, `{"jti":"j1","sub":"alice"}`)
+	kid := plugintest.CreateSigningKey(t, "signals").Status.ActiveKeyID
+	token := plugintest.Token(kid, `{"jti":"j1","sub":"alice"}`)
 	const nothing = "interrupted: nothing was revoked"
 	for _, c := range []struct {
 		name, typed, says, means string
@@ -79,9 +64,9 @@ func TestSignals(t *testing.T) {
 		{"revoke, the question", "", "[y/N]", nothing, []string{"revoke", "signals", kid}},
 		{"revoke --subject, the question", "", "[y/N]", nothing, []string{"revoke", "signals", "--subject", "alice"}},
 		{"revoke --token, the token", "", "Token: ", nothing, []string{"revoke", "signals", "--token", "-"}},
-		{"revoke --token, which", token + "\n", "End which?", nothing, []string{"revoke", "signals", "--token", "-"}},
+		{"revoke --token, which", token + "\n", "Revoke which?", nothing, []string{"revoke", "signals", "--token", "-"}},
 		{"revoke --token, the question", token + "\n2\n", "[y/N]", nothing, []string{"revoke", "signals", "--token", "-"}},
-		{"revoke, the wait", "", "Waiting for the controller", "stopped waiting: the request stands", []string{"revoke", "signals", "--jti", "j1", "--yes", "-w"}},
+		{"revoke, the wait", "", "Waiting for the controller", "stopped waiting: the request stays valid", []string{"revoke", "signals", "--jti", "j1", "--yes", "-w"}},
 	} {
 		for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			in, typed := io.Pipe()
@@ -92,32 +77,32 @@ func TestSignals(t *testing.T) {
 			}
 			go func() { _, _ = io.Copy(w, in) }()
 			code, said := signalled(t, r, signal, c.says, c.args...)
-			if code != exitInterrupted || !strings.Contains(said, c.means) || strings.Contains(said, "context canceled") {
+			if code != cli.ExitInterrupted || !strings.Contains(said, c.means) || strings.Contains(said, "context canceled") {
 				t.Errorf("%s, %v: exit code %d\n%s", c.name, signal, code, said)
 			}
 			_, _, _ = typed.Close(), w.Close(), r.Close()
 		}
 	}
-	if left := revocationsOf(t, "signals"); len(left) != 2 { // those of the waits
+	if left := plugintest.Revocations(t, "signals"); len(left) != 2 { // those of the waits
 		t.Errorf("%d Revocations", len(left))
 	}
-	withoutController(t)
+	plugintest.StopController(t)
 	for _, args := range [][]string{{"revoke", "signals", kid, "--yes"}, {"rotate", "signals"}} {
 		code, said := signalled(t, nil, syscall.SIGINT, "Still waiting", args...)
-		if code != exitInterrupted || !strings.Contains(said, "stopped waiting: the request stands, and `kubectl keywright status signals` shows how far it is") {
+		if code != cli.ExitInterrupted || !strings.Contains(said, "stopped waiting: the request stays valid, and `kubectl keywright status signals` shows its progress") {
 			t.Errorf("%v: exit code %d\n%s", args, code, said)
 		}
 	}
 }
 
-// A signal at the prompt for a password ends it, and gives the terminal its echo back.
+// A signal ends the prompt for a password, and restores the echo of the terminal.
 func TestSignalAtThePassword(t *testing.T) {
-	withCluster(t)
-	theirs := terminal(t)
+	plugintest.StartCluster(t)
+	_, theirs := plugintest.Pseudoterminal(t)
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		code, said := signalled(t, theirs, signal, "Password: ", "token", "--url", "https://127.0.0.1:1", "--client-id", "web", "--username", "alice")
-		if code != exitInterrupted || strings.Contains(said, "context canceled") || !echoes(t, theirs) {
-			t.Errorf("%v: exit code %d, echo %v\n%s", signal, code, echoes(t, theirs), said)
+		if code != cli.ExitInterrupted || strings.Contains(said, "context canceled") || !plugintest.Echoes(t, theirs) {
+			t.Errorf("%v: exit code %d, echo %v\n%s", signal, code, plugintest.Echoes(t, theirs), said)
 		}
 	}
 	r, w, err := os.Pipe()
@@ -125,23 +110,19 @@ func TestSignalAtThePassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = w.Close(), r.Close() }()
-	binary, err := plugin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), binary, "token", "--url", "https://127.0.0.1:1", "--client-id", "web", "--username", "alice")
-	cmd.Stdin = r // a pipe that says nothing, and no prompt
+	cmd := exec.CommandContext(t.Context(), plugintest.Binary(t), "token", "--url", "https://127.0.0.1:1", "--client-id", "web", "--username", "alice")
+	cmd.Stdin = r // an open pipe without input, and no prompt
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	awaitReader(t, r, w)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != cli.ExitInterrupted {
 		t.Errorf("a pipe: exit code %d", cmd.ProcessState.ExitCode())
 	}
 }
 
-// awaitReader waits until somebody reads from a pipe: a byte that was written is gone.
+// awaitReader waits until a process has read a byte from a pipe.
 func awaitReader(t *testing.T, r, w *os.File) {
 	t.Helper()
 	if _, err := w.WriteString("x"); err != nil {
@@ -157,47 +138,7 @@ func awaitReader(t *testing.T, r, w *os.File) {
 		case left == 0:
 			return
 		case time.Now().After(deadline):
-			t.Fatal("nobody reads the pipe")
+			t.Fatal("the plugin does not read the pipe")
 		}
 	}
-}
-
-// terminal opens a pseudoterminal that nobody types into.
-func terminal(t *testing.T) *os.File {
-	t.Helper()
-	_, theirs := pseudoterminal(t)
-	return theirs
-}
-
-// echoes reports whether a terminal shows what is typed.
-func echoes(t *testing.T, terminal *os.File) bool {
-	t.Helper()
-	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return state.Lflag&unix.ECHO != 0
-}
-
-// pseudoterminal opens a terminal: what is written to ours was typed at theirs.
-func pseudoterminal(t *testing.T) (ours, theirs *os.File) {
-	t.Helper()
-	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("there is no pseudoterminal: %v", err)
-	}
-	t.Cleanup(func() { _ = ours.Close() })
-	n, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = theirs.Close() })
-	return ours, theirs
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -15,15 +16,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/keywright/keywright/cmd/commandline"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 )
 
-// versionTimeout bounds each request that asks a cluster which images run.
-const versionTimeout = "5s"
+// versionTimeout limits each request to the cluster.
+const versionTimeout = 5 * time.Second
 
-// podsOfKeywright selects them, and those of issuers of a chart of their own.
-const podsOfKeywright = "app.kubernetes.io/name in (keywright,keywright-issuer),app.kubernetes.io/component in (controller,issuer,fetcher)"
+// podSelector selects the pods of Keywright, including issuers of the chart keywright-issuer.
+const podSelector = "app.kubernetes.io/name in (keywright,keywright-issuer),app.kubernetes.io/component in (controller,issuer,fetcher)"
 
-// versions is what the command prints.
+// versions is the output of the command.
 type versions struct {
 	ClientVersion string         `json:"clientVersion"`
 	GoVersion     string         `json:"goVersion"`
@@ -38,7 +40,7 @@ type runningImage struct {
 	Pods      int    `json:"pods"`
 }
 
-func (c *cli) versionCommand() *cobra.Command {
+func versionCommand(env *cli.Env) *cobra.Command {
 	var clientOnly bool
 	var output string
 	cmd := &cobra.Command{
@@ -46,38 +48,36 @@ func (c *cli) versionCommand() *cobra.Command {
 		Short: "Print the version of the plugin, and the images of Keywright that run in the cluster",
 		Long: `Print the version of the plugin, and the images of the controllers, issuers and fetchers that run in the cluster.
 
-A cluster that does not answer within 5 s is left out, and standard error says so.`,
+If the cluster does not respond within 5 s, the images are omitted, with a message on standard error.`,
 		Example: "  kubectl keywright version\n  kubectl keywright version --client\n  kubectl keywright version -o json",
-		Args:    exactly(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
-				return usage("--output is json, not %q", output)
+				return cli.Usagef("--output is json, not %q", output)
 			}
 			v := versions{ClientVersion: commandline.Version(), GoVersion: runtime.Version()}
 			if !clientOnly {
 				var err error
-				if v.Images, err = c.runningImages(cmd.Context()); err != nil {
-					say(c.ErrOut, "Which images run in the cluster could not be asked: %v\n", err)
+				if v.Images, err = runningImages(cmd.Context(), env); err != nil {
+					cli.Printf(env.ErrOut, "Cannot list the images in the cluster: %v\n", err)
 				}
 			}
-			return c.printVersions(v, output)
+			return printVersions(env, v, output)
 		},
 	}
-	cmd.Flags().BoolVar(&clientOnly, "client", false, "print the version of the plugin, and ask no cluster")
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "print only the version of the plugin")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
 	return cmd
 }
 
-// runningImages lists the images that pods of Keywright run.
-func (c *cli) runningImages(ctx context.Context) ([]runningImage, error) {
-	if *c.flags.Timeout == "0" { // that of --request-timeout
-		*c.flags.Timeout = versionTimeout
-	}
-	k, err := c.client()
+// runningImages returns the images that pods of Keywright run.
+func runningImages(ctx context.Context, env *cli.Env) ([]runningImage, error) {
+	env.LimitRequests(versionTimeout)
+	k, err := env.Client()
 	if err != nil {
 		return nil, err
 	}
-	ours, err := labels.Parse(podsOfKeywright)
+	ours, err := labels.Parse(podSelector)
 	if err != nil {
 		return nil, err
 	}
@@ -106,18 +106,18 @@ func (c *cli) runningImages(ctx context.Context) ([]runningImage, error) {
 	return images, nil
 }
 
-func (c *cli) printVersions(v versions, output string) error {
+func printVersions(env *cli.Env, v versions, output string) error {
 	if output != "" {
-		return c.printFor(output, v)
+		return env.PrintObject(output, v)
 	}
-	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	say(table, "kubectl keywright\t%s %s\n", v.ClientVersion, v.GoVersion)
+	table := tabwriter.NewWriter(env.Out, 0, 0, 2, ' ', 0)
+	cli.Printf(table, "kubectl keywright\t%s %s\n", v.ClientVersion, v.GoVersion)
 	for _, image := range v.Images {
 		where := fmt.Sprintf("%d pods in namespace %s", image.Pods, image.Namespace)
 		if image.Pods == 1 {
 			where = "1 pod in namespace " + image.Namespace
 		}
-		say(table, "%s\t%s\t%s\n", image.Component, image.Image, where)
+		cli.Printf(table, "%s\t%s\t%s\n", image.Component, image.Image, where)
 	}
 	return table.Flush()
 }

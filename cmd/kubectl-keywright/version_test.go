@@ -8,10 +8,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 )
 
 func TestVersion(t *testing.T) {
-	withCluster(t)
+	plugintest.StartCluster(t)
 	for _, p := range []struct{ name, app, component string }{
 		{"version-1", "keywright", "controller"},
 		{"version-2", "keywright", "controller"},
@@ -23,31 +25,31 @@ func TestVersion(t *testing.T) {
 		}}
 		pod.Spec.AutomountServiceAccountToken = new(false)
 		pod.Spec.Containers = []corev1.Container{{Name: p.component, Image: "registry.example.com/" + p.app + ":v1.2.3"}, {Name: "sidecar", Image: "sidecar:v7"}}
-		if err := cluster.admin.Create(t.Context(), pod); err != nil {
+		if err := plugintest.Admin().Create(t.Context(), pod); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = cluster.admin.Delete(t.Context(), pod, client.GracePeriodSeconds(0)) })
+		t.Cleanup(func() { _ = plugintest.Admin().Delete(t.Context(), pod, client.GracePeriodSeconds(0)) })
 		pod.Status.Phase = corev1.PodRunning
-		if err := cluster.admin.Status().Update(t.Context(), pod); err != nil {
+		if err := plugintest.Admin().Status().Update(t.Context(), pod); err != nil {
 			t.Fatal(err)
 		}
 	}
-	out, _, err := try(t, "", "version")
+	out, _, err := plugintest.Run(t, "", "version")
 	lines := strings.Split(out, "\n")
 	if err != nil || len(lines) != 4 || !strings.HasPrefix(lines[0], "kubectl keywright  ") ||
 		lines[1] != "controller         registry.example.com/keywright:v1.2.3         2 pods in namespace default" ||
 		lines[2] != "issuer             registry.example.com/keywright-issuer:v1.2.3  1 pod in namespace default" {
 		t.Errorf("%v\n%s", err, out)
 	}
-	out, _, err = try(t, "", "version", "-o", "json")
+	out, _, err = plugintest.Run(t, "", "version", "-o", "json")
 	var v versions
 	if err != nil || json.Unmarshal([]byte(out), &v) != nil || v.ClientVersion == "" || len(v.Images) != 2 || v.Images[0].Pods != 2 {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, errOut, err := try(t, "", "version", "--client"); err != nil || strings.Contains(out, "controller") || errOut != "" {
+	if out, errOut, err := plugintest.Run(t, "", "version", "--client"); err != nil || strings.Contains(out, "controller") || errOut != "" {
 		t.Errorf("--client: %v\n%s%s", err, out, errOut)
 	}
-	if out, errOut, err := tryAs(t, "/nowhere", "", "version"); err != nil || !strings.HasPrefix(out, "kubectl keywright") || !strings.Contains(errOut, "could not be asked") {
+	if out, errOut, err := plugintest.RunAs(t, "/nowhere", "", "version"); err != nil || !strings.HasPrefix(out, "kubectl keywright") || !strings.Contains(errOut, "Cannot list the images") {
 		t.Errorf("without a cluster: %v\n%s%s", err, out, errOut)
 	}
 }

@@ -71,7 +71,7 @@ func (s *story) withoutAPIServer(t *testing.T) {
 func (s *story) doctor(t *testing.T, finding string) {
 	t.Helper()
 	out, err := s.try("kubectl keywright doctor", "")
-	if strings.Contains(out, "could not ask") || (finding == "") != (err == nil) || !strings.Contains(out, finding) {
+	if strings.Contains(out, "could not check") || (finding == "") != (err == nil) || !strings.Contains(out, finding) {
 		t.Errorf("the doctor should find %q: %v\n%s", finding, err, out)
 	}
 }

@@ -30,7 +30,7 @@ func (s *story) uninstall(t *testing.T) {
 	if out := s.run(t, `kubectl get signingkey main -o jsonpath='{.status.conditions[?(@.type=="Ready")].reason}'`); out != "ControllerStopped" {
 		t.Errorf("without a controller, the reason of Ready is %s", out)
 	}
-	if out, err := s.try("kubectl keywright status main", ""); err == nil || !strings.Contains(out, "No controller works") {
+	if out, err := s.try("kubectl keywright status main", ""); err == nil || !strings.Contains(out, "No controller is running") {
 		t.Errorf("without a controller, kubectl keywright status says: %v\n%s", err, out)
 	}
 	for _, service := range []string{"shop", "orders"} {

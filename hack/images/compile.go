@@ -19,7 +19,7 @@ func targets() []target {
 		{"keywright-controller", "controller", "Rotates signing keys, and keeps their public halves in every consuming namespace"},
 		{"keywright-issuer", "issuer", "Authenticates clients, and signs access tokens"},
 		{"keywright-fetcher", "fetcher", "Fetches the public keys of trusted issuers"},
-		{"kubectl-keywright", "kubectl-keywright", "See and steer the signing keys that a cluster trusts"},
+		{"kubectl-keywright", "kubectl-keywright", "Inspect and manage the signing keys that a cluster trusts"},
 	}
 }
 

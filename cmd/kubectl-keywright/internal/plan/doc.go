@@ -1,0 +1,2 @@
+// Package plan computes the next rotations of a SigningKey without a cluster.
+package plan

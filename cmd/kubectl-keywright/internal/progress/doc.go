@@ -1,0 +1,2 @@
+// Package progress prints what a request waits for until the controller carries it out.
+package progress

@@ -1,0 +1,2 @@
+// Package receipt shows the progress of a revocation, as its receipt in the status reports it.
+package receipt

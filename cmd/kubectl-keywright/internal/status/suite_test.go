@@ -1,0 +1,10 @@
+package status
+
+import (
+	"testing"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/doctor"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
+)
+
+func TestMain(m *testing.M) { plugintest.Main(m, Command, KeysCommand, doctor.Command) }

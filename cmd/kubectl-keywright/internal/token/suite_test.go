@@ -1,0 +1,9 @@
+package token
+
+import (
+	"testing"
+
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
+)
+
+func TestMain(m *testing.M) { plugintest.Main(m, LoginCommand, VerifyCommand, InspectCommand) }
