@@ -74,7 +74,7 @@ func TestWhoMayEndWhat(t *testing.T) {
 			switch {
 			case k.needs == verb && err != nil:
 				t.Errorf("whoever may %q ends not %s: %v", verb, kind, err)
-			case k.needs != verb && (!refusedBy(err, policy) || !strings.Contains(err.Error(), fmt.Sprintf("needs the verb %q on SigningKey main: bind ClusterRole keywright-revoker", k.needs))):
+			case k.needs != verb && (!refusedBy(err, policy) || !strings.Contains(err.Error(), fmt.Sprintf("requires the verb %q on SigningKey main: bind ClusterRole keywright-revoker", k.needs))):
 				t.Errorf("whoever may %q ends %s: %v", verb, kind, err)
 			}
 			if err := as.Create(t.Context(), revocationOf("other", kind), client.DryRunAll); !refusedBy(err, policy) {
