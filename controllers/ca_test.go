@@ -89,7 +89,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	w.settle()
 	w.wantCA(first, second)
 	w.want("the condition of an overlap", w.condition(conditionCA), "True InSync")
-	if text := w.message(conditionCA); !strings.Contains(text, "1 that left it; the first is removed at 2026-03-01T12:11:00Z") {
+	if text := w.message(conditionCA); !strings.Contains(text, "1 that were removed there; the first leaves at 2026-03-01T12:11:00Z") {
 		t.Errorf("it says %q", text)
 	}
 	w.step(11*time.Minute - time.Second)

@@ -84,7 +84,7 @@ func TestTenantThatEditsItsFileIsLeftBehind(t *testing.T) {
 	for range 3 {
 		w.clock.step(10 * time.Minute)
 		w.edit(w.targets[0], `{"keys":[]}`)
-		named = named || strings.Contains(w.message(keywrightv1alpha1.ConditionRotationOnTime), "put right in "+w.targets[0])
+		named = named || strings.Contains(w.message(keywrightv1alpha1.ConditionRotationOnTime), "restored in "+w.targets[0])
 	}
 	w.want("what signs before waitForTargets", w.signs(), first)
 	if !named {

@@ -47,7 +47,7 @@ func (r *Reconciler) applyAll(ctx context.Context, p *pass, refused error) error
 		return err
 	}
 	if refused != nil && p.refusal == nil {
-		p.refuse("the finalizer of the SigningKey", refused)
+		p.refuse("the finalizer of the SigningKey cannot be written", refused)
 	}
 	r.askForRefreshes(p)
 	return r.end(ctx, p)
@@ -95,7 +95,7 @@ func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	case keystore.LostRace(err):
 		return err
 	case err != nil:
-		p.refuse("Secret "+p.name+contract.KeyringSuffix, err)
+		p.refuse("Secret "+p.name+contract.KeyringSuffix+" cannot be written", err)
 		p.unrecorded = true
 		r.trackPending(p)
 	default:
@@ -129,7 +129,7 @@ func (r *Reconciler) writeSecret(ctx context.Context, p *pass) error {
 	case keystore.LostRace(err):
 		return err
 	case err != nil:
-		p.refuse("Secret "+p.name+contract.SigningKeySuffix, err)
+		p.refuse("Secret "+p.name+contract.SigningKeySuffix+" cannot be written", err)
 		if p.policy.Deleting {
 			r.handOver(p) // its issuers learn from the revocation list that nothing is signed any more
 		}

@@ -36,7 +36,7 @@ func (r *Reconciler) observeCA(ctx context.Context, entry *keywrightv1alpha1.Con
 	}
 	s := caSource{from: fmt.Sprintf("ConfigMap %s/%s", r.KeyNamespace, entry.Name)}
 	if r.CAs == nil {
-		return s.not(keywrightv1alpha1.ReasonCANotFound, "this controller reads no ConfigMaps")
+		return s.not(keywrightv1alpha1.ReasonCANotFound, "the controller does not read CA ConfigMaps")
 	}
 	var cm corev1.ConfigMap
 	err := r.CAs.Get(ctx, client.ObjectKey{Namespace: r.KeyNamespace, Name: entry.Name}, &cm)
@@ -53,7 +53,7 @@ func (r *Reconciler) observeCA(ctx context.Context, entry *keywrightv1alpha1.Con
 	}
 	text, has := cm.Data[key]
 	if !has {
-		return s.not(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf("it has no entry %s: write one, or name another in distribution.caConfigMap.key", key))
+		return s.not(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf("it has no entry %s: add it, or change distribution.caConfigMap.key", key))
 	}
 	s.from += ", entry " + key
 	certificates, err := issuerca.Parse(text, rotation.MaxCASource)
@@ -86,12 +86,12 @@ func (p *pass) caDistributed() *metav1.Condition {
 func (p *pass) caProblem() (reason, message string) {
 	switch without := p.targets.withoutCA; {
 	case p.trouble != nil && (p.frozen() || p.unrecorded):
-		return p.trouble.reason, "the CA stays as it is: see the condition Ready"
+		return p.trouble.reason, "the CA is not updated: see the condition Ready"
 	case p.ca.problem != "":
-		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". What was distributed before stays"
+		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". The CA that was distributed before stays"
 	case p.decision.CAFull:
-		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("too many certificates left %s lately: those that it has now are distributed when these have "+
-			"left the files, from %s on", p.ca.from, report.Stamp(p.firstCARemoval()))
+		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("the files are full of certificates that were removed from %s: "+
+			"its current ones are distributed as these leave, from %s on", p.ca.from, report.Stamp(p.firstCARemoval()))
 	case len(without) > 0:
 		return keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not hold the current CA: %s", len(without), report.Names(without))
 	}
@@ -113,7 +113,7 @@ func (p *pass) caHeld() string {
 	text := fmt.Sprintf("%s%s has %s of %s; the first expires at %s", p.name, contract.CASuffix, has, p.ca.from,
 		report.Stamp(issuerca.Expiry(p.ca.holds.Certificates)))
 	if left > 0 {
-		text += fmt.Sprintf(". It also has %d that left it; the first is removed at %s", left, report.Stamp(p.firstCARemoval()))
+		text += fmt.Sprintf(". It still has %d that were removed there; the first leaves at %s", left, report.Stamp(p.firstCARemoval()))
 	}
 	return text
 }

@@ -31,9 +31,9 @@ func (p *pass) decide() error {
 	p.decision = rotation.Plan(p.now, p.policy, p.keyring.Ring, p.observed)
 	if p.decision.Restored {
 		p.freeze(keywrightv1alpha1.ReasonKeyringRestored, fmt.Sprintf(
-			"the keyring has generation %d and Secret %s has %d: the keyring comes from a backup. Delete Secret %s: it is "+
-				"then rebuilt from what the issuers have", p.keyring.Ring.Generation, p.secret.Name, keystore.Generation(p.secret),
-			p.name+contract.KeyringSuffix))
+			"the keyring has generation %d but Secret %s has %d: the keyring comes from a backup. Delete Secret %s: the "+
+				"controller then rebuilds it from the signing-key Secret", p.keyring.Ring.Generation, p.secret.Name,
+			keystore.Generation(p.secret), p.name+contract.KeyringSuffix))
 	}
 	return nil
 }
@@ -74,10 +74,11 @@ func (p *pass) settleKeyring() error {
 		p.beginToEnd()
 	case p.unreadable != nil:
 		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, p.unreadable.Error()+
-			": nothing but revocations is carried out until it is restored, or deleted to be rebuilt from what the issuers have")
+			". Restore it, or delete it: the controller then rebuilds it from the signing-key Secret. Until then, only "+
+			"revocations are carried out")
 	case lost:
 		p.freeze(keywrightv1alpha1.ReasonKeysLost, fmt.Sprintf(
-			"both Secrets of %s are gone while %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
+			"both Secrets of %s are missing, but %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
 				"SigningKey with deletionPolicy Delete", p.name, len(p.targets.holders)))
 	case p.keyring.Object == nil && p.secret != nil:
 		return p.rebuild()
@@ -95,7 +96,7 @@ func (p *pass) rebuild() error {
 	case errors.As(err, &unreadable) && p.policy.Deleting:
 		p.beginToEnd()
 	case errors.As(err, &unreadable):
-		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, "the keyring is lost, and cannot be rebuilt: "+unreadable.Error())
+		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, "the keyring is missing and cannot be rebuilt: "+unreadable.Error())
 	case err != nil:
 		return err
 	default:
@@ -124,8 +125,8 @@ func (p *pass) keepKeyType() {
 	}
 	if !p.policy.Ending() {
 		p.trouble = &trouble{reason: keywrightv1alpha1.ReasonKeyTypeDiffers, message: fmt.Sprintf(
-			"the retained keyring %s has %s keys and spec.algorithm is %s: its keys go on. Use an algorithm of the same type, or another name",
-			p.name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
+			"the retained keyring %s has %s keys but spec.algorithm is %s: its keys stay in use. Set an algorithm of the same "+
+				"key type, or use another name", p.name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
 	}
 	p.policy.KeySpec = spec
 }
@@ -135,11 +136,11 @@ func (p *pass) freeze(reason, message string) {
 	p.trouble = &trouble{reason: reason, message: message, frozen: true}
 }
 
-// refuse notes a write that was refused. Whoever refuses must be found by an admin.
-func (p *pass) refuse(what string, err error) {
+// refuse records that a write was refused. An admin has to find the cause.
+func (p *pass) refuse(failed string, err error) {
 	p.refusal = err
 	p.trouble = &trouble{reason: keywrightv1alpha1.ReasonWriteRefused, frozen: p.frozen(), message: fmt.Sprintf(
-		"%s cannot be written: %s. Look for immutable: true, a quota, an admission policy or a webhook", what, shorten(err.Error()))}
+		"%s: %s. Check for immutable: true, a quota, an admission policy or a webhook", failed, shorten(err.Error()))}
 }
 
 // shorten keeps a message of the API server within what a condition can hold.

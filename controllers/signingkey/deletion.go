@@ -37,7 +37,7 @@ func (r *Reconciler) end(ctx context.Context, p *pass) error {
 		err = r.release(ctx, p)
 	}
 	if err != nil && !keystore.LostRace(err) {
-		p.refuse("the deletion of its Secrets", err)
+		p.refuse("the deletion cannot be completed", err)
 		return nil
 	}
 	return err

@@ -96,14 +96,15 @@ func (p *pass) istioDistributed() *metav1.Condition {
 func (m *proxies) state() (ok bool, reason, message string) {
 	switch m.trouble {
 	case keywrightv1alpha1.ReasonIstioNotEnabled:
-		return false, m.trouble, "the controller runs without --istio, and writes no RequestAuthentication: set outputs.istio.enabled in the values of the chart, or apply config/istio. " +
-			"What stands of an earlier time stays as it is"
+		return false, m.trouble, "the controller runs without --istio and writes no RequestAuthentications: set " +
+			"outputs.istio.enabled in the values of the chart, or apply config/istio. Existing ones are not changed"
 	case keywrightv1alpha1.ReasonIstioNotInstalled:
-		return false, m.trouble, "the API server has no requestauthentications of security.istio.io/v1: install Istio 1.22 or later. The controller sees it within a minute"
+		return false, m.trouble, "the API server has no requestauthentications of security.istio.io/v1: install Istio 1.22 " +
+			"or later. The controller detects it within a minute"
 	case keywrightv1alpha1.ReasonIstioForbidden:
-		return false, m.trouble, "the controller may not read RequestAuthentications: give it the rights of config/istio"
+		return false, m.trouble, "the controller is not allowed to read RequestAuthentications: grant it the permissions of config/istio"
 	case keywrightv1alpha1.ReasonIstioUnreachable:
-		return false, m.trouble, "the API server does not say which RequestAuthentications there are"
+		return false, m.trouble, "the controller cannot list RequestAuthentications: check the API server"
 	}
 	switch {
 	case m.invalidSelector != nil:
@@ -112,7 +113,7 @@ func (m *proxies) state() (ok bool, reason, message string) {
 		return false, keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not have a RequestAuthentication with the current keys: %s%s",
 			len(m.behind), report.Names(m.behind), m.why(m.behind))
 	case len(m.leaving) > 0:
-		return false, keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces still have a RequestAuthentication that nobody asks for any more: %s%s",
+		return false, keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces still have a RequestAuthentication that is no longer requested: %s%s",
 			len(m.leaving), report.Names(m.leaving), m.why(m.leaving))
 	case m.wanted == 0:
 		return true, keywrightv1alpha1.ReasonNoTargets, "outputs.istio.selector selects none of the namespaces that have the keys"

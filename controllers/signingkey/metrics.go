@@ -20,11 +20,11 @@ func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	m := &Metrics{
 		moves: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keywright_key_moves_total",
-			Help: "Moves of keys between their states, by the reason of the move.",
+			Help: "Transitions of keys between states, by reason.",
 		}, []string{"signingkey", "move", "reason"}),
 		publishes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "keywright_publish_duration_seconds",
-			Help:    "Time from a change of the keys until every target was seen to hold them.",
+			Help:    "Time from a change of the keys until every target held them.",
 			Buckets: prometheus.ExponentialBuckets(.125, 2, 14),
 		}, []string{"signingkey"}),
 		gauges: newGauges(now),

@@ -52,7 +52,7 @@ func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	}
 	r.reported.Store(p.name, reportedStatus{sent, key.Status.DeepCopy(), p.now, p.targets.matched == 0})
 	if !equality.Semantic.DeepEqual(*sent, key.Status) {
-		log.FromContext(ctx).Info("The API server stores less of the status than was written: apply the CRD of this version")
+		log.FromContext(ctx).Info("The API server dropped fields of the status: apply the CRDs of this version")
 	}
 	r.warnOfNoTargets(p, last)
 	r.warnOfTrouble(p)
