@@ -18,10 +18,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, append([]string{"trustedissuer"}, labels...))
 	}
 	m := &Metrics{
-		conditions: gauge("keywright_trustedissuer_condition", "1 while a condition of the TrustedIssuer is True, 0 while it is not.", "condition"),
+		conditions: gauge("keywright_trustedissuer_condition", "1 if the condition of the TrustedIssuer is True, otherwise 0.", "condition"),
 		keys:       gauge("keywright_trustedissuer_keys", "Keys of the TrustedIssuer that are distributed."),
-		leftOut:    gauge("keywright_trustedissuer_keys_left_out", "Keys that the TrustedIssuer publishes and that are not distributed."),
-		fetched:    gauge("keywright_trustedissuer_last_fetch_timestamp_seconds", "When a good answer was recorded last, as a Unix time; absent for inline keys."),
+		leftOut:    gauge("keywright_trustedissuer_keys_left_out", "Keys that the TrustedIssuer publishes but that are not distributed."),
+		fetched:    gauge("keywright_trustedissuer_last_fetch_timestamp_seconds", "Unix time at which a valid response was last recorded; absent for inline keys."),
 	}
 	registry.MustRegister(m.conditions, m.keys, m.leftOut, m.fetched)
 	return m

@@ -109,7 +109,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	r.nudgeWithdrawn(p)
 	err = r.report(ctx, p)
 	if keystore.LostRace(err) {
-		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	}
 	return ctrl.Result{RequeueAfter: p.wakeIn()}, err
@@ -176,7 +176,7 @@ func (r *Reconciler) nudgeWithdrawn(p *pass) {
 	}
 	if len(before) > 0 {
 		r.Recorder.Eventf(p.ti, nil, corev1.EventTypeNormal, "KeysWithdrawn", "Distribute",
-			"The issuer no longer publishes %d of its keys: they leave the files of all namespaces", len(withdrawn))
+			"The issuer withdrew %d keys: they are removed from the files of all namespaces", len(withdrawn))
 	}
 }
 

@@ -128,13 +128,13 @@ func (p *pass) conditions() []metav1.Condition {
 	}
 	if since, stale := p.stale(); stale {
 		all = append(all, report.Condition(keywrightv1alpha1.ConditionStale, true, keywrightv1alpha1.ReasonTooOld,
-			fmt.Sprintf("no good answer was recorded since %s, which is longer than maxStaleness: the keys of that time stay", report.Stamp(since))))
+			fmt.Sprintf("the last valid response was recorded at %s, longer than maxStaleness ago: its keys stay in use", report.Stamp(since))))
 	}
 	return all
 }
 
 func (p *pass) nameTaken() string {
-	return fmt.Sprintf("a SigningKey has the name %s, or its Secrets are still there: create this TrustedIssuer under another name", p.ti.Name)
+	return fmt.Sprintf("the name %s belongs to a SigningKey or to its retained Secrets: create this TrustedIssuer with another name", p.ti.Name)
 }
 
 // ready is True while the keys of the issuer are known and distributed. That the last answer was bad makes it no less ready.
@@ -146,7 +146,7 @@ func (p *pass) ready() metav1.Condition {
 	case errors.Is(p.trusted.Err, desired.ErrNotFetched):
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case p.trusted.Err != nil:
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": what was distributed stays")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": the keys that were distributed before stay")
 	case p.trusted.InvalidSelector != nil:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
 	case len(p.targets.behind) > 0:
@@ -158,9 +158,9 @@ func (p *pass) ready() metav1.Condition {
 
 func (p *pass) notFetched() string {
 	if p.handedOver() && p.entry.Failure != "" {
-		return "the keys could not be fetched yet: " + p.entry.Failure
+		return "the keys have not been fetched yet: " + p.entry.Failure
 	}
-	return "the fetcher has not read the keys yet: it runs if the chart's trustedIssuers.enabled is set"
+	return "the fetcher has not fetched the keys yet: check that it runs (trustedIssuers.enabled in the values of the chart)"
 }
 
 // fetched is about the last answer.
@@ -171,13 +171,13 @@ func (p *pass) fetched() metav1.Condition {
 		return report.Condition(kind, true, keywrightv1alpha1.ReasonInline, "the keys are in the spec")
 	case p.handedOver() && p.entry.Failure != "":
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonFetchFailed,
-			fmt.Sprintf("since %s no answer can be used: %s", report.Stamp(p.entry.FailedSince), p.entry.Failure))
+			fmt.Sprintf("fetches have failed since %s: %s", report.Stamp(p.entry.FailedSince), p.entry.Failure))
 	case !p.handedOver() || len(p.entry.KeySet) == 0:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case !p.ofThisSource():
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed: until it answers, the keys of the source before it stay")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed, and the new source was not fetched yet: the keys of the previous source stay")
 	default:
-		return report.Condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last answer of the issuer could be used")
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last response of the issuer is valid")
 	}
 }
 
