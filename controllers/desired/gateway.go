@@ -77,12 +77,12 @@ func (g *GatewayTaken) Condition() *metav1.Condition {
 	case g == nil:
 		return nil
 	case len(g.by) == 0:
-		c := report.Condition(kind, true, keywrightv1alpha1.ReasonEntryWritten, "the entry jwks of every selected namespace is this key set")
+		c := report.Condition(kind, true, keywrightv1alpha1.ReasonEntryWritten, "the entry jwks of every selected namespace has this key set")
 		return &c
 	}
 	names := slices.Sorted(maps.Keys(g.by))
 	c := report.Condition(kind, false, keywrightv1alpha1.ReasonEntryTaken, fmt.Sprintf(
-		"in %d namespaces the entry jwks is that of %s, which was created first: %s", len(names), g.by[names[0]], report.Names(names)))
+		"in %d namespaces the entry jwks has the key set of %s, which was created first: %s", len(names), g.by[names[0]], report.Names(names)))
 	return &c
 }
 

@@ -31,7 +31,7 @@ type Trusted struct {
 }
 
 // ErrNotFetched is returned while the fetcher has handed nothing over.
-var ErrNotFetched = errors.New("the fetcher has not read the keys yet")
+var ErrNotFetched = errors.New("the fetcher has not fetched the keys yet")
 
 // OfTrustedIssuer makes the projection of a TrustedIssuer from its spec and from what the fetcher handed over, which is checked again: an
 // entry can bring nothing but keys that the spec allows.
