@@ -77,11 +77,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	err = r.write(ctx, req.Name, cm, want)
 	if keystore.LostRace(err) {
-		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	}
 	if err == nil && len(want.leftOut) > 0 {
-		err = fmt.Errorf("no room in ConfigMap %s/%s for %s: a ConfigMap holds 1 MiB; let fewer SigningKeys and TrustedIssuers select this namespace",
+		err = fmt.Errorf("ConfigMap %s/%s has no room for %s: it holds at most 1 MiB. Let fewer SigningKeys and TrustedIssuers select this namespace",
 			req.Name, contract.JWKSConfigMap, strings.Join(want.leftOut, ", "))
 	}
 	return ctrl.Result{RequeueAfter: wait}, err
@@ -254,5 +254,5 @@ func (r *Reconciler) reportUnexpected(ctx context.Context, cm *corev1.ConfigMap,
 	r.Metrics.unexpected.Inc()
 	log.FromContext(ctx).Info("Replaced unexpected content", "unexpected", text, "count", len(unexpected))
 	r.Recorder.Eventf(cm, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
-		"Replaced what Keywright had not written: %s (%d in all). Only Keywright may write this ConfigMap", text, len(unexpected))
+		"Replaced content of another client: %s (%d in total). Only Keywright may write this ConfigMap", text, len(unexpected))
 }

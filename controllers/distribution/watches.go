@@ -40,7 +40,7 @@ func (r *Reconciler) onProjections(ctx context.Context, q wiring.Queue) error {
 	r.Projections.OnChange(func(urgent bool) {
 		requests, err := r.everyNamespace(ctx)
 		if err != nil {
-			log.FromContext(ctx).Error(err, "List the namespaces to distribute to")
+			log.FromContext(ctx).Error(err, "Failed to list the namespaces to distribute to")
 			return
 		}
 		priority := 0
