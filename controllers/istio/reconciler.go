@@ -110,7 +110,7 @@ func (r *Reconciler) bringAll(ctx context.Context, at place, names map[string]bo
 		}
 		err := r.bring(ctx, at, name, keys[name])
 		if keystore.LostRace(err) {
-			log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+			log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
 			result.RequeueAfter = 50 * time.Millisecond
 			continue
 		}
@@ -241,7 +241,7 @@ func (r *Reconciler) reportUnexpected(ctx context.Context, namespace string, s s
 	}
 	log.FromContext(ctx).Info("Replaced an unexpected RequestAuthentication", "name", NameOf(s.name))
 	r.Recorder.Eventf(s.stands.object, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
-		"Replaced what Keywright had not written. Only Keywright may write this RequestAuthentication")
+		"Replaced content of another client. Only Keywright may write this RequestAuthentication")
 }
 
 // remove deletes a RequestAuthentication, once the API server itself says that it is to go, and if it is as it was seen.
@@ -252,7 +252,7 @@ func (r *Reconciler) remove(ctx context.Context, namespace string, s situation) 
 	}
 	err = r.Objects.client.Namespace(namespace).Delete(ctx, NameOf(s.name), s.stands.preconditions())
 	if err == nil {
-		log.FromContext(ctx).Info("Deleted a RequestAuthentication that nobody asks for", "name", NameOf(s.name))
+		log.FromContext(ctx).Info("Deleted a RequestAuthentication that is no longer requested", "name", NameOf(s.name))
 		r.wrote.Delete(namespace + "/" + NameOf(s.name))
 	}
 	if client.IgnoreNotFound(err) != nil {

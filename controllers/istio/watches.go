@@ -114,7 +114,7 @@ func (r *Reconciler) wakeAll(ctx context.Context, q wiring.Queue) {
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := r.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "List the namespaces that may have RequestAuthentications")
+		log.FromContext(ctx).Error(err, "Failed to list the namespaces of RequestAuthentications")
 		return
 	}
 	for i := range namespaces.Items {
