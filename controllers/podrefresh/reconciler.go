@@ -292,7 +292,7 @@ func (r *Reconciler) touchAll(ctx context.Context, touched, pods map[types.UID]c
 		}
 	}
 	if first != nil {
-		return fmt.Errorf("%d of %d pods refuse to be nudged: %w", refused, len(pods), first)
+		return fmt.Errorf("%d of %d pods cannot be nudged: %w", refused, len(pods), first)
 	}
 	return nil
 }
