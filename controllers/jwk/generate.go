@@ -76,7 +76,7 @@ func Parse(b []byte) (rotation.Key, error) {
 	}
 	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil || base64.RawURLEncoding.EncodeToString(thumbprint) != jwk.KeyID {
-		return rotation.Key{}, fmt.Errorf("JWK %q: its kid is not its thumbprint", jwk.KeyID)
+		return rotation.Key{}, fmt.Errorf("the kid of JWK %q is not its RFC 7638 thumbprint", jwk.KeyID)
 	}
 	k := rotation.Key{ID: jwk.KeyID, KeySpec: rotation.KeySpec{Algorithm: jwk.Algorithm}}
 	public := jwk.Public()
@@ -84,7 +84,7 @@ func Parse(b []byte) (rotation.Key, error) {
 		k.RSAKeySize = rsaKey.N.BitLen()
 	}
 	if k.Public, err = public.MarshalJSON(); err != nil {
-		return rotation.Key{}, fmt.Errorf("JWK %s: encode its public half: %w", jwk.KeyID, err)
+		return rotation.Key{}, fmt.Errorf("encode the public key of JWK %s: %w", jwk.KeyID, err)
 	}
 	if !jwk.IsPublic() {
 		k.Private = append(k.Private, b...)

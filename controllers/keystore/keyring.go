@@ -101,7 +101,7 @@ func CreateOrUpdate(ctx context.Context, c client.Client, s, was *corev1.Secret)
 }
 
 // ErrOvertaken means that something changed since it was read. Creations have no resource version that would tell.
-var ErrOvertaken = errors.New("another write came first")
+var ErrOvertaken = errors.New("the object changed since it was read")
 
 // LostRace reports whether a write failed because another one came first. That is a normal outcome, not an error.
 func LostRace(err error) bool {
@@ -109,4 +109,4 @@ func LostRace(err error) bool {
 }
 
 // ErrRewritten is retried with a back-off: to write again at once would never end.
-var ErrRewritten = errors.New("the API server stored something else than was written: look for an admission policy or webhook that changes it")
+var ErrRewritten = errors.New("the API server stored other content than was written: check for an admission policy or webhook that changes it")
