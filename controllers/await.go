@@ -27,7 +27,7 @@ func awaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) e
 			return true
 		}
 		if !said {
-			log.Error(err, "The API server does not answer: waiting for it")
+			log.Error(err, "The API server does not respond: retrying every second")
 			said = true
 		}
 		return false
@@ -43,7 +43,7 @@ func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) e
 		known, err := client.ServerResourcesForGroupVersion(keywrightv1alpha1.GroupVersion().String())
 		if err != nil && !apierrors.IsNotFound(err) {
 			if said != err.Error() {
-				log.Error(err, "The API server does not say which resources it knows: asking again")
+				log.Error(err, "Failed to list the resources of the API server: retrying every second")
 				said = err.Error()
 			}
 			return false
@@ -54,7 +54,7 @@ func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) e
 			})
 		}
 		if text := strings.Join(missing, ", "); text != said && text != "" {
-			log.Error(nil, "The API server does not know these resources: waiting. Apply the CRDs of this version", "missing", text)
+			log.Error(nil, "The API server lacks resources: waiting. Apply the CRDs of this version", "missing", text)
 			said = text
 		}
 		return len(missing) == 0

@@ -44,8 +44,8 @@ func (c *clockWatch) Start(ctx context.Context) error {
 		case <-ticker.C:
 			step := c.offset() - offset
 			if allowed := c.allowed(ctx); step.Abs() > allowed {
-				return fmt.Errorf("the clock stepped by %v, which is more than the clockSkew of %v: starting again, so that "+
-					"no wait is cut short", step.Round(time.Millisecond), allowed)
+				return fmt.Errorf("the clock stepped by %v, which is more than the clockSkew of %v: the process restarts, "+
+					"so that no wait is cut short", step.Round(time.Millisecond), allowed)
 			}
 		}
 	}

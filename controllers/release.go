@@ -24,11 +24,11 @@ import (
 const LeaseName = leaseName
 
 // stoppedMessage is what a SigningKey or TrustedIssuer says that nobody looks after.
-const stoppedMessage = "Keywright was uninstalled: tokens are verified with the keys of the files, and no key is rotated, fetched or revoked. Install " +
-	"it again to go on, or to delete this object"
+const stoppedMessage = "Keywright was uninstalled: services still verify tokens with the keys in the files, but no key is rotated, " +
+	"fetched or revoked. Install it again to continue, or to delete this object"
 
 // errStillWorks is returned when a controller goes on renewing its Lease.
-var errStillWorks = errors.New("a controller still works: the status is its matter")
+var errStillWorks = errors.New("a controller is still running: stop it first")
 
 // Release says in the status of every SigningKey and TrustedIssuer that no controller works any more: Ready is Unknown until one looks again. It waits until
 // the last one has given up its Lease or let it expire, and returns errStillWorks after opts.RenewDeadline and four times opts.LeaseDuration.
@@ -67,7 +67,7 @@ func sayStoppedOfAll(ctx context.Context, api client.Client, list client.ObjectL
 		}
 		err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return sayStopped(ctx, api, object) })
 		if err != nil {
-			return fmt.Errorf("say in the status of %T %s that no controller works: %w", object, object.GetName(), err)
+			return fmt.Errorf("update the status of %T %s: %w", object, object.GetName(), err)
 		}
 		return nil
 	})

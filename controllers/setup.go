@@ -134,7 +134,7 @@ func addProbes(mgr ctrl.Manager) error {
 	}
 	return mgr.AddReadyzCheck("caches", func(req *http.Request) error {
 		if !mgr.GetCache().WaitForCacheSync(req.Context()) {
-			return fmt.Errorf("the caches are not filled yet: the API server was not reached")
+			return fmt.Errorf("the caches are not synced yet: check the connection to the API server")
 		}
 		return nil
 	})

@@ -40,7 +40,7 @@ func reconnected[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 			return answer, err
 		}
 		if !said {
-			ctrl.Log.WithName("cache").Info("The API server does not answer: asking again every second", "error", err.Error())
+			ctrl.Log.WithName("cache").Info("The API server does not respond: retrying every second", "error", err.Error())
 		}
 		timer := time.NewTimer(reconnectEvery/2 + rand.N(reconnectEvery)) //nolint:gosec // no secret
 		select {

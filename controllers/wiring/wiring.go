@@ -115,7 +115,7 @@ func OnAny(names func(context.Context) ([]string, error)) handler.Funcs {
 	wake := func(ctx context.Context, q Queue) {
 		all, err := names(ctx)
 		if err != nil {
-			log.FromContext(ctx).Error(err, "List what a change may matter to")
+			log.FromContext(ctx).Error(err, "Failed to list the objects that a change affects")
 			return
 		}
 		for _, name := range all {
