@@ -29,8 +29,8 @@ type Handover struct {
 	mu sync.Mutex
 }
 
-// mostBytes is how many bytes of entries the ConfigMap may hold: 1 MiB, less what its names and metadata take up.
-const mostBytes = 1<<20 - 64<<10
+// maxBytes limits the entries of the ConfigMap: 1 MiB, less what names and metadata take up.
+const maxBytes = 1<<20 - 64<<10
 
 // Of returns the entry of a TrustedIssuer, an empty one if there is none for this very object.
 func (h *Handover) Of(ctx context.Context, ti *keywrightv1alpha1.TrustedIssuer) (fetched.Entry, error) {
@@ -96,15 +96,16 @@ func (h *Handover) change(ctx context.Context, edit func(map[string]string)) err
 	switch {
 	case maps.Equal(data, cm.Data):
 		return nil
-	case size > mostBytes:
-		return fmt.Errorf("the entries of all TrustedIssuers have %d bytes, and ConfigMap %s holds %d: delete some", size, contract.FetchedConfigMap, mostBytes)
+	case size > maxBytes:
+		return fmt.Errorf("ConfigMap %s has room for %d bytes, but the keys of all TrustedIssuers have %d: delete TrustedIssuers",
+			contract.FetchedConfigMap, maxBytes, size)
 	case cm.UID == "":
 		return h.create(ctx, data)
 	}
 	cm.Data, cm.BinaryData, cm.ManagedFields = data, nil, nil
 	err = h.Client.Update(ctx, cm)
 	if apierrors.IsConflict(err) {
-		return errors.New("another write came first")
+		return errors.New("ConfigMap " + contract.FetchedConfigMap + " changed since it was read")
 	}
 	return err
 }

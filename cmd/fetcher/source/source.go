@@ -100,7 +100,7 @@ func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Clu
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(bundle)) {
-		return nil, fmt.Errorf("%s has no certificate", from)
+		return nil, fmt.Errorf("%s has no PEM certificate", from)
 	}
 	return roots, nil
 }
@@ -115,10 +115,10 @@ func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote
 		Issuer string `json:"issuer"`
 	}
 	if err := json.Unmarshal(b, &metadata); err != nil {
-		return remote.Response{}, errors.New("the API server answers no metadata of an issuer")
+		return remote.Response{}, errors.New("the API server does not return issuer metadata")
 	}
 	if metadata.Issuer != issuer {
-		return remote.Response{}, fmt.Errorf("the issuer of this cluster is %.256q: write that into spec.issuer", metadata.Issuer)
+		return remote.Response{}, fmt.Errorf("the issuer of this cluster is %.256q: set spec.issuer to it", metadata.Issuer)
 	}
 	b, err = cluster.Read(ctx, "/openid/v1/jwks")
 	if err != nil {
