@@ -120,7 +120,7 @@ func (s *store) create(o client.Object) (client.Object, error) {
 func conditionsDefault(kind string) []metav1.Condition {
 	return []metav1.Condition{{
 		Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonPending,
-		Message: "no controller has looked at this " + kind + " yet", LastTransitionTime: metav1.NewTime(time.Unix(0, 0)),
+		Message: "no controller has reconciled this " + kind + " yet", LastTransitionTime: metav1.NewTime(time.Unix(0, 0)),
 	}}
 }
 
