@@ -2,7 +2,7 @@ package podrefresh
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics count the pods that are touched.
+// Metrics are the metrics of nudged pods.
 type Metrics struct {
 	nudges *prometheus.CounterVec
 }

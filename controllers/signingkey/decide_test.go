@@ -68,7 +68,7 @@ func TestDecision(t *testing.T) {
 		"retained":         {seen: terminating, release: true},
 		"retained, with a revocation that is not recorded": {seen: func(p *pass) {
 			terminating(p)
-			p.asked = []string{"k9"}
+			p.requested = []string{"k9"}
 		}},
 		"retained, unreadable": {
 			seen:   func(p *pass) { terminating(p); unreadable(p) },
@@ -172,7 +172,7 @@ func TestWhatFilesAloneEndIsRecorded(t *testing.T) {
 			p.targets.listGeneration = c.generation
 			c.change(p)
 		})
-		if got := p.inFilesAlone(); len(got) != c.want {
+		if got := p.onlyInFiles(); len(got) != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

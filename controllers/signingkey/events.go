@@ -15,7 +15,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// announce logs, counts and publishes what a pass did, once the keyring says so. One reason feeds all three.
+// announce logs the moves of a pass, and reports them as metrics and events, after the keyring was written. All have the same
+// reason.
 func (r *Reconciler) announce(ctx context.Context, p *pass) {
 	for _, m := range p.decision.Moves {
 		log.FromContext(ctx).Info("Moved key", "move", m.Kind, "kid", m.KeyID, "reason", m.Reason, "early", m.Early,
@@ -37,7 +38,7 @@ func (r *Reconciler) announce(ctx context.Context, p *pass) {
 	}
 }
 
-// sentence says in one sentence what happened to which key, and why.
+// sentence returns the note of the event for a move.
 func sentence(m rotation.Move, p *pass) string {
 	switch m.Kind {
 	case rotation.Prepare:
@@ -58,18 +59,18 @@ func sentence(m rotation.Move, p *pass) string {
 	}
 }
 
-// leaveBehind stops waiting for the targets that have held a rotation up, and names them.
+// leaveBehind stops waiting for the targets that delayed a rotation, and reports them in an event.
 func (r *Reconciler) leaveBehind(p *pass) {
 	left := r.Published.LeaveBehind(p.name, p.targets.lacking, p.at.Add(-p.policy.PropagationDelay-p.policy.ClockSkew))
-	p.targets.leftBehind = union(p.targets.leftBehind, left) // the status says so in any case, also if the next write is refused
+	p.targets.leftBehind = union(p.targets.leftBehind, left) // for the status, even if the next write is refused
 	slices.Sort(p.targets.leftBehind)
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", string(rotation.Activate),
 		"The rotation waited %s for namespaces %s and proceeds without them: pods there reject new tokens until their file is up to date",
 		p.policy.WaitForTargets, report.Names(left))
 }
 
-// sayWhoWasLeft names the targets that refuse to have the keys of a deleted SigningKey taken away.
-func (r *Reconciler) sayWhoWasLeft(p *pass) {
+// reportLeftBehind reports the targets that refuse the removal of the keys of a deleted SigningKey, in an event.
+func (r *Reconciler) reportLeftBehind(p *pass) {
 	if len(p.targets.holders) > 0 {
 		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", "Delete",
 			"The deletion waited %s for namespaces %s and completes without them: pods there trust the keys until their file is updated",
@@ -77,8 +78,8 @@ func (r *Reconciler) sayWhoWasLeft(p *pass) {
 	}
 }
 
-// sayWhoseItIs says that another installation reconciles the SigningKeys of this cluster.
-func (r *Reconciler) sayWhoseItIs(ctx context.Context, key *keywrightv1alpha1.SigningKey, owner string) {
+// reportOtherInstallation reports once that another installation reconciles the SigningKeys of this cluster.
+func (r *Reconciler) reportOtherInstallation(ctx context.Context, key *keywrightv1alpha1.SigningKey, owner string) {
 	if owner == "" {
 		return
 	}
@@ -91,7 +92,7 @@ func (r *Reconciler) sayWhoseItIs(ctx context.Context, key *keywrightv1alpha1.Si
 	r.Recorder.Eventf(key, nil, corev1.EventTypeWarning, "OtherInstallation", "Reconcile", "%s", text)
 }
 
-// reportRequest says once of each rotation request that it asks for nothing, or not yet.
+// reportRequest reports once for each rotation request that it is ignored, or has a time in the future.
 func (r *Reconciler) reportRequest(p *pass) {
 	reason, text := requestTrouble(p)
 	if text == "" {
@@ -104,7 +105,7 @@ func (r *Reconciler) reportRequest(p *pass) {
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, reason, "Ignore", "%s", text)
 }
 
-// requestTrouble says what is wrong with the rotation request of a SigningKey, nothing if it has none or a good one.
+// requestTrouble returns what is wrong with the rotation request of a SigningKey, empty if it has none or a valid one.
 func requestTrouble(p *pass) (reason, text string) {
 	policy, unreadable := desired.PolicyOf(p.key)
 	asked, handled := policy.RotateRequested, p.keyring.Ring.HandledRequest

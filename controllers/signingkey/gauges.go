@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// gauges tell Prometheus how each SigningKey was when it was last looked at. Ages are counted when they are asked for.
+// gauges are the metrics of each SigningKey as of its last reconciliation. Ages are computed when they are collected.
 type gauges struct {
 	now func() time.Time
 	of  descriptions
@@ -23,18 +23,18 @@ type gauges struct {
 	byName map[string]*snapshot
 }
 
-// snapshot is how one SigningKey was.
+// snapshot is the state of one SigningKey.
 type snapshot struct {
-	keys              []keyState
-	conditions        map[string]float64
-	targets, inSync   float64
-	leftBehind        float64
-	next              time.Time
-	digest            string
-	open, done, alien float64 // revoked keys
-	tokens            map[string]float64
+	keys                []keyState
+	conditions          map[string]float64
+	targets, inSync     float64
+	leftBehind          float64
+	next                time.Time
+	digest              string
+	open, done, unknown float64 // revoked keys
+	tokens              map[string]float64
 
-	// generation of the keys, and since when they are being published, zero if they are everywhere.
+	// generation of the keyring. publishing is since when its keys are being published, zero if every target has them.
 	generation int64
 	publishing time.Time
 }
@@ -79,7 +79,7 @@ func newGauges(now func() time.Time) *gauges {
 	return &gauges{now: now, of: describe(), byName: map[string]*snapshot{}}
 }
 
-// note replaces what is known of one SigningKey. It returns how long it took to publish its keys when that has just ended.
+// note replaces the snapshot of a SigningKey. If the publication of its keys has just completed, it returns how long it took.
 func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	ring := &p.keyring.Ring
 	n := &snapshot{
@@ -106,7 +106,7 @@ func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	for i := range revoked {
 		switch r := &revoked[i]; {
 		case !r.Known:
-			n.alien++
+			n.unknown++
 		case r.RemovedAt.IsZero() || r.Nudged.At.IsZero():
 			n.open++
 		default:
@@ -176,7 +176,7 @@ func (s *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(s.of.keySet, 1, n.digest, strconv.FormatInt(n.generation, 10))
 		gauge(s.of.revocations, n.open, "open")
 		gauge(s.of.revocations, n.done, "done")
-		gauge(s.of.revocations, n.alien, "unknown")
+		gauge(s.of.revocations, n.unknown, "unknown")
 		for outcome, count := range n.tokens {
 			gauge(s.of.tokens, count, outcome)
 		}

@@ -19,19 +19,19 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// reportRevocations writes the receipts of the Revocations, and deletes those whose time after expiry is over.
+// reportRevocations writes the receipts of the Revocations, and deletes those whose ttlAfterExpiry has passed.
 func (r *Reconciler) reportRevocations(ctx context.Context, p *pass) error {
 	var failed error
 	for i := range p.revocations {
 		was := &p.revocations[i]
-		if over, at := p.over(was); over {
+		if expired, at := p.pastTTL(was); expired {
 			failed = errors.Join(failed, r.deleteRevocation(ctx, was))
 			continue
 		} else if !at.IsZero() && (p.reportAgain.IsZero() || at.Before(p.reportAgain)) {
 			p.reportAgain = at
 		}
 		next := was.DeepCopy()
-		p.receiptOf(next)
+		p.updateReceipt(next)
 		if equality.Semantic.DeepEqual(was.Status, next.Status) {
 			continue
 		}
@@ -50,8 +50,8 @@ func (r *Reconciler) deleteRevocation(ctx context.Context, v *keywrightv1alpha1.
 	return fmt.Errorf("delete the expired Revocation %s: %w", v.Name, err)
 }
 
-// over reports whether a Revocation is to be deleted, and when that will be so.
-func (p *pass) over(v *keywrightv1alpha1.Revocation) (bool, time.Time) {
+// pastTTL reports whether the ttlAfterExpiry of a Revocation has passed, and when it passes.
+func (p *pass) pastTTL(v *keywrightv1alpha1.Revocation) (bool, time.Time) {
 	t := p.tokenOf(v)
 	if t == nil || !t.Expired || v.Spec.TTLAfterExpiry == nil || v.DeletionTimestamp != nil {
 		return false, time.Time{}
@@ -70,8 +70,8 @@ func (p *pass) tokenOf(v *keywrightv1alpha1.Revocation) *rotation.TokenRevocatio
 	return &tokens[i]
 }
 
-// receiptOf puts what was done about a Revocation into its status.
-func (p *pass) receiptOf(v *keywrightv1alpha1.Revocation) {
+// updateReceipt updates the status of a Revocation.
+func (p *pass) updateReceipt(v *keywrightv1alpha1.Revocation) {
 	s := &v.Status
 	s.ObservedGeneration = v.Generation
 	var ready metav1.Condition
@@ -101,7 +101,7 @@ func (p *pass) notReady(reason, message string) metav1.Condition {
 	return report.Condition(keywrightv1alpha1.ConditionReady, false, reason, message)
 }
 
-// keyReceipt is that of a Revocation of a key.
+// keyReceipt updates the receipt of a Revocation of a key, and returns its condition Ready.
 func (p *pass) keyReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	all := slices.Concat(p.keyring.Ring.Revoked, p.pending)
 	i := slices.IndexFunc(all, func(r rotation.Revocation) bool { return r.ID == v.Spec.KeyID })
@@ -125,7 +125,7 @@ func (p *pass) keyReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	}
 }
 
-// tokenReceipt is that of a Revocation of anything else.
+// tokenReceipt updates the receipt of a Revocation of anything else, and returns its condition Ready.
 func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	s, t := &v.Status, p.tokenOf(v)
 	full := p.decision.TokensFull[string(v.UID)]
@@ -158,7 +158,7 @@ func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	}
 }
 
-// waiting is the condition of a Revocation that no keyring records yet.
+// waiting returns the condition of a Revocation that is not in the keyring yet.
 func (p *pass) waiting() metav1.Condition {
 	if p.trouble != nil {
 		return p.notReady(p.trouble.reason, "it is not in the keyring yet, only in files that can be written: "+p.trouble.message)

@@ -172,7 +172,7 @@ func (r *Reconciler) nudgeWithdrawn(p *pass) {
 		return
 	}
 	if p.ti.Spec.Withdrawn != keywrightv1alpha1.Wait {
-		r.Refreshes.Ask(name, withdrawn)
+		r.Refreshes.Add(name, withdrawn)
 	}
 	if len(before) > 0 {
 		r.Recorder.Eventf(p.ti, nil, corev1.EventTypeNormal, "KeysWithdrawn", "Distribute",

@@ -67,7 +67,7 @@ func (p *pass) look(ns *metav1.PartialObjectMetadata, content string) {
 		return
 	case projection.Selects(ns.Name, labels.Set(ns.Labels)):
 		t.selected++
-		t.gateway.Look(ns.Name, ns.Labels)
+		t.gateway.Add(ns.Name, ns.Labels)
 		if inSync {
 			t.inSync++
 			return
