@@ -93,7 +93,7 @@ func (r *Reconciler) enqueueAll() handler.EventHandler {
 	})
 	onDelete := enqueue.DeleteFunc
 	enqueue.DeleteFunc = func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) {
-		r.Published.NamespaceGone(e.Object.GetName())
+		r.Published.NamespaceDeleted(e.Object.GetName())
 		onDelete(ctx, e, q)
 	}
 	return enqueue
