@@ -37,7 +37,7 @@ func TestGatewayEntry(t *testing.T) {
 	var cm *corev1.ConfigMap
 	at := func(projections map[string]desired.Projection) composition {
 		t.Helper()
-		c := compose(now, place{namespace: "shop", cm: cm}, projections)
+		c := compose(now, target{namespace: "shop", cm: cm}, projections)
 		text, err := desired.EncodeRecords(c.records)
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +45,7 @@ func TestGatewayEntry(t *testing.T) {
 		cm = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 			Annotations: map[string]string{contract.ProjectionsAnnotation: text}, Labels: map[string]string{contract.ManagedByLabel: contract.ManagedBy},
 		}, Data: c.data}
-		if again := compose(now, place{namespace: "shop", cm: cm}, projections); !again.stands(cm) || len(again.unexpected) > 0 {
+		if again := compose(now, target{namespace: "shop", cm: cm}, projections); !again.matches(cm) || len(again.unexpected) > 0 {
 			t.Errorf("it is written again: %v, unexpected %v", again.data, again.unexpected)
 		}
 		return c

@@ -2,7 +2,7 @@ package distribution
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics count what is written to the ConfigMaps.
+// Metrics are the metrics of writes of ConfigMaps.
 type Metrics struct {
 	writes     *prometheus.CounterVec
 	unexpected prometheus.Counter
