@@ -7,7 +7,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Metrics are what Prometheus can read of TrustedIssuers.
+// Metrics are the metrics of TrustedIssuers.
 type Metrics struct {
 	conditions, keys, leftOut, fetched *prometheus.GaugeVec
 }
@@ -27,7 +27,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	return m
 }
 
-// observe notes how one TrustedIssuer stands.
+// observe records the state of a TrustedIssuer.
 func (m *Metrics) observe(p *pass) {
 	name := p.ti.Name
 	for _, absent := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale} {
@@ -49,7 +49,7 @@ func (m *Metrics) observe(p *pass) {
 	m.fetched.WithLabelValues(name).Set(float64(p.entry.FetchedAt.Unix()))
 }
 
-// forget drops what is said of a TrustedIssuer that no longer exists.
+// forget removes the metrics of a TrustedIssuer that no longer exists.
 func (m *Metrics) forget(name string) {
 	of := prometheus.Labels{"trustedissuer": name}
 	for _, vec := range []*prometheus.GaugeVec{m.conditions, m.keys, m.leftOut, m.fetched} {
