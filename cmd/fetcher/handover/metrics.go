@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics count fetches.
+// Metrics are the metrics of fetches.
 type Metrics struct {
 	fetches *prometheus.CounterVec
 	last    *prometheus.GaugeVec
