@@ -24,8 +24,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// TestStoreIsLikeTheAPIServer carries out the same random operations on the store and on a real API server, and compares the kind of
-// error and what is stored after each.
+// TestStoreIsLikeTheAPIServer applies the same random operations to the store and to a real API server, and compares the kind of
+// error and the stored object after each.
 func TestStoreIsLikeTheAPIServer(t *testing.T) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Skip("needs a real kube-apiserver: set KUBEBUILDER_ASSETS to what `go -C hack/controlplane run .` prints")
@@ -50,7 +50,7 @@ func TestStoreIsLikeTheAPIServer(t *testing.T) {
 	}
 }
 
-// pair is the store and the real API server, with what stands in each.
+// pair is the store and the real API server, with the objects in each.
 type pair struct {
 	t    *testing.T
 	rnd  *rand.Rand
@@ -78,7 +78,7 @@ func (p *pair) refs() []ref {
 	}
 }
 
-// run carries out random operations; in the last quarter the namespace is Terminating.
+// run applies random operations. In the last quarter, the namespace is Terminating.
 func (p *pair) run(n int) {
 	for i := range n {
 		if i == n*3/4 {
@@ -99,7 +99,7 @@ func (p *pair) withName(r ref) client.Object {
 	return o
 }
 
-// fresh makes an object with random contents.
+// fresh returns an object with random content.
 func (p *pair) fresh(r ref) client.Object {
 	o := p.withName(r)
 	p.vary(o)
@@ -185,7 +185,7 @@ func (p *pair) operate(r ref) {
 	}
 }
 
-// update replaces what stands, with a version that may be old, none, or of another object.
+// update replaces an object, with a version that may be current, old, empty, or of another object.
 func (p *pair) update(r ref, inAPI, mem client.Object) {
 	next := p.fresh(r)
 	how := p.rnd.IntN(6)
@@ -259,7 +259,7 @@ func (p *pair) both(what string, o client.Object, inAPI, mem func(client.Object)
 	p.compare(what, r, inAPI(o), err)
 }
 
-// compare compares the kinds of two errors, and what stands after them.
+// compare compares the kinds of two errors, and the stored objects after them.
 func (p *pair) compare(what string, r ref, inAPI, mem error) {
 	p.t.Helper()
 	if a, b := apierrors.ReasonForError(inAPI), apierrors.ReasonForError(mem); a != b || (inAPI == nil) != (mem == nil) {
@@ -277,7 +277,7 @@ func (p *pair) compare(what string, r ref, inAPI, mem error) {
 	}
 }
 
-// plain is an object as JSON, without what must differ.
+// plain returns an object as JSON, without fields that must differ.
 func plain(t *testing.T, o client.Object) map[string]any {
 	t.Helper()
 	o = o.DeepCopyObject().(client.Object)
