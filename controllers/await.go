@@ -17,8 +17,9 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// awaitAPIServer returns when the API server responds, even with an error, or returns an error when the context ends. If the controller
-// exited instead, its kubelet would restart it after a back-off of up to five minutes, without any revocation.
+// awaitAPIServer returns when the API server responds, even with an error, or returns an error when the context ends.
+// If the controller exited instead, its kubelet would restart it after a back-off of up to five minutes, without any
+// revocation.
 func awaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) error {
 	logged := false
 	return poll(ctx, config, func(client discovery.DiscoveryInterface) bool {
@@ -34,8 +35,9 @@ func awaitAPIServer(ctx context.Context, config *rest.Config, log logr.Logger) e
 	})
 }
 
-// awaitResources returns when the API server has all resources of this version, or returns an error when the context ends. Helm never
-// changes CRDs, so they may be of an older version. Without one of them, a controller would rotate nothing, without an error.
+// awaitResources returns when the API server has all resources of this version, or returns an error when the context
+// ends. Helm never changes CRDs, so they may be of an older version. Without one of them, a controller would rotate
+// nothing, without an error.
 func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) error {
 	logged := ""
 	return poll(ctx, config, func(client discovery.DiscoveryInterface) bool {

@@ -21,8 +21,8 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// cacheOptions returns which objects are cached, and what of them: no private keys, and only the ConfigMaps of the reserved name. Equal
-// maps share memory.
+// cacheOptions returns which objects are cached, and what of them: no private keys, and only the ConfigMaps of the
+// reserved name. Equal maps share memory.
 func cacheOptions(keyNamespace string) cache.Options {
 	shared := &sharer{}
 	ours := labels.SelectorFromSet(labels.Set{contract.ManagedByLabel: contract.ManagedBy})
@@ -50,8 +50,8 @@ func newCACache(mgr ctrl.Manager, keyNamespace string) (cache.Cache, error) {
 	return newConfigMapCache(mgr, keyNamespace, cache.ByObject{Label: labels.SelectorFromSet(labels.Set{contract.RoleLabel: contract.RoleIssuerCA})})
 }
 
-// newConfigMapCache returns a cache of some ConfigMaps of the key namespace, since the cache of the manager has one selector for all
-// ConfigMaps. The manager starts it.
+// newConfigMapCache returns a cache of some ConfigMaps of the key namespace, since the cache of the manager has one
+// selector for all ConfigMaps. The manager starts it.
 func newConfigMapCache(mgr ctrl.Manager, keyNamespace string, which cache.ByObject) (cache.Cache, error) {
 	c, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), NewInformer: newInformer, DefaultTransform: cache.TransformStripManagedFields(),
@@ -80,8 +80,8 @@ type sharer struct {
 	maps wiring.Shared[map[string]string]
 }
 
-// configMap lets the ConfigMaps of all namespaces share their data, which is nearly always the same. So the cache grows with the number of
-// namespaces, but not with the size of the key sets.
+// configMap lets the ConfigMaps of all namespaces share their data, which is nearly always the same. So the cache grows
+// with the number of namespaces, but not with the size of the key sets.
 func (s *sharer) configMap(in any) (any, error) {
 	if cm, ok := in.(*corev1.ConfigMap); ok {
 		cm.ManagedFields = nil

@@ -10,8 +10,9 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// clockWatch ends the process if its clock steps by more than the smallest clockSkew. All waits are measured with that clock, and a step
-// would shorten them. The next process, or the replica that takes over, starts the wait of each Standby again.
+// clockWatch ends the process if its clock steps by more than the smallest clockSkew. All waits are measured with that
+// clock, and a step would shorten them. The next process, or the replica that takes over, starts the wait of each
+// Standby again.
 type clockWatch struct {
 	keys client.Reader
 	// now is the wall clock, which can step. elapsed is a monotonic clock.
@@ -50,7 +51,8 @@ func (c *clockWatch) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection returns false, since a replica that is not the leader must not continue with a stepped clock either.
+// NeedLeaderElection returns false, since a replica that is not the leader must not continue with a stepped clock
+// either.
 func (c *clockWatch) NeedLeaderElection() bool { return false }
 
 // offset returns the difference of the wall clock and the monotonic clock, plus a constant.

@@ -9,8 +9,8 @@ import (
 	"github.com/keywright/keywright/controllers/istio"
 )
 
-// newIstioWatch returns a watch of RequestAuthentications, which the manager starts before any controller. It is nil if it is not enabled.
-// The cache of the manager is not used, since it would end the process if Istio is not installed.
+// newIstioWatch returns a watch of RequestAuthentications, which the manager starts before any controller. It is nil if
+// it is not enabled. The cache of the manager is not used, since it would end the process if Istio is not installed.
 func newIstioWatch(mgr ctrl.Manager, enabled bool) (*istio.Objects, error) {
 	if !enabled {
 		return nil, nil

@@ -20,7 +20,8 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Process has the dependencies of one controller process. A manager connects it to a real API server, the simulation to one in memory.
+// Process has the dependencies of one controller process. A manager connects it to a real API server, the simulation to
+// one in memory.
 type Process struct {
 	// Client reads from the cache, except Secrets, and writes.
 	Client client.Client

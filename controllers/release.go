@@ -30,8 +30,9 @@ const stoppedMessage = "Keywright was uninstalled: services still verify tokens 
 // errStillWorks is returned if a controller continues to renew its Lease.
 var errStillWorks = errors.New("a controller is still running: stop it first")
 
-// Release sets Ready of every SigningKey and TrustedIssuer to Unknown, since no controller runs any more. It first waits until the last
-// leader has released its Lease or let it expire, and returns errStillWorks after opts.RenewDeadline and four times opts.LeaseDuration.
+// Release sets Ready of every SigningKey and TrustedIssuer to Unknown, since no controller runs any more. It first
+// waits until the last leader has released its Lease or let it expire, and returns errStillWorks after
+// opts.RenewDeadline and four times opts.LeaseDuration.
 func Release(ctx context.Context, config *rest.Config, opts Options) error {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(coordinationv1.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme)); err != nil {
@@ -73,8 +74,9 @@ func setAllStopped(ctx context.Context, api client.Client, list client.ObjectLis
 	})
 }
 
-// awaitLeaseEnd returns when no controller holds the Lease. As in client-go's leader election, expiry is measured from when a renewal was
-// seen, since clocks may differ. A released Lease is watched for as long as another replica needs to acquire it.
+// awaitLeaseEnd returns when no controller holds the Lease. As in client-go's leader election, expiry is measured from
+// when a renewal was seen, since clocks may differ. A released Lease is watched for as long as another replica needs to
+// acquire it.
 func awaitLeaseEnd(ctx context.Context, api client.Reader, opts Options) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, opts.RenewDeadline+4*opts.LeaseDuration, errStillWorks)
 	defer cancel()

@@ -49,8 +49,9 @@ type Options struct {
 	PprofBindAddress string
 	// LeaderElect allows several replicas, of which only the leader reconciles. The Lease is in the key namespace.
 	LeaderElect bool
-	// NudgePods makes a revocation nudge the pods of all namespaces that mount the public keys, so that their kubelets renew the files
-	// at once. It requires the permissions of config/nudge. Without it, only pods of the key namespace are nudged.
+	// NudgePods makes a revocation nudge the pods of all namespaces that mount the public keys, so that their kubelets
+	// renew the files at once. It requires the permissions of config/nudge. Without it, only pods of the key namespace are
+	// nudged.
 	NudgePods bool
 	// Istio enables outputs.istio of SigningKeys. It requires the permissions of config/istio.
 	Istio bool
@@ -80,9 +81,9 @@ func Run(ctx context.Context, config *rest.Config, opts Options) error {
 	return mgr.Start(ctx)
 }
 
-// NewManager returns a manager that runs the controllers. It caches SigningKeys, Revocations, TrustedIssuers, the metadata of Namespaces,
-// the ConfigMaps of the reserved name, of the fetcher and with CAs of issuers, and the metadata of Secrets of the key namespace. It never
-// caches a private key.
+// NewManager returns a manager that runs the controllers. It caches SigningKeys, Revocations, TrustedIssuers, the
+// metadata of Namespaces, the ConfigMaps of the reserved name, of the fetcher and with CAs of issuers, and the metadata
+// of Secrets of the key namespace. It never caches a private key.
 func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {

@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Revocation ends trust early: in a key, a token, a session, or in all tokens that were issued to a user or a client before a
-// time. Its status is the receipt. Deleting it restores nothing.
+// Revocation ends trust early: in a key, a token, a session, or in all tokens that were issued to a user or a client
+// before a time. Its status is the receipt. Deleting it restores nothing.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -56,8 +56,8 @@ type RevocationSpec struct {
 	// +kubebuilder:validation:MaxLength=43
 	// +optional
 	KeyID string `json:"keyID,omitempty"`
-	// keepSessions keeps the sessions of the revoked key. By default they end, since an attacker who had the private key may
-	// also have the keys that seal refresh tokens.
+	// keepSessions keeps the sessions of the revoked key. By default they end, since an attacker who had the private key
+	// may also have the keys that seal refresh tokens.
 	// +optional
 	KeepSessions bool `json:"keepSessions,omitempty"`
 	// tokenID is the jti of one token.
@@ -78,8 +78,8 @@ type RevocationSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="must not have control characters"
 	// +optional
 	Subject string `json:"subject,omitempty"`
-	// clientID is the client_id of a client. Tokens that were issued to it before issuedBefore are rejected, whatever their
-	// subject.
+	// clientID is the client_id of a client. Tokens that were issued to it before issuedBefore are rejected, whatever
+	// their subject.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="must not have control characters"
@@ -89,9 +89,9 @@ type RevocationSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self",message="must be true: set another field to revoke less",reason=FieldValueInvalid
 	// +optional
 	Everything bool `json:"everything,omitempty"`
-	// issuedBefore is compared with the auth_time of a token, or with its iat if it has none. Tokens that were issued within
-	// the clockSkew after it are rejected, too. It must not be in the future. kubectl keywright revoke sets it to the current
-	// time.
+	// issuedBefore is compared with the auth_time of a token, or with its iat if it has none. Tokens that were issued
+	// within the clockSkew after it are rejected, too. It must not be in the future. kubectl keywright revoke sets it to
+	// the current time.
 	// +optional
 	IssuedBefore *metav1.Time `json:"issuedBefore,omitempty"`
 	// nudge makes kubelets renew the files of the issuer's pods at once. If the controller runs with --nudge-pods
@@ -103,8 +103,8 @@ type RevocationSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +optional
 	Reason string `json:"reason,omitempty"`
-	// ttlAfterExpiry is how long this object stays after all tokens that it names have expired, like 24h. By default it is not
-	// deleted.
+	// ttlAfterExpiry is how long this object stays after all tokens that it names have expired, like 24h. By default it is
+	// not deleted.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
@@ -131,8 +131,8 @@ const (
 	ReasonUnknownKey = "UnknownKey"
 )
 
-// RevocationStatus is the receipt of a Revocation: each completed step, with its time. The Kubernetes API does not report
-// whether a pod has read a file, so the receipt does not either.
+// RevocationStatus is the receipt of a Revocation: each completed step, with its time. The Kubernetes API does not
+// report whether a pod has read a file, so the receipt does not either.
 type RevocationStatus struct {
 	// observedGeneration is the metadata.generation that this status was made from.
 	// +optional
@@ -149,8 +149,8 @@ type RevocationStatus struct {
 	// removedAt is when the signing-key Secret and the ConfigMaps of all namespaces were seen with it.
 	// +optional
 	RemovedAt *metav1.Time `json:"removedAt,omitempty"`
-	// nudgedAt is when the last running pod was nudged, so that its kubelet renews the files at once. It is set for keys, and
-	// with nudge: true.
+	// nudgedAt is when the last running pod was nudged, so that its kubelet renews the files at once. It is set for keys,
+	// and with nudge: true.
 	// +optional
 	NudgedAt *metav1.Time `json:"nudgedAt,omitempty"`
 	// expectedEverywhereBy is when the files of all running pods should have it. It is not set before removedAt.

@@ -10,14 +10,14 @@ const (
 	ConditionDistributed = "Distributed"
 	// ConditionRotationOnTime is False while a due rotation is delayed.
 	ConditionRotationOnTime = "RotationOnTime"
-	// ConditionGatewayEntry reports whether the entry jwks of every selected namespace has the key set of this object. It is
-	// absent unless distribution.gatewayEntry is set.
+	// ConditionGatewayEntry reports whether the entry jwks of every selected namespace has the key set of this object. It
+	// is absent unless distribution.gatewayEntry is set.
 	ConditionGatewayEntry = "GatewayEntry"
-	// ConditionCADistributed reports whether every target holds the CA certificates of distribution.caConfigMap. It is absent
-	// unless that is set.
+	// ConditionCADistributed reports whether every target holds the CA certificates of distribution.caConfigMap. It is
+	// absent unless that is set.
 	ConditionCADistributed = "CADistributed"
-	// ConditionStalled is True while only an admin can solve the problem, and absent otherwise. kstatus, Flux and Argo CD then
-	// report a failure.
+	// ConditionStalled is True while only an admin can solve the problem, and absent otherwise. kstatus, Flux and Argo CD
+	// then report a failure.
 	ConditionStalled = "Stalled"
 )
 
@@ -48,21 +48,23 @@ const (
 	ReasonEntryTaken       = "EntryTaken"
 )
 
-// The reasons of ConditionCADistributed, besides InSync and TargetsBehind. With each, the distributed certificates stay.
+// The reasons of ConditionCADistributed, besides InSync and TargetsBehind. With each, the distributed certificates
+// stay.
 const (
 	// ReasonCANotFound means that the ConfigMap, its label or its entry is missing.
 	ReasonCANotFound = "CANotFound"
 	// ReasonCAInvalid means that the entry has other content than CA certificates, or too many of them.
 	ReasonCAInvalid = "CAInvalid"
-	// ReasonCAWaiting means that the files are full of certificates that were removed from the ConfigMap. Its current ones are
-	// written when these have left the files.
+	// ReasonCAWaiting means that the files are full of certificates that were removed from the ConfigMap. Its current ones
+	// are written when these have left the files.
 	ReasonCAWaiting = "CAWaiting"
 )
 
 // ReasonControllerStopped is the reason of Ready when no controller runs because its release was uninstalled.
 const ReasonControllerStopped = "ControllerStopped"
 
-// SigningKeyStatus is what the controller reports. The controller makes no decision from it, and writes it again if it is lost.
+// SigningKeyStatus is what the controller reports. The controller makes no decision from it, and writes it again if it
+// is lost.
 type SigningKeyStatus struct {
 	// observedGeneration is the metadata.generation that this status was made from.
 	// +optional
@@ -150,15 +152,16 @@ type TargetsStatus struct {
 	// +optional
 	Behind []string `json:"behind,omitempty"`
 	// leftBehind names up to ten namespaces for which rotations no longer wait, because they lacked a key for
-	// rotation.waitForTargets. Rotations wait for them again once they have held the current keys for the propagation delay.
+	// rotation.waitForTargets. Rotations wait for them again once they have held the current keys for the propagation
+	// delay.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	LeftBehind []string `json:"leftBehind,omitempty"`
 }
 
-// KeyRevocationStatus is the receipt of a revocation: each completed step, with its time. The Kubernetes API does not report
-// whether a pod has read a file, so the receipt does not either.
+// KeyRevocationStatus is the receipt of a revocation: each completed step, with its time. The Kubernetes API does not
+// report whether a pod has read a file, so the receipt does not either.
 type KeyRevocationStatus struct {
 	// keyID is the kid.
 	// +kubebuilder:validation:MaxLength=43
@@ -167,25 +170,26 @@ type KeyRevocationStatus struct {
 	RevokedAt metav1.Time `json:"revokedAt"`
 	// known is false if the keyring had no such key. The key ID is remembered in any case.
 	Known bool `json:"known"`
-	// signingMovedAt is when the signing-key Secret was seen with another signing key. It is set only if the revoked key was
-	// Active.
+	// signingMovedAt is when the signing-key Secret was seen with another signing key. It is set only if the revoked key
+	// was Active.
 	// +optional
 	SigningMovedAt *metav1.Time `json:"signingMovedAt,omitempty"`
 	// removedAt is when the signing-key Secret and the ConfigMaps of all namespaces were seen without the key.
 	// +optional
 	RemovedAt *metav1.Time `json:"removedAt,omitempty"`
-	// nudgedAt is when the last running pod was nudged, so that its kubelet renews the files at once: pods of the issuer, and
-	// also pods of the targets if the controller runs with --nudge-pods.
+	// nudgedAt is when the last running pod was nudged, so that its kubelet renews the files at once: pods of the issuer,
+	// and also pods of the targets if the controller runs with --nudge-pods.
 	// +optional
 	NudgedAt *metav1.Time `json:"nudgedAt,omitempty"`
 	// podsLeft is the number of pods that are still to be nudged. It is not set when all were nudged.
 	// +optional
 	PodsLeft *int32 `json:"podsLeft,omitempty"`
-	// expectedEverywhereBy is when the files of all running pods should be without the key. It is not set before removedAt.
+	// expectedEverywhereBy is when the files of all running pods should be without the key. It is not set before
+	// removedAt.
 	// +optional
 	ExpectedEverywhereBy *metav1.Time `json:"expectedEverywhereBy,omitempty"`
-	// terminating names up to ten namespaces that are being deleted and whose file can no longer be written. Pods there may
-	// have the key until they terminate. While there are any, expectedEverywhereBy is not set.
+	// terminating names up to ten namespaces that are being deleted and whose file can no longer be written. Pods there
+	// may have the key until they terminate. While there are any, expectedEverywhereBy is not set.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=10
 	// +optional

@@ -62,8 +62,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.rsaKeySize) || self.algorithm.startsWith('RS')",messageExpression="'rsaKeySize is for RS256, RS384 and RS512 only: leave it out with ' + self.algorithm",message="rsaKeySize is for RS256, RS384 and RS512 only",reason=FieldValueForbidden,fieldPath=".rsaKeySize"
 // +kubebuilder:validation:XValidation:rule="self.algorithm.startsWith('ES') == oldSelf.algorithm.startsWith('ES') && self.algorithm.startsWith('RS') == oldSelf.algorithm.startsWith('RS')",messageExpression="'algorithm may not change the key type, since some libraries reject a whole key set for one key of a type they do not know: keep ' + oldSelf.algorithm + (oldSelf.algorithm.startsWith('ES') ? ' or another ES algorithm' : oldSelf.algorithm.startsWith('RS') ? ' or another RS algorithm' : ' as it is') + ', or create a second SigningKey'",message="algorithm may not change the key type: create a second SigningKey",reason=FieldValueInvalid,fieldPath=".algorithm"
 type SigningKeySpec struct {
-	// algorithm is the JWS algorithm of the tokens. It can change within one key type (ES*, RS*), which rotates the key. The
-	// kube-apiserver does not accept EdDSA.
+	// algorithm is the JWS algorithm of the tokens. It can change within one key type (ES*, RS*), which rotates the key.
+	// The kube-apiserver does not accept EdDSA.
 	// +kubebuilder:default=ES256
 	// +optional
 	Algorithm Algorithm `json:"algorithm,omitempty"`
@@ -79,8 +79,8 @@ type SigningKeySpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Token Token `json:"token,omitzero"`
-	// sessions allows issuers to give refresh tokens, which are sealed with keys that only issuers have. Without it, there are
-	// none. Removing it ends all sessions.
+	// sessions allows issuers to give refresh tokens, which are sealed with keys that only issuers have. Without it, there
+	// are none. Removing it ends all sessions.
 	// +optional
 	Sessions *Sessions `json:"sessions,omitempty"`
 	// distribution specifies which namespaces trust the key.
@@ -96,9 +96,10 @@ type SigningKeySpec struct {
 	// +kubebuilder:validation:items:MaxLength=43
 	// +optional
 	RevokedKeyIDs []string `json:"revokedKeyIDs,omitempty"`
-	// deletionPolicy specifies what happens to the keys when this object is deleted. Retain leaves Secrets and files in place.
-	// Drain stops signing, and removes the keys when the last token has expired. Delete removes them at once. With Drain and
-	// Delete, the object is Terminating for another propagation delay, until every pod has files without the keys.
+	// deletionPolicy specifies what happens to the keys when this object is deleted. Retain leaves Secrets and files in
+	// place. Drain stops signing, and removes the keys when the last token has expired. Delete removes them at once. With
+	// Drain and Delete, the object is Terminating for another propagation delay, until every pod has files without the
+	// keys.
 	// +kubebuilder:default=Retain
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -141,9 +142,9 @@ type Rotation struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="must be between 1s and 87600h, for example 720h",reason=FieldValueInvalid
 	// +optional
 	Interval metav1.Duration `json:"interval,omitzero"`
-	// waitForTargets is how long namespaces that refuse the next key, or repeatedly lose it, delay a due rotation, like 24h.
-	// Then it proceeds without them, and their pods reject new tokens until their file is up to date. The wait is at least
-	// 2 * propagationDelay + clockSkew.
+	// waitForTargets is how long namespaces that refuse the next key, or repeatedly lose it, delay a due rotation, like
+	// 24h. Then it proceeds without them, and their pods reject new tokens until their file is up to date. The wait is at
+	// least 2 * propagationDelay + clockSkew.
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
@@ -178,8 +179,8 @@ type Token struct {
 //
 // +kubebuilder:validation:XValidation:rule="duration(self.maxSessionLifetime) >= duration(self.maxRefreshLifetime)",messageExpression="'maxSessionLifetime must be at least maxRefreshLifetime, for example ' + self.maxRefreshLifetime",message="maxSessionLifetime must be at least maxRefreshLifetime",reason=FieldValueInvalid,fieldPath=".maxSessionLifetime"
 type Sessions struct {
-	// maxRefreshLifetime is the longest lifetime of a refresh token, like 12h: how long a client can be away and stay logged in.
-	// At most 720h.
+	// maxRefreshLifetime is the longest lifetime of a refresh token, like 12h: how long a client can be away and stay
+	// logged in. At most 720h.
 	// +kubebuilder:default="12h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
@@ -187,7 +188,8 @@ type Sessions struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="must be between 1s and 720h, for example 12h",reason=FieldValueInvalid
 	// +optional
 	MaxRefreshLifetime metav1.Duration `json:"maxRefreshLifetime,omitzero"`
-	// maxSessionLifetime is the longest time between two logins, like 720h, however often the client refreshes. At most 8760h.
+	// maxSessionLifetime is the longest time between two logins, like 720h, however often the client refreshes. At most
+	// 8760h.
 	// +kubebuilder:default="720h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
@@ -199,14 +201,14 @@ type Sessions struct {
 
 // Distribution specifies which namespaces trust the key, and how long its files take.
 type Distribution struct {
-	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write
-	// {matchLabels: {}}: an empty selector is refused, since a misspelt field would produce one. Go programs, which omit empty
-	// maps, can require that the label kubernetes.io/metadata.name Exists.
+	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write {matchLabels:
+	// {}}: an empty selector is refused, since a misspelt field would produce one. Go programs, which omit empty maps, can
+	// require that the label kubernetes.io/metadata.name Exists.
 	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must select namespaces, for example matchLabels: {keywright.dev/verify: 'true'}, or matchLabels: {} for every namespace",reason=FieldValueInvalid
 	// +required
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
-	// propagationDelay is how old the files of any running pod may be, like 15m. A key is published for this long before it
-	// signs. Kubelets need up to 90s.
+	// propagationDelay is how old the files of any running pod may be, like 15m. A key is published for this long before
+	// it signs. Kubelets need up to 90s.
 	// +kubebuilder:default="15m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
@@ -214,14 +216,15 @@ type Distribution struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h, for example 15m",reason=FieldValueInvalid
 	// +optional
 	PropagationDelay metav1.Duration `json:"propagationDelay,omitzero"`
-	// gatewayEntry also writes the key set as the entry jwks of the ConfigMap, for Envoy Gateway (localJWKS.valueRef) and kgateway
-	// (jwks.local.configMapRef). Per namespace, one SigningKey or TrustedIssuer has it: the one that was created first.
+	// gatewayEntry also writes the key set as the entry jwks of the ConfigMap, for Envoy Gateway (localJWKS.valueRef) and
+	// kgateway (jwks.local.configMapRef). Per namespace, one SigningKey or TrustedIssuer has it: the one that was created
+	// first.
 	// +optional
 	GatewayEntry bool `json:"gatewayEntry,omitempty"`
-	// caConfigMap is an entry of a ConfigMap of the key namespace, with CA certificates in PEM. Clients verify the issuer's TLS
-	// certificate with them. They are written into the ConfigMap keywright-jwks of every selected namespace, as
-	// <name>.tls-ca.crt. The ConfigMap must have the label keywright.dev/role: issuer-ca. A certificate that is removed from it
-	// stays in the files for propagationDelay + clockSkew.
+	// caConfigMap is an entry of a ConfigMap of the key namespace, with CA certificates in PEM. Clients verify the
+	// issuer's TLS certificate with them. They are written into the ConfigMap keywright-jwks of every selected namespace,
+	// as <name>.tls-ca.crt. The ConfigMap must have the label keywright.dev/role: issuer-ca. A certificate that is removed
+	// from it stays in the files for propagationDelay + clockSkew.
 	// +optional
 	CAConfigMap *ConfigMapEntry `json:"caConfigMap,omitempty"`
 }

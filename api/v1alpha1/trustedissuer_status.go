@@ -35,8 +35,8 @@ type TrustedIssuerStatus struct {
 	// observedGeneration is the metadata.generation that this status was made from.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Fetched and Distributed; Stale while the keys are too old, and Stalled while only an admin can solve
-	// the problem.
+	// conditions are Ready, Fetched and Distributed; Stale while the keys are too old, and Stalled while only an admin can
+	// solve the problem.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
@@ -56,8 +56,8 @@ type TrustedIssuerStatus struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +optional
 	LeftOut []LeftOutKeyStatus `json:"leftOut,omitempty"`
-	// lastFetchTime is when a valid response of the issuer was last recorded. A response that changes nothing is recorded once per
-	// quarter of maxStaleness, and at least once per hour.
+	// lastFetchTime is when a valid response of the issuer was last recorded. A response that changes nothing is recorded
+	// once per quarter of maxStaleness, and at least once per hour.
 	// +optional
 	LastFetchTime *metav1.Time `json:"lastFetchTime,omitempty"`
 	// targets has the number of namespaces, by state.

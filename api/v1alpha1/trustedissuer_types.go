@@ -2,10 +2,10 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// TrustedIssuer is an issuer outside this installation whose tokens the workloads of the selected namespaces trust: an OpenID
-// provider, the API server of this cluster or of another one, a SPIFFE trust domain, or another Keywright. The fetcher reads its
-// public keys, and the controller writes the usable ones into the ConfigMap keywright-jwks of every selected namespace, as
-// <name>.json. Verifiers bind the issuer to that file.
+// TrustedIssuer is an issuer outside this installation whose tokens the workloads of the selected namespaces trust: an
+// OpenID provider, the API server of this cluster or of another one, a SPIFFE trust domain, or another Keywright. The
+// fetcher reads its public keys, and the controller writes the usable ones into the ConfigMap keywright-jwks of every
+// selected namespace, as <name>.json. Verifiers bind the issuer to that file.
 //
 // A user who can create TrustedIssuers defines whom the cluster trusts.
 //
@@ -48,8 +48,8 @@ type TrustedIssuerList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.keys.discovery) || self.issuer.startsWith('https://')",message="keys.discovery requires an issuer that begins with https://: set keys.url instead",reason=FieldValueInvalid,fieldPath=".keys.discovery"
 // +kubebuilder:validation:XValidation:rule="duration(self.maxStaleness) >= duration(self.refreshInterval) + duration(self.refreshInterval)",messageExpression="'maxStaleness must be at least twice refreshInterval, for example ' + self.refreshInterval + self.refreshInterval",message="maxStaleness must be at least twice refreshInterval",reason=FieldValueInvalid,fieldPath=".maxStaleness"
 type TrustedIssuerSpec struct {
-	// issuer is the exact iss of its tokens, like https://token.actions.githubusercontent.com. It cannot be changed: create another
-	// TrustedIssuer instead.
+	// issuer is the exact iss of its tokens, like https://token.actions.githubusercontent.com. It cannot be changed:
+	// create another TrustedIssuer instead.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="issuer cannot be changed: create another TrustedIssuer",reason=FieldValueForbidden
@@ -60,8 +60,8 @@ type TrustedIssuerSpec struct {
 	// keys specifies where its public keys are.
 	// +required
 	Keys KeySource `json:"keys"`
-	// algorithms are the allowed JWS algorithms. A key without alg gets the first of them that fits its type. Without algorithms,
-	// an RSA key without alg gets RS256.
+	// algorithms are the allowed JWS algorithms. A key without alg gets the first of them that fits its type. Without
+	// algorithms, an RSA key without alg gets RS256.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=7
 	// +optional
@@ -83,9 +83,9 @@ type TrustedIssuerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="must be between 1m and 8760h, for example 24h",reason=FieldValueInvalid
 	// +optional
 	MaxStaleness metav1.Duration `json:"maxStaleness,omitzero"`
-	// withdrawn specifies what happens when the issuer no longer publishes a key, which is then removed from the files. Nudge makes
-	// kubelets renew the files at once, if the controller runs with --nudge-pods (controller.nudgeAllPods in the chart). Otherwise,
-	// and with Wait, they take up to 90 seconds.
+	// withdrawn specifies what happens when the issuer no longer publishes a key, which is then removed from the files.
+	// Nudge makes kubelets renew the files at once, if the controller runs with --nudge-pods (controller.nudgeAllPods in
+	// the chart). Otherwise, and with Wait, they take up to 90 seconds.
 	// +kubebuilder:default=Nudge
 	// +optional
 	Withdrawn WithdrawnPolicy `json:"withdrawn,omitempty"`
@@ -130,7 +130,8 @@ type KeySource struct {
 	// kubernetes is the API server of this cluster, which signs the tokens of ServiceAccounts.
 	// +optional
 	Kubernetes *Kubernetes `json:"kubernetes,omitempty"`
-	// caBundle has the CA certificates in PEM that the server's certificate is verified with. By default, the fetcher uses its own.
+	// caBundle has the CA certificates in PEM that the server's certificate is verified with. By default, the fetcher uses
+	// its own.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
@@ -172,13 +173,14 @@ type ConfigMapEntry struct {
 
 // TrustedIssuerDistribution specifies which namespaces trust an issuer.
 type TrustedIssuerDistribution struct {
-	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write {matchLabels: {}}: an empty
-	// selector is refused, since a misspelt field would produce one.
+	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write {matchLabels:
+	// {}}: an empty selector is refused, since a misspelt field would produce one.
 	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must select namespaces, for example matchLabels: {keywright.dev/verify: 'true'}, or matchLabels: {} for every namespace",reason=FieldValueInvalid
 	// +required
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
-	// gatewayEntry also writes the key set as the entry jwks of the ConfigMap, for Envoy Gateway (localJWKS.valueRef) and kgateway
-	// (jwks.local.configMapRef). Per namespace, one SigningKey or TrustedIssuer has it: the one that was created first.
+	// gatewayEntry also writes the key set as the entry jwks of the ConfigMap, for Envoy Gateway (localJWKS.valueRef) and
+	// kgateway (jwks.local.configMapRef). Per namespace, one SigningKey or TrustedIssuer has it: the one that was created
+	// first.
 	// +optional
 	GatewayEntry bool `json:"gatewayEntry,omitempty"`
 }

@@ -1,4 +1,5 @@
-// Command controller reconciles SigningKeys and TrustedIssuers: it creates and rotates keys, and distributes public keys.
+// Command controller reconciles SigningKeys and TrustedIssuers: it creates and rotates keys, and distributes public
+// keys.
 package main
 
 import (

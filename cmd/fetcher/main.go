@@ -1,5 +1,5 @@
-// Command fetcher fetches the public keys of TrustedIssuers, and writes them into one ConfigMap for the controller. It has
-// no permission for Secrets.
+// Command fetcher fetches the public keys of TrustedIssuers, and writes them into one ConfigMap for the controller. It
+// has no permission for Secrets.
 package main
 
 import (

@@ -33,8 +33,8 @@ func Check(t testing.TB, err error) {
 	}
 }
 
-// Find returns the directory KUBEBUILDER_ASSETS, or else the one in bin/ that `make controlplane` has built for the Kubernetes version of
-// hack/controlplane. It returns ErrMissing if the variable is not set and bin/ has none.
+// Find returns the directory KUBEBUILDER_ASSETS, or else the one in bin/ that `make controlplane` has built for the
+// Kubernetes version of hack/controlplane. It returns ErrMissing if the variable is not set and bin/ has none.
 func Find() (string, error) {
 	if assets := os.Getenv("KUBEBUILDER_ASSETS"); assets != "" {
 		if missing := missingBinary(assets); missing != "" {

@@ -14,13 +14,14 @@ import (
 type Files struct {
 	// KeySet is the JWKS, and Revoked the revocation list.
 	KeySet, Revoked string
-	// CA has the certificates in PEM with which clients verify the issuer. It is empty if there is no such file. KeepCA keeps the
-	// file that the controller wrote, since a rebuilt keyring does not have the certificates yet.
+	// CA has the certificates in PEM with which clients verify the issuer. It is empty if there is no such file. KeepCA
+	// keeps the file that the controller wrote, since a rebuilt keyring does not have the certificates yet.
 	CA     string
 	KeepCA bool
 }
 
-// FilesOf returns the files of a keyring. also has revocations that are not in the keyring because it cannot be written.
+// FilesOf returns the files of a keyring. also has revocations that are not in the keyring because it cannot be
+// written.
 func FilesOf(ring *rotation.Keyring, p rotation.Policy, also issuerfiles.Revoked) Files {
 	list := RevokedOf(ring, also)
 	var keys []issuerfiles.PublicKey
@@ -36,8 +37,8 @@ func FilesOf(ring *rotation.Keyring, p rotation.Policy, also issuerfiles.Revoked
 	}
 }
 
-// tombstoneAlgorithm returns the algorithm of the keys that the tombstone replaces. Some libraries refuse a set with a key of a
-// type that they do not know.
+// tombstoneAlgorithm returns the algorithm of the keys that the tombstone replaces. Some libraries refuse a set with a
+// key of a type that they do not know.
 func tombstoneAlgorithm(ring *rotation.Keyring, p rotation.Policy) string {
 	if spec := ring.KeySpec(); spec.Algorithm != "" {
 		return spec.Algorithm
@@ -61,8 +62,8 @@ func RevokedIDs(ring *rotation.Keyring, also []string) []string {
 	return ids
 }
 
-// RevokedOf returns the revocation list for services: the revocations of a keyring, and also. RevokedForIssuers has more entries,
-// since issuers must not give tokens for a login that was revoked.
+// RevokedOf returns the revocation list for services: the revocations of a keyring, and also. RevokedForIssuers has
+// more entries, since issuers must not give tokens for a login that was revoked.
 func RevokedOf(ring *rotation.Keyring, also issuerfiles.Revoked) issuerfiles.Revoked {
 	return revokedOf(ring, also, func(t *rotation.TokenRevocation) bool { return !t.LeftPods })
 }
@@ -82,8 +83,8 @@ func revokedOf(ring *rotation.Keyring, also issuerfiles.Revoked, lists func(*rot
 	return list.Union(also)
 }
 
-// listedTime returns the time of an entry in the list. A token or a session existed when its revocation was requested, so its entry
-// gets a time that is later than the iat of any such token.
+// listedTime returns the time of an entry in the list. A token or a session existed when its revocation was requested,
+// so its entry gets a time that is later than the iat of any such token.
 func listedTime(before, asked time.Time) time.Time {
 	if before.IsZero() {
 		return asked.Add(rotation.LongestLifetime)

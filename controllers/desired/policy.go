@@ -11,8 +11,8 @@ import (
 // defaultRSAKeySize is the size of an RSA key in bits if the spec has none.
 const defaultRSAKeySize = 2048
 
-// PolicyOf returns the policy of a SigningKey for Plan. The API server has validated its spec and set the defaults. The second
-// result is the text of an invalid rotation request, which is ignored, or empty.
+// PolicyOf returns the policy of a SigningKey for Plan. The API server has validated its spec and set the defaults. The
+// second result is the text of an invalid rotation request, which is ignored, or empty.
 func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 	spec := &key.Spec
 	p := rotation.Policy{

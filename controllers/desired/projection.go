@@ -23,8 +23,8 @@ type Projection struct {
 	Revoked []string
 	// List is the revocation list. That of a Frozen projection is added to the list in the files.
 	List issuerfiles.Revoked
-	// Selector selects the targets. It is nil for a retained keyring and for an invalid selector. Then no namespace gets new files,
-	// and existing files are kept up to date.
+	// Selector selects the targets. It is nil for a retained keyring and for an invalid selector. Then no namespace gets
+	// new files, and existing files are kept up to date.
 	Selector labels.Selector
 	// KeyNamespace is always a target. It is empty if there are no targets.
 	KeyNamespace string
@@ -40,7 +40,8 @@ type Projection struct {
 	Confirmed time.Time
 }
 
-// New returns the projection of a keyring that was just read or written. also has revocations that are not in the keyring.
+// New returns the projection of a keyring that was just read or written. also has revocations that are not in the
+// keyring.
 func New(ring *rotation.Keyring, policy rotation.Policy, also issuerfiles.Revoked, now time.Time) Projection {
 	return Projection{
 		Generation: ring.Generation, Files: FilesOf(ring, policy, also), Revoked: RevokedIDs(ring, also.KeyIDs), List: RevokedOf(ring, also),
@@ -56,8 +57,8 @@ func NewFrozen(list issuerfiles.Revoked, held []string, keyNamespace string, now
 	}
 }
 
-// Lacks reports whether an existing revocation list, made from a keyring of a generation, has entries that this projection lacks.
-// Token entries that a newer keyring lacks have expired.
+// Lacks reports whether an existing revocation list, made from a keyring of a generation, has entries that this
+// projection lacks. Token entries that a newer keyring lacks have expired.
 func (p *Projection) Lacks(list issuerfiles.Revoked, generation int64) bool {
 	if slices.ContainsFunc(list.KeyIDs, func(id string) bool { return !slices.Contains(p.Revoked, id) }) {
 		return true

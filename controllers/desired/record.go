@@ -13,7 +13,8 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// Record is the entry in contract.ProjectionsAnnotation for the files of one SigningKey or TrustedIssuer in a ConfigMap.
+// Record is the entry in contract.ProjectionsAnnotation for the files of one SigningKey or TrustedIssuer in a
+// ConfigMap.
 type Record struct {
 	// Generation is that of the keyring that the files were made from.
 	Generation int64 `json:"generation"`
@@ -25,11 +26,11 @@ type Record struct {
 	DeselectedAt *time.Time `json:"deselectedAt,omitempty"`
 	// TakenAwayAt is when the key set was replaced by a tombstone.
 	TakenAwayAt *time.Time `json:"takenAwayAt,omitempty"`
-	// Writes is the number of known versions of the key set: those of the controller, and those of others that it replaced. If it
-	// increases by more than one, a watch has missed versions.
+	// Writes is the number of known versions of the key set: those of the controller, and those of others that it
+	// replaced. If it increases by more than one, a watch has missed versions.
 	Writes int64 `json:"writes"`
-	// Digest, RevokedDigest and CADigest are the first 64 bits of the SHA-256 of the key set, of the revocation list and of the
-	// issuer's CA, as the controller wrote them.
+	// Digest, RevokedDigest and CADigest are the first 64 bits of the SHA-256 of the key set, of the revocation list and
+	// of the issuer's CA, as the controller wrote them.
 	Digest        string `json:"digest"`
 	RevokedDigest string `json:"revokedDigest,omitempty"`
 	CADigest      string `json:"caDigest,omitempty"`

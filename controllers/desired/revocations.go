@@ -36,8 +36,8 @@ func KeepSessionsOf(all []keywrightv1alpha1.Revocation, signingKey string) []str
 	return slices.DeleteFunc(keep, func(id string) bool { return slices.Contains(end, id) })
 }
 
-// TokenRequestsOf returns the requests of the Revocations of a SigningKey, except those of keys, in the order of creation. It omits
-// those that InFuture reports.
+// TokenRequestsOf returns the requests of the Revocations of a SigningKey, except those of keys, in the order of
+// creation. It omits those that InFuture reports.
 func TokenRequestsOf(all []keywrightv1alpha1.Revocation, signingKey string, p rotation.Policy) []rotation.TokenRequest {
 	var requests []rotation.TokenRequest
 	for i := range all {
@@ -73,7 +73,8 @@ func digestOf(spec *keywrightv1alpha1.RevocationSpec) string {
 	return ""
 }
 
-// InFuture reports whether issuedBefore of a Revocation is after its creation: it would revoke tokens that are issued later.
+// InFuture reports whether issuedBefore of a Revocation is after its creation: it would revoke tokens that are issued
+// later.
 func InFuture(r *keywrightv1alpha1.Revocation, p rotation.Policy) bool {
 	before := r.Spec.IssuedBefore
 	return before != nil && before.Sub(r.CreationTimestamp.Time) > p.ClockSkew+time.Second

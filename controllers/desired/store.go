@@ -7,8 +7,8 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// Store passes projections from the signingkey and trustedissuer controllers to the distribution controller, within one process.
-// After a restart it is filled again from the keyrings.
+// Store passes projections from the signingkey and trustedissuer controllers to the distribution controller, within one
+// process. After a restart it is filled again from the keyrings.
 type Store struct {
 	mu     sync.RWMutex
 	byName map[string]Projection
@@ -55,8 +55,8 @@ func (s *Store) Set(name string, p Projection) {
 	}
 }
 
-// Replace stores a projection in place of was, from which it was made. If another one was stored meanwhile, it returns false and
-// changes nothing: that one may have revocations that are not in the keyring, or be from an older reading.
+// Replace stores a projection in place of was, from which it was made. If another one was stored meanwhile, it returns
+// false and changes nothing: that one may have revocations that are not in the keyring, or be from an older reading.
 func (s *Store) Replace(name string, was, p Projection) bool {
 	s.mu.Lock()
 	old, had := s.byName[name]

@@ -13,8 +13,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// TrustedKeepFor is how long a namespace that a TrustedIssuer no longer selects keeps its file. The token lifetime of another
-// issuer is not known, but most tokens expire within an hour.
+// TrustedKeepFor is how long a namespace that a TrustedIssuer no longer selects keeps its file. The token lifetime of
+// another issuer is not known, but most tokens expire within an hour.
 const TrustedKeepFor = time.Hour
 
 // Trusted has the projection of one TrustedIssuer, and the reasons for it.
@@ -33,8 +33,8 @@ type Trusted struct {
 // ErrNotFetched means that the fetcher has not written an entry for the TrustedIssuer.
 var ErrNotFetched = errors.New("the fetcher has not fetched the keys yet")
 
-// OfTrustedIssuer returns the projection of a TrustedIssuer from its spec and the entry of the fetcher. It checks the entry again,
-// which can only have keys that the spec allows. ours has the keys of SigningKeys.
+// OfTrustedIssuer returns the projection of a TrustedIssuer from its spec and the entry of the fetcher. It checks the
+// entry again, which can only have keys that the spec allows. ours has the keys of SigningKeys.
 func OfTrustedIssuer(
 	ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, ours map[string]string, keyNamespace string, now time.Time,
 ) Trusted {
@@ -80,8 +80,8 @@ func RulesOf(spec *keywrightv1alpha1.TrustedIssuerSpec) jwks.Rules {
 	return rules
 }
 
-// AlgorithmOf returns the algorithm of the tombstone for a key set. Some libraries refuse a set with a key of a type that they do
-// not know.
+// AlgorithmOf returns the algorithm of the tombstone for a key set. Some libraries refuse a set with a key of a type
+// that they do not know.
 func AlgorithmOf(keys []jwks.Published, set []byte) string {
 	if len(keys) > 0 {
 		return keys[0].Algorithm
@@ -97,8 +97,8 @@ func SourceOf(spec *keywrightv1alpha1.TrustedIssuerSpec) (string, error) {
 	}{spec.Issuer, spec.Keys})
 }
 
-// KeyIDsOfSigningKeys returns the name of the SigningKey for each key that is published or revoked, or that a file may still have.
-// The kids are RFC 7638 thumbprints.
+// KeyIDsOfSigningKeys returns the name of the SigningKey for each key that is published or revoked, or that a file may
+// still have. The kids are RFC 7638 thumbprints.
 func KeyIDsOfSigningKeys(projections map[string]Projection) map[string]string {
 	ids := map[string]string{}
 	for name, p := range projections {

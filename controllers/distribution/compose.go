@@ -47,8 +47,8 @@ type composition struct {
 	wake time.Time
 }
 
-// compose returns the desired ConfigMap of a namespace. Trust ends by a tombstone, never by the removal of a file, since verifiers
-// keep the last good file if it disappears.
+// compose returns the desired ConfigMap of a namespace. Trust ends by a tombstone, never by the removal of a file,
+// since verifiers keep the last good file if it disappears.
 func compose(now time.Time, at target, projections map[string]desired.Projection) composition {
 	c := composition{
 		now: now, data: map[string]string{}, records: map[string]desired.Record{}, entombed: map[string]bool{}, cm: at.cm, was: desired.RecordsOf(at.cm),
@@ -104,16 +104,17 @@ func (c *composition) add(name string, p *desired.Projection, selected bool) {
 	default:
 		return
 	}
-	// The tombstone of a deleted SigningKey has its generation until it is entombed. A SigningKey of the same name may be created
-	// before that.
+	// The tombstone of a deleted SigningKey has its generation until it is entombed. A SigningKey of the same name may be
+	// created before that.
 	later := was.Generation > p.Generation && !issuerfiles.TrustsNobody(content)
 	if exists && content != c.data[name+contract.JWKSSuffix] && (!recorded || later || was.Digest != desired.Digest(content)) {
 		c.unexpected = append(c.unexpected, name+contract.JWKSSuffix)
 	}
 }
 
-// freeze keeps the existing key set, without revoked keys, and adds these to the existing revocation list. The list in the key
-// namespace is always written, since issuers whose Secret cannot be written read it. The CA of the controller stays.
+// freeze keeps the existing key set, without revoked keys, and adds these to the existing revocation list. The list in
+// the key namespace is always written, since issuers whose Secret cannot be written read it. The CA of the controller
+// stays.
 func (c *composition) freeze(name string, p *desired.Projection, selected bool) {
 	was, recorded := c.was[name]
 	content, exists := c.found[name+contract.JWKSSuffix]
@@ -217,8 +218,8 @@ func (c *composition) addFiles(name string, p *desired.Projection, r desired.Rec
 	c.records[name] = r
 }
 
-// keep keeps the files of a deselected namespace up to date, for KeepFor after it was first seen deselected, or as long as the
-// keyring is retained. Then it replaces the key set by a tombstone, which stays for pods that still run.
+// keep keeps the files of a deselected namespace up to date, for KeepFor after it was first seen deselected, or as long
+// as the keyring is retained. Then it replaces the key set by a tombstone, which stays for pods that still run.
 func (c *composition) keep(name string, p *desired.Projection, was desired.Record) {
 	if p.Selector == nil {
 		c.addFiles(name, p, desired.Record{Generation: p.Generation, Foreign: p.Foreign, DeselectedAt: was.DeselectedAt})
@@ -248,8 +249,8 @@ func (c *composition) matches(cm *corev1.ConfigMap) bool {
 		maps.EqualFunc(c.was, c.records, desired.Record.Equal)
 }
 
-// nameOfFile returns the name of the SigningKey or TrustedIssuer that a file of the ConfigMap belongs to. It is unambiguous even if
-// names have dots, since no suffix ends with another one.
+// nameOfFile returns the name of the SigningKey or TrustedIssuer that a file of the ConfigMap belongs to. It is
+// unambiguous even if names have dots, since no suffix ends with another one.
 func nameOfFile(file string) (string, bool) {
 	for _, suffix := range []string{contract.JWKSSuffix, contract.RevokedSuffix, contract.CASuffix} {
 		if name, ok := strings.CutSuffix(file, suffix); ok {
@@ -274,10 +275,11 @@ func unclaimedNames(cm *corev1.ConfigMap, projections map[string]desired.Project
 	return names
 }
 
-// possiblyStale returns the names whose projection may be older than the existing file, or than an earlier one, and is to be read
-// again. A controller that was paused while another one was the leader must not write an old projection. That is possible if the file
-// has a higher generation or is of the other kind of object, or if its list has a revocation that the projection lacks. If the file
-// has no record, or is a tombstone, the projection must have been read just now.
+// possiblyStale returns the names whose projection may be older than the existing file, or than an earlier one, and is
+// to be read again. A controller that was paused while another one was the leader must not write an old projection.
+// That is possible if the file has a higher generation or is of the other kind of object, or if its list has a
+// revocation that the projection lacks. If the file has no record, or is a tombstone, the projection must have been
+// read just now.
 func possiblyStale(now time.Time, c composition, projections map[string]desired.Projection) []string {
 	const fresh = 5 * time.Second
 	var names []string

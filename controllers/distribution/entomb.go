@@ -14,12 +14,12 @@ import (
 // EntombedFor is how long a tombstone without a projection stays. It is longer than any propagation delay.
 const EntombedFor = 24 * time.Hour
 
-// maxEntombed limits the tombstones without a projection. The API server refuses annotations of more than 256 KiB, and an attacker who
-// adds thousands of files must not prevent writes of the ConfigMap.
+// maxEntombed limits the tombstones without a projection. The API server refuses annotations of more than 256 KiB, and
+// an attacker who adds thousands of files must not prevent writes of the ConfigMap.
 const maxEntombed = 200
 
-// entombAll replaces the key sets of names without a projection by tombstones, first those that this controller wrote. Files above the
-// limit were added by another client, and are left out.
+// entombAll replaces the key sets of names without a projection by tombstones, first those that this controller wrote.
+// Files above the limit were added by another client, and are left out.
 func (c *composition) entombAll(names []string) {
 	planted := func(name string) int {
 		if desired.Digest(c.found[name+contract.JWKSSuffix]) == c.was[name].Digest {
@@ -35,8 +35,8 @@ func (c *composition) entombAll(names []string) {
 	}
 }
 
-// entomb replaces the key set of a name without a projection by a tombstone: of a deleted SigningKey or TrustedIssuer, or of another
-// client.
+// entomb replaces the key set of a name without a projection by a tombstone: of a deleted SigningKey or TrustedIssuer,
+// or of another client.
 func (c *composition) entomb(name, content string) {
 	r := c.was[name]
 	if !issuerfiles.TrustsNobody(content) {

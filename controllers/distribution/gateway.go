@@ -6,8 +6,9 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// gateway sets the entry that gateways read: the key set of the first object that requests it and has a file here. If none does, the
-// entry becomes a tombstone for a while, like other files. Without it, Envoy Gateway would read another entry.
+// gateway sets the entry that gateways read: the key set of the first object that requests it and has a file here. If
+// none does, the entry becomes a tombstone for a while, like other files. Without it, Envoy Gateway would read another
+// entry.
 func (c *composition) gateway(projections map[string]desired.Projection) {
 	found, exists := c.found[contract.GatewayFile]
 	was := c.was[desired.GatewayRecord]
@@ -48,9 +49,9 @@ func (c *composition) endGateway(found string, was desired.Record) {
 	}
 }
 
-// gatewayOwner returns the name of the object whose key set is in the entry, or empty. Among those that request it, objects with keys
-// come before those whose trust has ended. The previous owner stays while its request is not known, because its keyring was retained or
-// was not read yet.
+// gatewayOwner returns the name of the object whose key set is in the entry, or empty. Among those that request it,
+// objects with keys come before those whose trust has ended. The previous owner stays while its request is not known,
+// because its keyring was retained or was not read yet.
 func (c *composition) gatewayOwner(projections map[string]desired.Projection, before string) string {
 	var ended string
 	for _, claim := range desired.GatewayClaims(projections) {

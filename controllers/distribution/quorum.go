@@ -39,8 +39,8 @@ type QuorumReader struct {
 // namesFor is how long a list of names is cached, since every namespace needs it after a start.
 const namesFor = time.Second
 
-// Confirm reads the keyring and the signing-key Secret of a SigningKey, and stores their projection. It reports whether that is
-// current: the keyring exists and is not older than the Secret, and no other projection was stored meanwhile.
+// Confirm reads the keyring and the signing-key Secret of a SigningKey, and stores their projection. It reports whether
+// that is current: the keyring exists and is not older than the Secret, and no other projection was stored meanwhile.
 func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	before := q.Now()
 	held, _ := q.Projections.Get(name)
@@ -69,8 +69,8 @@ func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	return q.Projections.Replace(name, held, fresh), nil
 }
 
-// pendingRevocations returns the revocations of the SigningKey, its Revocations and the list of the key namespace, which are not in a
-// keyring that cannot be written.
+// pendingRevocations returns the revocations of the SigningKey, its Revocations and the list of the key namespace,
+// which are not in a keyring that cannot be written.
 func (q *QuorumReader) pendingRevocations(ctx context.Context, name string, ring *rotation.Keyring) (issuerfiles.Revoked, error) {
 	var key keywrightv1alpha1.SigningKey
 	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &key); client.IgnoreNotFound(err) != nil {
@@ -95,8 +95,9 @@ func (q *QuorumReader) pendingRevocations(ctx context.Context, name string, ring
 	return desired.Pending(keyIDs, unrecorded, policy).Union(existing), nil
 }
 
-// Target reads whether a SigningKey selects a namespace, and how long a deselected one keeps its file. If trust ends too early, valid
-// tokens are rejected, so neither a cache nor the memory of a paused controller may end it. In doubt, the namespace is selected.
+// Target reads whether a SigningKey selects a namespace, and how long a deselected one keeps its file. If trust ends
+// too early, valid tokens are rejected, so neither a cache nor the memory of a paused controller may end it. In doubt,
+// the namespace is selected.
 func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (selected bool, keepFor time.Duration, err error) {
 	if held, _ := q.Projections.Get(name); held.Foreign {
 		return q.trustedTarget(ctx, name, namespace)

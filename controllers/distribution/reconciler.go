@@ -24,8 +24,8 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// Reconciler reconciles the ConfigMap of public keys of a namespace. It writes the files of all SigningKeys and TrustedIssuers in one
-// write.
+// Reconciler reconciles the ConfigMap of public keys of a namespace. It writes the files of all SigningKeys and
+// TrustedIssuers in one write.
 type Reconciler struct {
 	// Client reads Namespaces and ConfigMaps from the cache, and writes.
 	Client client.Client
@@ -97,8 +97,9 @@ func (r *Reconciler) read(ctx context.Context, namespace string) (*corev1.Config
 	return &cm, err
 }
 
-// compose returns the desired ConfigMap. For decisions that must not depend on memory or a cache, it first reads from the API server, in
-// three steps, each of which may change the projections. It also returns when to reconcile again, 0 if no time is due.
+// compose returns the desired ConfigMap. For decisions that must not depend on memory or a cache, it first reads from
+// the API server, in three steps, each of which may change the projections. It also returns when to reconcile again, 0
+// if no time is due.
 func (r *Reconciler) compose(ctx context.Context, at target) (composition, time.Duration, error) {
 	now, projections := r.Now(), r.Projections.All()
 	wait, err := r.freezeNotRead(ctx, unclaimedNames(at.cm, projections), projections)
@@ -145,8 +146,9 @@ func (r *Reconciler) asWanted(cm *corev1.ConfigMap, want composition) bool {
 	return want.matches(cm) && cm.Annotations[contract.KeyNamespaceAnnotation] == r.KeyNamespace
 }
 
-// belongsToAnother reports whether a ConfigMap is that of another installation, and this one has neither SigningKeys nor Secrets. Files
-// that the other one has retained are then not changed. If this installation has any, a forged annotation has no effect.
+// belongsToAnother reports whether a ConfigMap is that of another installation, and this one has neither SigningKeys
+// nor Secrets. Files that the other one has retained are then not changed. If this installation has any, a forged
+// annotation has no effect.
 func (r *Reconciler) belongsToAnother(ctx context.Context, cm *corev1.ConfigMap) (bool, error) {
 	if cm == nil || r.Installation.May(cm.Annotations[contract.KeyNamespaceAnnotation]) {
 		return false, nil
@@ -188,8 +190,9 @@ func (r *Reconciler) write(ctx context.Context, namespace string, cm *corev1.Con
 	return nil
 }
 
-// create creates the ConfigMap by an apply, since RBAC can then grant it by name. Each apply has its own field manager, so that an object
-// that exists already is a conflict, even if this process created it and its cache lags. An apply by the same manager would remove files.
+// create creates the ConfigMap by an apply, since RBAC can then grant it by name. Each apply has its own field manager,
+// so that an object that exists already is a conflict, even if this process created it and its cache lags. An apply by
+// the same manager would remove files.
 func (r *Reconciler) create(ctx context.Context, namespace string, want composition, annotation string) error {
 	apply := applycorev1.ConfigMap(contract.JWKSConfigMap, namespace).
 		WithLabels(map[string]string{contract.ManagedByLabel: contract.ManagedBy}).
@@ -198,8 +201,9 @@ func (r *Reconciler) create(ctx context.Context, namespace string, want composit
 	return r.Client.Apply(ctx, apply, client.FieldOwner(contract.ManagedBy+"-create-"+rand.Text()[:8]))
 }
 
-// update replaces the whole ConfigMap with the resource version that was read. Labels and annotations of other clients stay, since pods
-// do not see them. It removes owner references and finalizers, which could delete the ConfigMap or prevent its replacement.
+// update replaces the whole ConfigMap with the resource version that was read. Labels and annotations of other clients
+// stay, since pods do not see them. It removes owner references and finalizers, which could delete the ConfigMap or
+// prevent its replacement.
 func (r *Reconciler) update(ctx context.Context, cm *corev1.ConfigMap, want composition, annotation string) error {
 	next := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{

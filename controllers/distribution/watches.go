@@ -64,7 +64,8 @@ func (r *Reconciler) onNamespace() handler.EventHandler {
 	}
 }
 
-// onConfigMap queues the namespace of a ConfigMap that another client wrote or deleted. It ignores the writes of this process.
+// onConfigMap queues the namespace of a ConfigMap that another client wrote or deleted. It ignores the writes of this
+// process.
 func (r *Reconciler) onConfigMap() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q wiring.Queue) {

@@ -11,9 +11,9 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Installation is one installation of Keywright in a cluster. SigningKeys are cluster-scoped, so two installations with different
-// key namespaces would both create keys for them, and overwrite each other's files. Each SigningKey has an annotation with the key
-// namespace of the installation that reconciles it. Other installations write nothing.
+// Installation is one installation of Keywright in a cluster. SigningKeys are cluster-scoped, so two installations with
+// different key namespaces would both create keys for them, and overwrite each other's files. Each SigningKey has an
+// annotation with the key namespace of the installation that reconciles it. Other installations write nothing.
 type Installation struct {
 	// Client reads SigningKeys from the cache.
 	Client client.Reader
@@ -23,9 +23,9 @@ type Installation struct {
 	TakeOverFrom []string
 }
 
-// Owner returns the key namespace of another installation that reconciles the SigningKeys of this cluster, empty if there is none.
-// This installation works if any SigningKey names it, even if another SigningKey names a different one. Otherwise a manifest that was
-// copied with its annotation could prevent revocations.
+// Owner returns the key namespace of another installation that reconciles the SigningKeys of this cluster, empty if
+// there is none. This installation works if any SigningKey names it, even if another SigningKey names a different one.
+// Otherwise a manifest that was copied with its annotation could prevent revocations.
 func (i *Installation) Owner(ctx context.Context) (string, error) {
 	var keys keywrightv1alpha1.SigningKeyList
 	if err := i.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {

@@ -24,8 +24,9 @@ const (
 // ErrEmpty is returned for a text without any certificate.
 var ErrEmpty = errors.New("it has no certificate: add the certificate of the CA, in PEM")
 
-// Parse parses at most most PEM certificates of CAs, or self-signed ones. It returns them in DER, sorted, without duplicates. It
-// refuses a text with other PEM blocks as a whole, and ignores text between blocks (RFC 7468 section 2). No error quotes the text.
+// Parse parses at most most PEM certificates of CAs, or self-signed ones. It returns them in DER, sorted, without
+// duplicates. It refuses a text with other PEM blocks as a whole, and ignores text between blocks (RFC 7468 section 2).
+// No error quotes the text.
 func Parse(text string, most int) ([][]byte, error) {
 	if len(text) > MaxBytes {
 		return nil, fmt.Errorf("it has %d bytes, more than %d: remove CAs that do not certify this issuer", len(text), MaxBytes)

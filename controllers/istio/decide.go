@@ -61,9 +61,10 @@ type action struct {
 	spec map[string]any
 }
 
-// decide returns the action that makes a RequestAuthentication follow the file. It is created if a SigningKey and the labels of a
-// namespace request it, and deleted if one of them no longer does, or if the file is gone. A tombstone in the file is copied:
-// workloads that rely on their proxy then reject all tokens, but would accept any without a RequestAuthentication.
+// decide returns the action that makes a RequestAuthentication follow the file. It is created if a SigningKey and the
+// labels of a namespace request it, and deleted if one of them no longer does, or if the file is gone. A tombstone in
+// the file is copied: workloads that rely on their proxy then reject all tokens, but would accept any without a
+// RequestAuthentication.
 func decide(s state) action {
 	output := outputOf(s.key)
 	switch {
@@ -102,8 +103,8 @@ func (s *state) update(output *keywrightv1alpha1.IstioOutput) action {
 	return action{spec: spec}
 }
 
-// effective returns the tombstone if the SigningKey has ended, or else a key set without revoked keys. A ConfigMap whose writes are
-// refused still has them.
+// effective returns the tombstone if the SigningKey has ended, or else a key set without revoked keys. A ConfigMap
+// whose writes are refused still has them.
 func (s *state) effective(keySet string) string {
 	if s.tombstone != "" {
 		return s.tombstone

@@ -20,8 +20,8 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Objects is a cache of the RequestAuthentications of Keywright. Its watch is retried while Istio is not installed or the controller
-// has no permission. Objects is nil if the controller runs without --istio.
+// Objects is a cache of the RequestAuthentications of Keywright. Its watch is retried while Istio is not installed or
+// the controller has no permission. Objects is nil if the controller runs without --istio.
 type Objects struct {
 	client   dynamic.NamespaceableResourceInterface
 	informer toolscache.SharedIndexInformer

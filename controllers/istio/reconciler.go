@@ -33,8 +33,8 @@ type Names interface {
 	Known(ctx context.Context) (map[string]bool, error)
 }
 
-// Reconciler reconciles the RequestAuthentications of a namespace. It is a separate controller, so that an Istio that rejects writes or
-// does not respond does not delay ConfigMaps.
+// Reconciler reconciles the RequestAuthentications of a namespace. It is a separate controller, so that an Istio that
+// rejects writes or does not respond does not delay ConfigMaps.
 type Reconciler struct {
 	// Client reads SigningKeys, Namespaces and ConfigMaps from the cache.
 	Client client.Client
@@ -149,7 +149,8 @@ func configMap(ctx context.Context, from client.Reader, namespace string) (*core
 }
 
 // update updates one RequestAuthentication. Writes depend on the ConfigMap that is read from the API server after the
-// RequestAuthentication, so that a successful write never restores an earlier state, even if a cache lags or the process was paused.
+// RequestAuthentication, so that a successful write never restores an earlier state, even if a cache lags or the
+// process was paused.
 func (r *Reconciler) update(ctx context.Context, at target, name string, key *keywrightv1alpha1.SigningKey) error {
 	s := state{name: name, key: key, file: fileIn(at.cm, name), existing: r.Objects.Get(at.namespace, NameOf(name))}
 	s.selected, s.requested = r.requests(key, at.namespace, at.labels, s.existing != nil)
@@ -179,8 +180,8 @@ func (r *Reconciler) update(ctx context.Context, at target, name string, key *ke
 	return r.write(ctx, at.namespace, s)
 }
 
-// requests reports whether a SigningKey selects a namespace, and whether outputs.istio selects it. With an invalid selector, it is
-// requested if one exists already.
+// requests reports whether a SigningKey selects a namespace, and whether outputs.istio selects it. With an invalid
+// selector, it is requested if one exists already.
 func (r *Reconciler) requests(
 	key *keywrightv1alpha1.SigningKey, namespace string, of labels.Set, exists bool,
 ) (selected, requested bool) {
@@ -197,8 +198,8 @@ func (r *Reconciler) requests(
 	return selected, selector.Matches(of)
 }
 
-// write creates or replaces a RequestAuthentication. It replaces the whole object, since an apply would keep fields of other clients, such
-// as a selector of workloads.
+// write creates or replaces a RequestAuthentication. It replaces the whole object, since an apply would keep fields of
+// other clients, such as a selector of workloads.
 func (r *Reconciler) write(ctx context.Context, namespace string, s state) error {
 	cm, err := configMap(ctx, r.API, namespace)
 	if err != nil {

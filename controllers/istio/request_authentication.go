@@ -111,8 +111,8 @@ func (r *RequestAuthentication) withKeySet(keySet string) map[string]any {
 	return ofRule(rule)
 }
 
-// newObject returns the object that replaces the existing one, which may be nil. It keeps labels and annotations of other clients, as in
-// the ConfigMap, and removes owner references and finalizers.
+// newObject returns the object that replaces the existing one, which may be nil. It keeps labels and annotations of
+// other clients, as in the ConfigMap, and removes owner references and finalizers.
 func newObject(namespace, name string, existing *RequestAuthentication, spec map[string]any) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{Object: map[string]any{fieldSpec: spec}}
 	o.SetAPIVersion(Resource().GroupVersion().String())

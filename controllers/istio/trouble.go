@@ -62,8 +62,8 @@ func (o *Objects) notify() {
 // firstAnswer is how long the start waits for the first response.
 const firstAnswer = 10 * time.Second
 
-// WaitForAnswer waits until the existing RequestAuthentications are known, or why they are not. It waits at most ten seconds, so that
-// other controllers can start.
+// WaitForAnswer waits until the existing RequestAuthentications are known, or why they are not. It waits at most ten
+// seconds, so that other controllers can start.
 func (o *Objects) WaitForAnswer(ctx context.Context) bool {
 	bounded, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
@@ -84,7 +84,8 @@ func (o *Objects) Readable() bool {
 	return o != nil && (o.informer.HasSynced() || o.Trouble() == keywrightv1alpha1.ReasonIstioNotInstalled)
 }
 
-// Trouble returns the reason for the condition if RequestAuthentications cannot be reconciled, otherwise an empty string.
+// Trouble returns the reason for the condition if RequestAuthentications cannot be reconciled, otherwise an empty
+// string.
 func (o *Objects) Trouble() string {
 	if o == nil {
 		return keywrightv1alpha1.ReasonIstioNotEnabled
@@ -106,7 +107,8 @@ func (o *Objects) lastTrouble() error {
 	return o.trouble
 }
 
-// Refused returns why the RequestAuthentication of a SigningKey in a namespace could not be written or deleted, empty if it could.
+// Refused returns why the RequestAuthentication of a SigningKey in a namespace could not be written or deleted, empty
+// if it could.
 func (o *Objects) Refused(namespace, signingKey string) string {
 	if o == nil {
 		return ""

@@ -71,7 +71,8 @@ func (r *Reconciler) onNamespace() handler.EventHandler {
 	}
 }
 
-// onObjects queues the namespace of a RequestAuthentication that another client wrote or deleted, and every namespace when trouble ends.
+// onObjects queues the namespace of a RequestAuthentication that another client wrote or deleted, and every namespace
+// when trouble ends.
 func (r *Reconciler) onObjects(ctx context.Context, q wiring.Queue) error {
 	r.Objects.OnTrouble(func() {
 		if r.Objects.Trouble() == "" {
@@ -94,10 +95,12 @@ func (r *Reconciler) onObjects(ctx context.Context, q wiring.Queue) error {
 	})
 }
 
-// configMapWait is how long a revocation waits for the ConfigMaps. Their changes queue the namespaces, except for refused writes.
+// configMapWait is how long a revocation waits for the ConfigMaps. Their changes queue the namespaces, except for
+// refused writes.
 const configMapWait = 2 * time.Second
 
-// onProjections queues the namespaces with a RequestAuthentication after a revocation, even if writes of their ConfigMaps are refused.
+// onProjections queues the namespaces with a RequestAuthentication after a revocation, even if writes of their
+// ConfigMaps are refused.
 func (r *Reconciler) onProjections(_ context.Context, q wiring.Queue) error {
 	r.Projections.OnChange(func(urgent bool) {
 		if !urgent {

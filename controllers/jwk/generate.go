@@ -16,9 +16,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Generate generates a key pair. Its kid is the RFC 7638 SHA-256 thumbprint; alg and use are always set, so that a verifier can pin
-// the algorithm to the key. A pair whose kid begins with "-", one in 64, is discarded, since a command line takes such a kid for a
-// flag.
+// Generate generates a key pair. Its kid is the RFC 7638 SHA-256 thumbprint; alg and use are always set, so that a
+// verifier can pin the algorithm to the key. A pair whose kid begins with "-", one in 64, is discarded, since a command
+// line takes such a kid for a flag.
 func Generate(spec rotation.KeySpec) (rotation.Material, error) {
 	for {
 		made, err := generate(spec)
@@ -67,8 +67,8 @@ func newPrivateKey(spec rotation.KeySpec) (crypto.Signer, error) {
 	}
 }
 
-// Parse parses a key of a signing-key Secret, for a rebuild. The kid must be the thumbprint of the key, since no other was ever
-// written.
+// Parse parses a key of a signing-key Secret, for a rebuild. The kid must be the thumbprint of the key, since no other
+// was ever written.
 func Parse(b []byte) (rotation.Key, error) {
 	var jwk jose.JSONWebKey
 	if err := jwk.UnmarshalJSON(b); err != nil || !jwk.Valid() {

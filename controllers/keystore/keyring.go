@@ -24,7 +24,8 @@ type Keyring struct {
 	Ring, Read rotation.Keyring
 }
 
-// UnreadableError means that a Secret exists but cannot be decoded. Nothing may then be changed, except for revocations.
+// UnreadableError means that a Secret exists but cannot be decoded. Nothing may then be changed, except for
+// revocations.
 type UnreadableError struct {
 	name string
 	err  error
@@ -33,8 +34,8 @@ type UnreadableError struct {
 func (e *UnreadableError) Error() string { return fmt.Sprintf("Secret %s: %v", e.name, e.err) }
 func (e *UnreadableError) Unwrap() error { return e.err }
 
-// ReadKeyring reads the keyring of a SigningKey from the API server, never from a cache. If it returns an UnreadableError, it also
-// returns the Secret.
+// ReadKeyring reads the keyring of a SigningKey from the API server, never from a cache. If it returns an
+// UnreadableError, it also returns the Secret.
 func ReadKeyring(ctx context.Context, api client.Reader, namespace, name string) (Keyring, error) {
 	var s corev1.Secret
 	key := client.ObjectKey{Namespace: namespace, Name: name + contract.KeyringSuffix}
@@ -50,8 +51,8 @@ func ReadKeyring(ctx context.Context, api client.Reader, namespace, name string)
 	return Keyring{Object: &s, Ring: ring, Read: ring}, nil
 }
 
-// WriteKeyring writes ring with the resource version that was read, or creates it. If LostRace reports the error, read and plan
-// again.
+// WriteKeyring writes ring with the resource version that was read, or creates it. If LostRace reports the error, read
+// and plan again.
 func WriteKeyring(
 	ctx context.Context, c client.Client, namespace, name string, was *corev1.Secret, ring rotation.Keyring,
 ) (Keyring, error) {
@@ -85,8 +86,8 @@ func newSecret(namespace, name, suffix, role string, was *corev1.Secret) *corev1
 	return s
 }
 
-// CreateOrUpdate writes s with the resource version of was, or creates it if was is nil. It returns ErrRewritten if the API server
-// stored other data.
+// CreateOrUpdate writes s with the resource version of was, or creates it if was is nil. It returns ErrRewritten if the
+// API server stored other data.
 func CreateOrUpdate(ctx context.Context, c client.Client, s, was *corev1.Secret) error {
 	sent := maps.Clone(s.Data)
 	var err error
@@ -101,7 +102,8 @@ func CreateOrUpdate(ctx context.Context, c client.Client, s, was *corev1.Secret)
 	return err
 }
 
-// ErrOvertaken means that an object changed since it was read. It is for creations, which have no resource version to compare.
+// ErrOvertaken means that an object changed since it was read. It is for creations, which have no resource version to
+// compare.
 var ErrOvertaken = errors.New("the object changed since it was read")
 
 // LostRace reports whether a write failed because of another write. That is a normal outcome, not an error.

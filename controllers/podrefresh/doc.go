@@ -1,3 +1,3 @@
-// Package podrefresh nudges the pods that may have mounted a revoked key: it changes an annotation, so that their kubelets renew
-// the files at once.
+// Package podrefresh nudges the pods that may have mounted a revoked key: it changes an annotation, so that their
+// kubelets renew the files at once.
 package podrefresh

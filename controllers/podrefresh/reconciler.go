@@ -25,8 +25,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Reconciler nudges the pods that may have mounted a revoked key. A kubelet renews the files of a pod only when it syncs the pod:
-// after 60 to 90 s, or at once when the pod changes. A work item is one SigningKey.
+// Reconciler nudges the pods that may have mounted a revoked key. A kubelet renews the files of a pod only when it
+// syncs the pod: after 60 to 90 s, or at once when the pod changes. A work item is one SigningKey.
 //
 // Every pod is nudged twice, since the kubelet's copy of a Secret or ConfigMap can be older than the first nudge.
 type Reconciler struct {
@@ -38,8 +38,8 @@ type Reconciler struct {
 	API client.Reader
 	// KeyNamespace holds the pods of the issuers.
 	KeyNamespace string
-	// Everywhere includes the pods of all namespaces that mount the public keys. Without it, only pods in the key namespace are
-	// nudged.
+	// Everywhere includes the pods of all namespaces that mount the public keys. Without it, only pods in the key
+	// namespace are nudged.
 	Everywhere bool
 	// Now is the clock.
 	Now func() time.Time
@@ -211,8 +211,8 @@ func (r *Reconciler) eachPod(ctx context.Context, do func(*corev1.Pod) error) er
 	}
 }
 
-// file reports whether a namespace has a file of this SigningKey, and whether it still holds one of the keys. If the ConfigMap is
-// missing, running pods may still have the file.
+// file reports whether a namespace has a file of this SigningKey, and whether it still holds one of the keys. If the
+// ConfigMap is missing, running pods may still have the file.
 func (r *Reconciler) file(ctx context.Context, namespace, name string, ids []string) (has, holds bool, err error) {
 	var cm corev1.ConfigMap
 	err = r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
@@ -226,8 +226,8 @@ func (r *Reconciler) file(ctx context.Context, namespace, name string, ids []str
 	return has, slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(held, id) }), nil
 }
 
-// terminating reports whether a namespace is being deleted and has no ConfigMap any more. Its pods keep their files until they
-// terminate.
+// terminating reports whether a namespace is being deleted and has no ConfigMap any more. Its pods keep their files
+// until they terminate.
 func (r *Reconciler) terminating(ctx context.Context, namespace string) (bool, error) {
 	of := metav1.PartialObjectMetadata{}
 	of.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -261,8 +261,8 @@ func completed(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// nudgeAll nudges pods in parallel, and adds those that succeeded to nudged. Deleted pods are ignored. If some fail, the others
-// are still nudged, and the first error is returned.
+// nudgeAll nudges pods in parallel, and adds those that succeeded to nudged. Deleted pods are ignored. If some fail,
+// the others are still nudged, and the first error is returned.
 func (r *Reconciler) nudgeAll(ctx context.Context, nudged, pods map[types.UID]client.ObjectKey) error {
 	now, err := json.Marshal(r.Now().UTC().Format(time.RFC3339Nano))
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Requests has the nudges that the signingkey controller requests, and their results, within one process. After a restart, those
-// that no keyring records as done are requested again, and pods are nudged once more.
+// Requests has the nudges that the signingkey controller requests, and their results, within one process. After a
+// restart, those that no keyring records as done are requested again, and pods are nudged once more.
 type Requests struct {
 	mu     sync.Mutex
 	byName map[string]*request
@@ -59,8 +59,8 @@ func (n *Requests) Add(name string, ids []string) {
 	}
 }
 
-// Reset removes the requests for these keys, so that a new one nudges the pods again: another issuer may publish a key again
-// after it withdrew it.
+// Reset removes the requests for these keys, so that a new one nudges the pods again: another issuer may publish a key
+// again after it withdrew it.
 func (n *Requests) Reset(name string, ids []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// LeaveBehind stops waiting for the namespaces that lack a key, and for those that got it after the given time. It returns their
-// names, sorted.
+// LeaveBehind stops waiting for the namespaces that lack a key, and for those that got it after the given time. It
+// returns their names, sorted.
 func (t *Tracker) LeaveBehind(name string, lacking []string, after time.Time) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -27,8 +27,8 @@ func (t *Tracker) LeaveBehind(name string, lacking []string, after time.Time) []
 	return left
 }
 
-// Awaits reports whether rotations wait for a namespace. They wait again for one that was left behind once it has held the current
-// keys for the propagation delay without interruption. inSync is whether it holds them now.
+// Awaits reports whether rotations wait for a namespace. They wait again for one that was left behind once it has held
+// the current keys for the propagation delay without interruption. inSync is whether it holds them now.
 func (t *Tracker) Awaits(name, namespace string, inSync bool, delay time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

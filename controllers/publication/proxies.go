@@ -2,8 +2,9 @@ package publication
 
 import "slices"
 
-// ProxiesChanged records the keys that the proxies of a namespace got, which do not read its ConfigMap. before is their previous key
-// set. If it was empty, no tokens were verified with it. missed is set if the watch missed versions in between.
+// ProxiesChanged records the keys that the proxies of a namespace got, which do not read its ConfigMap. before is their
+// previous key set. If it was empty, no tokens were verified with it. missed is set if the watch missed versions in
+// between.
 func (t *Tracker) ProxiesChanged(name, namespace, before, after string, missed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// Tracker watches ConfigMaps and records when targets got each key. Otherwise a file could lose a key and get it back unnoticed
-// between two reconciliations, and a Standby would be activated that some pod does not have.
+// Tracker watches ConfigMaps and records when targets got each key. Otherwise a file could lose a key and get it back
+// unnoticed between two reconciliations, and a Standby would be activated that some pod does not have.
 //
 // The records are in memory. After a restart, a Standby waits again, unless the keyring proves that no file changed.
 type Tracker struct {
@@ -43,7 +43,8 @@ type publications struct {
 	lost map[string]bool
 	// deselected is when this process saw that a namespace is no longer selected, by namespace.
 	deselected map[string]time.Time
-	// leftBehind has the namespaces that rotations no longer wait for, and since when each holds the current keys, or zero.
+	// leftBehind has the namespaces that rotations no longer wait for, and since when each holds the current keys, or
+	// zero.
 	leftBehind map[string]time.Time
 }
 
@@ -95,8 +96,8 @@ func (t *Tracker) HeldSince(name string, ids []string) map[string]time.Time {
 	return out
 }
 
-// Resume compares the recorded proof of a Standby with the first digest that this process observes. If they are equal, no file
-// changed since, and every target has the key.
+// Resume compares the recorded proof of a Standby with the first digest that this process observes. If they are equal,
+// no file changed since, and every target has the key.
 func (t *Tracker) Resume(name, id, recorded, seen string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -170,8 +171,8 @@ type version struct {
 	record  desired.Record
 }
 
-// fileChanged records the keys that a file got. If the watch missed versions in between, which Record.Writes shows, every key of
-// the file may have arrived with the last one.
+// fileChanged records the keys that a file got. If the watch missed versions in between, which Record.Writes shows,
+// every key of the file may have arrived with the last one.
 func (t *Tracker) fileChanged(name, namespace string, before, after version) {
 	p := t.of(name)
 	since := after.record.Writes - before.record.Writes
@@ -243,8 +244,8 @@ func (t *Tracker) NamespaceDeleted(namespace string) {
 	}
 }
 
-// DeselectedSince returns when this process saw that a namespace is no longer selected. A namespace that refuses its ConfigMap has
-// no record of it.
+// DeselectedSince returns when this process saw that a namespace is no longer selected. A namespace that refuses its
+// ConfigMap has no record of it.
 func (t *Tracker) DeselectedSince(name, namespace string, selected bool) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()

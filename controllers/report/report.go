@@ -31,7 +31,8 @@ func Names(all []string) string {
 // Stamp returns a time as RFC 3339 in UTC.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// TimeOrNil returns a time without the fraction of a second, which the API does not store. It returns nil for the zero time.
+// TimeOrNil returns a time without the fraction of a second, which the API does not store. It returns nil for the zero
+// time.
 func TimeOrNil(t time.Time) *metav1.Time {
 	if t.IsZero() {
 		return nil

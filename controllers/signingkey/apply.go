@@ -39,8 +39,8 @@ func (r *Reconciler) apply(ctx context.Context, p *pass) error {
 	return r.applyAll(ctx, p, unclaimed)
 }
 
-// applyAll carries out the decision about the keys. refused is the error of writing the finalizer, or nil. The status reports
-// it unless another write is refused, too.
+// applyAll carries out the decision about the keys. refused is the error of writing the finalizer, or nil. The status
+// reports it unless another write is refused, too.
 func (r *Reconciler) applyAll(ctx context.Context, p *pass, refused error) error {
 	r.trackPending(p)
 	if err := r.applyKeys(ctx, p); err != nil {
@@ -105,8 +105,8 @@ func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// handOver gives the distribution the projection of this name. Its time is when the keyring was read, in case this pass was
-// delayed since.
+// handOver gives the distribution the projection of this name. Its time is when the keyring was read, in case this pass
+// was delayed since.
 func (r *Reconciler) handOver(p *pass) {
 	projection, ok := p.projection(r.KeyNamespace)
 	if !ok {
@@ -119,9 +119,9 @@ func (r *Reconciler) handOver(p *pass) {
 	}
 }
 
-// writeSecret updates the signing-key Secret from the keyring, or removes revoked keys from it if there is no usable keyring.
-// If that is refused too, issuers find revocations in the revocation list of the key namespace. Only the pass that read the
-// Secret may replace it.
+// writeSecret updates the signing-key Secret from the keyring, or removes revoked keys from it if there is no usable
+// keyring. If that is refused too, issuers find revocations in the revocation list of the key namespace. Only the pass
+// that read the Secret may replace it.
 func (r *Reconciler) writeSecret(ctx context.Context, p *pass) error {
 	stripping := p.frozen() || p.unrecorded
 	changed, err := r.replaceSecret(ctx, p, stripping)
@@ -170,8 +170,8 @@ func (r *Reconciler) replaceSecret(ctx context.Context, p *pass, stripping bool)
 	return true, nil
 }
 
-// stripped returns a signing-key Secret without the revoked keys, with them in its revocation list, and without a signing key
-// if signing has ended. It reports whether that changed the Secret.
+// stripped returns a signing-key Secret without the revoked keys, with them in its revocation list, and without a
+// signing key if signing has ended. It reports whether that changed the Secret.
 func stripped(s *corev1.Secret, also issuerfiles.Revoked, policy rotation.Policy) (*corev1.Secret, bool) {
 	want := s.DeepCopy()
 	if want.Data == nil {
@@ -192,9 +192,9 @@ func stripped(s *corev1.Secret, also issuerfiles.Revoked, policy rotation.Policy
 	return want, !maps.EqualFunc(s.Data, want.Data, func(a, b []byte) bool { return string(a) == string(b) })
 }
 
-// beforeCreatingKeyring reads the SigningKey and the signing-key Secret from the API server, and returns ErrOvertaken if they
-// changed. A delayed pass must not replace a keyring that was created and deleted meanwhile, and a lagging cache must not
-// create one for a deleted SigningKey.
+// beforeCreatingKeyring reads the SigningKey and the signing-key Secret from the API server, and returns ErrOvertaken
+// if they changed. A delayed pass must not replace a keyring that was created and deleted meanwhile, and a lagging
+// cache must not create one for a deleted SigningKey.
 func (r *Reconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
 	if p.keyring.Object != nil {
 		return nil
@@ -217,8 +217,8 @@ func (r *Reconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// beforeCreatingSecret reads the keyring again, and returns ErrOvertaken if it changed: an older projection must not replace a
-// Secret that was created and deleted meanwhile.
+// beforeCreatingSecret reads the keyring again, and returns ErrOvertaken if it changed: an older projection must not
+// replace a Secret that was created and deleted meanwhile.
 func (r *Reconciler) beforeCreatingSecret(ctx context.Context, p *pass) error {
 	if p.secret != nil {
 		return nil

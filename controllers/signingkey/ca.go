@@ -118,7 +118,8 @@ func (p *pass) caInSync() string {
 	return text
 }
 
-// firstCARemoval returns when the next certificate that was removed from the source leaves the files, zero if there is none.
+// firstCARemoval returns when the next certificate that was removed from the source leaves the files, zero if there is
+// none.
 func (p *pass) firstCARemoval() time.Time {
 	var first time.Time
 	for i := range p.keyring.Ring.CA {

@@ -136,8 +136,8 @@ func (p *pass) latest() string {
 	return ""
 }
 
-// fellBack returns, as the end of a sentence, the namespaces whose files lost the Standby and were restored, after which
-// the wait started again.
+// fellBack returns, as the end of a sentence, the namespaces whose files lost the Standby and were restored, after
+// which the wait started again.
 func (p *pass) fellBack() string {
 	if len(p.fell) == 0 {
 		return ""

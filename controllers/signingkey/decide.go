@@ -13,8 +13,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// decide makes the decision from the observations, including trouble, deletion and draining. Revocations are carried out
-// despite trouble.
+// decide makes the decision from the observations, including trouble, deletion and draining. Revocations are carried
+// out despite trouble.
 func (p *pass) decide() error {
 	switch {
 	case p.key == nil: // retained objects do not change
@@ -39,8 +39,8 @@ func (p *pass) decide() error {
 }
 
 // retained reports whether a deleted SigningKey with the policy Retain can be released. It cannot while the keyring is
-// unreadable or lost, since its keys would stay trusted and could not be managed again. Nor can it while a revocation is
-// missing in the keyring or the signing-key Secret, since the request is lost with the SigningKey.
+// unreadable or lost, since its keys would stay trusted and could not be managed again. Nor can it while a revocation
+// is missing in the keyring or the signing-key Secret, since the request is lost with the SigningKey.
 func (p *pass) retained() bool {
 	return p.key.DeletionTimestamp != nil && !p.policy.Ending() && p.unreadable == nil && !p.lost() && !p.anyUnrecorded()
 }
@@ -60,8 +60,8 @@ func (p *pass) lost() bool {
 	return p.secret == nil && p.keyring.Object == nil && len(p.targets.holders) > 0
 }
 
-// nothingLeft reports whether a SigningKey that is being deleted has neither Secrets nor files: it never had any, or the cache
-// lags behind its deletion.
+// nothingLeft reports whether a SigningKey that is being deleted has neither Secrets nor files: it never had any, or
+// the cache lags behind its deletion.
 func (p *pass) nothingLeft() bool {
 	return p.policy.Ending() && p.keyring.Object == nil && p.secret == nil && len(p.targets.holders) == 0
 }

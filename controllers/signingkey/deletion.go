@@ -14,8 +14,8 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// claim sets the annotation of this installation and the finalizer on a SigningKey if they are missing. Without the finalizer,
-// a deletion would leave Secrets and trusted keys behind.
+// claim sets the annotation of this installation and the finalizer on a SigningKey if they are missing. Without the
+// finalizer, a deletion would leave Secrets and trusted keys behind.
 func (r *Reconciler) claim(ctx context.Context, key *keywrightv1alpha1.SigningKey) error {
 	if key.DeletionTimestamp != nil {
 		return nil
@@ -26,7 +26,8 @@ func (r *Reconciler) claim(ctx context.Context, key *keywrightv1alpha1.SigningKe
 	})
 }
 
-// end deletes the Secrets of a SigningKey whose deletion is complete, then releases it. Its tombstones stay for a while.
+// end deletes the Secrets of a SigningKey whose deletion is complete, then releases it. Its tombstones stay for a
+// while.
 func (r *Reconciler) end(ctx context.Context, p *pass) error {
 	if !p.decision.Ended || p.trouble != nil || p.changed {
 		return nil
@@ -60,8 +61,8 @@ func (r *Reconciler) release(ctx context.Context, p *pass) error {
 	return client.IgnoreNotFound(err)
 }
 
-// patch changes only metadata. An update of the whole object would also change the spelling of durations, which a GitOps tool
-// would revert.
+// patch changes only metadata. An update of the whole object would also change the spelling of durations, which a
+// GitOps tool would revert.
 func (r *Reconciler) patch(ctx context.Context, key *keywrightv1alpha1.SigningKey, change func() bool) error {
 	before := key.DeepCopy()
 	if !change() {

@@ -15,8 +15,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// announce logs the moves of a pass, and reports them as metrics and events, after the keyring was written. All have the same
-// reason.
+// announce logs the moves of a pass, and reports them as metrics and events, after the keyring was written. All have
+// the same reason.
 func (r *Reconciler) announce(ctx context.Context, p *pass) {
 	for _, m := range p.decision.Moves {
 		log.FromContext(ctx).Info("Moved key", "move", m.Kind, "kid", m.KeyID, "reason", m.Reason, "early", m.Early,

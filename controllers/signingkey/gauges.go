@@ -79,7 +79,8 @@ func newGauges(now func() time.Time) *gauges {
 	return &gauges{now: now, of: describe(), byName: map[string]*snapshot{}}
 }
 
-// note replaces the snapshot of a SigningKey. If the publication of its keys has just completed, it returns how long it took.
+// note replaces the snapshot of a SigningKey. If the publication of its keys has just completed, it returns how long it
+// took.
 func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	ring := &p.keyring.Ring
 	n := &snapshot{

@@ -29,8 +29,8 @@ type proxies struct {
 	unknown bool
 	refused func(namespace string) string
 
-	// wanted counts the namespaces that are selected. behind are those of them whose RequestAuthentication is not up to date.
-	// leaving are the others that still have one.
+	// wanted counts the namespaces that are selected. behind are those of them whose RequestAuthentication is not up to
+	// date. leaving are the others that still have one.
 	wanted          int
 	behind, leaving []string
 }

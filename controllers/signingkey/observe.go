@@ -119,8 +119,9 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 	return p, nil
 }
 
-// remember returns every key ID that this process has seen in the spec, which a GitOps tool may reset before the keyring can be
-// written. Revocations that outlive the process are read from the lists of the signing-key Secret and of the key namespace.
+// remember returns every key ID that this process has seen in the spec, which a GitOps tool may reset before the
+// keyring can be written. Revocations that outlive the process are read from the lists of the signing-key Secret and of
+// the key namespace.
 func (r *Reconciler) remember(p *pass) []string {
 	var seen []string
 	if before, ok := r.seenRevoked.Load(p.name); ok {
@@ -151,7 +152,8 @@ func (p *pass) digest() string {
 	return desired.Digest(p.targets.digest + " " + string(p.secret.UID) + " " + p.secret.ResourceVersion)
 }
 
-// resumeFromProof lets a process that has just started continue the wait of the Standby, if no target changed meanwhile.
+// resumeFromProof lets a process that has just started continue the wait of the Standby, if no target changed
+// meanwhile.
 func (r *Reconciler) resumeFromProof(p *pass) {
 	if s := p.keyring.Ring.Standby(); s != nil {
 		r.Published.Resume(p.name, s.ID, s.Proof, p.digest())

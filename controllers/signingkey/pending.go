@@ -11,8 +11,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// toRemove returns the keys that must leave all files and stop signing: revoked ones, and all keys of a SigningKey that is
-// deleted with the policy Delete.
+// toRemove returns the keys that must leave all files and stop signing: revoked ones, and all keys of a SigningKey that
+// is deleted with the policy Delete.
 func (p *pass) toRemove() []string {
 	ids := desired.RevokedIDs(&p.keyring.Ring, p.policy.Revoked)
 	if p.policy.Deleting {
@@ -32,8 +32,8 @@ func allKeysIn(s *corev1.Secret) []string {
 	return ids
 }
 
-// trackPending records the progress of revocations that are not in the keyring because it cannot be read or written. The
-// progress is in memory and in the status, from which its times are read after a restart.
+// trackPending records the progress of revocations that are not in the keyring because it cannot be read or written.
+// The progress is in memory and in the status, from which its times are read after a restart.
 func (r *Reconciler) trackPending(p *pass) {
 	var known []rotation.Revocation
 	if before, ok := r.pending.Load(p.name); ok {

@@ -9,9 +9,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// projection returns what the files of this name must contain, and false for a name that has neither SigningKey nor Secrets. A
-// SigningKey that has ended keeps its targets: running pods may still have the keys of a missing ConfigMap, and must get the
-// tombstone.
+// projection returns what the files of this name must contain, and false for a name that has neither SigningKey nor
+// Secrets. A SigningKey that has ended keeps its targets: running pods may still have the keys of a missing ConfigMap,
+// and must get the tombstone.
 func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 	ring := &p.keyring.Ring
 	if p.key == nil {

@@ -48,8 +48,8 @@ func (p *pass) receipt(r *rotation.Revocation) keywrightv1alpha1.KeyRevocationSt
 // terminatingFor is how long a receipt names namespaces that are being deleted. All tokens expire before.
 const terminatingFor = 2 * rotation.LongestLifetime
 
-// requestNudges requests nudges of the pods that may have a revoked key, until the keyring records that they were done. While
-// the keyring cannot be written, only this process has that record.
+// requestNudges requests nudges of the pods that may have a revoked key, until the keyring records that they were done.
+// While the keyring cannot be written, only this process has that record.
 func (r *Reconciler) requestNudges(p *pass) {
 	var ids []string
 	for _, v := range slices.Concat(p.keyring.Ring.Revoked, p.pending) {

@@ -25,14 +25,15 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Reconciler reconciles the keyring, the signing-key Secret and the status of each SigningKey, and gives the distribution its
-// public files.
+// Reconciler reconciles the keyring, the signing-key Secret and the status of each SigningKey, and gives the
+// distribution its public files.
 type Reconciler struct {
 	// Client reads SigningKeys, Namespaces and ConfigMaps from the cache, and writes.
 	Client client.Client
 	// API reads Secrets from the API server, never from a cache.
 	API client.Reader
-	// CAs is a cache of the ConfigMaps of the key namespace with contract.RoleIssuerCA. If it is nil, no CA is distributed.
+	// CAs is a cache of the ConfigMaps of the key namespace with contract.RoleIssuerCA. If it is nil, no CA is
+	// distributed.
 	CAs cache.Cache
 	// Istio has the RequestAuthentications. It is nil if the controller runs without --istio.
 	Istio *istio.Objects
@@ -55,8 +56,8 @@ type Reconciler struct {
 	// Metrics counts moves and keys.
 	Metrics *Metrics
 
-	// seenRevoked has the key IDs that each SigningKey has ever revoked in its spec, by name. They are not lost if a GitOps tool
-	// resets the spec before the keyring is written.
+	// seenRevoked has the key IDs that each SigningKey has ever revoked in its spec, by name. They are not lost if a
+	// GitOps tool resets the spec before the keyring is written.
 	seenRevoked sync.Map
 	// pending has the revocations that are not in the keyring yet, by name of the SigningKey.
 	pending sync.Map
@@ -66,12 +67,12 @@ type Reconciler struct {
 	reported sync.Map
 }
 
-// maxPasses limits the passes of one reconciliation: Prepare, Activate and the next Prepare follow one another without waiting
-// for events.
+// maxPasses limits the passes of one reconciliation: Prepare, Activate and the next Prepare follow one another without
+// waiting for events.
 const maxPasses = 8
 
-// Reconcile observes, decides and applies until no more steps are due for a SigningKey, then updates its status. A name without
-// a SigningKey is reconciled too, since its keyring may have been retained.
+// Reconcile observes, decides and applies until no more steps are due for a SigningKey, then updates its status. A name
+// without a SigningKey is reconciled too, since its keyring may have been retained.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	key, err := r.get(ctx, req.Name)
 	if err != nil || key != nil && key.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(key, contract.Finalizer) {

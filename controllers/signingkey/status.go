@@ -17,8 +17,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// ProgressEvery is how often the status is updated while a distribution proceeds. Its beginning and its end are reported at
-// once.
+// ProgressEvery is how often the status is updated while a distribution proceeds. Its beginning and its end are
+// reported at once.
 const ProgressEvery = 10 * time.Second
 
 // reportedStatus is a status that was written, and what the API server stored.

@@ -34,8 +34,8 @@ type targets struct {
 	held []string
 	// holders are the namespaces whose file holds a key, selected or not, sorted.
 	holders []string
-	// behind are the targets that do not hold the current keys. lacking are those that rotations wait for, and leftBehind those
-	// that they no longer wait for. All are sorted.
+	// behind are the targets that do not hold the current keys. lacking are those that rotations wait for, and leftBehind
+	// those that they no longer wait for. All are sorted.
 	behind, lacking, leftBehind []string
 	// withoutCA are the namespaces that do not hold the current CA, sorted.
 	withoutCA []string
@@ -56,7 +56,8 @@ type targets struct {
 	proxies proxies
 	// largest is the size of the largest ConfigMap that holds a key, in bytes.
 	largest int
-	// algorithm is that of a key in the file of the key namespace, or else in another file. It is empty if no file has a key.
+	// algorithm is that of a key in the file of the key namespace, or else in another file. It is empty if no file has a
+	// key.
 	algorithm string
 	// digest is a digest of the resource versions of all awaited ConfigMaps.
 	digest string
@@ -235,8 +236,8 @@ func (t *targets) addFile(namespace, content string, want *wanted) bool {
 	return true
 }
 
-// addProxies counts a RequestAuthentication if it holds any key, and reports whether it does. counted is set if the file of the
-// namespace was counted.
+// addProxies counts a RequestAuthentication if it holds any key, and reports whether it does. counted is set if the
+// file of the namespace was counted.
 func (t *targets) addProxies(namespace string, counted bool, want *wanted) bool {
 	existing := t.proxies.existing[namespace]
 	if existing == nil || !existing.Trusts() {
@@ -253,7 +254,8 @@ func (t *targets) addProxies(namespace string, counted bool, want *wanted) bool 
 	return true
 }
 
-// pastKeepFor reports whether a namespace has been deselected for longer than keepFor. Rotations then no longer wait for it.
+// pastKeepFor reports whether a namespace has been deselected for longer than keepFor. Rotations then no longer wait
+// for it.
 func (t *targets) pastKeepFor(namespace string, cm *corev1.ConfigMap, selected bool, want *wanted) bool {
 	since := want.tracker.DeselectedSince(want.name, namespace, selected || t.selector == nil)
 	if since.IsZero() {
@@ -265,8 +267,8 @@ func (t *targets) pastKeepFor(namespace string, cm *corev1.ConfigMap, selected b
 	return !want.now.Before(since.Add(want.keepFor + time.Second))
 }
 
-// await records whether a rotation waits for a target. It does not wait for one that never had a ConfigMap, since no pod there
-// can have mounted it.
+// await records whether a rotation waits for a target. It does not wait for one that never had a ConfigMap, since no
+// pod there can have mounted it.
 func (t *targets) await(namespace string, cm *corev1.ConfigMap, proxies proxyKeys, inSync, past bool, want *wanted) {
 	awaited := want.tracker.Awaits(want.name, namespace, inSync, want.delay)
 	switch {

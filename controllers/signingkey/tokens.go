@@ -27,8 +27,8 @@ func (r *Reconciler) observeRevocations(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// onlyInFiles returns requests for entries of the key namespace's list that the keyring lacks. Their Revocations were deleted
-// while the keyring could not be written. Entries of a list of an older keyring have expired since.
+// onlyInFiles returns requests for entries of the key namespace's list that the keyring lacks. Their Revocations were
+// deleted while the keyring could not be written. Entries of a list of an older keyring have expired since.
 func (p *pass) onlyInFiles() []rotation.TokenRequest {
 	ring := &p.keyring.Ring
 	if p.unreadable != nil || p.keyring.Object == nil || p.targets.listGeneration < ring.Generation {
@@ -92,7 +92,8 @@ func (p *pass) pendingList() issuerfiles.Revoked {
 	return desired.Pending(p.toRemove(), p.pendingTokens(), p.policy)
 }
 
-// tokensToNudge returns the UIDs of Revocations with nudge that every file lists, and for which pods were not nudged yet.
+// tokensToNudge returns the UIDs of Revocations with nudge that every file lists, and for which pods were not nudged
+// yet.
 func (p *pass) tokensToNudge() []string {
 	var uids []string
 	for i := range p.keyring.Ring.Tokens {

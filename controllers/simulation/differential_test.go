@@ -24,8 +24,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// TestStoreIsLikeTheAPIServer applies the same random operations to the store and to a real API server, and compares the kind of
-// error and the stored object after each.
+// TestStoreIsLikeTheAPIServer applies the same random operations to the store and to a real API server, and compares
+// the kind of error and the stored object after each.
 func TestStoreIsLikeTheAPIServer(t *testing.T) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Skip("needs a real kube-apiserver: set KUBEBUILDER_ASSETS to what `go -C hack/controlplane run .` prints")

@@ -104,7 +104,8 @@ func (f *facts) named(t *signed) bool {
 	})
 }
 
-// mustRefuse checks invariant 10: a verifier that has read its file after the receipt reported the removal rejects all tokens of a Revocation.
+// mustRefuse checks invariant 10: a verifier that has read its file after the receipt reported the removal rejects all
+// tokens of a Revocation.
 func (f *facts) mustRefuse(p *pod, t *signed) {
 	if p.issuer || p.content == "" || !p.owned || !t.until.After(f.w.now) {
 		return
@@ -119,8 +120,8 @@ func (f *facts) mustRefuse(p *pod, t *signed) {
 	}
 }
 
-// checkEndings asserts that at rest every Revocation is completed or has expired, that the files have the entries of the keyring, and that
-// no entry stays there permanently.
+// checkEndings asserts that at rest every Revocation is completed or has expired, that the files have the entries of
+// the keyring, and that no entry stays there permanently.
 func (w *world) checkEndings() {
 	if w.wrong != "" {
 		return

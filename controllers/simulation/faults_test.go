@@ -93,8 +93,8 @@ func (f *faults) strike() {
 	}
 }
 
-// holdUp delays a reconciliation for longer than the propagation delay, between its observation of the files and its decision. Meanwhile a
-// user removes the Standby from a file.
+// holdUp delays a reconciliation for longer than the propagation delay, between its observation of the files and its
+// decision. Meanwhile a user removes the Standby from a file.
 func (w *world) holdUp() {
 	p := w.anyProcess()
 	if p == nil || !w.users.rough || len(p.working) > 0 {

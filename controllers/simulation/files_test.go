@@ -127,8 +127,8 @@ func (f *facts) checkFile(name string, n *namespaceFacts, old, cm *corev1.Config
 	}
 }
 
-// checkRevoked checks invariant 3: a process that has recorded a revocation writes the key nowhere, and no process does from a keyring that
-// has it.
+// checkRevoked checks invariant 3: a process that has recorded a revocation writes the key nowhere, and no process does
+// from a keyring that has it.
 func (f *facts) checkRevoked(what string, generation int64, kids []string) {
 	for _, kid := range kids {
 		k := f.key(kid)
@@ -289,7 +289,8 @@ func (f *facts) reread(p *pod) {
 	}
 }
 
-// taken records the revocations that a process knows: its signingkey controller saw them at its start, and could read all objects.
+// taken records the revocations that a process knows: its signingkey controller saw them at its start, and could read
+// all objects.
 func (f *facts) taken(a *activity) {
 	const lostRace = 50 * time.Millisecond
 	if a.c.Name() != "signingkey" || a.item.Name != signingKey || a.faulted || a.crashed || a.asked == nil || a.result.RequeueAfter == lostRace {

@@ -89,7 +89,8 @@ func (f *foreign) fetchedChanged(c change) {
 	}
 }
 
-// checkFiles asserts that a ConfigMap of a controller has no key in the file of another issuer, and has not lost a trusted file.
+// checkFiles asserts that a ConfigMap of a controller has no key in the file of another issuer, and has not lost a
+// trusted file.
 func (f *foreign) checkFiles(namespace string, old, cm *corev1.ConfigMap) {
 	before := map[string]string{}
 	if old != nil {
@@ -134,7 +135,8 @@ func (f *foreign) checkFiles(namespace string, old, cm *corev1.ConfigMap) {
 	}
 }
 
-// signingKeyHasName reports whether a SigningKey has existed for long enough that every process has seen it, so that no TrustedIssuer has its name.
+// signingKeyHasName reports whether a SigningKey has existed for long enough that every process has seen it, so that no
+// TrustedIssuer has its name.
 func (f *foreign) signingKeyHasName() bool {
 	key := f.w.key()
 	return key != nil && f.w.now.After(key.CreationTimestamp.Add(f.w.lag)) || f.w.secret(keyringRef) != nil && f.w.secret(secretRef) != nil

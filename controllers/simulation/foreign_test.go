@@ -42,7 +42,8 @@ type foreign struct {
 type otherIssuer struct {
 	name, path string
 	keys       []rotation.Material
-	// offered has the thumbprints of all keys that were ever fetched for the existing TrustedIssuer, or written by an attacker.
+	// offered has the thumbprints of all keys that were ever fetched for the existing TrustedIssuer, or written by an
+	// attacker.
 	offered map[string]bool
 	// entombed: a tombstone was fetched, or the TrustedIssuer was deleted, so trust may have ended.
 	entombed bool

@@ -18,8 +18,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// pool has the keys of all schedules, since generating them takes longer than all else. A schedule needs a few dozen, and each starts at
-// another index. There are no RSA keys, since a signature takes a millisecond.
+// pool has the keys of all schedules, since generating them takes longer than all else. A schedule needs a few dozen,
+// and each starts at another index. There are no RSA keys, since a signature takes a millisecond.
 var pool = struct {
 	mu   sync.Mutex
 	made map[string]rotation.Material
@@ -27,8 +27,8 @@ var pool = struct {
 
 const poolSize = 8192
 
-// generate returns the next key pair of a schedule. It returns the same one until it is stored, since the product generates keys for hours
-// while a keyring cannot be written. Two processes never get the same one.
+// generate returns the next key pair of a schedule. It returns the same one until it is stored, since the product
+// generates keys for hours while a keyring cannot be written. Two processes never get the same one.
 func (w *world) generate(p *process, spec rotation.KeySpec) (rotation.Material, error) {
 	for n := range poolSize {
 		name := fmt.Sprintf("%s %d", spec.Algorithm, (w.seed*37+2*uint64(n)+uint64(p.slot))%poolSize)

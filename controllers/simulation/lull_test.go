@@ -12,9 +12,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// lull lets the processes complete their work while refused objects stay refused, for longer than their longest back-off. Then the status
-// must be true (invariant 9), a refusal must not have delayed unrelated objects (invariant 8), and revocations must be carried out whatever
-// the state of the controllers' own objects is.
+// lull lets the processes complete their work while refused objects stay refused, for longer than their longest
+// back-off. Then the status must be true (invariant 9), a refusal must not have delayed unrelated objects (invariant
+// 8), and revocations must be carried out whatever the state of the controllers' own objects is.
 func (w *world) lull() {
 	w.log("lull, refused: %v", w.faults.sortedRefusals())
 	w.faults.still = true
@@ -114,8 +114,8 @@ func (w *world) checkOthers() {
 	}
 }
 
-// checkOverdue checks invariant 8: a rotation waits for targets no longer than waitForTargets, from when it was due and the only process had
-// started to work without disturbance.
+// checkOverdue checks invariant 8: a rotation waits for targets no longer than waitForTargets, from when it was due and
+// the only process had started to work without disturbance.
 func (w *world) checkOverdue() {
 	key, r := w.key(), w.readable()
 	if w.wrong != "" || key == nil || key.DeletionTimestamp != nil || r == nil || w.frozen() || w.stalled() != "" || w.processes[1] != nil ||

@@ -9,9 +9,9 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// summary returns the end state of a schedule without what must differ between two runs: key names, times, generations, resource versions,
-// and numbers of revocations. Equal actions of users must lead to equal summaries, whatever faults occurred
-// (the oracle of Sieve, OSDI 2022).
+// summary returns the end state of a schedule without what must differ between two runs: key names, times, generations,
+// resource versions, and numbers of revocations. Equal actions of users must lead to equal summaries, whatever faults
+// occurred (the oracle of Sieve, OSDI 2022).
 func (w *world) summary() string {
 	key, r := w.key(), w.readable()
 	if key == nil || r == nil || !w.users.wanted {

@@ -78,8 +78,8 @@ func emptyOf(kind string) client.Object {
 	}
 }
 
-// apply is a server-side apply of a ConfigMap. The client that created it by an apply may apply again. For others, an existing field
-// with another value is a conflict.
+// apply is a server-side apply of a ConfigMap. The client that created it by an apply may apply again. For others, an
+// existing field with another value is a conflict.
 func (s *store) apply(cm *corev1.ConfigMap, manager string) (client.Object, error) {
 	r := refOf(cm)
 	stands, err := s.get(r)

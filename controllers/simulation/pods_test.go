@@ -36,7 +36,8 @@ type pod struct {
 	// For a verifier: the last good key set, empty before the first one, and since when it has one.
 	content string
 	since   time.Time
-	// list is the revocation list that was read with it, and at which time. owned reports whether the controller wrote both.
+	// list is the revocation list that was read with it, and at which time. owned reports whether the controller wrote
+	// both.
 	list  string
 	read  time.Time
 	owned bool
@@ -59,7 +60,8 @@ type pods struct {
 	w   *world
 	mu  sync.Mutex
 	all []*pod
-	// verifiers by key set, since the decision of a verifier depends only on its file and its clock, and it keeps the last good file.
+	// verifiers by key set, since the decision of a verifier depends only on its file and its clock, and it keeps the last
+	// good file.
 	verifiers map[string]*verifier.Verifier
 	clock     atomic.Int64
 	tokens    int

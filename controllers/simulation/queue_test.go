@@ -7,7 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// queue is the work queue of one controller in simulated time. An item that is added while it is processed is queued again after that.
+// queue is the work queue of one controller in simulated time. An item that is added while it is processed is queued
+// again after that.
 type queue struct {
 	now      func() time.Time
 	ready    []reconcile.Request

@@ -17,7 +17,8 @@ type sealed struct {
 	at, until time.Time
 }
 
-// sessions has the facts of refresh tokens: every issuer can open a token that another one sealed until it expires, even if its files lag.
+// sessions has the facts of refresh tokens: every issuer can open a token that another one sealed until it expires,
+// even if its files lag.
 type sessions struct {
 	w      *world
 	tokens []*sealed

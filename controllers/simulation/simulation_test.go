@@ -27,8 +27,8 @@ var (
 // compareEvery is how often a schedule is run again without faults.
 const compareEvery = 10
 
-// TestSimulation runs schedules of random faults from seeds with the real product, and checks the invariants of the design after every
-// step. To replay a failing seed: go test ./controllers/simulation -run TestSimulation -seed N -v.
+// TestSimulation runs schedules of random faults from seeds with the real product, and checks the invariants of the
+// design after every step. To replay a failing seed: go test ./controllers/simulation -run TestSimulation -seed N -v.
 func TestSimulation(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	if *seed != 0 {
@@ -175,7 +175,8 @@ func (w *world) work() {
 	}
 }
 
-// let lets time pass: mostly seconds, sometimes minutes, rarely a large part of a rotation. Processes may work meanwhile.
+// let lets time pass: mostly seconds, sometimes minutes, rarely a large part of a rotation. Processes may work
+// meanwhile.
 func (w *world) let() {
 	var d time.Duration
 	switch w.rnd.IntN(10) {

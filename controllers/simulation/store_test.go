@@ -24,7 +24,8 @@ type change struct {
 	old, new client.Object
 }
 
-// store is the API server: its objects and all changes. A stored object is never modified, since each write stores a copy.
+// store is the API server: its objects and all changes. A stored object is never modified, since each write stores a
+// copy.
 type store struct {
 	now      func() time.Time
 	version  int64

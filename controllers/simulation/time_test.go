@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// pass lets time pass. Files and views become no older than allowed meanwhile, and users act when their actions are due.
+// pass lets time pass. Files and views become no older than allowed meanwhile, and users act when their actions are
+// due.
 func (w *world) pass(d time.Duration) {
 	end := w.now.Add(max(0, d))
 	for w.wrong == "" {
@@ -41,12 +42,14 @@ func (w *world) next() (time.Time, func()) {
 	return at, do
 }
 
-// mostRuns limits a schedule in which an object is refused for days: a namespace with an unclaimed file is reconciled once per second.
+// mostRuns limits a schedule in which an object is refused for days: a namespace with an unclaimed file is reconciled
+// once per second.
 const mostRuns = 20_000
 
 // live lets time pass while the processes complete their work at once.
 //
-// Two leaders do not overlap for long: one of two processes is paused meanwhile, and continues later with what it remembers.
+// Two leaders do not overlap for long: one of two processes is paused meanwhile, and continues later with what it
+// remembers.
 func (w *world) live(d time.Duration) {
 	if d > time.Second && w.processes[1] != nil {
 		w.paused = w.processes[w.rnd.IntN(2)]

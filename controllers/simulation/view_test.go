@@ -89,7 +89,8 @@ func (p *process) open() {
 // behind returns how many changes of a kind a process has not seen.
 func (p *process) behind(kind string) int { return len(p.w.store.changes[kind]) - p.views[kind].seen }
 
-// catchUp delivers the next n changes of a kind to a process. If collapsed, it sees only the last one of each object, as after a relist.
+// catchUp delivers the next n changes of a kind to a process. If collapsed, it sees only the last one of each object,
+// as after a relist.
 func (p *process) catchUp(kind string, n int, collapsed bool) {
 	v := p.views[kind]
 	batch := p.w.store.changes[kind][v.seen : v.seen+n]

@@ -60,7 +60,8 @@ type world struct {
 	stormy    int // the runs before the calm
 	rotations int
 	nudgePods bool
-	// lag is the smallest propagation delay, and skew the smallest clock skew, of all specs. Files and clocks keep to them.
+	// lag is the smallest propagation delay, and skew the smallest clock skew, of all specs. Files and clocks keep to
+	// them.
 	lag, skew time.Duration
 }
 

@@ -145,8 +145,8 @@ func (r *Reconciler) nameTaken(ctx context.Context, name string) (bool, error) {
 	return keystore.Has(ctx, r.API, r.KeyNamespace, name)
 }
 
-// nudgeWithdrawn requests nudges of pods for keys that are no longer published: those that this process has published, and those
-// that are still in files.
+// nudgeWithdrawn requests nudges of pods for keys that are no longer published: those that this process has published,
+// and those that are still in files.
 func (r *Reconciler) nudgeWithdrawn(p *pass) {
 	name := p.ti.Name
 	if p.taken || p.trusted.Projection.Frozen {

@@ -45,7 +45,8 @@ func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// onlyProgress reports whether a status differs from the current one only in the progress of a distribution that is not complete.
+// onlyProgress reports whether a status differs from the current one only in the progress of a distribution that is not
+// complete.
 func (p *pass) onlyProgress(next *keywrightv1alpha1.TrustedIssuerStatus) bool {
 	was := p.ti.Status.DeepCopy()
 	before, after := meta.FindStatusCondition(was.Conditions, keywrightv1alpha1.ConditionDistributed), meta.FindStatusCondition(next.Conditions, keywrightv1alpha1.ConditionDistributed)
@@ -137,7 +138,8 @@ func (p *pass) nameTaken() string {
 	return fmt.Sprintf("the name %s belongs to a SigningKey or to its retained Secrets: create this TrustedIssuer with another name", p.ti.Name)
 }
 
-// ready returns the condition Ready, which is True while keys of the issuer are distributed, even if the last fetch failed.
+// ready returns the condition Ready, which is True while keys of the issuer are distributed, even if the last fetch
+// failed.
 func (p *pass) ready() metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionReady
 	switch {

@@ -22,8 +22,8 @@ func (r *Reconciler) Name() string { return "trustedissuer" }
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 2 }
 
-// Watches returns watches of TrustedIssuers, of SigningKeys, whose names and keys they may not have, and of Namespaces and their
-// ConfigMaps.
+// Watches returns watches of TrustedIssuers, of SigningKeys, whose names and keys they may not have, and of Namespaces
+// and their ConfigMaps.
 func (r *Reconciler) Watches() []wiring.Watch {
 	return []wiring.Watch{
 		{Object: &keywrightv1alpha1.TrustedIssuer{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{predicate.GenerationChangedPredicate{}}},
@@ -38,7 +38,8 @@ func (r *Reconciler) Sources() []source.Source {
 	return []source.Source{source.Kind[client.Object](r.Fetched, &corev1.ConfigMap{}, r.enqueueAll())}
 }
 
-// onConfigMap queues the TrustedIssuers whose files changed, and no others: one rotation changes the ConfigMaps of many namespaces.
+// onConfigMap queues the TrustedIssuers whose files changed, and no others: one rotation changes the ConfigMaps of many
+// namespaces.
 func (r *Reconciler) onConfigMap() handler.EventHandler {
 	enqueue := func(ctx context.Context, q wiring.Queue, before, after client.Object) {
 		was, _ := before.(*corev1.ConfigMap)

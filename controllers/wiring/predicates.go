@@ -7,7 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
-// SelectionChanged passes changes of labels, and the beginning of a deletion, which can change whether a namespace is a target.
+// SelectionChanged passes changes of labels, and the beginning of a deletion, which can change whether a namespace is a
+// target.
 func SelectionChanged() predicate.Predicate {
 	return predicate.Or(DeletionChanged(), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },

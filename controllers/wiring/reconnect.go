@@ -17,9 +17,9 @@ import (
 // reconnectEvery is how often an informer retries if the API server does not respond, plus or minus a half.
 const reconnectEvery = time.Second
 
-// Reconnecting lets an informer receive changes again within two seconds after an outage of the API server. Otherwise client-go waits up
-// to 30 seconds, which is meant for thousands of clients, and would delay a revocation. That delay is not configurable
-// (kubernetes/kubernetes#136943), so Reconnecting retries itself.
+// Reconnecting lets an informer receive changes again within two seconds after an outage of the API server. Otherwise
+// client-go waits up to 30 seconds, which is meant for thousands of clients, and would delay a revocation. That delay
+// is not configurable (kubernetes/kubernetes#136943), so Reconnecting retries itself.
 func Reconnecting(lw toolscache.ListerWatcher) *toolscache.ListWatch {
 	server := toolscache.ToListerWatcherWithContext(lw)
 	return &toolscache.ListWatch{

@@ -78,12 +78,13 @@ func options(workers int) controller.Options {
 const (
 	// Urgently is for a revocation, in every namespace.
 	Urgently = 100
-	// AtOnce is for one namespace that is new, or whose ConfigMap another client changed. It is one write with the latest keys, so it
-	// comes even before the writes of a revocation.
+	// AtOnce is for one namespace that is new, or whose ConfigMap another client changed. It is one write with the latest
+	// keys, so it comes even before the writes of a revocation.
 	AtOnce = 200
 )
 
-// OfCreation returns the priority of an object that the watch shows for the first time. It is low if the object is in the initial list.
+// OfCreation returns the priority of an object that the watch shows for the first time. It is low if the object is in
+// the initial list.
 func OfCreation(e event.CreateEvent) int {
 	if e.IsInInitialList {
 		return handler.LowPriority

@@ -1,3 +1,3 @@
-// Package handover fetches the keys of TrustedIssuers, and writes them into the only ConfigMap that the fetcher may write, for the
-// controller.
+// Package handover fetches the keys of TrustedIssuers, and writes them into the only ConfigMap that the fetcher may
+// write, for the controller.
 package handover

@@ -50,7 +50,8 @@ func equalContent(a, b fetched.Entry) bool {
 		slices.Equal(a.LeftOut, b.LeftOut) && maps.EqualFunc(a.FirstSeen, b.FirstSeen, time.Time.Equal)
 }
 
-// recordEvery returns how often a response without changes is recorded, so that the keys of a responding issuer never become stale.
+// recordEvery returns how often a response without changes is recorded, so that the keys of a responding issuer never
+// become stale.
 func recordEvery(ti *keywrightv1alpha1.TrustedIssuer) time.Duration {
 	return min(ti.Spec.MaxStaleness.Duration/4, time.Hour)
 }

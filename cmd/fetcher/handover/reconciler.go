@@ -108,8 +108,8 @@ func (r *Reconciler) lastFetch(ti *keywrightv1alpha1.TrustedIssuer) *fetch {
 	return &fetch{uid: ti.UID, generation: ti.Generation}
 }
 
-// next returns the time until the next fetch. It is shorter than refreshInterval if the server sends a shorter max-age, and up to a tenth
-// shorter in any case, to spread the fetches of many issuers.
+// next returns the time until the next fetch. It is shorter than refreshInterval if the server sends a shorter max-age,
+// and up to a tenth shorter in any case, to spread the fetches of many issuers.
 func (f *fetch) next(spec *keywrightv1alpha1.TrustedIssuerSpec, keys source.Keys, failure error) time.Duration {
 	interval := max(spec.RefreshInterval.Duration, minInterval)
 	if failure != nil {
@@ -127,5 +127,6 @@ func (f *fetch) next(spec *keywrightv1alpha1.TrustedIssuerSpec, keys source.Keys
 // addresses matches the local address of a connection, which differs each time.
 var addresses = regexp.MustCompile(`\S+->`)
 
-// plain returns the text of an error without parts that differ each time, so that the status does not change with each fetch.
+// plain returns the text of an error without parts that differ each time, so that the status does not change with each
+// fetch.
 func plain(err error) string { return addresses.ReplaceAllString(err.Error(), "") }

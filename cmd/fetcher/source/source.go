@@ -39,13 +39,14 @@ type Keys struct {
 	File []byte
 	// NotModified is set if the response is still that of the ETag. Published, LeftOut and File are then empty.
 	NotModified bool
-	// ETag is that of the response, empty if it has none. MaxAge is how long it may be cached, zero if the server sends none.
+	// ETag is that of the response, empty if it has none. MaxAge is how long it may be cached, zero if the server sends
+	// none.
 	ETag   string
 	MaxAge time.Duration
 }
 
-// Read fetches the keys of a spec once. With the ETag of an earlier response, the request is conditional. The cluster may be nil unless
-// the spec has kubernetes or caConfigMap.
+// Read fetches the keys of a spec once. With the ETag of an earlier response, the request is conditional. The cluster
+// may be nil unless the spec has kubernetes or caConfigMap.
 func Read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluster Cluster, etag string) (Keys, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -106,7 +107,8 @@ func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Clu
 	return roots, nil
 }
 
-// readKubernetes reads the keys of ServiceAccount tokens (Kubernetes: service account issuer discovery). The metadata must name the issuer.
+// readKubernetes reads the keys of ServiceAccount tokens (Kubernetes: service account issuer discovery). The metadata
+// must name the issuer.
 func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote.Response, error) {
 	b, err := cluster.Read(ctx, "/.well-known/openid-configuration")
 	if err != nil {
