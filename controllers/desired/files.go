@@ -85,9 +85,9 @@ func revokedOf(ring *rotation.Keyring, also issuerfiles.Revoked, lists func(*rot
 
 // listedTime returns the time of an entry in the list. A token or a session existed when its revocation was requested,
 // so its entry gets a time that is later than the iat of any such token.
-func listedTime(before, asked time.Time) time.Time {
+func listedTime(before, requested time.Time) time.Time {
 	if before.IsZero() {
-		return asked.Add(rotation.LongestLifetime)
+		return requested.Add(rotation.LongestLifetime)
 	}
 	return before
 }

@@ -108,20 +108,20 @@ func (r *Reconciler) reportRequest(p *pass) {
 // requestTrouble returns what is wrong with the rotation request of a SigningKey, empty if it has none or a valid one.
 func requestTrouble(p *pass) (reason, text string) {
 	policy, unreadable := desired.PolicyOf(p.key)
-	asked, handled := policy.RotateRequested, p.keyring.Ring.HandledRequest
+	requested, handled := policy.RotateRequested, p.keyring.Ring.HandledRequest
 	switch {
 	case unreadable != "":
 		return "InvalidRotateRequest", fmt.Sprintf(
 			"The annotation %s is ignored: it must be a time like 2026-01-31T12:00:00Z, but is %.40q",
 			contract.RotateAnnotation, unreadable)
-	case asked.IsZero() || asked.Equal(handled):
+	case requested.IsZero() || requested.Equal(handled):
 		return "", ""
-	case asked.Before(handled):
+	case requested.Before(handled):
 		return "OldRotateRequest", fmt.Sprintf(
 			"The rotation request of %s is ignored: it is older than the last completed request, of %s",
-			report.Stamp(asked), report.Stamp(handled))
-	case asked.After(p.now.Add(policy.ClockSkew)):
-		return "FutureRotateRequest", fmt.Sprintf("The rotation request has a time in the future, %s, and waits until then", report.Stamp(asked))
+			report.Stamp(requested), report.Stamp(handled))
+	case requested.After(p.now.Add(policy.ClockSkew)):
+		return "FutureRotateRequest", fmt.Sprintf("The rotation request has a time in the future, %s, and waits until then", report.Stamp(requested))
 	}
 	return "", ""
 }

@@ -45,7 +45,7 @@ type keyState struct {
 	since time.Time
 }
 
-// descriptions are those of the gauges.
+// descriptions has the descriptions of the gauges.
 type descriptions struct {
 	keys, keyAge, condition, targets, inSync, leftBehind, rotation, keySet, revocations, tokens *prometheus.Desc
 }
