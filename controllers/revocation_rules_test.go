@@ -11,7 +11,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// The API server accepts a Revocation that names one thing, and says of any other what is right.
+// The API server accepts a Revocation that names one thing, and refuses others with a message that says what is right.
 func TestAPIServerAcceptsRevocationsOfOneThing(t *testing.T) {
 	const before = "\nissuedBefore: 2026-11-26T12:00:00Z"
 	kid := "keyID: " + strings.Repeat("A", 43)
@@ -31,7 +31,7 @@ func TestAPIServerAcceptsRevocationsOfOneThing(t *testing.T) {
 		{"a subject of 255", "subject: " + strings.Repeat("x", 255) + before, ""},
 		{"a client", "clientID: a" + before, ""},
 		{"everything", "everything: true" + before, ""},
-		{"the far future", "subject: a\nissuedBefore: 2999-01-01T00:00:00Z", ""}, // whose refusal is in the status: CEL has no clock
+		{"the far future", "subject: a\nissuedBefore: 2999-01-01T00:00:00Z", ""}, // refused in the status, since CEL has no clock
 		{"nothing", "reason: a", one},
 		{"two things", "subject: a\nclientID: b" + before, one},
 		{"a token and a key", "tokenID: a\n" + kid, one},
@@ -67,7 +67,7 @@ func TestAPIServerAcceptsRevocationsOfOneThing(t *testing.T) {
 	}
 }
 
-// What a Revocation ends never changes, and until a controller has looked, its status says so.
+// The spec of a Revocation is immutable, and its status is Pending until a controller has reconciled it.
 func TestRevocationsDoNotChange(t *testing.T) {
 	c := admin(t)
 	r := &keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{SigningKey: "rules", TokenID: "a"}}

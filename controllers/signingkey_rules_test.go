@@ -19,7 +19,7 @@ import (
 
 const selectsAll = "distribution: {namespaceSelector: {matchLabels: {}}}\n"
 
-// parse makes a SigningKey from the YAML of its spec, as kubectl would: unknown and ill-typed fields reach the server.
+// parse returns a SigningKey from the YAML of its spec, like kubectl: the server gets unknown and ill-typed fields.
 func parse(t *testing.T, name, spec string) *unstructured.Unstructured {
 	t.Helper()
 	var fields map[string]any
@@ -116,7 +116,7 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 	}
 }
 
-// wantRefusal wants an object to be refused as invalid with a message that says something, or accepted if that is empty.
+// wantRefusal checks that an object is refused as invalid with a message, or accepted if the message is empty.
 func wantRefusal(t *testing.T, err error, says string) {
 	t.Helper()
 	switch {
