@@ -13,7 +13,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// The API server takes what the page shows.
+// The API server accepts the examples of the page.
 func TestManifestsOfThePage(t *testing.T) {
 	c := admin(t)
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "trustedissuer.md"))
@@ -40,7 +40,7 @@ func TestManifestsOfThePage(t *testing.T) {
 	}
 }
 
-// What cannot work is refused when it is applied, with what would.
+// Invalid specs are refused when they are applied, with a message that says what is right.
 func TestRefusedSpecs(t *testing.T) {
 	c := admin(t)
 	for name, tc := range map[string]struct{ spec, want string }{

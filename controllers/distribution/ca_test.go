@@ -16,7 +16,7 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// written returns the ConfigMap that a composition leads to.
+// written returns the ConfigMap of a composition.
 func written(t *testing.T, c composition) *corev1.ConfigMap {
 	t.Helper()
 	annotation, err := desired.EncodeRecords(c.records)
@@ -38,7 +38,7 @@ func withCA(ca string) desired.Projection {
 func TestCAIsWhatTheProjectionSays(t *testing.T) {
 	now := time.Now()
 	one := func(p desired.Projection) map[string]desired.Projection { return map[string]desired.Projection{"a": p} }
-	// settled reports whether the next composition of what one wrote writes nothing.
+	// settled reports whether the next composition writes nothing.
 	settled := func(t *testing.T, c composition, p desired.Projection) bool {
 		cm := written(t, c)
 		again := compose(now.Add(2*time.Second), target{cm: cm}, one(p))
@@ -89,7 +89,7 @@ func TestCAIsWhatTheProjectionSays(t *testing.T) {
 	}
 }
 
-// A tombstone, and a name that nobody answers for, have no CA.
+// A tombstone, and a name without a projection, have no CA.
 func TestCAEndsWithTheKeySet(t *testing.T) {
 	keySet := string(issuerfiles.Tombstone("ES256"))
 	cm := written(t, compose(time.Now(), target{}, map[string]desired.Projection{"a": withCA("one")}))
@@ -104,7 +104,7 @@ func TestCAEndsWithTheKeySet(t *testing.T) {
 	}
 }
 
-// Names may have dots, and end as files do.
+// Names may have dots, and end like files.
 func TestNoTwoNamesHaveOneFile(t *testing.T) {
 	projections := map[string]desired.Projection{}
 	for _, name := range []string{"a", "a.json", "a.tls-ca.crt", "a.tls-ca", "a.revoked", "a.tls-ca.crt.json", "tls-ca.crt", "json"} {
@@ -121,7 +121,7 @@ func TestNoTwoNamesHaveOneFile(t *testing.T) {
 			t.Errorf("%s is taken for a file of %q: %s", file, name, content)
 		}
 	}
-	// Some gateways take the first entry.
+	// Some gateways read the first entry.
 	for name := range projections {
 		files := []string{name + contract.CASuffix, name + contract.RevokedSuffix, name + contract.JWKSSuffix}
 		if slices.Sort(files); files[0] != name+contract.JWKSSuffix {
@@ -130,7 +130,7 @@ func TestNoTwoNamesHaveOneFile(t *testing.T) {
 	}
 }
 
-// A CA that has no room keeps no key out, and does not take the place of one that stands.
+// A CA that has no room does not displace a key, and does not replace the existing CA.
 func TestCAWithoutRoomIsLeftOut(t *testing.T) {
 	large := withCA(strings.Repeat("x", 100))
 	large.Files.KeySet = strings.Repeat("k", maxBytes-50)

@@ -39,7 +39,7 @@ func TestFileWithoutRoomIsLeftOut(t *testing.T) {
 	}
 }
 
-// One SigningKey alone always has room.
+// The files of one SigningKey always have room.
 func TestLargestKeySetHasRoom(t *testing.T) {
 	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "RS256", RSAKeySize: 4096})
 	if err != nil {
@@ -54,8 +54,8 @@ func TestLargestKeySetHasRoom(t *testing.T) {
 	}
 }
 
-// A file is of somebody else if no record has its digest, or if its record is of a generation that no keyring has yet. A tombstone may be of the
-// SigningKey before, whose keyring had other generations.
+// A file is unexpected if no record has its digest, or if the generation of its record is higher than that of the
+// keyring. A tombstone may be of the previous SigningKey, whose keyring had other generations.
 func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
 	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
 	if err != nil {
@@ -94,8 +94,8 @@ func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
 	}
 }
 
-// Where trust was taken away, a projection that was read a while ago does not give it again: a controller that was paused may remember an object that
-// is gone, whose name another one has by now.
+// A tombstone is not replaced by keys of an old projection: a paused controller may have one of a deleted object, whose
+// name another object has now.
 func TestTrustThatWasTakenAwayIsNotRevivedFromMemory(t *testing.T) {
 	now := time.Now()
 	tombstone := string(issuerfiles.Tombstone("ES256"))

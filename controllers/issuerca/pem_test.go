@@ -19,7 +19,7 @@ import (
 
 var notAfter = time.Date(2036, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// certificates are what can be written into a ConfigMap: CAs, a self-signed certificate, and one of a server.
+// certificates are possible contents of a ConfigMap: CAs, a self-signed certificate, and one of a server.
 type certificates struct{ one, two, selfSigned, server, key string }
 
 func newCertificates(t testing.TB) certificates {
@@ -128,7 +128,7 @@ func TestParseRefusesWhole(t *testing.T) {
 	}
 }
 
-// Whatever is written there, what comes out is certificates and nothing else, and comes out so again.
+// For any input, the result has only certificates, and parsing it again gives the same.
 func FuzzParse(f *testing.F) {
 	c := newCertificates(f)
 	for _, seed := range []string{"", c.one, c.one + c.two, c.server, c.selfSigned, c.key, c.one + c.key, "# x\n" + c.one + "y", c.one[:len(c.one)/2], "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// keySet is a JWKS of keys that need not be real.
+// keySet returns a JWKS of invalid keys with these kids.
 func keySet(ids ...string) string {
 	var keys []issuerfiles.PublicKey
 	for _, id := range ids {
@@ -35,7 +35,7 @@ func asking(change ...func(*keywrightv1alpha1.SigningKey)) *keywrightv1alpha1.Si
 	return key
 }
 
-// standing is what the controller wrote for asking.
+// standing returns the RequestAuthentication that the controller writes for the key of asking.
 func standing(keySet string) *RequestAuthentication {
 	return &RequestAuthentication{newObject("shop", "keywright-main", nil, specOf(outputOf(asking()), keySet))}
 }
@@ -134,7 +134,7 @@ func TestFileIn(t *testing.T) {
 	}
 }
 
-// What others labelled and annotated stays, and nothing else of theirs.
+// Labels and annotations of other clients stay, and no other content of theirs.
 func TestWritten(t *testing.T) {
 	before := standing(keySet("1"))
 	before.object.SetLabels(map[string]string{"team": "a", contract.ManagedByLabel: "somebody"})

@@ -13,7 +13,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// What cannot import the table of algorithms agrees with it: the API, the types that the planner knows, and the tombstones.
+// The API, the key types of the planner and the tombstones agree with the table of algorithms, which they cannot
+// import.
 func TestEveryAlgorithm(t *testing.T) {
 	api := []keywrightv1alpha1.Algorithm{
 		keywrightv1alpha1.ES256, keywrightv1alpha1.ES384, keywrightv1alpha1.ES512, keywrightv1alpha1.EdDSA, keywrightv1alpha1.RS256,
