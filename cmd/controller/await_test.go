@@ -12,7 +12,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// A controller that starts while the API server is away waits for it, and does not end: its kubelet would start it again later and later.
+// A controller that starts during an outage of the API server waits and does not exit, since its kubelet would restart
+// it with growing delays.
 func TestStartsWithoutAnAPIServer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -40,7 +41,7 @@ func TestStartsWithoutAnAPIServer(t *testing.T) {
 	until(t, "it has made a key", 20*time.Second, func(context.Context) bool { return controller.ready() && s.signs() != "" })
 }
 
-// relay takes connections at one address on to another.
+// relay forwards connections to another address.
 func relay(t *testing.T, from, to string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", from)
