@@ -15,7 +15,7 @@ type Outputs struct {
 
 // IstioOutput specifies what RequestAuthentications accept, and which namespaces have one.
 type IstioOutput struct {
-	// issuer is the exact iss of the tokens: the URL of the issuer that signs with this SigningKey.
+	// issuer is the exact iss of the tokens, as configured in the issuer that signs with this SigningKey.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="must not have control characters"
