@@ -18,12 +18,12 @@ import (
 
 const conditionCA = keywrightv1alpha1.ConditionCADistributed
 
-// distributesCA is a change of a SigningKey.
+// distributesCA is a change that sets caConfigMap of a SigningKey.
 func distributesCA(k *keywrightv1alpha1.SigningKey) {
 	k.Spec.Distribution.CAConfigMap = &keywrightv1alpha1.ConfigMapEntry{Name: "issuer-ca"}
 }
 
-// writeCA writes the source.
+// writeCA writes the source ConfigMap.
 func (w *world) writeCA(text string) {
 	w.Helper()
 	cm := &corev1.ConfigMap{
@@ -36,7 +36,7 @@ func (w *world) writeCA(text string) {
 	w.must(w.Create(w.Context(), cm))
 }
 
-// ca returns what the file of a namespace has, "none" if there is no such file.
+// ca returns the CA in the file of a namespace, "none" if there is no such file.
 func (w *world) ca(namespace string) string {
 	w.Helper()
 	cm := w.configMap(namespace)
@@ -50,7 +50,7 @@ func (w *world) ca(namespace string) string {
 	return text
 }
 
-// wantCA checks the file of every target, and of the key namespace: these certificates and nothing else, in whatever order.
+// wantCA checks that the files of every target and of the key namespace have exactly these certificates, in any order.
 func (w *world) wantCA(all ...string) {
 	w.Helper()
 	for _, namespace := range append([]string{w.keys.KeyNamespace}, w.targets...) {
@@ -89,7 +89,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	w.settle()
 	w.wantCA(first, second)
 	w.want("the condition of an overlap", w.condition(conditionCA), "True InSync")
-	if text := w.message(conditionCA); !strings.Contains(text, "1 that left it; the first is removed at 2026-03-01T12:11:00Z") {
+	if text := w.message(conditionCA); !strings.Contains(text, "1 that were removed there; the first leaves at 2026-03-01T12:11:00Z") {
 		t.Errorf("it says %q", text)
 	}
 	w.step(11*time.Minute - time.Second)
@@ -114,7 +114,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with the source, the CA stays, and a condition says what to do.
+// If the source is invalid, the CA stays, and a condition says what to do.
 func TestBadCASourceChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	good, key := issuercatest.New(t, "good")
@@ -170,7 +170,7 @@ func TestBadCASourceChangesNothing(t *testing.T) {
 	w.want("another entry", w.condition(conditionCA), "True InSync")
 }
 
-// Who can write the ConfigMap of a namespace makes nobody there trust another CA.
+// A client that writes the ConfigMap of a namespace cannot make its pods trust another CA.
 func TestForgedCAIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	good, _ := issuercatest.New(t, "good")
@@ -202,7 +202,7 @@ func TestForgedCAIsReplaced(t *testing.T) {
 	}
 }
 
-// While there is no keyring to go by, the CA is what it was, and nobody can put another one in its place.
+// While there is no usable keyring, the CA stays, and another client cannot replace it.
 func TestFrozenKeyringKeepsTheCA(t *testing.T) {
 	w := newWorld(t)
 	good, _ := issuercatest.New(t, "good")
@@ -232,7 +232,7 @@ func TestFrozenKeyringKeepsTheCA(t *testing.T) {
 	w.wantCA(good, other)
 }
 
-// A keyring that was lost does not take the CA along, also if the source cannot be read then.
+// If the keyring is lost, the CA stays, even if the source cannot be read.
 func TestRebuiltKeyringKeepsTheCA(t *testing.T) {
 	w := newWorld(t)
 	good, _ := issuercatest.New(t, "good")
@@ -254,7 +254,7 @@ func TestRebuiltKeyringKeepsTheCA(t *testing.T) {
 	}
 }
 
-// A namespace that is deselected, and a SigningKey that is deleted, end the trust in the CA with that in the keys.
+// The CA leaves the files together with the keys, after a deselection and after a deletion.
 func TestCAEndsWithTrust(t *testing.T) {
 	for _, policy := range []keywrightv1alpha1.DeletionPolicy{keywrightv1alpha1.Retain, keywrightv1alpha1.Drain, keywrightv1alpha1.Delete} {
 		t.Run(string(policy), func(t *testing.T) {
@@ -294,7 +294,7 @@ func TestCAEndsWithTrust(t *testing.T) {
 	}
 }
 
-// The controller is told of the source by a watch of its own, and looks at the SigningKeys that name it.
+// A separate watch of the source queues the SigningKeys that name it.
 func TestCAWakesItsSigningKeys(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(distributesCA)

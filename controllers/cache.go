@@ -21,7 +21,8 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// cacheOptions says what is watched, and what is kept of it: no private key, no ConfigMap but ours, and of equal maps one.
+// cacheOptions returns which objects are cached, and what of them: no private keys, and only the ConfigMaps of the
+// reserved name. Equal maps share memory.
 func cacheOptions(keyNamespace string) cache.Options {
 	shared := &sharer{}
 	ours := labels.SelectorFromSet(labels.Set{contract.ManagedByLabel: contract.ManagedBy})
@@ -44,13 +45,13 @@ func newFetchedCache(mgr ctrl.Manager, keyNamespace string) (cache.Cache, error)
 	return newConfigMapCache(mgr, keyNamespace, cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", contract.FetchedConfigMap)})
 }
 
-// newCACache returns a cache of the ConfigMaps that SigningKeys may take the CA of an issuer from.
+// newCACache returns a cache of the ConfigMaps with the label for CAs of issuers.
 func newCACache(mgr ctrl.Manager, keyNamespace string) (cache.Cache, error) {
 	return newConfigMapCache(mgr, keyNamespace, cache.ByObject{Label: labels.SelectorFromSet(labels.Set{contract.RoleLabel: contract.RoleIssuerCA})})
 }
 
-// newConfigMapCache returns a cache of some ConfigMaps of the key namespace: that of a manager has one selector for all ConfigMaps. The manager
-// starts it.
+// newConfigMapCache returns a cache of some ConfigMaps of the key namespace, since the cache of the manager has one
+// selector for all ConfigMaps. The manager starts it.
 func newConfigMapCache(mgr ctrl.Manager, keyNamespace string, which cache.ByObject) (cache.Cache, error) {
 	c, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), NewInformer: newInformer, DefaultTransform: cache.TransformStripManagedFields(),
@@ -63,24 +64,24 @@ func newConfigMapCache(mgr ctrl.Manager, keyNamespace string, which cache.ByObje
 	return c, mgr.Add(beforeControllers{c})
 }
 
-// beforeControllers lets a manager start a cache with its own, before any controller.
+// beforeControllers makes a manager start a cache together with its own, before any controller.
 type beforeControllers struct{ cache.Cache }
 
-// GetCache is what a manager knows caches by.
+// GetCache marks the type as a cache for the manager.
 func (c beforeControllers) GetCache() cache.Cache { return c.Cache }
 
-// newInformer returns an informer that does not pause after an outage.
+// newInformer returns an informer that reconnects soon after an outage.
 func newInformer(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	return toolscache.NewSharedIndexInformer(wiring.Reconnecting(lw), example, resync, indexers)
 }
 
-// sharer lets equal maps be one map.
+// sharer lets equal maps share memory.
 type sharer struct {
 	maps wiring.Shared[map[string]string]
 }
 
-// configMap lets the ConfigMaps of all namespaces share what they hold. It is nearly always the same, so the cache does not
-// grow with the size of the key sets, only with the number of namespaces.
+// configMap lets the ConfigMaps of all namespaces share their data, which is nearly always the same. So the cache grows
+// with the number of namespaces, but not with the size of the key sets.
 func (s *sharer) configMap(in any) (any, error) {
 	if cm, ok := in.(*corev1.ConfigMap); ok {
 		cm.ManagedFields = nil
@@ -89,7 +90,7 @@ func (s *sharer) configMap(in any) (any, error) {
 	return in, nil
 }
 
-// namespace keeps of a namespace what is asked of it: its labels.
+// namespace removes the metadata of a namespace that is not used.
 func (s *sharer) namespace(in any) (any, error) {
 	if m, ok := in.(*metav1.PartialObjectMetadata); ok {
 		m.ManagedFields, m.Annotations, m.OwnerReferences = nil, nil, nil
@@ -97,7 +98,7 @@ func (s *sharer) namespace(in any) (any, error) {
 	return in, nil
 }
 
-// one returns the first map that was equal to m.
+// one returns the first map that is equal to m.
 func (s *sharer) one(m map[string]string) map[string]string {
 	var text strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(m)) {

@@ -25,7 +25,7 @@ func TestFinalizerIsPutBack(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
-	replaced := sample(w.name) // as kubectl replace does: without what was not in the file
+	replaced := sample(w.name) // as kubectl replace does: without fields that are not in the file
 	replaced.ResourceVersion = w.get().ResourceVersion
 	w.must(w.Update(t.Context(), replaced))
 	w.settle()
@@ -34,7 +34,7 @@ func TestFinalizerIsPutBack(t *testing.T) {
 	}
 }
 
-// pruning stores a status as an API server with an older CRD does.
+// pruning stores a status like an API server with an older CRD.
 type pruning struct {
 	client.Client
 	writes *int
@@ -75,7 +75,7 @@ func TestOlderCRDIsNoLoop(t *testing.T) {
 	}
 }
 
-// Two installations in one cluster: the second says whose it is, and writes nothing, until it is told to take over.
+// A second installation in the cluster reports the first one, and writes nothing unless it takes over.
 func TestSecondInstallationWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

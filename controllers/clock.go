@@ -10,20 +10,20 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// clockWatch ends the process when its clock steps by more than any SigningKey allows clocks to differ. What a SigningKey
-// waits for is counted by that clock, and a step would count time that never passed. The process that comes after it, or
-// the replica that takes over, counts the wait of each Standby anew.
+// clockWatch ends the process if its clock steps by more than the smallest clockSkew. All waits are measured with that
+// clock, and a step would shorten them. The next process, or the replica that takes over, starts the wait of each
+// Standby again.
 type clockWatch struct {
 	keys client.Reader
-	// now is the clock that can step, elapsed the one that cannot.
+	// now is the wall clock, which can step. elapsed is a monotonic clock.
 	now     func() time.Time
 	elapsed func() time.Duration
 }
 
 const (
-	// clockWatchPeriod is the time between two looks at the clocks.
+	// clockWatchPeriod is the time between two comparisons of the clocks.
 	clockWatchPeriod = time.Second
-	// defaultClockSkew is what a SigningKey allows if it does not say.
+	// defaultClockSkew is the limit if there is no SigningKey.
 	defaultClockSkew = time.Minute
 )
 
@@ -32,7 +32,7 @@ func newClockWatch(keys client.Reader, now func() time.Time) *clockWatch {
 	return &clockWatch{keys: keys, now: now, elapsed: func() time.Duration { return now().Sub(start) }}
 }
 
-// Start compares the clocks until the context ends. It is an error that they moved apart.
+// Start compares the clocks until the context ends. It returns an error if the wall clock steps.
 func (c *clockWatch) Start(ctx context.Context) error {
 	ticker := time.NewTicker(clockWatchPeriod)
 	defer ticker.Stop()
@@ -44,22 +44,23 @@ func (c *clockWatch) Start(ctx context.Context) error {
 		case <-ticker.C:
 			step := c.offset() - offset
 			if allowed := c.allowed(ctx); step.Abs() > allowed {
-				return fmt.Errorf("the clock stepped by %v, which is more than the clockSkew of %v: starting again, so that "+
-					"no wait is cut short", step.Round(time.Millisecond), allowed)
+				return fmt.Errorf("the clock stepped by %v, which is more than the clockSkew of %v: the process restarts, "+
+					"so that no wait is cut short", step.Round(time.Millisecond), allowed)
 			}
 		}
 	}
 }
 
-// NeedLeaderElection keeps a replica that waits from going on with a clock that stepped, too.
+// NeedLeaderElection returns false, since a replica that is not the leader must not continue with a stepped clock
+// either.
 func (c *clockWatch) NeedLeaderElection() bool { return false }
 
-// offset is by how much the clock that can step is ahead of the one that cannot, plus a constant.
+// offset returns the difference of the wall clock and the monotonic clock, plus a constant.
 func (c *clockWatch) offset() time.Duration {
 	return time.Duration(c.now().UnixNano()) - c.elapsed()
 }
 
-// allowed is the smallest clockSkew of all SigningKeys.
+// allowed returns the smallest clockSkew of all SigningKeys.
 func (c *clockWatch) allowed(ctx context.Context) time.Duration {
 	var all keywrightv1alpha1.SigningKeyList
 	if err := c.keys.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil || len(all.Items) == 0 {

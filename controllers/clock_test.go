@@ -14,7 +14,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// listed answers a List with SigningKeys of these clock skews.
+// listed returns SigningKeys with these clock skews for a List.
 type listed struct {
 	client.Reader
 	skews []time.Duration

@@ -30,7 +30,7 @@ func (a *between) Get(ctx context.Context, key client.ObjectKey, o client.Object
 	return err
 }
 
-// What the distribution reads again must not take the place of what the signingkey controller decided meanwhile.
+// A projection that the distribution reads must not replace one that the signingkey controller stored meanwhile.
 func TestConfirmDoesNotOverwrite(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

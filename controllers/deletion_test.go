@@ -60,7 +60,7 @@ func TestDeletionPolicies(t *testing.T) {
 		w.step(time.Millisecond)
 		w.wantGone()
 		w.settle()
-		w.signingKey() // one of the same name begins anew, beside the tombstones
+		w.signingKey() // a new SigningKey of the same name, beside the tombstones
 		w.settle()
 		w.wantEverywhere(w.signs(), w.standby())
 		if strings.Contains(w.events.text(), "UnexpectedContent") {
@@ -75,18 +75,18 @@ func TestDeletionPolicies(t *testing.T) {
 	})
 }
 
-// A SigningKey of the same name may be made while the tombstones of the one before still have its generation: they were not planted.
+// A new SigningKey of the same name is not affected by tombstones that still have the generation of the previous one.
 func TestMadeAgainAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
 	w.requestRotation()
-	w.settle() // generations that the next keyring does not have at first
+	w.settle() // generations that are higher than those of the next keyring
 	w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
 	w.must(w.Delete(t.Context(), w.get()))
 	w.settle()
 	w.clock.step(11 * time.Minute)
-	w.reconcileKey() // no file is looked at before the next one is there
+	w.reconcileKey() // no file is reconciled before the next keyring exists
 	w.wantGone()
 	w.signingKey()
 	w.settle()
@@ -96,7 +96,7 @@ func TestMadeAgainAtOnce(t *testing.T) {
 	}
 }
 
-// wantGone checks that the SigningKey does not exist any more.
+// wantGone checks that the SigningKey does not exist.
 func (w *world) wantGone() {
 	w.Helper()
 	var key keywrightv1alpha1.SigningKey
@@ -105,7 +105,7 @@ func (w *world) wantGone() {
 	}
 }
 
-// wantTakenAway checks that nobody trusts a key and nothing signs, while a pod that lags can still read that.
+// wantTakenAway checks that no key is trusted or signs, while a lagging pod can still read the tombstone.
 func (w *world) wantTakenAway() {
 	w.Helper()
 	for _, target := range append(w.targets, w.keys.KeyNamespace) {
@@ -120,7 +120,7 @@ func (w *world) wantTakenAway() {
 	w.get()
 }
 
-// wantCleared checks that no Secret is left, and that the tombstones go after a day.
+// wantCleared checks that both Secrets are deleted, and that the tombstones are removed after a day.
 func (w *world) wantCleared() {
 	w.Helper()
 	if w.secret(contract.KeyringSuffix) != nil || w.secret(contract.SigningKeySuffix) != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// generations are those that the files of a ConfigMap were made from.
+// generations returns the generations in the records of a ConfigMap.
 func generations(cm *corev1.ConfigMap) string {
 	all := map[string]int64{}
 	for name, r := range desired.RecordsOf(cm) {
@@ -90,7 +90,8 @@ func TestDeletedConfigMapIsCreatedAgain(t *testing.T) {
 	w.wantEverywhere(w.signs(), w.standby())
 }
 
-// While the keyring cannot be used, what stands in a ConfigMap may stand nowhere else: it is not deleted to make it writable, but for a revocation.
+// While the keyring is not usable, a ConfigMap may have the only copy of a key set: it is not deleted to make it
+// mutable, except for a revocation.
 func TestImmutableFileIsNotLostWithItsKeyring(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -114,7 +115,7 @@ func TestImmutableFileIsNotLostWithItsKeyring(t *testing.T) {
 	}
 }
 
-// A cache that does not show yet what this process created: creating again must take nothing away.
+// If the cache does not show yet what this process created, another creation must not remove files.
 func TestCreatedTwiceTakesNothingAway(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -230,7 +231,7 @@ func TestNamespaceThatEndsIsLeftAlone(t *testing.T) {
 	w.want("targets", w.get().Status.Targets.Summary, "2/2")
 }
 
-// After a restart the files may be looked at before the keyrings are: they stand until somebody knows better.
+// After a restart, files may be reconciled before the keyrings are read: they are not changed until then.
 func TestRestartTakesNothingAway(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -244,12 +245,12 @@ func TestRestartTakesNothingAway(t *testing.T) {
 	w.must(w.Delete(t.Context(), w.get()))
 	w.settle()
 	w.wantGone()
-	w.restart() // now there is a retained keyring, and no SigningKey
+	w.restart() // now there is a retained keyring without a SigningKey
 	w.reconcileFile(w.targets[0])
 	w.wantEverywhere(first, second)
 }
 
-// A keyring from a backup makes no files, whoever asks: not even a leader that remembers just this generation.
+// A keyring from a backup is never projected, not even by a leader that remembers its generation.
 func TestRestoredKeyringReplacesNoNewerFile(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

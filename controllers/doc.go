@@ -1,2 +1,2 @@
-// Package controllers sets up the controllers of Keywright: what they are and how they work is in the packages below this one.
+// Package controllers sets up the controllers of Keywright, which are in the packages below this one.
 package controllers

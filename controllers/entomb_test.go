@@ -8,7 +8,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// A tenant that plants thousands of small files must not keep its ConfigMap from being written.
+// A tenant that adds thousands of small files must not prevent writes of its ConfigMap.
 func TestManyPlantedFiles(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

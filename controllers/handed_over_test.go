@@ -32,7 +32,7 @@ func (w *world) requestRotation() {
 
 func (w *world) activeID() string { ring := w.keyring(); return ring.Active().ID }
 
-// A Standby that no Secret ever served must not sign the moment the Secret can be written again.
+// A Standby that no Secret has served must not sign as soon as the Secret can be written again.
 func TestStandbyThatWasNotServedWaits(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = time.Hour })
@@ -40,7 +40,7 @@ func TestStandbyThatWasNotServedWaits(t *testing.T) {
 	w.step(time.Hour - time.Second)
 	w.keys.Client = refusesSecret(w.Client, contract.SigningKeySuffix)
 	w.clock.step(time.Second)
-	w.try() // K2 is to sign, K3 waits: the Secret says neither
+	w.try() // K2 is due to sign and K3 is the Standby, but the Secret has neither change
 	w.want("Ready", w.ready(), "False WriteRefused")
 	second, third := w.activeID(), w.standby()
 	w.clock.step(time.Minute)
@@ -58,7 +58,7 @@ func TestStandbyThatWasNotServedWaits(t *testing.T) {
 	}
 }
 
-// A target that was not given the key while the keyring could not be read is not left behind when it can.
+// A target that got no key while the keyring could not be read is not left behind afterwards.
 func TestFrozenTimeLeavesNobodyBehind(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = time.Hour })

@@ -13,7 +13,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// One SigningKey that names another installation must not stop the revocation of all others.
+// One SigningKey that names another installation must not prevent revocations of all others.
 func TestForeignAnnotationStopsNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -56,7 +56,7 @@ func (c ownPrefix) List(ctx context.Context, list client.ObjectList, opts ...cli
 	return err
 }
 
-// A second installation must not entomb the files of a retained keyring of the first.
+// A second installation must not entomb the files of the first one's retained keyring.
 func TestSecondInstallationLeavesRetainedFiles(t *testing.T) {
 	w := newWorld(t)
 	key := w.signingKey()

@@ -9,10 +9,10 @@ import (
 	"github.com/keywright/keywright/controllers/istio"
 )
 
-// newIstioWatch returns a watch of RequestAuthentications, which the manager starts before any controller. It is nil if none is asked for. It is no
-// cache of the manager's: these would end the process where there is no Istio.
-func newIstioWatch(mgr ctrl.Manager, asked bool) (*istio.Objects, error) {
-	if !asked {
+// newIstioWatch returns a watch of RequestAuthentications, which the manager starts before any controller. It is nil if
+// it is not enabled. The cache of the manager is not used, since it would end the process if Istio is not installed.
+func newIstioWatch(mgr ctrl.Manager, enabled bool) (*istio.Objects, error) {
+	if !enabled {
 		return nil, nil
 	}
 	objects, err := istio.NewObjects(mgr.GetConfig())
@@ -22,7 +22,7 @@ func newIstioWatch(mgr ctrl.Manager, asked bool) (*istio.Objects, error) {
 	return objects, mgr.Add(beforeControllers{istioWatch{mgr.GetCache(), objects}})
 }
 
-// istioWatch is what a manager starts and waits for as for a cache. It reads nothing.
+// istioWatch makes a manager start the watch and wait for it, as for a cache.
 type istioWatch struct {
 	cache.Cache
 	objects *istio.Objects
@@ -34,5 +34,5 @@ func (w istioWatch) Start(ctx context.Context) error {
 	return nil
 }
 
-// WaitForCacheSync waits until it is known what stands, or why not.
+// WaitForCacheSync waits until the existing RequestAuthentications are known, or why they are not.
 func (w istioWatch) WaitForCacheSync(ctx context.Context) bool { return w.objects.WaitForAnswer(ctx) }

@@ -33,7 +33,7 @@ var istioInstalled = sync.OnceValue(func() error {
 	return err
 })
 
-// mesh is a world whose first target asks for a RequestAuthentication.
+// mesh is a world whose first target requests a RequestAuthentication.
 type mesh struct {
 	*world
 	objects *istio.Objects
@@ -56,7 +56,7 @@ func newMesh(t *testing.T, change ...func(*keywrightv1alpha1.SigningKey)) *mesh 
 	return m
 }
 
-// watch begins to watch.
+// watch starts the watch.
 func (m *mesh) watch(ctx context.Context) *istio.Objects {
 	m.Helper()
 	objects, err := istio.NewObjects(environment.config)
@@ -78,7 +78,7 @@ func (m *mesh) restart() {
 	}
 }
 
-// asClient writes by a client, and shows of all SigningKeys those of one world.
+// asClient writes with a client, and lists only the SigningKeys of one world.
 func (c ownKeys) asClient(with client.Client) client.Client { return ownClient{with, c} }
 
 type ownClient struct {
@@ -103,7 +103,7 @@ func (m *mesh) stands(namespace string) *unstructured.Unstructured {
 	return o
 }
 
-// given returns the key set that the proxies of the first target have, empty if they have none.
+// given returns the key set of the proxies in the first target, empty if they have none.
 func (m *mesh) given() string {
 	m.Helper()
 	o := m.stands(m.targets[0])
@@ -118,7 +118,7 @@ func (m *mesh) given() string {
 // file returns the key set of the first target's ConfigMap.
 func (m *mesh) file() string { return m.configMap(m.targets[0]).Data[m.name+contract.JWKSSuffix] }
 
-// caughtUp waits until the watch shows what stands.
+// caughtUp waits until the watch shows all existing objects.
 func (m *mesh) caughtUp() {
 	m.Helper()
 	err := wait.PollUntilContextTimeout(m.Context(), 5*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
@@ -137,7 +137,7 @@ func (m *mesh) reconcileProxies() (ctrl.Result, error) {
 	return m.proxies.Reconcile(m.Context(), wiring.Named(m.targets[0]))
 }
 
-// settle reconciles until nothing is left to do at this time, proxies too.
+// settle reconciles until no more changes are due, including proxies.
 func (m *mesh) settle() {
 	m.Helper()
 	for range 3 {
@@ -168,7 +168,7 @@ func TestStandbyWaitsForProxies(t *testing.T) {
 	m.wantGiven("at first", m.file())
 	m.want("IstioDistributed", m.condition(keywrightv1alpha1.ConditionIstioDistributed), "True InSync")
 	m.step(11 * time.Minute)
-	m.clock.step(49 * time.Minute) // the rotation, and the next Standby, of which proxies are not told
+	m.clock.step(49 * time.Minute) // the rotation, and the next Standby, which proxies do not get
 	m.world.settle()
 	second, third := m.signs(), m.standby()
 	if strings.Contains(m.given(), third) || !strings.Contains(m.file(), third) {
@@ -191,7 +191,7 @@ func TestStandbyWaitsForProxies(t *testing.T) {
 	m.want("what signs then", m.signs(), third)
 }
 
-// A restart goes on with the wait where nothing changed, and begins it anew where proxies were given something else meanwhile.
+// A restart continues the wait if nothing changed, and starts it again if proxies got other keys meanwhile.
 func TestRestartLooksAtProxies(t *testing.T) {
 	for name, change := range map[string]func(m *mesh){
 		"nothing happened": func(*mesh) {},
@@ -219,7 +219,8 @@ func TestRestartLooksAtProxies(t *testing.T) {
 	}
 }
 
-// A revocation reaches proxies also where the ConfigMap is refused, or gone, and the receipt does not say more than that.
+// A revocation reaches proxies even if writes of the ConfigMap are refused, or if it is gone, and the receipt reports
+// no more than that.
 func TestRevocationReachesProxiesWithoutTheConfigMap(t *testing.T) {
 	for _, name := range []string{"refused", "gone"} {
 		t.Run(name, func(t *testing.T) {
@@ -247,7 +248,7 @@ func TestRevocationReachesProxiesWithoutTheConfigMap(t *testing.T) {
 	}
 }
 
-// Pods of a namespace that is being deleted may run for long.
+// Pods of a namespace that is being deleted may run for a long time.
 func TestRevocationReachesProxiesOfATerminatingNamespace(t *testing.T) {
 	m := newMesh(t)
 	m.settle()
@@ -286,7 +287,7 @@ func TestReceiptWaitsForProxies(t *testing.T) {
 	}
 }
 
-// A process that was paused brings no key back: neither what its cache shows nor what it read itself before.
+// A process that was paused restores no key, neither from its cache nor from what it read before.
 func TestPausedProcessGivesProxiesNothingBack(t *testing.T) {
 	for _, name := range []string{"by its cache", "by what it read"} {
 		t.Run(name, func(t *testing.T) {
@@ -304,7 +305,7 @@ func TestPausedProcessGivesProxiesNothingBack(t *testing.T) {
 			}
 			if name == "by what it read" {
 				stopped.API = old
-				// It was about to put something right.
+				// It was about to restore an object.
 				old.cm.Data[m.name+contract.JWKSSuffix] += " "
 				record := desired.RecordsOf(old.cm)
 				mine := record[m.name]
@@ -329,7 +330,7 @@ func TestPausedProcessGivesProxiesNothingBack(t *testing.T) {
 	}
 }
 
-// stale shows a ConfigMap as it was.
+// stale returns an earlier version of a ConfigMap.
 type stale struct {
 	client.Client
 	cm *corev1.ConfigMap
@@ -343,7 +344,8 @@ func (c stale) Get(ctx context.Context, key client.ObjectKey, o client.Object, o
 	return c.Client.Get(ctx, key, o, opts...)
 }
 
-// A deletion that takes trust away waits for proxies. The tombstone is with them for as long as in the file, then nothing is.
+// A deletion that ends trust waits for proxies. They have the tombstone for as long as the file, and are then without
+// keys.
 func TestDeletionTakesTrustFromProxies(t *testing.T) {
 	m := newMesh(t, func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
 	m.settle()
@@ -368,7 +370,7 @@ func TestDeletionTakesTrustFromProxies(t *testing.T) {
 	}
 }
 
-// What is retained goes on with proxies, without a SigningKey, and is taken up again.
+// A retained keyring is projected to proxies without a SigningKey, and a new SigningKey uses it again.
 func TestRetainedKeysStayWithProxies(t *testing.T) {
 	m := newMesh(t)
 	m.settle()
@@ -385,7 +387,8 @@ func TestRetainedKeysStayWithProxies(t *testing.T) {
 	m.wantGiven("retained", m.file())
 }
 
-// A namespace that the SigningKey no longer selects keeps both for as long, and both end as a tombstone. One that no longer asks is let go at once.
+// In a deselected namespace, file and proxies keep the keys for the same time, and then get the tombstone. If
+// outputs.istio no longer selects a namespace, its RequestAuthentication is deleted at once.
 func TestDeselectedNamespaceEndsWithItsFile(t *testing.T) {
 	m := newMesh(t)
 	m.settle()
@@ -401,7 +404,7 @@ func TestDeselectedNamespaceEndsWithItsFile(t *testing.T) {
 	}
 }
 
-// The cache of one who is about to delete may be old.
+// The cache may be stale when a deletion is decided.
 func TestOnlyTheAPIServerEndsWhatProxiesTrust(t *testing.T) {
 	m := newMesh(t)
 	m.settle()
@@ -411,7 +414,7 @@ func TestOnlyTheAPIServerEndsWhatProxiesTrust(t *testing.T) {
 	m.wantGiven("with an old SigningKey in the cache", m.file())
 }
 
-// withoutOutputs shows SigningKeys as they were.
+// withoutOutputs returns earlier versions of SigningKeys, without outputs.
 type withoutOutputs struct{ client.Client }
 
 func (c withoutOutputs) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
@@ -424,12 +427,12 @@ func (c withoutOutputs) List(ctx context.Context, list client.ObjectList, opts .
 	return err
 }
 
-// While nobody knows what proxies have, they may have anything: rotations wait for waitForTargets.
+// While the keys of proxies are not known, rotations wait for waitForTargets.
 func TestProxiesThatNobodySeesAreAwaited(t *testing.T) {
 	m := newMesh(t, func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = 2 * time.Hour })
 	m.settle()
 	m.step(11 * time.Minute)
-	m.keys.Istio = nil // a controller without the flag
+	m.keys.Istio = nil // a controller without --istio
 	m.world.settle()
 	first := m.signs()
 	m.want("IstioDistributed", m.condition(keywrightv1alpha1.ConditionIstioDistributed), "False IstioNotEnabled")

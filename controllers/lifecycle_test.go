@@ -42,7 +42,7 @@ func (w *world) want(what, got, want string) {
 	}
 }
 
-// standby returns the kid of the key that waits.
+// standby returns the kid of the Standby.
 func (w *world) standby() string {
 	w.Helper()
 	ring := w.keyring()
@@ -90,7 +90,7 @@ func TestRotatesOnSchedule(t *testing.T) {
 			t.Error("a Retired key has kept its private half")
 		}
 	}
-	// propagationDelay + maxLifetime + clockSkew later no token of the first key can be valid.
+	// After propagationDelay + maxLifetime + clockSkew, all tokens of the first key have expired.
 	w.step(20 * time.Minute)
 	w.wantEverywhere(first, second, third)
 	w.step(time.Minute)
@@ -182,7 +182,7 @@ func TestNothingToDoMeansNoWrite(t *testing.T) {
 	}
 }
 
-// versions returns the resource versions of everything that belongs to the SigningKey.
+// versions returns the resource versions of all objects of the SigningKey.
 func (w *world) versions() string {
 	w.Helper()
 	objects := []client.Object{w.get(), w.secret(contract.KeyringSuffix), w.secret(contract.SigningKeySuffix)}

@@ -23,7 +23,7 @@ import (
 
 const monitoring = "../config/monitoring"
 
-// alerts are the rules as Prometheus itself reads them.
+// alerts are the rules, as Prometheus parses them.
 func alerts(t *testing.T) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(monitoring, "rules.yaml"))
@@ -74,7 +74,7 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// Alerts, dashboard and documents name metrics and labels that exist.
+// Alerts, dashboard and documents use only metrics and labels that exist.
 func TestMonitoringNamesWhatExists(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	descriptions := make(chan *prometheus.Desc, 100)
@@ -101,7 +101,7 @@ func TestMonitoringNamesWhatExists(t *testing.T) {
 		}
 		for _, name := range regexp.MustCompile(`\bkeywright_\w+`).FindAllString(string(b), -1) {
 			if strings.HasPrefix(name, "keywright_issuer_") {
-				continue // the issuer's own test looks at these
+				continue // the issuer's own test checks these
 			}
 			if strings.HasPrefix(name, "keywright_verifier_") {
 				if !strings.Contains(string(inServices), `"`+name+`"`) {

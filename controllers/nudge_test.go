@@ -18,7 +18,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// mountingPod makes a pod that mounts the public keys, or with a Secret's name that Secret.
+// mountingPod creates a pod that mounts the public keys, or a Secret if its name is given.
 func (w *world) mountingPod(namespace, name, secret string) *corev1.Pod {
 	w.Helper()
 	volume := corev1.Volume{Name: "keys"}
@@ -44,7 +44,7 @@ func (w *world) nudgedAt(pod *corev1.Pod) string {
 	return now.Annotations[contract.NudgedAnnotation]
 }
 
-// nudge lets the nudge controller work until it waits for nothing but the next touch, and then for that.
+// nudge runs the nudge controller until it waits only for the second nudge, and then runs that.
 func (w *world) nudge(everywhere bool) *podrefresh.Reconciler {
 	w.Helper()
 	r := &podrefresh.Reconciler{
@@ -115,7 +115,7 @@ func TestReceiptWithTheSwitchExpectsSeconds(t *testing.T) {
 	}
 }
 
-// The receipt of a restarted controller is finished by the keyring: what it records is not done again, what it does not is.
+// After a restart, the receipt is continued from the keyring: steps that it records are not repeated, others are.
 func TestRestartFinishesTheNudging(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -153,7 +153,7 @@ func TestUnknownKeyNudgesNobody(t *testing.T) {
 	}
 }
 
-// A keyring that cannot be written still lets a revocation out, and its pods know at once.
+// If the keyring cannot be written, a revocation is still distributed, and pods are nudged at once.
 func TestRestoredKeyringNudgesToo(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -202,7 +202,8 @@ func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
 	}
 }
 
-// Pods of a namespace that is being deleted keep the file when its ConfigMap is gone: the receipt counts them until they end.
+// Pods of a namespace that is being deleted keep the file if its ConfigMap is gone: the receipt counts them until they
+// terminate.
 func TestReceiptCountsPodsOfANamespaceThatEnds(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -226,7 +227,7 @@ func TestReceiptCountsPodsOfANamespaceThatEnds(t *testing.T) {
 	}
 }
 
-// The Secret of the issuers cannot be written: their pods are touched all the same, for the revocation list.
+// If the signing-key Secret cannot be written, pods of issuers are still nudged, for the revocation list.
 func TestIssuersAreNudgedForTheRevocationList(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -262,7 +263,7 @@ func TestIssuersAreNudgedForTheRevocationList(t *testing.T) {
 	}
 }
 
-// ownPods shows of all pods those of one world: others delete their ConfigMaps and namespaces at the same time.
+// ownPods lists only the pods of one world, since others delete their ConfigMaps and namespaces at the same time.
 type ownPods struct {
 	client.Reader
 	w *world

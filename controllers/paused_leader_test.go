@@ -13,7 +13,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// A controller that was paused while another one led must write nothing that it remembers.
+// A controller that was paused while another one was the leader must not write an old state.
 func TestPausedLeaderBringsNothingBack(t *testing.T) {
 	for _, stands := range []string{"the newer file", "a newer file without its record", "no ConfigMap"} {
 		t.Run(stands, func(t *testing.T) {
@@ -45,7 +45,8 @@ func TestPausedLeaderBringsNothingBack(t *testing.T) {
 	}
 }
 
-// A reconciliation that was held up hands over what it read long ago, just while another one reads the truth: neither may bring back what is revoked.
+// A delayed reconciliation hands over an old state while another one reads the current one: neither may restore a
+// revoked key.
 func TestOldReadingThatOvertakesANewOneBringsNothingBack(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -67,7 +68,7 @@ func TestOldReadingThatOvertakesANewOneBringsNothingBack(t *testing.T) {
 	}
 }
 
-// overtaken does something after each read.
+// overtaken calls a function after each read.
 type overtaken struct {
 	client.Reader
 	then func()
@@ -78,7 +79,7 @@ func (o overtaken) Get(ctx context.Context, key client.ObjectKey, into client.Ob
 	return o.Reader.Get(ctx, key, into, opts...)
 }
 
-// A controller that was paused remembers a spec that was changed meanwhile: it must not end the trust of a namespace by it.
+// A paused controller has an old spec: it must not end the trust of a namespace because of it.
 func TestPausedLeaderEndsNoTrust(t *testing.T) {
 	nobody := &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": "nobody"}}
 	for name, meanwhile := range map[string]func(*keywrightv1alpha1.SigningKey){

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// privatePart returns the private exponent of a JWK, which must be nowhere else.
+// privatePart returns the private exponent of a JWK, which must be in no other object.
 func privatePart(t *testing.T, jwk []byte) string {
 	t.Helper()
 	var k struct{ D string }

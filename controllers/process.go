@@ -20,17 +20,18 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Process is what one controller process works with. A manager gives it a real API server, the simulation one in memory.
+// Process has the dependencies of one controller process. A manager connects it to a real API server, the simulation to
+// one in memory.
 type Process struct {
-	// Client reads from the cache, but for Secrets, and writes.
+	// Client reads from the cache, except Secrets, and writes.
 	Client client.Client
-	// API reads from the API server itself.
+	// API reads from the API server.
 	API client.Reader
-	// Fetched is a cache of what the fetcher hands over. Nil where there are no TrustedIssuers.
+	// Fetched is a cache of the ConfigMap of the fetcher. If it is nil, TrustedIssuers are not reconciled.
 	Fetched cache.Cache
-	// CAs is a cache of the CA certificates that SigningKeys distribute. Without one, they distribute none.
+	// CAs is a cache of the ConfigMaps with CAs of issuers. If it is nil, no CA is distributed.
 	CAs cache.Cache
-	// Istio shows the RequestAuthentications. Nil where none are written.
+	// Istio has the RequestAuthentications. If it is nil, none are written.
 	Istio *istio.Objects
 	// KeyNamespace, TakeOverFrom and NudgePods are those of Options.
 	KeyNamespace string
@@ -40,13 +41,13 @@ type Process struct {
 	Now func() time.Time
 	// Recorder writes events.
 	Recorder events.EventRecorder
-	// Registry takes the metrics.
+	// Registry registers the metrics.
 	Registry prometheus.Registerer
-	// Generate makes a key pair.
+	// Generate generates a key pair.
 	Generate func(rotation.KeySpec) (rotation.Material, error)
 }
 
-// Controllers returns new controllers, which remember nothing and share what one hands to another.
+// Controllers returns new controllers, which share the stores between them.
 func (p *Process) Controllers() []wiring.Controller {
 	projections, nudges := desired.NewStore(), podrefresh.NewRequests()
 	nudged := podrefresh.NewMetrics(p.Registry)

@@ -23,7 +23,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Two controllers that read the same state cannot both write: the second one has to read and plan again.
+// Two controllers that have read the same state cannot both write: the second one must read and plan again.
 func TestSecondWriteOfTheSameStateLosesTheRace(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -48,7 +48,7 @@ func TestSecondWriteOfTheSameStateLosesTheRace(t *testing.T) {
 	}
 }
 
-// after lets something happen once, right after an object whose name ends so was read.
+// after calls a function once, after an object whose name has this suffix was read.
 type after struct {
 	client.Reader
 	suffix string
@@ -64,7 +64,7 @@ func (a *after) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 	return err
 }
 
-// creating is asked before a Secret is created.
+// creating calls a function before a Secret is created.
 type creating struct {
 	client.Client
 	ask func(*corev1.Secret) error
@@ -79,7 +79,7 @@ func (c creating) Create(ctx context.Context, o client.Object, opts ...client.Cr
 	return c.Client.Create(ctx, o, opts...)
 }
 
-// stalled returns another controller, whose first look at a Secret is followed by whatever happens.
+// stalled returns another controller, which calls a function after its first read of a Secret.
 func (w *world) stalled(suffix string, happens func()) *signingkey.Reconciler {
 	return &signingkey.Reconciler{
 		Installation: w.keys.Installation, Client: w.Client, API: &after{Reader: w.Client, suffix: suffix, do: happens}, KeyNamespace: w.keys.KeyNamespace,
@@ -88,13 +88,13 @@ func (w *world) stalled(suffix string, happens func()) *signingkey.Reconciler {
 	}
 }
 
-// A pass that found nothing, and stalled, begins no keyring anew after a whole life went by.
+// A delayed pass that read no keyring creates none if another one was created and deleted meanwhile.
 func TestStalledPassBeginsNoKeyringAnew(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	var signs string
 	slow := w.stalled(contract.SigningKeySuffix, func() {
-		w.reconcileKey() // the files are not there yet: they would tell
+		w.reconcileKey() // the files must not exist yet, since they would show that
 		w.reconcileKey()
 		signs = w.signs()
 		w.must(w.Delete(t.Context(), w.secret(contract.KeyringSuffix)))
@@ -107,14 +107,14 @@ func TestStalledPassBeginsNoKeyringAnew(t *testing.T) {
 	w.want("Ready", w.condition(keywrightv1alpha1.ConditionReady), "True Signing")
 }
 
-// A pass that found no signing-key Secret, and stalled, puts no older one in the place of one that came and went.
+// A delayed pass that read no signing-key Secret does not replace a newer one that was created and deleted meanwhile.
 func TestStalledPassCreatesNoOlderSecret(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
 	w.must(w.Delete(t.Context(), w.secret(contract.SigningKeySuffix)))
 	w.keys.Client = creating{w.Client, func(*corev1.Secret) error { return errors.New("refused") }}
-	_, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name)) // the keyring notes that the Secret is missing
+	_, err := w.keys.Reconcile(t.Context(), wiring.Named(w.name)) // the keyring records that the Secret is missing
 	if err == nil {
 		t.Fatal("created all the same")
 	}
@@ -155,7 +155,7 @@ func (c lagging) Get(ctx context.Context, at client.ObjectKey, o client.Object, 
 	return c.Client.Get(ctx, at, o, opts...)
 }
 
-// A cache that lags shows a SigningKey whose deletion is done, or had not begun: nothing is made for it again.
+// A lagging cache shows a SigningKey whose deletion is complete, or has not begun: no objects are created for it again.
 func TestCacheThatLagsBringsNoKeysBack(t *testing.T) {
 	for name, deleted := range map[string]bool{"deleted": true, "not yet deleted": false} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func TestLostKeyringIsRebuiltFromTheSigningKeySecretAlone(t *testing.T) {
 	if ring.Generation <= before {
 		t.Errorf("the rebuilt keyring has generation %d, the lost one had %d", ring.Generation, before)
 	}
-	// The old Standby cannot sign any more, its private half is lost, but stays trusted.
+	// The old Standby cannot sign any more, since its private key is lost, but stays trusted.
 	w.wantEverywhere(first, second, w.standby())
 	if slices.Contains(w.trusted(w.targets[0]), planted) {
 		t.Error("a key that was planted in a ConfigMap is trusted")
@@ -37,7 +37,7 @@ func TestLostKeyringIsRebuiltFromTheSigningKeySecretAlone(t *testing.T) {
 	}
 }
 
-// plantKey adds a key of somebody else to the file of a namespace, with the records left as they are.
+// plantKey adds a key of another client to the file of a namespace, and does not change the records.
 func (w *world) plantKey(namespace string) string {
 	w.Helper()
 	m, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
@@ -83,7 +83,7 @@ func TestRestoredKeyringRevokesButRotatesNothing(t *testing.T) {
 			t.Errorf("after the revocation %s trusts %v", target, ids)
 		}
 	}
-	// The documented way out: delete the keyring.
+	// The documented repair: delete the keyring.
 	w.must(w.Delete(t.Context(), w.secret(contract.KeyringSuffix)))
 	w.settle()
 	if id := w.signs(); id == "" || id == second {
@@ -134,7 +134,7 @@ func TestDeletionOfALostNameNeedsThePolicyDelete(t *testing.T) {
 	}
 	w.change(func(key *keywrightv1alpha1.SigningKey) { key.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
 	w.settle()
-	w.wantTakenAway() // also in the Secret, which is made anew: issuers have the lost one mounted
+	w.wantTakenAway() // also in the Secret, which is created again: issuers have the lost one mounted
 	w.step(11 * time.Minute)
 	w.wantGone()
 	w.wantCleared()
@@ -199,7 +199,8 @@ func TestStaleTargetHoldsARotationButNotARevocation(t *testing.T) {
 	w.want("Distributed after the repair", w.condition(keywrightv1alpha1.ConditionDistributed), "True InSync")
 }
 
-// Drain, changed to Retain meanwhile, taken up again: the new key waits until verifiers know it, since nothing was revoked.
+// After Drain, changed to Retain meanwhile, a new SigningKey uses the keyring again: the new key waits until verifiers
+// have it, since none was revoked.
 func TestKeyAfterADrainThatWasRetained(t *testing.T) {
 	w := newWorld(t)
 	key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Drain })

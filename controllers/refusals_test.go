@@ -21,7 +21,7 @@ import (
 	"github.com/keywright/keywright/issuer/keys"
 )
 
-// refusing refuses every update in one namespace, as a webhook or policy there would.
+// refusing refuses every update in one namespace, like a webhook or policy.
 type refusing struct {
 	client.Client
 	namespace string
@@ -34,7 +34,7 @@ func (c refusing) Update(ctx context.Context, o client.Object, opts ...client.Up
 	return c.Client.Update(ctx, o, opts...)
 }
 
-// try is settle where writes may be refused.
+// try is settle, but allows refused writes.
 func (w *world) try() {
 	w.Helper()
 	for range 4 {
@@ -45,13 +45,13 @@ func (w *world) try() {
 	}
 }
 
-// revoke names keys in the spec.
+// revoke sets the revoked keys of the spec.
 func (w *world) revoke(ids ...string) {
 	w.Helper()
 	w.change(func(k *keywrightv1alpha1.SigningKey) { k.Spec.RevokedKeyIDs = ids })
 }
 
-// issuer is what an issuer makes of the Secret and of the revocation list of the key namespace.
+// issuer returns how an issuer reads the Secret and the revocation list of the key namespace.
 func (w *world) issuer() *keys.Snapshot {
 	w.Helper()
 	files, err := issuerfiles.Decode(w.secret(contract.SigningKeySuffix).Data)
@@ -63,7 +63,8 @@ func (w *world) issuer() *keys.Snapshot {
 	return s
 }
 
-// wantRevoked checks that a key is in no file, that no issuer signs with it or serves it, and that the receipt says so.
+// wantRevoked checks that a key is in no file, that no issuer signs with it or serves it, and that the receipt reports
+// that.
 func (w *world) wantRevoked(id string) {
 	w.Helper()
 	for _, target := range append([]string{w.keys.KeyNamespace}, w.targets...) {
@@ -102,7 +103,7 @@ func (w *world) message(kind string) string {
 	return ""
 }
 
-// What the controller writes, the issuer reads, in every state.
+// In every state, the issuer can read what the controller writes.
 func TestIssuersReadWhatIsWritten(t *testing.T) {
 	w := newWorld(t)
 	key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Drain })
@@ -132,7 +133,7 @@ func TestIssuersReadWhatIsWritten(t *testing.T) {
 	}
 }
 
-// issuer0 is issuer before there is a revocation list.
+// issuer0 is issuer without a revocation list.
 func (w *world) issuer0() *keys.Snapshot {
 	w.Helper()
 	files, err := issuerfiles.Decode(w.secret(contract.SigningKeySuffix).Data)
@@ -210,7 +211,7 @@ func TestRevocationWhileTheKeyringCannotBeRead(t *testing.T) {
 	}
 }
 
-// An immutable Secret is refused by the API server itself, whoever writes.
+// The API server itself refuses all writes of an immutable Secret.
 func (w *world) freezeSecret(suffix string, immutable bool) {
 	w.Helper()
 	s := w.secret(suffix)

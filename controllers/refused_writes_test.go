@@ -19,7 +19,8 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// What was seen once is not lost, whichever of its records is left: the spec is reset, and the controller starts again.
+// A revocation is not lost if only one of its records is left, after a reset of the spec and a restart of the
+// controller.
 func TestRevocationIsRememberedByWhatIsLeft(t *testing.T) {
 	for name, lose := range map[string]func(w *world){
 		"the list of the key namespace": func(w *world) { w.freezeSecret(contract.SigningKeySuffix, true) },
@@ -48,7 +49,7 @@ func TestRevocationIsRememberedByWhatIsLeft(t *testing.T) {
 	}
 }
 
-// A quota, a policy or a webhook refuses by other codes than the API server does.
+// A quota, a policy or a webhook refuses writes with other status codes than the API server.
 func TestRefusedSecretsAreReportedWhateverRefuses(t *testing.T) {
 	for name, refusal := range map[string]error{
 		"quota":   apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "x", errors.New("exceeded quota")),
@@ -70,7 +71,7 @@ func TestRefusedSecretsAreReportedWhateverRefuses(t *testing.T) {
 	}
 }
 
-// writing asks before each creation or update of a Secret.
+// writing calls a function before each creation or update of a Secret.
 type writing struct {
 	client.Client
 	ask func(client.Object) error
@@ -85,7 +86,7 @@ func (c writing) Update(ctx context.Context, o client.Object, opts ...client.Upd
 	return c.Client.Update(ctx, o, opts...)
 }
 
-// A first keyring that cannot be written gives nobody anything.
+// While the first keyring cannot be written, no key is published.
 func TestFirstKeyringThatIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.keys.Client = creating{w.Client, func(*corev1.Secret) error {
@@ -102,7 +103,7 @@ func TestFirstKeyringThatIsRefused(t *testing.T) {
 	w.want("Ready", w.ready(), "True Signing")
 }
 
-// A policy or webhook that changes a Secret on its way is an error with a back-off, not an endless loop of writes.
+// If a policy or webhook changes a Secret, the result is an error with a back-off, not an endless loop of writes.
 func TestRewrittenSecretIsNoLoop(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -152,7 +153,7 @@ func TestDrainWhileTheKeyringCannotBeRead(t *testing.T) {
 	w.wantGone()
 }
 
-// Delete ends all trust also where a Secret cannot be written: its issuers read that in the revocation list.
+// Delete ends all trust even if a Secret cannot be written: its issuers read that in the revocation list.
 func TestDeleteWhileASecretCannotBeWritten(t *testing.T) {
 	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
 		t.Run(suffix, func(t *testing.T) {
@@ -210,7 +211,7 @@ func (c *failingOnce) Get(ctx context.Context, key client.ObjectKey, o client.Ob
 	return c.Reader.Get(ctx, key, o, opts...)
 }
 
-// The longest lifetime counts that any published key signed under, whatever the policy says now.
+// The longest lifetime under which any published key signed counts, whatever the current policy is.
 func TestDeselectedNamespaceKeepsKeysOfALoweredLifetime(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) {

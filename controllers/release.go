@@ -20,18 +20,19 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// LeaseName is the name of the Lease in the key namespace that the working controller holds, for those who ask whether one works.
+// LeaseName is the name of the Lease in the key namespace that the leader holds.
 const LeaseName = leaseName
 
-// stoppedMessage is what a SigningKey or TrustedIssuer says that nobody looks after.
-const stoppedMessage = "Keywright was uninstalled: tokens are verified with the keys of the files, and no key is rotated, fetched or revoked. Install " +
-	"it again to go on, or to delete this object"
+// stoppedMessage is the message of Ready after Keywright was uninstalled.
+const stoppedMessage = "Keywright was uninstalled: services still verify tokens with the keys in the files, but no key is rotated, " +
+	"fetched or revoked. Install it again to continue, or to delete this object"
 
-// errStillWorks is returned when a controller goes on renewing its Lease.
-var errStillWorks = errors.New("a controller still works: the status is its matter")
+// errStillWorks is returned if a controller continues to renew its Lease.
+var errStillWorks = errors.New("a controller is still running: stop it first")
 
-// Release says in the status of every SigningKey and TrustedIssuer that no controller works any more: Ready is Unknown until one looks again. It waits until
-// the last one has given up its Lease or let it expire, and returns errStillWorks after opts.RenewDeadline and four times opts.LeaseDuration.
+// Release sets Ready of every SigningKey and TrustedIssuer to Unknown, since no controller runs any more. It first
+// waits until the last leader has released its Lease or let it expire, and returns errStillWorks after
+// opts.RenewDeadline and four times opts.LeaseDuration.
 func Release(ctx context.Context, config *rest.Config, opts Options) error {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(coordinationv1.AddToScheme(scheme), keywrightv1alpha1.AddToScheme(scheme)); err != nil {
@@ -45,15 +46,15 @@ func Release(ctx context.Context, config *rest.Config, opts Options) error {
 		return err
 	}
 	for _, list := range []client.ObjectList{&keywrightv1alpha1.SigningKeyList{}, &keywrightv1alpha1.TrustedIssuerList{}} {
-		if err := sayStoppedOfAll(ctx, api, list); err != nil {
+		if err := setAllStopped(ctx, api, list); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sayStoppedOfAll says it of every object of a kind.
-func sayStoppedOfAll(ctx context.Context, api client.Client, list client.ObjectList) error {
+// setAllStopped calls setStopped for every object of a kind.
+func setAllStopped(ctx context.Context, api client.Client, list client.ObjectList) error {
 	if err := api.List(ctx, list); err != nil {
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 			return nil // the CRD is gone
@@ -65,16 +66,17 @@ func sayStoppedOfAll(ctx context.Context, api client.Client, list client.ObjectL
 		if !ok {
 			return nil
 		}
-		err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return sayStopped(ctx, api, object) })
+		err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return setStopped(ctx, api, object) })
 		if err != nil {
-			return fmt.Errorf("say in the status of %T %s that no controller works: %w", object, object.GetName(), err)
+			return fmt.Errorf("update the status of %T %s: %w", object, object.GetName(), err)
 		}
 		return nil
 	})
 }
 
-// awaitLeaseEnd returns when nobody holds the Lease. Whether it is renewed is counted from when it was first seen, as client-go's leader
-// election does: clocks may differ. One that was given up is watched for as long as another replica needs to take it.
+// awaitLeaseEnd returns when no controller holds the Lease. As in client-go's leader election, expiry is measured from
+// when a renewal was seen, since clocks may differ. A released Lease is watched for as long as another replica needs to
+// acquire it.
 func awaitLeaseEnd(ctx context.Context, api client.Reader, opts Options) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, opts.RenewDeadline+4*opts.LeaseDuration, errStillWorks)
 	defer cancel()
@@ -89,7 +91,7 @@ func awaitLeaseEnd(ctx context.Context, api client.Reader, opts Options) error {
 		if since.IsZero() || !equality.Semantic.DeepEqual(lease.Spec, seen) {
 			seen, since = lease.Spec, opts.Now()
 		}
-		return opts.Now().Sub(since) > lasts(&lease.Spec, opts.RetryPeriod), nil
+		return opts.Now().Sub(since) > unchangedFor(&lease.Spec, opts.RetryPeriod), nil
 	})
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -97,16 +99,16 @@ func awaitLeaseEnd(ctx context.Context, api client.Reader, opts Options) error {
 	return err
 }
 
-// lasts is for how long a Lease must not change until nobody holds it.
-func lasts(spec *coordinationv1.LeaseSpec, retryPeriod time.Duration) time.Duration {
+// unchangedFor returns how long a Lease must not change before it counts as expired.
+func unchangedFor(spec *coordinationv1.LeaseSpec, retryPeriod time.Duration) time.Duration {
 	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.LeaseDurationSeconds == nil {
 		return 2 * retryPeriod
 	}
 	return time.Duration(*spec.LeaseDurationSeconds) * time.Second
 }
 
-// sayStopped sets the condition Ready and leaves the others: they say what was so when the last controller looked.
-func sayStopped(ctx context.Context, api client.Client, listed client.Object) error {
+// setStopped sets the condition Ready. It keeps the others, which describe the last reconciliation.
+func setStopped(ctx context.Context, api client.Client, listed client.Object) error {
 	key, ti := &keywrightv1alpha1.SigningKey{}, &keywrightv1alpha1.TrustedIssuer{}
 	var object client.Object = key
 	conditions, observed := &key.Status.Conditions, &key.Status.ObservedGeneration

@@ -15,8 +15,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Release says that nobody works when that is so, and leaves the status to a controller that does. It is not run beside other tests: it
-// writes to all SigningKeys.
+// Release reports that no controller runs only if that is true. Otherwise it does not change the status. It does not
+// run in parallel, since it writes to all SigningKeys.
 func TestRelease(t *testing.T) {
 	api := admin(t)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "release-"}}
@@ -76,7 +76,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// reportedReady makes a SigningKey as a controller left it.
+// reportedReady creates a SigningKey with the status that a controller has written.
 func reportedReady(t *testing.T, api client.Client) *keywrightv1alpha1.SigningKey {
 	t.Helper()
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{GenerateName: "release-"}}
@@ -97,7 +97,7 @@ func reportedReady(t *testing.T, api client.Client) *keywrightv1alpha1.SigningKe
 	return key
 }
 
-// trustedReady makes a TrustedIssuer as a controller left it.
+// trustedReady creates a TrustedIssuer with the status that a controller has written.
 func trustedReady(t *testing.T, api client.Client) *keywrightv1alpha1.TrustedIssuer {
 	t.Helper()
 	ti := &keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{GenerateName: "release-"}}
@@ -117,7 +117,7 @@ func trustedReady(t *testing.T, api client.Client) *keywrightv1alpha1.TrustedIss
 	return ti
 }
 
-// renew renews a Lease as a leader does, until the context ends.
+// renew renews a Lease like a leader, until the context ends.
 func renew(ctx context.Context, api client.Client, lease *coordinationv1.Lease) {
 	for ticker := time.NewTicker(50 * time.Millisecond); ctx.Err() == nil; <-ticker.C {
 		lease.Spec.RenewTime = &metav1.MicroTime{Time: time.Now()}

@@ -11,7 +11,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// A revocation that was seen while the API server refused to read a Secret is not lost when the spec is reset.
+// A revocation that was seen while a Secret could not be read is not lost when the spec is reset.
 func TestRevocationSeenWhileNothingCanBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

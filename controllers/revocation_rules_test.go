@@ -11,11 +11,11 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// The API server accepts a Revocation that names one thing, and says of any other what would do.
+// The API server accepts a Revocation that names one thing, and refuses others with a message that says what is right.
 func TestAPIServerAcceptsRevocationsOfOneThing(t *testing.T) {
 	const before = "\nissuedBefore: 2026-11-26T12:00:00Z"
 	kid := "keyID: " + strings.Repeat("A", 43)
-	const one = "name exactly one of keyID, tokenID, sessionID, subject, clientID and everything"
+	const one = "set exactly one of keyID, tokenID, sessionID, subject, clientID and everything"
 	for _, c := range []struct {
 		name, spec string
 		// refused is what the message must say, empty for a spec that is accepted.
@@ -31,19 +31,19 @@ func TestAPIServerAcceptsRevocationsOfOneThing(t *testing.T) {
 		{"a subject of 255", "subject: " + strings.Repeat("x", 255) + before, ""},
 		{"a client", "clientID: a" + before, ""},
 		{"everything", "everything: true" + before, ""},
-		{"the far future", "subject: a\nissuedBefore: 2999-01-01T00:00:00Z", ""}, // whose refusal is in the status: CEL has no clock
+		{"the far future", "subject: a\nissuedBefore: 2999-01-01T00:00:00Z", ""}, // refused in the status, since CEL has no clock
 		{"nothing", "reason: a", one},
 		{"two things", "subject: a\nclientID: b" + before, one},
 		{"a token and a key", "tokenID: a\n" + kid, one},
 		{"a token and everything", "tokenID: a\neverything: true" + before, one},
-		{"everything false", "everything: false" + before, "must be true: name something else to end less"},
-		{"a subject at no time", "subject: a", "issuedBefore is needed with subject, clientID and everything"},
-		{"everything at no time", "everything: true", "the current time as 2026-11-26T12:00:00Z would do"},
-		{"a token before a time", "tokenID: a" + before, "and is not for the others"},
+		{"everything false", "everything: false" + before, "must be true: set another field to revoke less"},
+		{"a subject at no time", "subject: a", "issuedBefore is required with subject, clientID and everything"},
+		{"everything at no time", "everything: true", "set it to the current time, like 2026-11-26T12:00:00Z"},
+		{"a token before a time", "tokenID: a" + before, "and not allowed otherwise"},
 		{"a time that is none", "subject: a\nissuedBefore: yesterday", "must be of type date-time"},
 		{"sessions of a token", "tokenID: a\nkeepSessions: true", "keepSessions is for keyID only: leave it out"},
 		{"a key for a day", kid + "\nttlAfterExpiry: 24h", "a Revocation of a key is never deleted: leave ttlAfterExpiry out"},
-		{"ten years and more", "tokenID: a\nttlAfterExpiry: 87601h", "must be at most 87600h: 24h would do"},
+		{"ten years and more", "tokenID: a\nttlAfterExpiry: 87601h", "must be at most 87600h, for example 24h"},
 		{"a time to live in days", "tokenID: a\nttlAfterExpiry: 1d", "should match"},
 		{"a subject of 10 KB", "subject: " + strings.Repeat("x", 10<<10) + before, "may not be more than 255"},
 		{"an empty subject", "subject: ''" + before, "should be at least 1 chars long"},
@@ -67,7 +67,7 @@ func TestAPIServerAcceptsRevocationsOfOneThing(t *testing.T) {
 	}
 }
 
-// What a Revocation ends never changes, and until a controller has looked, its status says so.
+// The spec of a Revocation is immutable, and its status is Pending until a controller has reconciled it.
 func TestRevocationsDoNotChange(t *testing.T) {
 	c := admin(t)
 	r := &keywrightv1alpha1.Revocation{Spec: keywrightv1alpha1.RevocationSpec{SigningKey: "rules", TokenID: "a"}}

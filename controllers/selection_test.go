@@ -60,7 +60,7 @@ func TestSelectorThatSelectsNothingIsWarnedOfOnce(t *testing.T) {
 	}
 }
 
-// While files are being written, the status tells how far that is only now and then; that it ended, at once.
+// While files are being written, the status is updated only at intervals, but its completion is reported at once.
 func TestProgressIsToldNowAndThen(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

@@ -14,7 +14,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// sealing are the keys of refresh tokens that the issuers have.
+// sealing returns the keys of refresh tokens in the signing-key Secret.
 func (w *world) sealing() issuerfiles.SealingKeys {
 	w.Helper()
 	content, ok := w.secret(contract.SigningKeySuffix).Data[contract.SealingFile]
@@ -32,8 +32,8 @@ func withSessions(key *keywrightv1alpha1.SigningKey) {
 	}
 }
 
-// Sealing keys are in the Secret of the issuers and nowhere else, survive a lost keyring, and go with the signing key that is revoked, unless the
-// Revocation says otherwise.
+// Sealing keys are only in the keyring and the signing-key Secret, survive a lost keyring, and are removed with a
+// revoked signing key, unless the Revocation has keepSessions.
 func TestSealingKeys(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(withSessions)
@@ -74,7 +74,7 @@ func TestSealingKeys(t *testing.T) {
 		t.Errorf("after a revocation: %+v", next)
 	}
 
-	// What cannot be recorded is taken away all the same.
+	// Revocations that cannot be recorded are carried out, too.
 	s := w.secret(contract.KeyringSuffix)
 	s.Data[contract.KeyringFile] = []byte(`{"version":"v9"}`)
 	w.must(w.Update(t.Context(), s))
@@ -91,7 +91,7 @@ func (w *world) revokeBy(spec keywrightv1alpha1.RevocationSpec) {
 	w.settle()
 }
 
-// Without sessions there are no keys of them.
+// Without sessions, there are no sealing keys.
 func TestSessionsAreTakenAway(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

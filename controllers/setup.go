@@ -37,7 +37,7 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=keywright-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=keywright-controller,verbs=get;update,namespace=keywright-system
 
-// Options are what an operator can set. The zero value of an address means no listener.
+// Options are the settings of the controller process. An empty address means no listener.
 type Options struct {
 	// KeyNamespace is where Keywright is installed: the only namespace with private keys.
 	KeyNamespace string
@@ -47,12 +47,13 @@ type Options struct {
 	HealthProbeBindAddress string
 	// PprofBindAddress serves /debug/pprof over HTTP.
 	PprofBindAddress string
-	// LeaderElect lets several replicas run, one of which works. Its Lease is in the key namespace.
+	// LeaderElect allows several replicas, of which only the leader reconciles. The Lease is in the key namespace.
 	LeaderElect bool
-	// NudgePods lets a revocation touch the pods of all namespaces that mount the public keys, so that their kubelets renew
-	// the files at once. It needs the rights of config/nudge. Without it only the pods of the issuer are touched.
+	// NudgePods makes a revocation nudge the pods of all namespaces that mount the public keys, so that their kubelets
+	// renew the files at once. It requires the permissions of config/nudge. Without it, only pods of the key namespace are
+	// nudged.
 	NudgePods bool
-	// Istio lets SigningKeys ask for RequestAuthentications. It needs the rights of config/istio.
+	// Istio enables outputs.istio of SigningKeys. It requires the permissions of config/istio.
 	Istio bool
 	// LeaseDuration, RenewDeadline and RetryPeriod are those of client-go's leader election.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
@@ -80,9 +81,9 @@ func Run(ctx context.Context, config *rest.Config, opts Options) error {
 	return mgr.Start(ctx)
 }
 
-// NewManager returns a manager that runs the controllers. It caches SigningKeys, TrustedIssuers, the metadata of Namespaces, the
-// ConfigMaps of the one reserved name, the ConfigMaps with the CA of an issuer, and the metadata of the Secrets of the key namespace: never a
-// private key.
+// NewManager returns a manager that runs the controllers. It caches SigningKeys, Revocations, TrustedIssuers, the
+// metadata of Namespaces, the ConfigMaps of the reserved name, of the fetcher and with CAs of issuers, and the metadata
+// of Secrets of the key namespace. It never caches a private key.
 func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
@@ -92,7 +93,7 @@ func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	config = rest.CopyConfig(config)
-	config.QPS = -1 // the API server's own priority and fairness decides: a revocation is not to wait here
+	config.QPS = -1 // no client-side limit, which would delay a revocation; the API server has priority and fairness
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         cacheOptions(opts.KeyNamespace),
@@ -120,7 +121,7 @@ func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 	return mgr, setup(mgr, opts)
 }
 
-// orNone turns an empty address into the one that means no listener.
+// orNone returns an address, or "0" for no listener if it is empty.
 func orNone(address string) string {
 	if address == "" {
 		return "0"
@@ -134,7 +135,7 @@ func addProbes(mgr ctrl.Manager) error {
 	}
 	return mgr.AddReadyzCheck("caches", func(req *http.Request) error {
 		if !mgr.GetCache().WaitForCacheSync(req.Context()) {
-			return fmt.Errorf("the caches are not filled yet: the API server was not reached")
+			return fmt.Errorf("the caches are not synced yet: check the connection to the API server")
 		}
 		return nil
 	})

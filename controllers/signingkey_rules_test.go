@@ -19,7 +19,7 @@ import (
 
 const selectsAll = "distribution: {namespaceSelector: {matchLabels: {}}}\n"
 
-// parse makes a SigningKey from the YAML of its spec, as kubectl would: unknown and ill-typed fields reach the server.
+// parse returns a SigningKey from the YAML of its spec, like kubectl: the server gets unknown and ill-typed fields.
 func parse(t *testing.T, name, spec string) *unstructured.Unstructured {
 	t.Helper()
 	var fields map[string]any
@@ -63,26 +63,26 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 		{"timeline exact", timeline("26m", "15m", "10m", "1m"), ""},
 		{"timeline short", timeline("25m59s", "15m", "10m", "1m"), "spec.rotation.interval: Invalid value"},
 		{"timeline in seconds", timeline("3s", "1s", "1s", "1s"), ""},
-		{"interval below a second", timeline("500ms", "1s", "1s", "1s"), "must be between 1s and 87600h: 720h would do"},
+		{"interval below a second", timeline("500ms", "1s", "1s", "1s"), "must be between 1s and 87600h, for example 720h"},
 		{"interval in days", "rotation: {interval: 30d}\n" + selectsAll, "should match"},
 		{"interval negative", "rotation: {interval: -1h}\n" + selectsAll, "should match"},
 		{"interval a number", "rotation: {interval: 30}\n" + selectsAll, "must be of type string"},
-		{"interval of 11 years", "rotation: {interval: 96360h}\n" + selectsAll, "720h would do"},
+		{"interval of 11 years", "rotation: {interval: 96360h}\n" + selectsAll, "for example 720h"},
 		{"maxLifetime a day", "token: {maxLifetime: 24h}\n" + selectsAll, ""},
-		{"maxLifetime over a day", "token: {maxLifetime: 24h1s}\n" + selectsAll, "1h would do"},
-		{"clockSkew zero", "token: {clockSkew: 0s}\n" + selectsAll, "1m would do"},
-		{"propagationDelay zero", "distribution: {namespaceSelector: {matchLabels: {}}, propagationDelay: 0s}", "15m would do"},
+		{"maxLifetime over a day", "token: {maxLifetime: 24h1s}\n" + selectsAll, "for example 1h"},
+		{"clockSkew zero", "token: {clockSkew: 0s}\n" + selectsAll, "for example 1m"},
+		{"propagationDelay zero", "distribution: {namespaceSelector: {matchLabels: {}}, propagationDelay: 0s}", "for example 15m"},
 		{"selector empty", "distribution: {namespaceSelector: {}}", "or matchLabels: {} for every namespace"},
 		{"selector misspelt", "distribution: {namespaceSelector: {matchLabel: {a: b}}}", "or matchLabels: {} for every namespace"},
 		{"selector by expression", "distribution: {namespaceSelector: {matchExpressions: [{key: a, operator: Exists}]}}", ""},
 		{"waitForTargets an hour", "rotation: {waitForTargets: 1h}\n" + selectsAll, ""},
-		{"waitForTargets zero", "rotation: {waitForTargets: 0s}\n" + selectsAll, "24h would do"},
+		{"waitForTargets zero", "rotation: {waitForTargets: 0s}\n" + selectsAll, "for example 24h"},
 		{"sessions by default", "sessions: {}\n" + selectsAll, ""},
 		{"sessions of a month and a year", "sessions: {maxRefreshLifetime: 720h, maxSessionLifetime: 8760h}\n" + selectsAll, ""},
-		{"refresh of a day more", "sessions: {maxRefreshLifetime: 744h, maxSessionLifetime: 744h}\n" + selectsAll, "12h would do"},
-		{"session of a day more", "sessions: {maxSessionLifetime: 8784h}\n" + selectsAll, "720h would do"},
-		{"session below refresh", "sessions: {maxRefreshLifetime: 12h, maxSessionLifetime: 1h}\n" + selectsAll, "maxSessionLifetime must be at least maxRefreshLifetime: 12h would do"},
-		{"refresh zero", "sessions: {maxRefreshLifetime: 0s}\n" + selectsAll, "12h would do"},
+		{"refresh of a day more", "sessions: {maxRefreshLifetime: 744h, maxSessionLifetime: 744h}\n" + selectsAll, "for example 12h"},
+		{"session of a day more", "sessions: {maxSessionLifetime: 8784h}\n" + selectsAll, "for example 720h"},
+		{"session below refresh", "sessions: {maxRefreshLifetime: 12h, maxSessionLifetime: 1h}\n" + selectsAll, "maxSessionLifetime must be at least maxRefreshLifetime, for example 12h"},
+		{"refresh zero", "sessions: {maxRefreshLifetime: 0s}\n" + selectsAll, "for example 12h"},
 		{"mode unknown", "rotation: {mode: Sometimes}\n" + selectsAll, "supported values"},
 		{"mode Manual", "rotation: {mode: Manual}\n" + selectsAll, ""},
 		{"deletionPolicy unknown", "deletionPolicy: Orphan\n" + selectsAll, "supported values"},
@@ -92,8 +92,8 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 		{"revoked too short", "revokedKeyIDs: [" + thumbprint[1:] + "]\n" + selectsAll, "should match"},
 		{"revoked too long", "revokedKeyIDs: [" + thumbprint + "A]\n" + selectsAll, "may not be more than 43"},
 		{"revoked too many", `revokedKeyIDs: ["` + strings.Join(tooMany, `","`) + "\"]\n" + selectsAll, "must have at most 256"},
-		{"outputs empty", "outputs: {}\n" + selectsAll, "name an output, like istio"},
-		{"outputs unknown", "outputs: {linkerd: {}}\n" + selectsAll, "name an output, like istio"},
+		{"outputs empty", "outputs: {}\n" + selectsAll, "set an output, like istio"},
+		{"outputs unknown", "outputs: {linkerd: {}}\n" + selectsAll, "set an output, like istio"},
 		{"istio", output("https://issuer", "a", asked), ""},
 		{"istio by expression", output("https://issuer", "a, b", "matchExpressions: [{key: mesh, operator: Exists}]"), ""},
 		{"istio without anything", "outputs: {istio: {}}\n" + selectsAll, "Required value"},
@@ -104,9 +104,9 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 		{"istio with an empty audience", output("i", `""`, asked), "spec.outputs.istio.audiences"},
 		{"istio with a tab in an audience", output("i", `"a\t"`, asked), "must not have control characters"},
 		{"istio with 17 audiences", output("i", "1a, 2a, 3a, 4a, 5a, 6a, 7a, 8a, 9a, 10a, 11a, 12a, 13a, 14a, 15a, 16a, 17a", asked), "must have at most 16 items"},
-		{"istio everywhere", output("i", "a", "matchLabels: {}"), "must say which namespaces ask for it"},
-		{"istio with an empty selector", output("i", "a", ""), "must say which namespaces ask for it"},
-		{"istio with no expressions", output("i", "a", "matchExpressions: []"), "must say which namespaces ask for it"},
+		{"istio everywhere", output("i", "a", "matchLabels: {}"), "must select namespaces, for example"},
+		{"istio with an empty selector", output("i", "a", ""), "must select namespaces, for example"},
+		{"istio with no expressions", output("i", "a", "matchExpressions: []"), "must select namespaces, for example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			key := parse(t, "rules-"+strings.ToLower(strings.ReplaceAll(c.name, " ", "-")), c.spec)
@@ -116,7 +116,7 @@ func TestAPIServerAcceptsWhatWorksAndRefusesWhatCannot(t *testing.T) {
 	}
 }
 
-// wantRefusal wants an object to be refused as invalid with a message that says something, or accepted if that is empty.
+// wantRefusal checks that an object is refused as invalid with a message, or accepted if the message is empty.
 func wantRefusal(t *testing.T, err error, says string) {
 	t.Helper()
 	switch {
@@ -137,13 +137,13 @@ func TestRefusalOfATimelineNamesAValueThatWouldDo(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	suggestion := regexp.MustCompile(`: (\S+) would do`).FindStringSubmatch(err.Error())
+	suggestion := regexp.MustCompile(`for example ([0-9hms]+)`).FindStringSubmatch(err.Error())
 	if suggestion == nil {
 		t.Fatalf("no value in: %v", err)
 	}
 	key = parse(t, "rules-suggestion", "rotation: {interval: "+suggestion[1]+"}\n"+selectsAll)
 	if err := c.Create(t.Context(), key); err != nil {
-		t.Fatalf("the value that would do is refused: %v", err)
+		t.Fatalf("the suggested value is refused: %v", err)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestKeyTypeMayNotChange(t *testing.T) {
 				err := patch(t, c, key, to)
 				if allowed := of == from; allowed != (err == nil) {
 					t.Errorf("from %s to %s: %v", from, to, err)
-				} else if !allowed && !strings.Contains(err.Error(), "make a second SigningKey") {
+				} else if !allowed && !strings.Contains(err.Error(), "create a second SigningKey") {
 					t.Errorf("from %s to %s: the message does not say what to do: %v", from, to, err)
 				}
 			}

@@ -20,7 +20,8 @@ import (
 	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
-// environment is one real etcd and kube-apiserver for all tests of this package. The first test that needs it starts it.
+// environment is one real etcd and kube-apiserver for all tests of this package. The first test that needs it starts
+// it.
 var environment struct {
 	envtest.Environment
 	config *rest.Config
@@ -60,7 +61,7 @@ func start() (err error) {
 	return nil
 }
 
-// admin returns a client that may do everything and caches nothing. Without an API server the test is skipped.
+// admin returns a client with all permissions and without a cache. It skips the test if there is no API server.
 func admin(t *testing.T) client.Client {
 	t.Helper()
 	controlplanetest.Check(t, startOnce())

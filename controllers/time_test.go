@@ -14,7 +14,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// stalling lets time pass before an update of the signing-key Secret that changes who signs.
+// stalling lets time pass before an update of the signing-key Secret that changes the signing key.
 type stalling struct {
 	client.Client
 	before func()
@@ -27,8 +27,8 @@ func (s stalling) Update(ctx context.Context, o client.Object, opts ...client.Up
 	return s.Client.Update(ctx, o, opts...)
 }
 
-// The controller stalls between the keyring write that retires a key and the Secret write that makes issuers stop signing
-// with it. Until then they sign, and the last token must live its whole life.
+// The controller is delayed between the keyring write that retires a key and the Secret write after which issuers stop
+// signing with it. Until then they sign, and the last token must be accepted until it expires.
 func TestStallBetweenTheWrites(t *testing.T) {
 	for _, stall := range []time.Duration{5 * time.Minute, time.Hour, 5 * time.Hour} {
 		t.Run(stall.String(), func(t *testing.T) {
@@ -67,8 +67,8 @@ func TestStallBetweenTheWrites(t *testing.T) {
 	}
 }
 
-// The controller's clock steps back and forth, within the clock skew and by five minutes. Whatever it steps to, no key is
-// lost, none is made in excess, and when the clock is right again the rotation comes.
+// The controller's clock steps back and forth, within the clock skew and by five minutes. No key is lost, no
+// unnecessary one is created, and when the clock is right again, the rotation takes place.
 func TestClockSteps(t *testing.T) {
 	for _, step := range []time.Duration{time.Minute, -time.Minute, 5 * time.Minute, -5 * time.Minute} {
 		t.Run(step.String(), func(t *testing.T) {
@@ -107,7 +107,8 @@ func sorted(ids ...string) []string {
 	return ids
 }
 
-// Every change of a policy that the API accepts goes through while keys rotate, and leaves all live tokens their key.
+// Every change of the policy that the API accepts is applied while keys rotate, and all live tokens keep their keys in
+// the files.
 func TestPolicyChangesInFlight(t *testing.T) {
 	minutes := func(n int) time.Duration { return time.Duration(n) * time.Minute }
 	for name, change := range map[string]func(*keywrightv1alpha1.SigningKey){
@@ -147,12 +148,12 @@ func TestPolicyChangesInFlight(t *testing.T) {
 	}
 }
 
-// tokens are those that an issuer signed whose file lags by the propagation delay, as long-lived as it may.
+// tokens are tokens of an issuer whose file lags by the propagation delay, with the maximum lifetime.
 type tokens struct {
 	w *world
-	// files is what the issuer has read, and when it was written.
+	// files are the files that the issuer has read, and when they were written.
 	files []issuerFile
-	// live says until when tokens of each key live.
+	// live has the latest expiry of the tokens, by key.
 	live map[string]time.Time
 }
 
@@ -164,10 +165,10 @@ type issuerFile struct {
 
 func newTokens(w *world) *tokens { return &tokens{w: w, live: map[string]time.Time{}} }
 
-// sign reads the Secret, and signs by every version of it that some issuer may still go by.
+// sign reads the Secret, and signs with every version of it that some issuer may still have.
 func (t *tokens) sign() {
 	t.w.Helper()
-	now, delay := t.w.clock.now(), 10*time.Minute // what the SigningKey promises at least
+	now, delay := t.w.clock.now(), 10*time.Minute // the shortest propagation delay of the SigningKey
 	policy := policyOf(t.w)
 	if n := len(t.files); n == 0 || t.files[n-1].kid != t.w.signs() || t.files[n-1].lifetime != policy {
 		t.files = append(t.files, issuerFile{now, t.w.signs(), policy})
@@ -198,7 +199,7 @@ func (t *tokens) check() {
 	}
 }
 
-// policyOf reads the longest lifetime from the signing-key Secret.
+// policyOf returns the longest lifetime in the signing-key Secret.
 func policyOf(w *world) time.Duration {
 	w.Helper()
 	var policy struct {

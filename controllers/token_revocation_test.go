@@ -19,7 +19,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// newRevoking is a world at the time of now, which the API server stamps on Revocations, with a SigningKey.
+// newRevoking returns a world with a SigningKey at the current time, which the API server sets in Revocations.
 func newRevoking(t *testing.T) *world {
 	w := newWorld(t)
 	w.clock.step(time.Since(w.clock.now()))
@@ -57,7 +57,7 @@ func (w *world) lists() []issuerfiles.Revoked {
 	return append(all, keystore.RevokedIn(w.secret(contract.SigningKeySuffix)))
 }
 
-// wantEnded checks what every list ends.
+// wantEnded checks whether every list has an entry.
 func (w *world) wantEnded(claim, value string, issued time.Time, want bool) {
 	w.Helper()
 	for i, list := range w.lists() {
@@ -67,7 +67,7 @@ func (w *world) wantEnded(claim, value string, issued time.Time, want bool) {
 	}
 }
 
-// state returns "status reason" of the condition Ready of a Revocation, and reads it anew.
+// state reads a Revocation and returns "status reason" of its condition Ready.
 func (w *world) state(v *keywrightv1alpha1.Revocation) string {
 	w.Helper()
 	w.must(w.Get(w.Context(), client.ObjectKeyFromObject(v), v))
@@ -79,7 +79,7 @@ func (w *world) state(v *keywrightv1alpha1.Revocation) string {
 	return "none"
 }
 
-// What a Revocation names is in every file, as long as a token can live that it names, whatever becomes of the object.
+// A revocation of tokens is in every file until all of them have expired, even if the object is deleted.
 func TestTokensEndEarly(t *testing.T) {
 	w := newRevoking(t)
 	now := w.clock.now()
@@ -117,10 +117,10 @@ func TestTokensEndEarly(t *testing.T) {
 	if ring := w.keyring(); len(ring.Tokens) != 1 || ring.Tokens[0].UID != string(token.UID) {
 		t.Errorf("the keyring remembers %+v", ring.Tokens)
 	}
-	w.want("an expired Revocation", w.state(token), "True Expired") // and it is not taken up again
+	w.want("an expired Revocation", w.state(token), "True Expired") // and it is not recorded again
 }
 
-// Issuers that have not heard of a Revocation give tokens for what it ended: its entry stays as long as those live.
+// Issuers that do not have a Revocation yet give tokens that it should end: its entry stays until those expire.
 func TestEntryStaysWhileIssuersHaveNotHeard(t *testing.T) {
 	w := newRevoking(t)
 	now := w.clock.now()
@@ -145,7 +145,7 @@ func TestEntryStaysWhileIssuersHaveNotHeard(t *testing.T) {
 	}
 }
 
-// Times and places that a Revocation may have.
+// The allowed times and limits of Revocations.
 func TestRevocationsThatAreNotCarriedOut(t *testing.T) {
 	w := newRevoking(t)
 	future := w.endSubject("alice", time.Now().Add(time.Hour))
@@ -165,7 +165,7 @@ func TestRevocationsThatAreNotCarriedOut(t *testing.T) {
 	w.wantEnded("sub", "alice", w.clock.now(), false)
 }
 
-// A key is revoked by a Revocation as it is by the spec, and what deletes the object brings nothing back.
+// A key is revoked by a Revocation as by the spec, and the deletion of the object restores nothing.
 func TestKeyIsRevokedByARevocation(t *testing.T) {
 	w := newRevoking(t)
 	leaked := w.signs()
@@ -182,7 +182,8 @@ func TestKeyIsRevokedByARevocation(t *testing.T) {
 	w.wantRevoked(leaked)
 }
 
-// No state of the controller's own objects excuses a Revocation, and the status says what is in the way.
+// A Revocation is carried out in every state of the controller's own objects, and the status reports what prevents its
+// completion.
 func TestTokensEndThoughTheKeyringCannotBeWritten(t *testing.T) {
 	for name, breakIt := range map[string]func(w *world){
 		"immutable": func(w *world) { w.freezeSecret(contract.KeyringSuffix, true) },
@@ -214,7 +215,7 @@ func TestTokensEndThoughTheKeyringCannotBeWritten(t *testing.T) {
 	}
 }
 
-// A keyring that was lost is rebuilt with what the Secret lists.
+// A lost keyring is rebuilt with the entries of the Secret's list.
 func TestEndedTokensOutliveTheKeyring(t *testing.T) {
 	w := newRevoking(t)
 	now := w.clock.now()
@@ -226,13 +227,13 @@ func TestEndedTokensOutliveTheKeyring(t *testing.T) {
 	w.restart()
 	w.step(2 * time.Second)
 	w.wantEnded("sub", "alice", now, true)
-	w.step(25 * time.Hour) // nothing tells how long the tokens of its keys live
+	w.step(25 * time.Hour) // the lifetime of the tokens of its keys is not known
 	if pods := w.lists()[0]; len(pods.Ended) != 0 {
 		t.Errorf("it stays for ever: %s", pods.Encode())
 	}
 }
 
-// Objects go when they are told to, and only then.
+// Objects are deleted only after ttlAfterExpiry.
 func TestExpiredRevocationIsDeleted(t *testing.T) {
 	w := newRevoking(t)
 	v := w.end(func(s *keywrightv1alpha1.RevocationSpec) {
@@ -251,7 +252,7 @@ func TestExpiredRevocationIsDeleted(t *testing.T) {
 	}
 }
 
-// Changes are gathered for a second, but for the first.
+// Changes are collected for a second, except for the first.
 func TestChangesOfTheListAreGathered(t *testing.T) {
 	w := newRevoking(t)
 	now := w.clock.now()
@@ -268,7 +269,7 @@ func TestChangesOfTheListAreGathered(t *testing.T) {
 	}
 }
 
-// The worst keyring fits into a Secret.
+// The largest keyring fits into a Secret.
 func TestFullKeyringFits(t *testing.T) {
 	ring := rotation.Keyring{}
 	at := time.Date(2026, 11, 26, 14, 0, 1, 0, time.UTC)
@@ -287,7 +288,7 @@ func TestFullKeyringFits(t *testing.T) {
 	}
 }
 
-// The receipt says that every file has it when every file has it, and not before.
+// The receipt reports that every file has an entry only when that is true.
 func TestReceiptWaitsForEveryFile(t *testing.T) {
 	w := newRevoking(t)
 	v := w.endSubject("alice", w.clock.now())
@@ -307,7 +308,7 @@ func TestReceiptWaitsForEveryFile(t *testing.T) {
 	w.want("when every file is written", w.state(v), "True Removed")
 }
 
-// Where neither Secret can say what ended, the files are left with what they say.
+// If neither Secret has the revocation list, the lists in the files do not change.
 func TestFilesKeepEndedTokensWithoutSecrets(t *testing.T) {
 	w := newRevoking(t)
 	now := w.clock.now()
@@ -334,7 +335,7 @@ func TestFilesKeepEndedTokensWithoutSecrets(t *testing.T) {
 	}
 }
 
-// A leader that was paused while another one ended tokens that no keyring records does not bring them back.
+// A leader that was paused while another one revoked tokens that no keyring records does not undo that.
 func TestPausedLeaderBringsNoEndedTokenBack(t *testing.T) {
 	for name, end := range map[string]func(*keywrightv1alpha1.RevocationSpec){
 		"a subject":  func(s *keywrightv1alpha1.RevocationSpec) { s.Subject = "alice" },
@@ -361,8 +362,8 @@ func TestPausedLeaderBringsNoEndedTokenBack(t *testing.T) {
 	}
 }
 
-// What a Revocation ended while the keyring could not be written, and that was deleted meanwhile, is recorded when the keyring can be written: the files
-// say what the keyring says, and forget it when it has expired.
+// A Revocation that was deleted while the keyring could not be written is recorded when it can be written again: the
+// files have the entries of the keyring, and lose them when they have expired.
 func TestDeletedRevocationThatNoKeyringRecordedExpires(t *testing.T) {
 	for name, end := range map[string]func(*keywrightv1alpha1.RevocationSpec){
 		"a subject":  func(s *keywrightv1alpha1.RevocationSpec) { s.Subject = "alice" },

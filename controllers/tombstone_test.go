@@ -8,7 +8,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// A ConfigMap that is deleted while its SigningKey is being deleted: running pods still have the keys, and must hear of the tombstone.
+// If a ConfigMap is deleted while its SigningKey is being deleted, running pods still have the keys, and must get the
+// tombstone.
 func TestConfigMapDeletedDuringDelete(t *testing.T) {
 	w := newWorld(t)
 	key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = keywrightv1alpha1.Delete })
@@ -24,7 +25,7 @@ func TestConfigMapDeletedDuringDelete(t *testing.T) {
 	}
 }
 
-// Tombstones are of the type of the keys that were there, also where the keyring is lost and the spec has another type.
+// Tombstones have the type of the keys that they replace, even if the keyring is lost and the spec has another type.
 func TestTombstoneOfALostKeyring(t *testing.T) {
 	for name, lose := range map[string]func(w *world){
 		"unreadable": func(w *world) {

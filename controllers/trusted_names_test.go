@@ -16,8 +16,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// A controller that was paused remembers a TrustedIssuer of a time when no SigningKey had its name: it must not put the keys of the one into the file
-// of the other.
+// A paused controller has a TrustedIssuer from before a SigningKey got its name: it must not write the keys of the
+// TrustedIssuer into the file of the SigningKey.
 func TestPausedLeaderPutsNoForeignKeyIntoTheFileOfASigningKey(t *testing.T) {
 	for _, stands := range []string{"the file of the SigningKey", "no ConfigMap"} {
 		t.Run(stands, func(t *testing.T) {
@@ -47,7 +47,8 @@ func TestPausedLeaderPutsNoForeignKeyIntoTheFileOfASigningKey(t *testing.T) {
 	}
 }
 
-// While a keyring cannot be read, nobody knows which keys are its SigningKey's but Secret and files: a TrustedIssuer must get none of them all the same.
+// While a keyring cannot be read, only the Secret and files show which keys it has: a TrustedIssuer must still get none
+// of them.
 func TestKeysOfASigningKeyAreKnownWithoutItsKeyring(t *testing.T) {
 	for _, lost := range []string{"the keyring", "the keyring and the Secret"} {
 		t.Run(lost, func(t *testing.T) {

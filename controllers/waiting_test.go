@@ -14,7 +14,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// A target that refuses delays a rotation by waitForTargets, is named, and is awaited again once it has the keys.
+// A target that refuses writes delays a rotation by waitForTargets, is named, and is waited for again once it has the
+// keys.
 func TestTargetThatRefusesIsLeftBehind(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = 2 * time.Hour })
@@ -22,7 +23,7 @@ func TestTargetThatRefusesIsLeftBehind(t *testing.T) {
 	w.files.Client = refusing{w.Client, w.targets[0]}
 	w.clock.step(time.Hour)
 	w.try()
-	second := w.signs() // its Standby was everywhere; the next one is not
+	second := w.signs() // its Standby was everywhere, but the next one is not
 	standby := w.standby()
 	pass := func(d time.Duration) {
 		w.clock.step(d)
@@ -59,7 +60,7 @@ func TestTargetThatRefusesIsLeftBehind(t *testing.T) {
 	}
 }
 
-// edit changes a file by hand, and lets the tracker see what a watch would.
+// edit changes a file as another client, and shows the change to the tracker like a watch.
 func (w *world) edit(namespace, content string) {
 	w.Helper()
 	before := w.configMap(namespace)
@@ -73,7 +74,7 @@ func (w *world) edit(namespace, content string) {
 	w.settle()
 }
 
-// A tenant that edits its file again and again delays a rotation by waitForTargets, and a condition names it.
+// A tenant that repeatedly edits its file delays a rotation by waitForTargets, and a condition names it.
 func TestTenantThatEditsItsFileIsLeftBehind(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = 30 * time.Minute })
@@ -84,7 +85,7 @@ func TestTenantThatEditsItsFileIsLeftBehind(t *testing.T) {
 	for range 3 {
 		w.clock.step(10 * time.Minute)
 		w.edit(w.targets[0], `{"keys":[]}`)
-		named = named || strings.Contains(w.message(keywrightv1alpha1.ConditionRotationOnTime), "put right in "+w.targets[0])
+		named = named || strings.Contains(w.message(keywrightv1alpha1.ConditionRotationOnTime), "restored in "+w.targets[0])
 	}
 	w.want("what signs before waitForTargets", w.signs(), first)
 	if !named {
@@ -97,7 +98,7 @@ func TestTenantThatEditsItsFileIsLeftBehind(t *testing.T) {
 	}
 }
 
-// A namespace that refuses its ConfigMap and is deselected is waited for until its time is over.
+// Rotations wait for a deselected namespace that refuses its ConfigMap until its keepFor has passed.
 func TestDeselectedNamespaceThatRefusesIsNotAwaitedForEver(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = 1000 * time.Hour })
@@ -121,7 +122,7 @@ func TestDeselectedNamespaceThatRefusesIsNotAwaitedForEver(t *testing.T) {
 	}
 }
 
-// The first key waits a minute for a namespace that refuses it: no token of this name exists.
+// The first key waits a minute for a namespace that refuses it, since no token of this SigningKey exists.
 func TestFirstKeyWaitsAMinute(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.targets[0], Name: contract.JWKSConfigMap}}))
@@ -136,7 +137,7 @@ func TestFirstKeyWaitsAMinute(t *testing.T) {
 	w.want("Ready", w.ready(), "True Signing")
 }
 
-// A ConfigMap that running pods have mounted is awaited when it was deleted.
+// Rotations wait for a ConfigMap that was deleted, since running pods have mounted it.
 func TestTargetWhoseConfigMapWasDeletedIsAwaited(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -158,7 +159,7 @@ func TestTargetWhoseConfigMapWasDeletedIsAwaited(t *testing.T) {
 	}
 }
 
-// A restart goes on where the last process ended if no file changed meanwhile, and waits anew if one did.
+// A restart continues the wait if no file changed meanwhile, and starts it again otherwise.
 func TestRestartContinuesTheWaitOfTheStandby(t *testing.T) {
 	for name, changed := range map[string]bool{"no file changed": false, "a file changed": true} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +179,7 @@ func TestRestartContinuesTheWaitOfTheStandby(t *testing.T) {
 				cm.Annotations["touched"] = "by somebody"
 				w.must(w.Update(t.Context(), cm))
 			}
-			w.clock.step(time.Minute) // the Standby is everywhere for propagationDelay + clockSkew
+			w.clock.step(time.Minute) // the Standby has been everywhere for propagationDelay + clockSkew
 			w.restart()
 			w.settle()
 			if rotated := w.signs() != first; rotated == changed {
@@ -192,7 +193,8 @@ func TestRestartContinuesTheWaitOfTheStandby(t *testing.T) {
 	}
 }
 
-// A deletion names the target that refuses, takes the keys from all others, and ends after waitForTargets.
+// A deletion names the target that refuses writes, removes the keys from all others, and completes after
+// waitForTargets.
 func TestDeletionNamesTheTargetThatRefuses(t *testing.T) {
 	w := newWorld(t)
 	key := w.signingKey(func(k *keywrightv1alpha1.SigningKey) {
@@ -227,8 +229,8 @@ func TestDeletionNamesTheTargetThatRefuses(t *testing.T) {
 	}
 }
 
-// A namespace that is being deleted has its revoked keys taken away as long as its ConfigMap can be written. Then the receipt
-// names it: its pods may run on.
+// In a namespace that is being deleted, revoked keys are removed as long as its ConfigMap can be written. Then the
+// receipt names it, since its pods may still run.
 func TestRevocationInANamespaceThatEnds(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
@@ -257,8 +259,8 @@ func TestRevocationInANamespaceThatEnds(t *testing.T) {
 	}
 }
 
-// A file that somebody wrote under a name that nobody answers for becomes a tombstone: whoever has mounted it keeps the last set that
-// it could read.
+// A file of another client without a projection becomes a tombstone, since pods that have mounted it keep the last good
+// key set.
 func TestPlantedFileBecomesATombstone(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()

@@ -51,7 +51,7 @@ func (c *clock) step(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// announced keeps the events that a controller wrote.
+// announced records the events of a controller.
 type announced struct {
 	mu  sync.Mutex
 	all []string
@@ -69,8 +69,8 @@ func (a *announced) text() string {
 	return strings.Join(a.all, "\n")
 }
 
-// world is one SigningKey with its controllers, on the real API server, under a clock that the test steps. Reconcile is
-// called by the test.
+// world is one SigningKey with its controllers on the real API server, with a clock that the test steps. The test calls
+// Reconcile.
 type world struct {
 	*testing.T
 	client.Client
@@ -85,7 +85,7 @@ type world struct {
 
 var worlds atomic.Int64
 
-// newWorld makes a key namespace and two targets, and reconcilers that act as an admin.
+// newWorld creates a key namespace and two targets, and reconcilers with the permissions of an admin.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
@@ -109,7 +109,7 @@ func (w *world) namespace(name string, labels map[string]string) {
 	w.must(w.Create(w.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}))
 }
 
-// restart replaces the controllers by new ones, which remember nothing.
+// restart replaces the controllers by new ones, without their memory.
 func (w *world) restart() {
 	projections := desired.NewStore()
 	namespace := "keys-" + strings.TrimPrefix(w.name, "key-")
@@ -125,7 +125,7 @@ func (w *world) restart() {
 	}
 }
 
-// uncached reads from the API server where the product has a cache.
+// uncached reads from the API server where the product reads from a cache.
 type uncached struct {
 	cache.Cache
 	from client.Reader
@@ -135,7 +135,8 @@ func (u uncached) Get(ctx context.Context, key client.ObjectKey, o client.Object
 	return u.from.Get(ctx, key, o, opts...)
 }
 
-// ownKeys shows of all SigningKeys those of one world: the worlds of other tests are other installations, on the same API server.
+// ownKeys lists only the SigningKeys of one world: the worlds of other tests are other installations on the same API
+// server.
 type ownKeys struct {
 	client.Reader
 	name string
@@ -159,7 +160,8 @@ func (w *world) must(err error) {
 	}
 }
 
-// signingKey creates the SigningKey: an hour between rotations, ten minutes of delay and of token lifetime.
+// signingKey creates the SigningKey, with an interval of an hour, and a propagation delay and token lifetime of ten
+// minutes.
 func (w *world) signingKey(change ...func(*keywrightv1alpha1.SigningKey)) *keywrightv1alpha1.SigningKey {
 	w.Helper()
 	key := sample(w.name)
@@ -180,7 +182,7 @@ func sample(name string) *keywrightv1alpha1.SigningKey {
 	return key
 }
 
-// change edits the SigningKey as an admin would.
+// change edits the SigningKey like an admin.
 func (w *world) change(f func(*keywrightv1alpha1.SigningKey)) {
 	w.Helper()
 	key := w.get()
@@ -195,7 +197,7 @@ func (w *world) get() *keywrightv1alpha1.SigningKey {
 	return &key
 }
 
-// settle reconciles until nothing is left to do at this time.
+// settle reconciles until no more changes are due.
 func (w *world) settle() {
 	w.Helper()
 	for range 4 {
@@ -227,7 +229,7 @@ func (w *world) step(d time.Duration) {
 	w.settle()
 }
 
-// keyring reads the truth.
+// keyring reads the keyring.
 func (w *world) keyring() rotation.Keyring {
 	w.Helper()
 	k, err := keystore.ReadKeyring(w.Context(), w.Client, w.keys.KeyNamespace, w.name)
@@ -235,7 +237,7 @@ func (w *world) keyring() rotation.Keyring {
 	return k.Ring
 }
 
-// secret reads one of the two Secrets, nil if it is gone.
+// secret reads one of the two Secrets, nil if it is missing.
 func (w *world) secret(suffix string) *corev1.Secret {
 	w.Helper()
 	var s corev1.Secret

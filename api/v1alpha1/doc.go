@@ -1,4 +1,4 @@
-// Package v1alpha1 is version v1alpha1 of the keywright.dev API: the SigningKey.
+// Package v1alpha1 contains version v1alpha1 of the keywright.dev API: SigningKey, Revocation and TrustedIssuer.
 //
 // +kubebuilder:object:generate=true
 // +groupName=keywright.dev

@@ -4,18 +4,20 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // The condition types of a SigningKey.
 const (
-	// ConditionReady is True while a key signs and its Secrets are as they should be.
+	// ConditionReady is True while a key signs and its Secrets are up to date.
 	ConditionReady = "Ready"
 	// ConditionDistributed is True while every target holds the current keys.
 	ConditionDistributed = "Distributed"
-	// ConditionRotationOnTime is False while a rotation is due and held up.
+	// ConditionRotationOnTime is False while a due rotation is delayed.
 	ConditionRotationOnTime = "RotationOnTime"
-	// ConditionGatewayEntry says whether the entry jwks is that of this object wherever it is selected. It is absent unless
-	// distribution.gatewayEntry is set.
+	// ConditionGatewayEntry reports whether the entry jwks of every selected namespace has the key set of this object. It
+	// is absent unless distribution.gatewayEntry is set.
 	ConditionGatewayEntry = "GatewayEntry"
-	// ConditionCADistributed says whether every target holds the CA certificates of distribution.caConfigMap. It is absent unless that is set.
+	// ConditionCADistributed reports whether every target holds the CA certificates of distribution.caConfigMap. It is
+	// absent unless that is set.
 	ConditionCADistributed = "CADistributed"
-	// ConditionStalled is True while only an admin can help, and absent otherwise: what kstatus, Flux and Argo CD call failed.
+	// ConditionStalled is True while only an admin can solve the problem, and absent otherwise. kstatus, Flux and Argo CD
+	// then report a failure.
 	ConditionStalled = "Stalled"
 )
 
@@ -46,25 +48,28 @@ const (
 	ReasonEntryTaken       = "EntryTaken"
 )
 
-// The reasons of ConditionCADistributed, beside InSync and TargetsBehind. With each, the certificates that were distributed stay.
+// The reasons of ConditionCADistributed, besides InSync and TargetsBehind. With each, the distributed certificates
+// stay.
 const (
-	// ReasonCANotFound says that the ConfigMap, its label or its entry is missing.
+	// ReasonCANotFound means that the ConfigMap, its label or its entry is missing.
 	ReasonCANotFound = "CANotFound"
-	// ReasonCAInvalid says that the entry has something else than CA certificates, or too many.
+	// ReasonCAInvalid means that the entry has other content than CA certificates, or too many of them.
 	ReasonCAInvalid = "CAInvalid"
-	// ReasonCAWaiting says that too many certificates left the ConfigMap lately: those that it has now are written when these have left the files.
+	// ReasonCAWaiting means that the files are full of certificates that were removed from the ConfigMap. Its current ones
+	// are written when these have left the files.
 	ReasonCAWaiting = "CAWaiting"
 )
 
-// ReasonControllerStopped says of Ready that no controller works: its release was uninstalled.
+// ReasonControllerStopped is the reason of Ready when no controller runs because its release was uninstalled.
 const ReasonControllerStopped = "ControllerStopped"
 
-// SigningKeyStatus is what the controller reports. Nothing is decided by it: a status that was lost is written again.
+// SigningKeyStatus is what the controller reports. The controller makes no decision from it, and writes it again if it
+// is lost.
 type SigningKeyStatus struct {
 	// observedGeneration is the metadata.generation that this status was made from.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Distributed and RotationOnTime, and Stalled while only an admin can help.
+	// conditions are Ready, Distributed and RotationOnTime, and Stalled while only an admin can solve the problem.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
@@ -73,7 +78,7 @@ type SigningKeyStatus struct {
 	// activeKeyID is the kid of the key that signs.
 	// +optional
 	ActiveKeyID string `json:"activeKeyID,omitempty"`
-	// nextRotationTime is when the next rotation is due. It is not set in the Manual mode while nothing is requested.
+	// nextRotationTime is when the next rotation is due. It is not set in the mode Manual unless a rotation is requested.
 	// +optional
 	NextRotationTime *metav1.Time `json:"nextRotationTime,omitempty"`
 	// keyringGeneration is the generation of the keyring, raised by every change of the keys.
@@ -85,16 +90,16 @@ type SigningKeyStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	Keys []KeyStatus `json:"keys,omitempty"`
-	// targets counts the namespaces.
+	// targets has the number of namespaces, by state.
 	// +optional
 	Targets TargetsStatus `json:"targets,omitzero"`
-	// revocations are the keys that were revoked, the newest 256 of them.
+	// revocations are the revoked keys, at most the newest 256.
 	// +listType=map
 	// +listMapKey=keyID
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
 	Revocations []KeyRevocationStatus `json:"revocations,omitempty"`
-	// handledRotateRequest is the value of the annotation keywright.dev/rotate-requested-at that was carried out last.
+	// handledRotateRequest is the value of the annotation keywright.dev/rotate-requested-at of the last completed request.
 	// +optional
 	HandledRotateRequest *metav1.Time `json:"handledRotateRequest,omitempty"`
 }
@@ -109,32 +114,32 @@ type KeyStatus struct {
 	// state is Standby, Active or Retired.
 	// +kubebuilder:validation:Enum=Standby;Active;Retired
 	State string `json:"state"`
-	// preparedAt is when the key was made.
+	// preparedAt is when the key was generated.
 	// +optional
 	PreparedAt *metav1.Time `json:"preparedAt,omitempty"`
-	// publishedAt is since when every target that has files holds the key.
+	// publishedAt is when every target with files held the key.
 	// +optional
 	PublishedAt *metav1.Time `json:"publishedAt,omitempty"`
-	// activatedAt is when the key began to sign.
+	// activatedAt is when the key was activated.
 	// +optional
 	ActivatedAt *metav1.Time `json:"activatedAt,omitempty"`
-	// retiredAt is when the key ceased to sign.
+	// retiredAt is when the key was retired.
 	// +optional
 	RetiredAt *metav1.Time `json:"retiredAt,omitempty"`
-	// removalTime is when the key leaves the published set. It is not set while that cannot be said.
+	// removalTime is when the key will be removed from the files. It is not set while the time is not known.
 	// +optional
 	RemovalTime *metav1.Time `json:"removalTime,omitempty"`
-	// knownEverywhereAt is set on a key that signs although it was not published for the propagation delay, the first key
-	// or one that a revocation promoted: until then some verifiers may not know it.
+	// knownEverywhereAt is set for a key that signs before it was published for the propagation delay: the first key, or a
+	// Standby that a revocation activated early. Until then, some verifiers may not have it.
 	// +optional
 	KnownEverywhereAt *metav1.Time `json:"knownEverywhereAt,omitempty"`
 }
 
-// TargetsStatus counts the namespaces.
+// TargetsStatus has the number of namespaces, by state.
 type TargetsStatus struct {
 	// selected is the number of namespaces that the selector selects.
 	Selected int32 `json:"selected"`
-	// inSync is how many of them hold the current keys.
+	// inSync is the number of them that hold the current keys.
 	InSync int32 `json:"inSync"`
 	// kept is the number of namespaces that are no longer selected and keep their file for a while.
 	Kept int32 `json:"kept"`
@@ -146,49 +151,50 @@ type TargetsStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	Behind []string `json:"behind,omitempty"`
-	// leftBehind names up to ten namespaces for which rotations no longer wait: they refused a key, or lost it again and again,
-	// for rotation.waitForTargets. They are awaited again once they have held the current keys for the propagation delay.
+	// leftBehind names up to ten namespaces for which rotations no longer wait, because they lacked a key for
+	// rotation.waitForTargets. Rotations wait for them again once they have held the current keys for the propagation
+	// delay.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	LeftBehind []string `json:"leftBehind,omitempty"`
 }
 
-// KeyRevocationStatus is the receipt of one revocation: what was done about the key, and when. No signal of the API tells that
-// a pod has read a file, and the receipt does not pretend one.
+// KeyRevocationStatus is the receipt of a revocation: each completed step, with its time. The Kubernetes API does not
+// report whether a pod has read a file, so the receipt does not either.
 type KeyRevocationStatus struct {
 	// keyID is the kid.
 	// +kubebuilder:validation:MaxLength=43
 	KeyID string `json:"keyID"`
-	// revokedAt is when the controller took the revocation up. From then on no file is written with the key.
+	// revokedAt is when the controller recorded the revocation. It writes no file with the key after that.
 	RevokedAt metav1.Time `json:"revokedAt"`
-	// known is false when the keyring held no such key. It is remembered all the same.
+	// known is false if the keyring had no such key. The key ID is remembered in any case.
 	Known bool `json:"known"`
-	// signingMovedAt is when the Secret of the issuers was seen to hold another key to sign with. It is set only if the
-	// revoked key signed.
+	// signingMovedAt is when the signing-key Secret was seen with another signing key. It is set only if the revoked key
+	// was Active.
 	// +optional
 	SigningMovedAt *metav1.Time `json:"signingMovedAt,omitempty"`
-	// removedAt is when the Secret of the issuers and the ConfigMaps of all namespaces were seen to be without the key.
+	// removedAt is when the signing-key Secret and the ConfigMaps of all namespaces were seen without the key.
 	// +optional
 	RemovedAt *metav1.Time `json:"removedAt,omitempty"`
-	// nudgedAt is when the last running pod was touched to make its kubelet renew the files at once: the pods of the issuer,
-	// and those of the targets if the controller runs with --nudge-pods.
+	// nudgedAt is when the last running pod was nudged, so that its kubelet renews the files at once: pods of the issuer,
+	// and also pods of the targets if the controller runs with --nudge-pods.
 	// +optional
 	NudgedAt *metav1.Time `json:"nudgedAt,omitempty"`
-	// podsLeft is how many pods still wait to be touched. It is not set when that is done.
+	// podsLeft is the number of pods that are still to be nudged. It is not set when all were nudged.
 	// +optional
 	PodsLeft *int32 `json:"podsLeft,omitempty"`
-	// expectedEverywhereBy is until when the files of all running pods are bound to be without the key. It is not set before
+	// expectedEverywhereBy is when the files of all running pods should be without the key. It is not set before
 	// removedAt.
 	// +optional
 	ExpectedEverywhereBy *metav1.Time `json:"expectedEverywhereBy,omitempty"`
-	// terminating names up to ten namespaces that are being deleted and whose pods may have the key until they end: their file
-	// can no longer be written. While there are any, expectedEverywhereBy is not set.
+	// terminating names up to ten namespaces that are being deleted and whose file can no longer be written. Pods there
+	// may have the key until they terminate. While there are any, expectedEverywhereBy is not set.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	Terminating []string `json:"terminating,omitempty"`
-	// problem says what could not be done about the key, and why. It is empty when nothing is in the way.
+	// problem describes what could not be done about the key, and why. It is empty if there is no problem.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Problem string `json:"problem,omitempty"`

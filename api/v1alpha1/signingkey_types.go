@@ -3,8 +3,8 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // SigningKey is a key that an issuer signs tokens with and that the workloads of the selected namespaces trust. The
-// controller keeps its private half in the key namespace, puts its public keys into the ConfigMap keywright-jwks of every
-// selected namespace, and rotates it.
+// controller rotates it, keeps its private keys in the key namespace, and writes its public keys into the ConfigMap
+// keywright-jwks of every selected namespace.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -22,11 +22,11 @@ type SigningKey struct {
 	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
-	// spec is what you ask for.
+	// spec is the desired state.
 	// +required
 	Spec SigningKeySpec `json:"spec"`
-	// status is what the controller reports. It is never read back.
-	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "no controller has looked at this SigningKey yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	// status is what the controller reports. The controller does not rely on it.
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "no controller has reconciled this SigningKey yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	// +optional
 	Status SigningKeyStatus `json:"status,omitzero"`
 }
@@ -56,55 +56,56 @@ const (
 	RS512 Algorithm = "RS512"
 )
 
-// SigningKeySpec is what a SigningKey asks for.
+// SigningKeySpec is the desired state of a SigningKey.
 //
-// +kubebuilder:validation:XValidation:rule="duration(self.rotation.interval) >= duration(self.distribution.propagationDelay) + duration(self.token.maxLifetime) + duration(self.token.clockSkew)",messageExpression="'rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew: ' + self.distribution.propagationDelay + self.token.maxLifetime + self.token.clockSkew + ' would do'",message="rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew",reason=FieldValueInvalid,fieldPath=".rotation.interval"
+// +kubebuilder:validation:XValidation:rule="duration(self.rotation.interval) >= duration(self.distribution.propagationDelay) + duration(self.token.maxLifetime) + duration(self.token.clockSkew)",messageExpression="'rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew, for example ' + self.distribution.propagationDelay + self.token.maxLifetime + self.token.clockSkew",message="rotation.interval must be at least distribution.propagationDelay + token.maxLifetime + token.clockSkew",reason=FieldValueInvalid,fieldPath=".rotation.interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.rsaKeySize) || self.algorithm.startsWith('RS')",messageExpression="'rsaKeySize is for RS256, RS384 and RS512 only: leave it out with ' + self.algorithm",message="rsaKeySize is for RS256, RS384 and RS512 only",reason=FieldValueForbidden,fieldPath=".rsaKeySize"
-// +kubebuilder:validation:XValidation:rule="self.algorithm.startsWith('ES') == oldSelf.algorithm.startsWith('ES') && self.algorithm.startsWith('RS') == oldSelf.algorithm.startsWith('RS')",messageExpression="'algorithm may not change the key type, since some libraries reject a whole key set for one key of a type they do not know: keep ' + oldSelf.algorithm + (oldSelf.algorithm.startsWith('ES') ? ' or another ES algorithm' : oldSelf.algorithm.startsWith('RS') ? ' or another RS algorithm' : ' as it is') + ', or make a second SigningKey'",message="algorithm may not change the key type: make a second SigningKey",reason=FieldValueInvalid,fieldPath=".algorithm"
+// +kubebuilder:validation:XValidation:rule="self.algorithm.startsWith('ES') == oldSelf.algorithm.startsWith('ES') && self.algorithm.startsWith('RS') == oldSelf.algorithm.startsWith('RS')",messageExpression="'algorithm may not change the key type, since some libraries reject a whole key set for one key of a type they do not know: keep ' + oldSelf.algorithm + (oldSelf.algorithm.startsWith('ES') ? ' or another ES algorithm' : oldSelf.algorithm.startsWith('RS') ? ' or another RS algorithm' : ' as it is') + ', or create a second SigningKey'",message="algorithm may not change the key type: create a second SigningKey",reason=FieldValueInvalid,fieldPath=".algorithm"
 type SigningKeySpec struct {
-	// algorithm is what tokens are signed with. It can change within one key type (ES*, RS*), which rotates the key. The
-	// kube-apiserver does not accept EdDSA.
+	// algorithm is the JWS algorithm of the tokens. It can change within one key type (ES*, RS*), which rotates the key.
+	// The kube-apiserver does not accept EdDSA.
 	// +kubebuilder:default=ES256
 	// +optional
 	Algorithm Algorithm `json:"algorithm,omitempty"`
-	// rsaKeySize is the size of an RSA key in bits, 2048 if not set. For RS256, RS384 and RS512 only.
+	// rsaKeySize is the size of an RSA key in bits, 2048 by default. For RS256, RS384 and RS512 only.
 	// +kubebuilder:validation:Enum=2048;3072;4096
 	// +optional
 	RSAKeySize *int32 `json:"rsaKeySize,omitempty"`
-	// rotation says when the key changes.
+	// rotation specifies when the key is rotated.
 	// +kubebuilder:default={}
 	// +optional
 	Rotation Rotation `json:"rotation,omitzero"`
-	// token bounds the tokens that are signed.
+	// token limits the tokens that are signed.
 	// +kubebuilder:default={}
 	// +optional
 	Token Token `json:"token,omitzero"`
-	// sessions allows issuers to give refresh tokens, which are sealed with keys that only issuers have. Without it there are
-	// none. Taking it away ends all sessions.
+	// sessions allows issuers to give refresh tokens, which are sealed with keys that only issuers have. Without it, there
+	// are none. Removing it ends all sessions.
 	// +optional
 	Sessions *Sessions `json:"sessions,omitempty"`
-	// distribution says which namespaces trust the key.
+	// distribution specifies which namespaces trust the key.
 	// +required
 	Distribution Distribution `json:"distribution"`
-	// outputs are other forms of the public keys, for what reads neither a file nor a ConfigMap.
+	// outputs are other forms of the public keys, for software that reads neither a file nor a ConfigMap.
 	// +optional
 	Outputs *Outputs `json:"outputs,omitempty"`
-	// revokedKeyIDs are keys that must not be trusted from now on. Taking one out again does not bring it back.
+	// revokedKeyIDs are keys that are revoked. Removing one from the list does not restore it.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:Pattern=`^[A-Za-z0-9_-]{43}$`
 	// +kubebuilder:validation:items:MaxLength=43
 	// +optional
 	RevokedKeyIDs []string `json:"revokedKeyIDs,omitempty"`
-	// deletionPolicy says what happens to trust when this object is deleted. Retain leaves Secrets and files in place.
-	// Drain stops the signing and takes the keys away when the last token has expired. Delete takes them away at once. Either
-	// way the object is Terminating until every pod has had the propagation delay to read that nobody is trusted any more.
+	// deletionPolicy specifies what happens to the keys when this object is deleted. Retain leaves Secrets and files in
+	// place. Drain stops signing, and removes the keys when the last token has expired. Delete removes them at once. With
+	// Drain and Delete, the object is Terminating for another propagation delay, until every pod has files without the
+	// keys.
 	// +kubebuilder:default=Retain
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
-// DeletionPolicy says what happens to trust when a SigningKey is deleted.
+// DeletionPolicy specifies what happens to the keys when a SigningKey is deleted.
 //
 // +kubebuilder:validation:Enum=Retain;Drain;Delete
 type DeletionPolicy string
@@ -116,7 +117,7 @@ const (
 	Delete DeletionPolicy = "Delete"
 )
 
-// RotationMode says what makes a key change.
+// RotationMode specifies what causes a rotation.
 //
 // +kubebuilder:validation:Enum=Automatic;Manual
 type RotationMode string
@@ -127,7 +128,7 @@ const (
 	Manual    RotationMode = "Manual"
 )
 
-// Rotation says when the key changes.
+// Rotation specifies when the key is rotated.
 type Rotation struct {
 	// mode is Automatic (every interval, and on request) or Manual (on request only).
 	// +kubebuilder:default=Automatic
@@ -138,88 +139,92 @@ type Rotation struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=96
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="must be between 1s and 87600h: 720h would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="must be between 1s and 87600h, for example 720h",reason=FieldValueInvalid
 	// +optional
 	Interval metav1.Duration `json:"interval,omitzero"`
-	// waitForTargets is how long namespaces that refuse the next key, or lose it again and again, delay a rotation that is due,
-	// like 24h. Then it happens without them: their pods reject the new tokens until the file is right. At least
-	// 2 * propagationDelay + clockSkew is waited.
+	// waitForTargets is how long namespaces that refuse the next key, or repeatedly lose it, delay a due rotation, like
+	// 24h. Then it proceeds without them, and their pods reject new tokens until their file is up to date. The wait is at
+	// least 2 * propagationDelay + clockSkew.
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="must be between 1s and 8760h: 24h would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="must be between 1s and 8760h, for example 24h",reason=FieldValueInvalid
 	// +optional
 	WaitForTargets metav1.Duration `json:"waitForTargets,omitzero"`
 }
 
-// Token bounds the tokens that are signed.
+// Token limits the tokens that are signed.
 type Token struct {
 	// maxLifetime is the longest lifetime of a token, exp - iat, like 1h. At most 24h.
 	// +kubebuilder:default="1h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h: 1h would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h, for example 1h",reason=FieldValueInvalid
 	// +optional
 	MaxLifetime metav1.Duration `json:"maxLifetime,omitzero"`
-	// clockSkew is by how much the clocks of controller, issuers and verifiers may differ, like 1m.
+	// clockSkew is the largest difference allowed between the clocks of controller, issuers and verifiers, like 1m.
 	// +kubebuilder:default="1m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="must be between 1s and 1h: 1m would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="must be between 1s and 1h, for example 1m",reason=FieldValueInvalid
 	// +optional
 	ClockSkew metav1.Duration `json:"clockSkew,omitzero"`
 }
 
-// Sessions bounds the refresh tokens (RFC 6749 section 6) that issuers give. An issuer can be configured with shorter lifetimes.
+// Sessions limits the refresh tokens (RFC 6749 section 6) that issuers give. An issuer can be configured with shorter
+// lifetimes.
 //
-// +kubebuilder:validation:XValidation:rule="duration(self.maxSessionLifetime) >= duration(self.maxRefreshLifetime)",messageExpression="'maxSessionLifetime must be at least maxRefreshLifetime: ' + self.maxRefreshLifetime + ' would do'",message="maxSessionLifetime must be at least maxRefreshLifetime",reason=FieldValueInvalid,fieldPath=".maxSessionLifetime"
+// +kubebuilder:validation:XValidation:rule="duration(self.maxSessionLifetime) >= duration(self.maxRefreshLifetime)",messageExpression="'maxSessionLifetime must be at least maxRefreshLifetime, for example ' + self.maxRefreshLifetime",message="maxSessionLifetime must be at least maxRefreshLifetime",reason=FieldValueInvalid,fieldPath=".maxSessionLifetime"
 type Sessions struct {
-	// maxRefreshLifetime is the longest lifetime of a refresh token, like 12h: how long a client can be away and stay logged in.
-	// At most 720h.
+	// maxRefreshLifetime is the longest lifetime of a refresh token, like 12h: how long a client can be away and stay
+	// logged in. At most 720h.
 	// +kubebuilder:default="12h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="must be between 1s and 720h: 12h would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="must be between 1s and 720h, for example 12h",reason=FieldValueInvalid
 	// +optional
 	MaxRefreshLifetime metav1.Duration `json:"maxRefreshLifetime,omitzero"`
-	// maxSessionLifetime is the longest time between two logins, like 720h, however often the client refreshes. At most 8760h.
+	// maxSessionLifetime is the longest time between two logins, like 720h, however often the client refreshes. At most
+	// 8760h.
 	// +kubebuilder:default="720h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="must be between 1s and 8760h: 720h would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('8760h')",message="must be between 1s and 8760h, for example 720h",reason=FieldValueInvalid
 	// +optional
 	MaxSessionLifetime metav1.Duration `json:"maxSessionLifetime,omitzero"`
 }
 
-// Distribution says which namespaces trust the key, and how fast its files travel.
+// Distribution specifies which namespaces trust the key, and how long its files take.
 type Distribution struct {
-	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write
-	// {matchLabels: {}}: an empty selector is refused, since that is what remains of a misspelt one. Programs in Go, which leave
-	// empty maps out, say that the label kubernetes.io/metadata.name Exists.
-	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must say which namespaces: matchLabels: {keywright.dev/verify: 'true'} would do, or matchLabels: {} for every namespace",reason=FieldValueInvalid
+	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write {matchLabels:
+	// {}}: an empty selector is refused, since a misspelt field would produce one. Go programs, which omit empty maps, can
+	// require that the label kubernetes.io/metadata.name Exists.
+	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must select namespaces, for example matchLabels: {keywright.dev/verify: 'true'}, or matchLabels: {} for every namespace",reason=FieldValueInvalid
 	// +required
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
-	// propagationDelay is by how much the files of any running pod may lag behind the API, like 15m. A key is published for
-	// this long before it signs. Kubelets need up to 90s.
+	// propagationDelay is how old the files of any running pod may be, like 15m. A key is published for this long before
+	// it signs. Kubelets need up to 90s.
 	// +kubebuilder:default="15m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h: 15m would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="must be between 1s and 24h, for example 15m",reason=FieldValueInvalid
 	// +optional
 	PropagationDelay metav1.Duration `json:"propagationDelay,omitzero"`
-	// gatewayEntry writes the key set a second time, as the entry jwks of the ConfigMap, which is what Envoy Gateway (localJWKS.valueRef) and
-	// kgateway (jwks.local.configMapRef) read. One SigningKey or TrustedIssuer per namespace has it: the one that was created first.
+	// gatewayEntry also writes the key set as the entry jwks of the ConfigMap, for Envoy Gateway (localJWKS.valueRef) and
+	// kgateway (jwks.local.configMapRef). Per namespace, one SigningKey or TrustedIssuer has it: the one that was created
+	// first.
 	// +optional
 	GatewayEntry bool `json:"gatewayEntry,omitempty"`
-	// caConfigMap is an entry of a ConfigMap of the key namespace with the CA certificates that clients trust the issuer by, PEM. They are
-	// written into the ConfigMap keywright-jwks of every selected namespace, as <name>.tls-ca.crt. The ConfigMap must have the label
-	// keywright.dev/role: issuer-ca. A certificate that leaves it stays in the files for propagationDelay + clockSkew.
+	// caConfigMap is an entry of a ConfigMap of the key namespace, with CA certificates in PEM. Clients verify the
+	// issuer's TLS certificate with them. They are written into the ConfigMap keywright-jwks of every selected namespace,
+	// as <name>.tls-ca.crt. The ConfigMap must have the label keywright.dev/role: issuer-ca. A certificate that is removed
+	// from it stays in the files for propagationDelay + clockSkew.
 	// +optional
 	CAConfigMap *ConfigMapEntry `json:"caConfigMap,omitempty"`
 }

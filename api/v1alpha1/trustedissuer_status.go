@@ -2,31 +2,31 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// The condition types of a TrustedIssuer, beside Ready, Distributed and Stalled.
+// The condition types of a TrustedIssuer, besides Ready, Distributed and Stalled.
 const (
-	// ConditionFetched is True while the last answer of the issuer could be used.
+	// ConditionFetched is True while the last response of the issuer is valid.
 	ConditionFetched = "Fetched"
-	// ConditionStale is True while the last good answer is older than maxStaleness, and absent otherwise.
+	// ConditionStale is True while the last valid response is older than maxStaleness, and absent otherwise.
 	ConditionStale = "Stale"
 )
 
-// The reasons of the conditions of a TrustedIssuer, beside those of a SigningKey.
+// The reasons of the conditions of a TrustedIssuer, besides those of a SigningKey.
 const (
-	// ReasonTrusted says that the keys are distributed.
+	// ReasonTrusted means that the keys are distributed.
 	ReasonTrusted = "Trusted"
-	// ReasonFetched says that the last answer could be used.
+	// ReasonFetched means that the last response is valid.
 	ReasonFetched = "Fetched"
-	// ReasonInline says that the keys are in the spec.
+	// ReasonInline means that the keys are in the spec.
 	ReasonInline = "Inline"
-	// ReasonNotFetched says that the fetcher has not answered yet.
+	// ReasonNotFetched means that the fetcher has not fetched the keys yet.
 	ReasonNotFetched = "NotFetched"
-	// ReasonFetchFailed says that the last answer could not be used. The keys of the last good one stay.
+	// ReasonFetchFailed means that the last fetch failed. The keys of the last valid response stay in use.
 	ReasonFetchFailed = "FetchFailed"
-	// ReasonNoUsableKey says that no key of the issuer can be used. What was distributed stays.
+	// ReasonNoUsableKey means that no key of the issuer is usable. The keys that were distributed before stay.
 	ReasonNoUsableKey = "NoUsableKey"
-	// ReasonNameTaken says that a SigningKey has this name, or that its Secrets are still there.
+	// ReasonNameTaken means that a SigningKey has this name, or that its Secrets were retained.
 	ReasonNameTaken = "NameTaken"
-	// ReasonTooOld says that the last good answer is older than maxStaleness.
+	// ReasonTooOld means that the last valid response is older than maxStaleness.
 	ReasonTooOld = "TooOld"
 )
 
@@ -35,7 +35,8 @@ type TrustedIssuerStatus struct {
 	// observedGeneration is the metadata.generation that this status was made from.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Fetched and Distributed; Stale while the keys are too old, and Stalled while only an admin can help.
+	// conditions are Ready, Fetched and Distributed; Stale while the keys are too old, and Stalled while only an admin can
+	// solve the problem.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
@@ -44,22 +45,22 @@ type TrustedIssuerStatus struct {
 	// keyCount is the number of keys that are distributed.
 	// +optional
 	KeyCount int32 `json:"keyCount,omitempty"`
-	// keys are those that are distributed.
+	// keys are the distributed keys.
 	// +listType=map
 	// +listMapKey=keyID
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	Keys []TrustedKeyStatus `json:"keys,omitempty"`
-	// leftOut are keys that the issuer publishes and that are not distributed, the first 20 of them.
+	// leftOut are keys that the issuer publishes but that are not distributed, at most 20.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	// +optional
 	LeftOut []LeftOutKeyStatus `json:"leftOut,omitempty"`
-	// lastFetchTime is when a good answer of the issuer was recorded last. An answer that changes nothing is recorded once per quarter of
-	// maxStaleness, and at least once per hour.
+	// lastFetchTime is when a valid response of the issuer was last recorded. A response that changes nothing is recorded
+	// once per quarter of maxStaleness, and at least once per hour.
 	// +optional
 	LastFetchTime *metav1.Time `json:"lastFetchTime,omitempty"`
-	// targets counts the namespaces.
+	// targets has the number of namespaces, by state.
 	// +optional
 	Targets TargetsStatus `json:"targets,omitzero"`
 }
@@ -73,7 +74,7 @@ type TrustedKeyStatus struct {
 	// algorithm is the alg that it is distributed with.
 	// +required
 	Algorithm Algorithm `json:"algorithm"`
-	// firstSeenTime is when the fetcher first saw it.
+	// firstSeenTime is when the fetcher first fetched it.
 	// +optional
 	FirstSeenTime *metav1.Time `json:"firstSeenTime,omitempty"`
 }
@@ -84,7 +85,7 @@ type LeftOutKeyStatus struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +optional
 	KeyID string `json:"keyID,omitempty"`
-	// reason says why.
+	// reason is why the key is not distributed.
 	// +kubebuilder:validation:MaxLength=512
 	// +required
 	Reason string `json:"reason"`

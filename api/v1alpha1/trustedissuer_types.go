@@ -2,12 +2,12 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// TrustedIssuer is an issuer outside this installation whose tokens the workloads of the selected namespaces verify: an OpenID provider,
-// the API server of this cluster or of another one, a SPIFFE trust domain, another Keywright. The fetcher reads its public keys, and the
-// controller puts those that can be used into the ConfigMap keywright-jwks of every selected namespace, as <name>.json. Verifiers bind the
-// issuer to that file.
+// TrustedIssuer is an issuer outside this installation whose tokens the workloads of the selected namespaces trust: an
+// OpenID provider, the API server of this cluster or of another one, a SPIFFE trust domain, or another Keywright. The
+// fetcher reads its public keys, and the controller writes the usable ones into the ConfigMap keywright-jwks of every
+// selected namespace, as <name>.json. Verifiers bind the issuer to that file.
 //
-// Whoever may create a TrustedIssuer says whom the cluster trusts.
+// A user who can create TrustedIssuers defines whom the cluster trusts.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -25,11 +25,11 @@ type TrustedIssuer struct {
 	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
-	// spec is what you ask for.
+	// spec is the desired state.
 	// +required
 	Spec TrustedIssuerSpec `json:"spec"`
-	// status is what the controller reports. It is never read back.
-	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "no controller has looked at this TrustedIssuer yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	// status is what the controller reports. The controller does not rely on it.
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "no controller has reconciled this TrustedIssuer yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	// +optional
 	Status TrustedIssuerStatus `json:"status,omitzero"`
 }
@@ -43,25 +43,25 @@ type TrustedIssuerList struct {
 	Items           []TrustedIssuer `json:"items"`
 }
 
-// TrustedIssuerSpec is what a TrustedIssuer asks for.
+// TrustedIssuerSpec is the desired state of a TrustedIssuer.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.keys.discovery) || self.issuer.startsWith('https://')",message="keys.discovery needs an issuer that begins with https://: name the key set with keys.url instead",reason=FieldValueInvalid,fieldPath=".keys.discovery"
-// +kubebuilder:validation:XValidation:rule="duration(self.maxStaleness) >= duration(self.refreshInterval) + duration(self.refreshInterval)",messageExpression="'maxStaleness must be at least twice refreshInterval: ' + self.refreshInterval + self.refreshInterval + ' would do'",message="maxStaleness must be at least twice refreshInterval",reason=FieldValueInvalid,fieldPath=".maxStaleness"
+// +kubebuilder:validation:XValidation:rule="!has(self.keys.discovery) || self.issuer.startsWith('https://')",message="keys.discovery requires an issuer that begins with https://: set keys.url instead",reason=FieldValueInvalid,fieldPath=".keys.discovery"
+// +kubebuilder:validation:XValidation:rule="duration(self.maxStaleness) >= duration(self.refreshInterval) + duration(self.refreshInterval)",messageExpression="'maxStaleness must be at least twice refreshInterval, for example ' + self.refreshInterval + self.refreshInterval",message="maxStaleness must be at least twice refreshInterval",reason=FieldValueInvalid,fieldPath=".maxStaleness"
 type TrustedIssuerSpec struct {
-	// issuer is the exact iss of its tokens, like https://token.actions.githubusercontent.com. It cannot be changed: another issuer
-	// is another TrustedIssuer.
+	// issuer is the exact iss of its tokens, like https://token.actions.githubusercontent.com. It cannot be changed:
+	// create another TrustedIssuer instead.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="issuer cannot be changed: create another TrustedIssuer",reason=FieldValueForbidden
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="must not have control characters"
-	// +kubebuilder:validation:XValidation:rule="!self.contains('{')",message="must be the issuer of one tenant: write the ID of the tenant in place of the braces",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="!self.contains('{')",message="must be the issuer of one tenant: replace the braces by the ID of the tenant",reason=FieldValueInvalid
 	// +required
 	Issuer string `json:"issuer"`
-	// keys says where its public keys are.
+	// keys specifies where its public keys are.
 	// +required
 	Keys KeySource `json:"keys"`
-	// algorithms are those that its tokens may be signed with. A key without alg is for the first of them that fits its type. Without
-	// algorithms, an RSA key without alg is for RS256.
+	// algorithms are the allowed JWS algorithms. A key without alg gets the first of them that fits its type. Without
+	// algorithms, an RSA key without alg gets RS256.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=7
 	// +optional
@@ -71,29 +71,30 @@ type TrustedIssuerSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="must be between 30s and 24h: 5m would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="must be between 30s and 24h, for example 5m",reason=FieldValueInvalid
 	// +optional
 	RefreshInterval metav1.Duration `json:"refreshInterval,omitzero"`
-	// maxStaleness is how old the last good answer may be before the condition Stale says so, like 24h. At least twice
-	// refreshInterval. The keys stay either way.
+	// maxStaleness is the age of the last valid response after which the condition Stale is set, like 24h. At least twice
+	// refreshInterval. The keys stay in use in any case.
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="must be between 1m and 8760h: 24h would do",reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="must be between 1m and 8760h, for example 24h",reason=FieldValueInvalid
 	// +optional
 	MaxStaleness metav1.Duration `json:"maxStaleness,omitzero"`
-	// withdrawn says what happens when the issuer no longer publishes a key, which then leaves the files. Nudge makes kubelets renew the
-	// files at once, as the revocation of a key does. With Wait they take up to 90 seconds.
+	// withdrawn specifies what happens when the issuer no longer publishes a key, which is then removed from the files.
+	// Nudge makes kubelets renew the files at once, if the controller runs with --nudge-pods (controller.nudgeAllPods in
+	// the chart). Otherwise, and with Wait, they take up to 90 seconds.
 	// +kubebuilder:default=Nudge
 	// +optional
 	Withdrawn WithdrawnPolicy `json:"withdrawn,omitempty"`
-	// distribution says which namespaces trust the issuer.
+	// distribution specifies which namespaces trust the issuer.
 	// +required
 	Distribution TrustedIssuerDistribution `json:"distribution"`
 }
 
-// WithdrawnPolicy says what happens when an issuer withdraws a key.
+// WithdrawnPolicy specifies what happens when an issuer withdraws a key.
 //
 // +kubebuilder:validation:Enum=Nudge;Wait
 type WithdrawnPolicy string
@@ -104,11 +105,11 @@ const (
 	Wait  WithdrawnPolicy = "Wait"
 )
 
-// KeySource says where the public keys of an issuer are. Everything is read over HTTPS.
+// KeySource specifies where the public keys of an issuer are. All sources are read over HTTPS.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.discovery), has(self.url), has(self.inline), has(self.spiffeBundle), has(self.kubernetes)].filter(x, x).size() == 1",message="name exactly one of discovery, url, inline, spiffeBundle and kubernetes",reason=FieldValueInvalid
-// +kubebuilder:validation:XValidation:rule="!has(self.caBundle) || !has(self.caConfigMap)",message="name at most one of caBundle and caConfigMap",reason=FieldValueInvalid,fieldPath=".caBundle"
-// +kubebuilder:validation:XValidation:rule="!(has(self.caBundle) || has(self.caConfigMap)) || has(self.discovery) || has(self.url) || has(self.spiffeBundle)",message="caBundle and caConfigMap are for discovery, url and spiffeBundle: leave them out",reason=FieldValueForbidden,fieldPath=".caBundle"
+// +kubebuilder:validation:XValidation:rule="[has(self.discovery), has(self.url), has(self.inline), has(self.spiffeBundle), has(self.kubernetes)].filter(x, x).size() == 1",message="set exactly one of discovery, url, inline, spiffeBundle and kubernetes",reason=FieldValueInvalid
+// +kubebuilder:validation:XValidation:rule="!has(self.caBundle) || !has(self.caConfigMap)",message="set at most one of caBundle and caConfigMap",reason=FieldValueInvalid,fieldPath=".caBundle"
+// +kubebuilder:validation:XValidation:rule="!(has(self.caBundle) || has(self.caConfigMap)) || has(self.discovery) || has(self.url) || has(self.spiffeBundle)",message="caBundle and caConfigMap are for discovery, url and spiffeBundle only: omit them",reason=FieldValueForbidden,fieldPath=".caBundle"
 type KeySource struct {
 	// discovery reads the jwks_uri of <issuer>/.well-known/openid-configuration (OpenID Connect Discovery section 4).
 	// +optional
@@ -118,23 +119,24 @@ type KeySource struct {
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() == 'https' && !self.contains('@')",message="must be an https URL without a user",reason=FieldValueInvalid
 	// +optional
 	URL string `json:"url,omitempty"`
-	// inline is the JWKS itself. Nobody fetches it: whoever rotates the keys changes this field.
+	// inline is the JWKS itself. It is not fetched: change this field when the keys rotate.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	Inline string `json:"inline,omitempty"`
-	// spiffeBundle is the bundle endpoint of a SPIFFE trust domain: its keys for JWT-SVIDs are read.
+	// spiffeBundle is the bundle endpoint of a SPIFFE trust domain, of which the keys for JWT-SVIDs are used.
 	// +optional
 	SPIFFEBundle *SPIFFEBundle `json:"spiffeBundle,omitempty"`
 	// kubernetes is the API server of this cluster, which signs the tokens of ServiceAccounts.
 	// +optional
 	Kubernetes *Kubernetes `json:"kubernetes,omitempty"`
-	// caBundle has the certificates that the server's is checked against, PEM. By default they are those that the fetcher is given.
+	// caBundle has the CA certificates in PEM that the server's certificate is verified with. By default, the fetcher uses
+	// its own.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	CABundle string `json:"caBundle,omitempty"`
-	// caConfigMap is an entry of a ConfigMap of the key namespace with these certificates.
+	// caConfigMap is an entry of a ConfigMap of the key namespace with such certificates.
 	// +optional
 	CAConfigMap *ConfigMapEntry `json:"caConfigMap,omitempty"`
 }
@@ -169,15 +171,16 @@ type ConfigMapEntry struct {
 	Key string `json:"key,omitempty"`
 }
 
-// TrustedIssuerDistribution says which namespaces trust an issuer.
+// TrustedIssuerDistribution specifies which namespaces trust an issuer.
 type TrustedIssuerDistribution struct {
-	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write {matchLabels: {}}: an empty
-	// selector is refused, since that is what remains of a misspelt one.
-	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must say which namespaces: matchLabels: {keywright.dev/verify: 'true'} would do, or matchLabels: {} for every namespace",reason=FieldValueInvalid
+	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write {matchLabels:
+	// {}}: an empty selector is refused, since a misspelt field would produce one.
+	// +kubebuilder:validation:XValidation:rule="has(self.matchLabels) || has(self.matchExpressions)",message="must select namespaces, for example matchLabels: {keywright.dev/verify: 'true'}, or matchLabels: {} for every namespace",reason=FieldValueInvalid
 	// +required
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
-	// gatewayEntry writes the key set a second time, as the entry jwks of the ConfigMap, which is what Envoy Gateway (localJWKS.valueRef) and
-	// kgateway (jwks.local.configMapRef) read. One SigningKey or TrustedIssuer per namespace has it: the one that was created first.
+	// gatewayEntry also writes the key set as the entry jwks of the ConfigMap, for Envoy Gateway (localJWKS.valueRef) and
+	// kgateway (jwks.local.configMapRef). Per namespace, one SigningKey or TrustedIssuer has it: the one that was created
+	// first.
 	// +optional
 	GatewayEntry bool `json:"gatewayEntry,omitempty"`
 }

@@ -12,7 +12,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// A controller that starts while the API server is away waits for it, and does not end: its kubelet would start it again later and later.
+// A controller that starts during an outage of the API server waits and does not exit, since its kubelet would restart
+// it with growing delays.
 func TestStartsWithoutAnAPIServer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -34,13 +35,13 @@ func TestStartsWithoutAnAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	controller := s.on.runWith(t, kubeconfig)
-	until(t, "it says that it waits", 10*time.Second, func(context.Context) bool { return strings.Contains(controller.said(), "waiting for it") })
+	until(t, "it logs that it waits", 10*time.Second, func(context.Context) bool { return strings.Contains(controller.said(), "The API server does not respond") })
 	s.signingKey()
 	relay(t, away, there)
 	until(t, "it has made a key", 20*time.Second, func(context.Context) bool { return controller.ready() && s.signs() != "" })
 }
 
-// relay takes connections at one address on to another.
+// relay forwards connections to another address.
 func relay(t *testing.T, from, to string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", from)

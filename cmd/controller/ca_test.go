@@ -18,7 +18,7 @@ import (
 	"github.com/keywright/keywright/controllers/issuerca/issuercatest"
 )
 
-// caConfigMap is a ConfigMap that a SigningKey may take the CA from.
+// caConfigMap returns a ConfigMap with a CA and the label for it.
 func caConfigMap(name, ca string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: name, Labels: map[string]string{contract.RoleLabel: contract.RoleIssuerCA}},
@@ -26,7 +26,7 @@ func caConfigMap(name, ca string) *corev1.ConfigMap {
 	}
 }
 
-// deployerWho is a deployer who also has a verb on all SigningKeys.
+// deployerWho returns a deployer who also has a verb on all SigningKeys.
 func (c *cluster) deployerWho(t *testing.T, verb string) client.Client {
 	t.Helper()
 	c.deployer(t)
@@ -47,7 +47,7 @@ func (c *cluster) deployerWho(t *testing.T, verb string) client.Client {
 	return c.as(t, name)
 }
 
-// Who may write ConfigMaps of the key namespace cannot say whom the clients of an issuer trust.
+// The permission to write ConfigMaps in the key namespace does not allow to change the CA of the issuer's clients.
 func TestOnlyWhoMayChangeSigningKeysWritesTheCA(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -125,7 +125,7 @@ func TestOnlyWhoMayChangeSigningKeysWritesTheCA(t *testing.T) {
 	}
 }
 
-// The controller as it is shipped, with its rights and no more, brings the CA to a namespace, and follows it.
+// The released controller, with only its permissions, distributes the CA to a namespace, and updates it.
 func TestCAOfTheIssuer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

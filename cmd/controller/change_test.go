@@ -32,7 +32,7 @@ func (s *scene) secretFile(ctx context.Context, file string) string {
 	return string(secret.Data[file])
 }
 
-// The controller hears of every change most of a propagation delay late.
+// The controller sees every change with a lag of most of the propagation delay.
 func TestStaleWatch(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -46,12 +46,12 @@ func TestStaleWatch(t *testing.T) {
 	s.check(t)
 }
 
-// Algorithm, interval and lifetime change while keys rotate. A key that signed for a while under a long lifetime stays as
-// long as its longest-lived token.
+// Algorithm, interval and lifetime change while keys rotate. A key that signed under a long lifetime stays until its
+// longest-lived token expires.
 func TestPolicyChangesWhileKeysRotate(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	s.requested = true // a change of the algorithm rotates, whatever the interval
+	s.requested = true // a change of the algorithm causes a rotation, regardless of the interval
 	s.run()
 	s.signingKey()
 	until(t, "a rotation", 30*time.Second, func(context.Context) bool { return s.rotations() >= 1 })
@@ -74,7 +74,7 @@ func TestPolicyChangesWhileKeysRotate(t *testing.T) {
 	s.check(t)
 }
 
-// A GitOps tool prunes the SigningKey and applies it again while tokens live: nothing of it reaches a verifier.
+// A GitOps tool deletes the SigningKey and applies it again while tokens live: verifiers are not affected.
 func TestPrunedAndAppliedAgain(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -97,8 +97,8 @@ func TestPrunedAndAppliedAgain(t *testing.T) {
 	s.check(t)
 }
 
-// One target has a quota that is used up, one is Terminating, one refuses, and another is born every second. Rotations and a
-// revocation go on as if they were not there, and the namespaces that are born have their file within a second.
+// One target has an exhausted quota, one is Terminating, one refuses writes, and another is created every second. They
+// do not delay rotations and a revocation, and new namespaces have their file within a second.
 func TestTroubledTargetsDelayNobody(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -140,7 +140,7 @@ func TestTroubledTargetsDelayNobody(t *testing.T) {
 	}
 }
 
-// A target whose file is there and goes stale holds the next scheduled rotation, and the condition names it.
+// A target whose existing file becomes stale delays the next scheduled rotation, and the condition names it.
 func TestStaleFileHoldsARotation(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -171,7 +171,7 @@ func TestStaleFileHoldsARotation(t *testing.T) {
 	s.check(t)
 }
 
-// fill gives a namespace a quota without room for a ConfigMap. (No controller-manager runs here that would count what is used.)
+// fill gives a namespace a quota without room for a ConfigMap. (Without a controller-manager, usage is not computed.)
 func (c *cluster) fill(t *testing.T, namespace string) {
 	t.Helper()
 	none := corev1.ResourceList{corev1.ResourceConfigMaps: resource.MustParse("0")}

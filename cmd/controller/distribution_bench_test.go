@@ -27,14 +27,14 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// floorAccount is whom the floor writes as. (system:masters would be exempt from priority and fairness.)
+// floorAccount is the user of the floor. (system:masters would be exempt from priority and fairness.)
 const floorAccount = "system:serviceaccount:bench:floor"
 
 var targets = flag.Int("targets", 1000, "how many namespaces BenchmarkDistribution distributes to")
 
-// BenchmarkDistribution changes a key set, and measures until the last ConfigMap is written, against a floor that is taken in
-// the same minute: a bare loop of 32 workers that update as many ConfigMaps of the same size with the resource versions
-// they hold. Of all changes it reports the median.
+// BenchmarkDistribution changes a key set, and measures until the last ConfigMap is written. It compares that with a
+// floor that is measured in the same minute: a loop of 32 workers that update as many ConfigMaps of the same size with
+// the resource versions that they have. It reports the median of all changes.
 func BenchmarkDistribution(b *testing.B) {
 	d := newDistribution(b)
 	applied := d.applyKey()
@@ -89,7 +89,7 @@ type distribution struct {
 	*cluster
 	n     int
 	floor *kubernetes.Clientset
-	// held are the ConfigMaps of the floor, as they were written last.
+	// held are the ConfigMaps of the floor, as last written.
 	held []*corev1.ConfigMap
 	born int
 
@@ -116,7 +116,7 @@ func (d *distribution) must(err error) {
 	}
 }
 
-// floorClient is a bare client-go client with rights of its own.
+// floorClient is a plain client-go client of the floor's user.
 func (c *cluster) floorClient(b *testing.B) *kubernetes.Clientset {
 	b.Helper()
 	objects := []client.Object{
@@ -150,7 +150,7 @@ func (c *cluster) floorClient(b *testing.B) *kubernetes.Clientset {
 	return clients
 }
 
-// prepare makes the namespaces and the floor's ConfigMaps, as large as a key set of two ES256 keys.
+// prepare creates the namespaces and the floor's ConfigMaps, with the size of a key set of two ES256 keys.
 func (d *distribution) prepare() {
 	d.Helper()
 	d.held = make([]*corev1.ConfigMap, d.n)
@@ -176,7 +176,7 @@ func (d *distribution) start() {
 	until(d.B, "ready", time.Minute, func(context.Context) bool { return d.controller.ready() })
 }
 
-// restarted returns the resident memory, in MiB, of a controller that has just looked at every namespace.
+// restarted returns the resident memory, in MiB, of a new controller that has reconciled every namespace.
 func (d *distribution) restarted() float64 {
 	d.Helper()
 	d.controller.kill()
@@ -189,7 +189,7 @@ func (d *distribution) restarted() float64 {
 	return residentMiB(d.controller.Process.Pid)
 }
 
-// addUnrelated makes as many ConfigMaps and Secrets of 10 KiB as there are targets, all of them none of ours.
+// addUnrelated creates as many unrelated ConfigMaps and Secrets of 10 KiB as there are targets.
 func (d *distribution) addUnrelated() {
 	d.Helper()
 	errs := make([]error, d.n)
@@ -222,7 +222,7 @@ func (d *distribution) settled() {
 	})
 }
 
-// measure returns how long something took, and the CPU seconds that the API server spent on it.
+// measure returns the duration of a function, and the CPU seconds of the API server during it.
 func (d *distribution) measure(do func() time.Duration) (took time.Duration, server float64) {
 	before := cpuOf(d.server())
 	took = do()
@@ -241,8 +241,8 @@ func (d *distribution) runFloor() time.Duration {
 	return time.Since(began)
 }
 
-// watchingFloorCPU returns the CPU seconds of a floor that also watches what it writes, as a controller must that repairs it: by an informer of
-// client-go that does nothing with what it hears.
+// watchingFloorCPU returns the CPU seconds of a floor that also watches its ConfigMaps, like a controller that repairs
+// them: with an informer of client-go that does nothing else.
 func (d *distribution) watchingFloorCPU() float64 {
 	d.Helper()
 	var heard atomic.Int64
@@ -261,8 +261,8 @@ func (d *distribution) watchingFloorCPU() float64 {
 	return cpuOf(os.Getpid()) - before
 }
 
-// change revokes the Standby: a key leaves every file and another one comes, at once. It returns the time until the last
-// ConfigMap was written.
+// change revokes the Standby, so that one key leaves every file and another one is added. It returns the time until the
+// last ConfigMap was written.
 func (d *distribution) change() time.Duration {
 	d.Helper()
 	before := len(d.signingKey(d.Context(), benchKey).Status.Revocations)
@@ -275,7 +275,7 @@ func (d *distribution) change() time.Duration {
 	return d.lastWrite(began).Sub(began)
 }
 
-// lastWrite is when the last ConfigMap was written since a time.
+// lastWrite returns when the last ConfigMap was written since a time.
 func (d *distribution) lastWrite(began time.Time) time.Time {
 	d.Helper()
 	last := began
@@ -287,8 +287,8 @@ func (d *distribution) lastWrite(began time.Time) time.Time {
 	return last
 }
 
-// count returns how many ConfigMaps the controller wrote since then, how often it wrote something else, and how many ConfigMaps
-// it read.
+// count returns how many ConfigMaps the controller wrote since a time, how many other writes it made, and how many
+// ConfigMaps it read.
 func (d *distribution) count(since time.Time) (writes, others, reads float64) {
 	for _, r := range d.audited(d.B, since) {
 		switch {
@@ -311,7 +311,7 @@ func (d *distribution) repeat(times int, measure func() float64) (all []float64)
 	return all
 }
 
-// repair deletes a ConfigMap, as only a namespace's end may, and returns the seconds until it is there again.
+// repair deletes a ConfigMap, as the namespace controller may, and returns the seconds until it exists again.
 func (d *distribution) repair() float64 {
 	d.Helper()
 	namespace := fmt.Sprintf("%s-%05d", benchKey, d.n/2)
@@ -321,7 +321,7 @@ func (d *distribution) repair() float64 {
 	return time.Since(began).Seconds()
 }
 
-// repairAmidAChange repairs while all ConfigMaps are being written.
+// repairAmidAChange measures a repair while all ConfigMaps are being written.
 func (d *distribution) repairAmidAChange() (took float64) {
 	done := make(chan struct{})
 	go func() {
@@ -343,7 +343,7 @@ func (d *distribution) namespaceController() client.Client {
 	return as
 }
 
-// birth makes a namespace and returns the seconds until it has its file.
+// birth creates a namespace and returns the seconds until it has its file.
 func (d *distribution) birth() float64 {
 	d.Helper()
 	d.born++

@@ -19,7 +19,7 @@ import (
 	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
-// shortest are the shortest times that the API accepts.
+// shortest has the shortest times that the API accepts.
 var shortest = timeline{interval: 3 * time.Second, delay: time.Second, lifetime: time.Second, skew: time.Second}
 
 // scene is one SigningKey with one target, its history, and the controllers of one test.
@@ -32,7 +32,7 @@ type scene struct {
 
 var scenes atomic.Int64
 
-// newScene makes a target, and begins to record. The SigningKey is taken away at the end.
+// newScene creates a target, and begins to record. It deletes the SigningKey at the end of the test.
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	c := borrow(t)
@@ -48,7 +48,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// forgetAtTheEnd deletes a SigningKey without a controller, so that later tests have the API server to themselves.
+// forgetAtTheEnd deletes a SigningKey without a controller, so that it does not affect later tests.
 func (c *cluster) forgetAtTheEnd(t *testing.T, name string) {
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
@@ -61,7 +61,7 @@ func (c *cluster) forgetAtTheEnd(t *testing.T, name string) {
 	})
 }
 
-// signingKey is what the admin of the scene applies.
+// signingKey applies the SigningKey of the scene.
 func (s *scene) signingKey() {
 	s.t.Helper()
 	key := signingKeyFor(s.name, &metav1.LabelSelector{MatchLabels: map[string]string{"fault": s.name}})
@@ -81,7 +81,7 @@ func signingKeyFor(name string, selector *metav1.LabelSelector) *keywrightv1alph
 	return key
 }
 
-// run starts a controller that goes through the proxy of the scene.
+// run starts a controller that uses the proxy of the scene.
 func (s *scene) run() *process {
 	s.t.Helper()
 	return s.on.runWith(s.t, s.proxy.kubeconfig, "--leader-elect=false")
@@ -105,9 +105,9 @@ func (s *scene) revokeActive() {
 	}
 }
 
-// The controller is killed, as a process, after each of its writes in turn: after the first one, after the second, and so on
-// through a whole life, from the first key through a rotation to the removal of the old key. It is then started again, and must
-// bring that life to its end.
+// The controller process is killed after each of its writes in turn: after the first one, after the second, and so on
+// through a whole lifecycle, from the first key through a rotation to the removal of the old key. It is then started
+// again, and must complete that lifecycle.
 func TestKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	controlplanetest.Directory(t)
@@ -163,11 +163,11 @@ func killedAfter(t *testing.T, n int64) int64 {
 	return writes.Load()
 }
 
-// The API server refuses, delays, and loses answers, at random, through rotations and a revocation.
+// The API server refuses requests, delays them, and loses responses, at random, during rotations and a revocation.
 func TestUnreliableAPIServer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	s.slowest = 4 * time.Second // several answers in a row may be lost, refused, or a second late
+	s.slowest = 4 * time.Second // several responses in a row may be lost, refused, or a second late
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -183,7 +183,7 @@ func TestUnreliableAPIServer(t *testing.T) {
 	s.check(t)
 }
 
-// Two controllers work at once, as after a stolen lease.
+// Two controllers reconcile at the same time, as after a stolen lease.
 func TestTwoControllersAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -197,7 +197,7 @@ func TestTwoControllersAtOnce(t *testing.T) {
 	s.check(t)
 }
 
-// Rotations are asked for without a pause, and the controller is restarted meanwhile: each key is known before it signs.
+// Rotations are requested continuously, and the controller is restarted meanwhile: each key is known before it signs.
 func TestRequestsWithoutAPause(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -219,7 +219,7 @@ func TestRequestsWithoutAPause(t *testing.T) {
 	s.check(t)
 }
 
-// The controller is down past the next rotation, and past the retirement of the key before.
+// The controller is down until after the next rotation, and the retirement of the previous key, are due.
 func TestDownForLong(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -236,7 +236,7 @@ func TestDownForLong(t *testing.T) {
 	s.check(t)
 }
 
-// A hundred restarts make no extra key.
+// A hundred restarts create no extra key.
 func TestManyRestarts(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -262,7 +262,7 @@ func TestManyRestarts(t *testing.T) {
 	s.check(t)
 }
 
-// The keyring is written, and the status that tells of it conflicts, again and again: no rotation happens twice.
+// The keyring is written, but writes of the status conflict repeatedly: no rotation happens twice.
 func TestStatusConflicts(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -14,8 +14,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// BenchmarkForeignRotation lets another issuer rotate, and measures from the moment that its keys are known until the last ConfigMap is written, against the
-// floor of BenchmarkDistribution. Then it counts the writes of half a minute in which nothing changes.
+// BenchmarkForeignRotation rotates the keys of another issuer, and measures from when its keys are known until the last
+// ConfigMap is written, against the floor of BenchmarkDistribution. Then it counts the writes during half a minute
+// without changes.
 func BenchmarkForeignRotation(b *testing.B) {
 	d := newDistribution(b)
 	ti := &keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{Name: "foreign"}}

@@ -16,38 +16,38 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// history is everything that the files of one SigningKey ever held, as a watch of the API server saw it: the signing-key
-// Secret, and the file of one target. It is what issuers and verifiers, lagging or not, can have seen.
+// history has every version of the files of one SigningKey, from a watch of the API server: the signing-key
+// Secret, and the file of one target. Issuers and verifiers, lagging or not, can have read any of them.
 type history struct {
 	name, target string
 	timeline     timeline
-	// requested says that rotations were asked for, and may follow one another as fast as keys become known.
+	// requested is set if rotations were requested, and may follow one another as fast as keys become known.
 	requested bool
-	// slowest is how long a write may take, with what goes wrong on the way.
+	// slowest is the longest duration of a write, including injected faults.
 	slowest time.Duration
 
 	mu      sync.Mutex
 	secrets []state
 	files   []state
 	revoked map[string]time.Time
-	// longest is the longest lifetime of the tokens of a key, if it is not that of the timeline.
+	// longest is the longest lifetime of the tokens of a key, if it differs from that of the timeline.
 	longest map[string]time.Duration
 }
 
-// state is what stood from a moment on.
+// state is the state since a time.
 type state struct {
 	from time.Time
-	// active is the kid that the Secret lets issuers sign with, empty in a file.
+	// active is the kid of the signing key in the Secret, empty for a file.
 	active string
 	// published are the kids of the JWKS. exists is false while there is no file.
 	published []string
 	exists    bool
 }
 
-// timeline are the times of a SigningKey.
+// timeline has the times of a SigningKey.
 type timeline struct{ interval, delay, lifetime, skew time.Duration }
 
-// slop is how much later a watch may tell of one write than of another.
+// slop is how much later a watch may report one write than another.
 const slop = 250 * time.Millisecond
 
 // record watches until the test ends.
@@ -115,20 +115,20 @@ func kidsOf(jwks []byte) []string {
 	return ids
 }
 
-// revoke notes that a key is about to be revoked.
+// revoke records that a key is about to be revoked.
 func (h *history) revoke(kid string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.revoked[kid] = time.Now()
 }
 
-// reign is a time in which the Secret let issuers sign with a key.
+// reign is a time during which a key was the signing key in the Secret.
 type reign struct {
 	kid      string
 	from, to time.Time
 }
 
-// reigns returns who signed when. A Secret that is gone changes nothing: issuers go on with the files they have.
+// reigns returns which key signed at which time. If the Secret is deleted, issuers continue with their files.
 func (h *history) reigns(now time.Time) []reign {
 	var all []reign
 	for _, s := range h.secrets {
@@ -146,14 +146,14 @@ func (h *history) reigns(now time.Time) []reign {
 	return slices.DeleteFunc(all, func(r reign) bool { return r.kid == "" })
 }
 
-// rotations counts how often another key began to sign.
+// rotations counts how often the signing key changed.
 func (h *history) rotations() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return max(0, len(h.reigns(time.Now()))-1)
 }
 
-// signs returns the kid that signs now.
+// signs returns the kid of the signing key.
 func (h *history) signs() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -163,7 +163,7 @@ func (h *history) signs() string {
 	return ""
 }
 
-// published returns what the file of the target holds now.
+// published returns the kids in the file of the target.
 func (h *history) published() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -173,10 +173,10 @@ func (h *history) published() []string {
 	return nil
 }
 
-// check asserts the invariants on everything that was seen. A key that the Secret held from a to b can have signed tokens
-// from a to b + delay, since issuers lag; those live for lifetime, and verifiers lag by delay. So the key must have stood
-// in the file without a break from a - delay to b + delay + lifetime: then no token that any issuer can have signed was
-// rejected by any verifier.
+// check asserts the invariants on all recorded states. A key that was in the Secret from a to b can have signed tokens
+// from a to b + delay, since issuers lag. Those live for lifetime, and verifiers lag by delay. So the key must have
+// been in the file without interruption from a - delay to b + delay + lifetime: then no verifier can have rejected a
+// token of any issuer.
 func (h *history) check(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
@@ -192,7 +192,7 @@ func (h *history) check(t *testing.T) {
 		from, to := r.from.Add(-h.timeline.delay+slop), r.to.Add(h.timeline.delay+max(h.timeline.lifetime, h.longest[r.kid])-slop)
 		_, promoted := h.revoked[previous(reigns, i)]
 		if i == 0 || promoted {
-			from = r.from.Add(slop + h.slowest) // no token of this name existed; a revocation waits for nobody
+			from = r.from.Add(slop + h.slowest) // no token existed before the first key, and a revocation does not wait
 		} else if !h.requested && r.from.Sub(reigns[i-1].from) < h.timeline.interval-2*slop {
 			t.Errorf("key %.6s took over from %.6s after %v: two rotations in one interval", r.kid, previous(reigns, i), r.from.Sub(reigns[i-1].from))
 		}
@@ -216,7 +216,7 @@ func previous(reigns []reign, i int) string {
 	return reigns[i-1].kid
 }
 
-// checkPublished asserts that a key stood in the file all the time.
+// checkPublished asserts that a key was in the file all the time.
 func (h *history) checkPublished(t *testing.T, kid string, from, to, now time.Time) {
 	t.Helper()
 	for i, s := range h.files {
@@ -235,7 +235,7 @@ func (h *history) checkPublished(t *testing.T, kid string, from, to, now time.Ti
 	}
 }
 
-// checkGone asserts that a revoked key left the file and never came back.
+// checkGone asserts that a revoked key left the file and never returned.
 func (h *history) checkGone(t *testing.T, kid string, at time.Time) {
 	t.Helper()
 	gone := false
@@ -251,7 +251,7 @@ func (h *history) checkGone(t *testing.T, kid string, at time.Time) {
 	}
 }
 
-// story tells what was seen, for a test that failed.
+// story returns the recorded states of a failed test.
 func (h *history) story(reigns []reign) string {
 	var b strings.Builder
 	short := func(ids []string) (all []string) {

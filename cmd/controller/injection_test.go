@@ -18,7 +18,7 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// warnings keeps what an API server warned of.
+// warnings records the warnings of an API server.
 type warnings struct {
 	mu  sync.Mutex
 	all []string
@@ -38,7 +38,7 @@ func (w *warnings) take() string {
 	return all
 }
 
-// TestInjection creates pods as users write them, and looks at what the API server made of each.
+// TestInjection creates pods as users write them, and checks the pods that the API server stored.
 func TestInjection(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -66,7 +66,7 @@ func TestInjection(t *testing.T) {
 	})
 	for name, c := range map[string]struct {
 		namespace, labels, spec string
-		// mounts are "container:volume:path" of what must be there; volumes their names; warns a part of the warning.
+		// mounts are the expected "container:volume:path", volumes the names of volumes, and warns is a part of the warning.
 		mounts, volumes, warns string
 	}{
 		"asks for itself":                  {"plain", `{keywright.dev/inject: "true"}`, `containers: [{name: a, image: i}]`, "a:ours", "ours", ""},
@@ -77,8 +77,8 @@ func TestInjection(t *testing.T) {
 		"others' volumes and mounts stay":  {"injected", `{}`, `{volumes: [{name: v, emptyDir: {}}], containers: [{name: a, image: i, volumeMounts: [{name: v, mountPath: /v}]}]}`, "a:v:/v a:ours", "v ours", ""},
 		"has it already":                   {"injected", `{}`, `{volumes: [{name: keywright-jwks, projected: {sources: [{configMap: {name: keywright-jwks, optional: false}}]}}], containers: [{name: a, image: i, volumeMounts: [{name: keywright-jwks, mountPath: /var/run/keywright/jwks}]}]}`, "a:ours", "ours", ""},
 		"has it for one container of two":  {"injected", `{}`, `{volumes: [{name: keywright-jwks, projected: {sources: [{configMap: {name: keywright-jwks, optional: false}}]}}], containers: [{name: a, image: i, volumeMounts: [{name: keywright-jwks, mountPath: /var/run/keywright/jwks}]}, {name: b, image: i}]}`, "a:ours b:ours", "ours", ""},
-		"mounts something else there":      {"injected", `{}`, `{volumes: [{name: v, emptyDir: {}}], containers: [{name: a, image: i, volumeMounts: [{name: v, mountPath: /var/run/keywright/jwks}]}, {name: b, image: i}]}`, "a:v:/var/run/keywright/jwks b:ours", "v ours", "mounts something else"},
-		"mounts something else, slash":     {"injected", `{}`, `{volumes: [{name: v, emptyDir: {}}], containers: [{name: a, image: i, volumeMounts: [{name: v, mountPath: /var/run/keywright/jwks/}]}]}`, "a:v:/var/run/keywright/jwks/", "v ours", "mounts something else"},
+		"mounts something else there":      {"injected", `{}`, `{volumes: [{name: v, emptyDir: {}}], containers: [{name: a, image: i, volumeMounts: [{name: v, mountPath: /var/run/keywright/jwks}]}, {name: b, image: i}]}`, "a:v:/var/run/keywright/jwks b:ours", "v ours", "has another mount at"},
+		"mounts something else, slash":     {"injected", `{}`, `{volumes: [{name: v, emptyDir: {}}], containers: [{name: a, image: i, volumeMounts: [{name: v, mountPath: /var/run/keywright/jwks/}]}]}`, "a:v:/var/run/keywright/jwks/", "v ours", "has another mount at"},
 		"has another volume of that name":  {"injected", `{}`, `{volumes: [{name: keywright-jwks, emptyDir: {}}], containers: [{name: a, image: i}]}`, "a:ours", "ours", "is not the projected ConfigMap"},
 		"has an optional one of that name": {"injected", `{}`, `{volumes: [{name: keywright-jwks, projected: {sources: [{configMap: {name: keywright-jwks, optional: true}}]}}], containers: [{name: a, image: i}]}`, "a:ours", "ours", "is not the projected ConfigMap"},
 	} {
@@ -119,7 +119,7 @@ func TestInjection(t *testing.T) {
 	})
 }
 
-// changesNothingLater updates a pod that was made before its namespace asked for anything.
+// changesNothingLater updates a pod that was created before its namespace got the label.
 func changesNothingLater(t *testing.T, as client.Client) {
 	t.Helper()
 	old := pod("plain", "old", other)

@@ -29,7 +29,7 @@ import (
 
 const istioPolicy = "keywright-istio"
 
-// installIstio installs what Istio has that matters here: its CRD, unchanged.
+// installIstio installs the unchanged CRD of Istio.
 func (c *cluster) installIstio(t *testing.T) {
 	t.Helper()
 	crds := envtest.CRDInstallOptions{Paths: []string{"../../controllers/istio/testdata"}, ErrorIfPathMissing: true, MaxTime: time.Minute, PollInterval: 100 * time.Millisecond}
@@ -60,7 +60,8 @@ func (c *cluster) withIstio(t *testing.T) {
 	})
 }
 
-// withoutIstioPolicy lets a test write RequestAuthentications as only somebody could who got past the policy.
+// withoutIstioPolicy removes the policy, so that a test can write RequestAuthentications like an attacker who bypasses
+// it.
 func (c *cluster) withoutIstioPolicy(t *testing.T) {
 	t.Helper()
 	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: istioPolicy}}
@@ -72,7 +73,7 @@ func (c *cluster) withoutIstioPolicy(t *testing.T) {
 	})
 }
 
-// requestAuthentication is one that a stranger would like to have.
+// requestAuthentication returns one that an attacker could write.
 func requestAuthentication(namespace, name string) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"jwtRules": []any{
 		map[string]any{"issuer": "https://evil.example.com", "jwks": `{"keys":[]}`},
@@ -107,7 +108,7 @@ func (c *cluster) follows(ctx context.Context, namespace, name string) bool {
 	return string(got) == string(want) && o.GetLabels()[contract.ManagedByLabel] == contract.ManagedBy
 }
 
-// meshed is a SigningKey of the namespaces with its label, of which those with mesh=<name> get a RequestAuthentication.
+// meshed returns a SigningKey for the namespaces with its label. Those with mesh=<name> get a RequestAuthentication.
 func meshed(name string) *keywrightv1alpha1.SigningKey {
 	key := signingKeyFor(name, &metav1.LabelSelector{MatchLabels: map[string]string{"mesh-test": name}})
 	key.Spec.Outputs = &keywrightv1alpha1.Outputs{Istio: &keywrightv1alpha1.IstioOutput{
@@ -134,8 +135,9 @@ func (c *cluster) istioCondition(ctx context.Context, name string) string {
 	return string(condition.Status) + " " + condition.Reason
 }
 
-// As a process with the rights of config/istio: the RequestAuthentications of the namespaces that ask for them follow the files, through
-// strangers, a rotation, a revocation and the end, and nothing is ever forbidden.
+// With the permissions of config/istio, the RequestAuthentications of selected namespaces are updated with the files,
+// through writes of other clients, a rotation, a revocation and the deletion, and no request of the controller is
+// forbidden.
 func TestProxiesAreGivenTheKeysOfTheFile(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -221,7 +223,7 @@ func TestProxiesAreGivenTheKeysOfTheFile(t *testing.T) {
 	})
 }
 
-// putsProxiesRight writes what strangers could.
+// putsProxiesRight checks that changes by other clients are reverted.
 func (c *cluster) putsProxiesRight(t *testing.T, name string) {
 	stranger := c.proxied(t.Context(), "mesh-in", name)
 	for what, patch := range map[string]string{
@@ -246,10 +248,10 @@ func (c *cluster) putsProxiesRight(t *testing.T, name string) {
 	until(t, "back", 20*time.Second, func(ctx context.Context) bool { return c.follows(ctx, "mesh-in", name) })
 }
 
-// hangs lets a webhook be asked about each RequestAuthentication that does not answer, as one of an istiod that is stuck.
+// hangs installs a webhook for RequestAuthentications that does not respond, like that of a hanging istiod.
 func (c *cluster) hangs(t *testing.T) (end func()) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and says nothing
+	l, err := net.Listen("tcp", "127.0.0.1:0") // it accepts connections, and does not respond
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +275,8 @@ func (c *cluster) hangs(t *testing.T) (end func()) {
 	return end
 }
 
-// An istiod that does not answer holds up no ConfigMap. What it held up is done when it is back.
+// An istiod that does not respond does not delay ConfigMaps. Its RequestAuthentications are written when it responds
+// again.
 func TestStuckIstioHoldsUpNoConfigMap(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -281,7 +284,7 @@ func TestStuckIstioHoldsUpNoConfigMap(t *testing.T) {
 	c.withIstio(t)
 	const name = "stuck"
 	var namespaces []string
-	for i := range 12 { // more than are written at once
+	for i := range 12 { // more than are written in parallel
 		namespaces = append(namespaces, fmt.Sprintf("stuck-%d", i))
 		c.create(t, meshNamespace(namespaces[i], name, true))
 	}
@@ -317,7 +320,8 @@ func TestStuckIstioHoldsUpNoConfigMap(t *testing.T) {
 	})
 }
 
-// Where there is no Istio the keys go on as always. Istio that is installed later is seen without a restart, and so is one that goes.
+// Without Istio, keys are distributed as usual. If Istio is installed or removed later, the controller detects it
+// without a restart.
 func TestIstioMayComeLater(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -339,7 +343,7 @@ func TestIstioMayComeLater(t *testing.T) {
 	until(t, "gone again", 90*time.Second, func(ctx context.Context) bool { return c.istioCondition(ctx, name) == "False IstioNotInstalled" })
 }
 
-// A controller without the flag, or without the right, says so, and distributes the files all the same.
+// A controller without the flag, or without the permission, reports that, and still distributes the files.
 func TestIstioNeedsAFlagAndARight(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -358,13 +362,14 @@ func TestIstioNeedsAFlagAndARight(t *testing.T) {
 		controller.kill()
 	}
 	c.runWith(t, c.file("kubeconfig"), "--istio", "--leader-elect=false")
-	until(t, "signing", 90*time.Second, func(ctx context.Context) bool { // the first key waits a minute for whom it may not reach
+	until(t, "signing", 90*time.Second, func(ctx context.Context) bool { // the first key waits a minute for unreachable targets
 		key := c.signingKey(ctx, name)
 		return meta.IsStatusConditionTrue(key.Status.Conditions, keywrightv1alpha1.ConditionReady)
 	})
 }
 
-// Nobody but the controller writes the RequestAuthentications that say whom proxies trust, by whatever way, and the controller writes no others.
+// Only the controller can write the RequestAuthentications with keys, by any kind of request, and the controller can
+// write no others.
 func TestOnlyTheControllerWritesRequestAuthentications(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)

@@ -1,4 +1,5 @@
-// Command controller reconciles SigningKeys: it keeps their keys, rotates them, and distributes the public ones.
+// Command controller reconciles SigningKeys and TrustedIssuers: it creates and rotates keys, and distributes public
+// keys.
 package main
 
 import (
@@ -17,7 +18,7 @@ import (
 	"github.com/keywright/keywright/controllers"
 )
 
-const about = `Reconciles SigningKeys: makes their keys, rotates them, and distributes the public ones. Runs until SIGTERM.
+const about = `Reconciles SigningKeys and TrustedIssuers: creates and rotates keys, and distributes public keys. Runs until SIGTERM.
 
   controller --key-namespace keywright-system
   controller --release     # before Keywright is uninstalled
@@ -27,10 +28,10 @@ const about = `Reconciles SigningKeys: makes their keys, rotates them, and distr
 func main() {
 	opts := controllers.Options{Now: time.Now}
 	verbose := flag.Bool("verbose", false, "log details")
-	release := flag.Bool("release", false, "instead of controlling, wait until no controller works, say so in the status of all SigningKeys, and end")
+	release := flag.Bool("release", false, "wait until no controller runs, report that in the status of all SigningKeys and TrustedIssuers, and exit")
 	flag.StringVar(&opts.KeyNamespace, "key-namespace", "keywright-system",
-		"namespace that Keywright is installed in: the only one with private keys")
-	flag.Func("take-over-from", "key namespace of an installation that this one replaces", func(namespace string) error {
+		"namespace in which Keywright is installed: the only one with private keys")
+	flag.Func("take-over-from", "key namespace of an installation that this one replaces; can be repeated", func(namespace string) error {
 		opts.TakeOverFrom = append(opts.TakeOverFrom, namespace)
 		return nil
 	})
@@ -39,14 +40,14 @@ func main() {
 		"address of /healthz and /readyz; empty for none")
 	flag.StringVar(&opts.PprofBindAddress, "pprof-bind-address", "", "address of /debug/pprof, for profiling; empty for none")
 	flag.BoolVar(&opts.NudgePods, "nudge-pods", false,
-		"after a revocation, touch an annotation of all pods that mount the public keys, so that they know at once; needs the "+
-			"rights of config/nudge")
+		"after a revocation, change an annotation of all pods that mount the public keys, so that kubelets renew their files at "+
+			"once; requires the permissions of config/nudge")
 	flag.BoolVar(&opts.Istio, "istio", false,
-		"write RequestAuthentications of Istio for SigningKeys with outputs.istio; needs the rights of config/istio")
-	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "work only while holding the Lease, so that several replicas can run")
-	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a Lease lasts unrenewed")
-	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long the leader tries to renew before it stops")
-	flag.DurationVar(&opts.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "time between tries")
+		"write Istio's RequestAuthentications for SigningKeys with outputs.istio; requires the permissions of config/istio")
+	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "run only as the holder of the Lease, so that several replicas can run")
+	flag.DurationVar(&opts.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "time after which a Lease expires if it is not renewed")
+	flag.DurationVar(&opts.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "time after which the leader stops if it cannot renew the Lease")
+	flag.DurationVar(&opts.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "time between attempts to acquire or renew the Lease")
 	err := commandline.ParseFlags(flag.CommandLine, about, os.Args[1:], os.Stdout)
 	if err == nil {
 		err = run(opts, *verbose, *release)
@@ -63,7 +64,7 @@ func run(opts controllers.Options, verbose, release bool) error {
 		level = slog.LevelDebug
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // the heap is mostly cache, which stays: little work, and a quarter of the memory saved
+		debug.SetGCPercent(50) // the heap is mostly cache: costs little CPU, and saves a quarter of the memory
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 	config, err := ctrl.GetConfig()

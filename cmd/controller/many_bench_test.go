@@ -14,8 +14,8 @@ import (
 
 var signingKeys = flag.Int("signingkeys", 50, "how many SigningKeys BenchmarkManySigningKeys changes")
 
-// BenchmarkManySigningKeys has many SigningKeys that select the same namespaces, and changes all of their key sets within a minute, evenly. It
-// measures how long after that minute the last file is current, and what that costs.
+// BenchmarkManySigningKeys changes the key sets of many SigningKeys that select the same namespaces, evenly within a
+// minute. It measures how long after that minute the last file is current, and the cost.
 func BenchmarkManySigningKeys(b *testing.B) {
 	const within = time.Minute
 	d := newDistribution(b)
@@ -49,7 +49,8 @@ func BenchmarkManySigningKeys(b *testing.B) {
 	}
 }
 
-// settledAll waits until every namespace has the files of all SigningKeys, each of which has carried out so many revocations.
+// settledAll waits until every namespace has the files of all SigningKeys, each with this number of completed
+// revocations.
 func (d *distribution) settledAll(names []string, revoked int) {
 	d.Helper()
 	for _, name := range names {

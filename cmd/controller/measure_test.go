@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// server returns the process ID of the API server, 0 where there is no /proc.
+// server returns the process ID of the API server, 0 without /proc.
 func (c *cluster) server() int {
 	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range all {
@@ -22,7 +22,7 @@ func (c *cluster) server() int {
 	return 0
 }
 
-// cpuOf returns the CPU seconds that a process has used, 0 where there is no /proc.
+// cpuOf returns the CPU seconds of a process, 0 without /proc.
 func cpuOf(pid int) float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

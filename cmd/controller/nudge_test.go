@@ -18,7 +18,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// pod returns a pod with one volume, which the key namespace's Pod Security lets in.
+// pod returns a pod with one volume, which Pod Security of the key namespace admits.
 func pod(namespace, name string, volume corev1.VolumeSource) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -58,8 +58,8 @@ func (c *cluster) create(t *testing.T, objects ...client.Object) {
 	}
 }
 
-// A revocation touches, as a process with the rights of config/nudge, the pods that mount what the revoked key was in, each
-// twice and no other, and its receipt fills. A target that refuses its file keeps its own pods waiting, nobody else's.
+// With the permissions of config/nudge, a revocation nudges exactly the pods that mount objects with the revoked key,
+// each twice, and completes its receipt. A target that refuses its file delays only the nudges of its own pods.
 func TestRevocationFillsItsReceipt(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -142,7 +142,7 @@ func (c *cluster) wantTouches(t *testing.T, since time.Time, want int, pods ...*
 	}
 }
 
-// allow ends refuse.
+// allow reverts refuse.
 func (c *cluster) allow(t *testing.T, namespace string) {
 	t.Helper()
 	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
@@ -151,7 +151,7 @@ func (c *cluster) allow(t *testing.T, namespace string) {
 	}
 }
 
-// The right to patch pods, as the API server carries it out under the policies, is that of one annotation.
+// Under the policies, the permission to patch pods is restricted to one annotation.
 func TestControllerMayTouchPodsAndNothingMore(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)

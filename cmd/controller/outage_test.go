@@ -13,7 +13,8 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// A revocation that is asked for right after an outage waits for no back-off: informers of client-go would pause for up to 30 seconds by then.
+// A revocation that is requested right after an outage does not wait for a back-off. Informers of client-go would wait
+// for up to 30 seconds.
 func TestRevocationRightAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

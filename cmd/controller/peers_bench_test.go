@@ -20,15 +20,16 @@ import (
 	"github.com/keywright/keywright/controllers/issuerca/issuercatest"
 )
 
-// peerAccount is whom trust-manager acts as.
+// peerAccount is the user of trust-manager.
 const peerAccount = "system:serviceaccount:bench:trust-manager"
 
 // peerName is the name of its Bundle, and of the ConfigMap that it writes into each namespace.
 const peerName = "peer"
 
-// BenchmarkPeers changes what is distributed to every namespace, here and at trust-manager in turn, on the same API server, against the floor of
-// BenchmarkDistribution. trust-manager distributes certificates: a Bundle with one of them is about as large as a key set. TRUST_MANAGER is its
-// binary, TRUST_MANAGER_CRDS the directory with its CustomResourceDefinitions: `make bench-peers` sets both.
+// BenchmarkPeers changes the distributed data of Keywright and of trust-manager in turn, on the same API server,
+// against the floor of BenchmarkDistribution. trust-manager distributes certificates: a Bundle with one of them is
+// about as large as a key set. TRUST_MANAGER is its binary, TRUST_MANAGER_CRDS the directory with its
+// CustomResourceDefinitions: `make bench-peers` sets both.
 func BenchmarkPeers(b *testing.B) {
 	binary, crds := os.Getenv("TRUST_MANAGER"), os.Getenv("TRUST_MANAGER_CRDS")
 	if binary == "" || crds == "" {
@@ -55,7 +56,7 @@ func BenchmarkPeers(b *testing.B) {
 	b.ReportMetric(residentMiB(peer), "MiB-trust-manager")
 }
 
-// startPeer runs trust-manager with the rights that it needs, without its webhook, and returns its process ID.
+// startPeer runs trust-manager with its permissions, without its webhook, and returns its process ID.
 func (d *distribution) startPeer(binary string) int {
 	d.Helper()
 	all := []string{"*"}
@@ -119,7 +120,8 @@ func (d *distribution) changePeer() time.Duration {
 	return d.peerWrote(began).Sub(began)
 }
 
-// peerWrote waits until trust-manager says that the Bundle is synced, and returns when it wrote the last ConfigMap since then.
+// peerWrote waits until trust-manager reports that the Bundle is synced, and returns when it wrote the last ConfigMap
+// since then.
 func (d *distribution) peerWrote(since time.Time) (last time.Time) {
 	d.Helper()
 	until(d.B, "distributed by trust-manager", 10*time.Minute, func(ctx context.Context) bool {

@@ -35,7 +35,7 @@ func (c *cluster) as(t *testing.T, user string, groups ...string) client.Client 
 	return as
 }
 
-// deployer may do everything in every namespace but mount a signing key.
+// deployer returns a user with all permissions in every namespace, except to mount a signing key.
 func (c *cluster) deployer(t *testing.T) client.Client {
 	t.Helper()
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "deployer"}, Rules: []rbacv1.PolicyRule{{
@@ -54,7 +54,7 @@ func (c *cluster) deployer(t *testing.T) client.Client {
 	return c.as(t, "deployer")
 }
 
-// refusedBy reports whether a policy, and nothing else, stood in the way.
+// refusedBy reports whether a request was refused by a policy, and by nothing else.
 func refusedBy(err error, policy string) bool {
 	return err != nil && strings.Contains(err.Error(), "ValidatingAdmissionPolicy '"+policy+"'")
 }
@@ -64,7 +64,7 @@ func (c *cluster) inForce(t *testing.T, policy string, try func(ctx context.Cont
 	until(t, "the policy "+policy+" in force", 30*time.Second, func(ctx context.Context) bool { return refusedBy(try(ctx), policy) })
 }
 
-// unguard lets a test write ConfigMaps as only somebody could who got past the policy.
+// unguard removes the policy, so that a test can write ConfigMaps like an attacker who bypasses it.
 func (c *cluster) unguard(t *testing.T) {
 	t.Helper()
 	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: contract.JWKSConfigMap}}
@@ -77,7 +77,7 @@ func (c *cluster) unguard(t *testing.T) {
 	})
 }
 
-// Nobody but the controller writes the ConfigMap that says whom pods trust, not even an admin.
+// Only the controller can write the ConfigMap with the keys that pods trust; even an admin cannot.
 func TestOnlyTheControllerWritesTrust(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -137,7 +137,7 @@ func TestOnlyTheControllerWritesTrust(t *testing.T) {
 	}
 }
 
-// template wraps what refers to a Secret into each kind that makes pods.
+// templates has an object of each kind that creates pods, around the spec of a pod.
 var templates = map[string]string{
 	"Pod":                   "apiVersion: v1\nkind: Pod\nspec: %s",
 	"PodTemplate":           "apiVersion: v1\nkind: PodTemplate\ntemplate: {metadata: {labels: {a: b}}, spec: %s}",
@@ -150,7 +150,7 @@ var templates = map[string]string{
 	"CronJob":               "apiVersion: batch/v1\nkind: CronJob\nspec: {schedule: '* * * * *', jobTemplate: {spec: {template: {spec: %s}}}}",
 }
 
-// references are the ways in which a pod can get at a Secret.
+// references are all ways in which a pod can refer to a Secret.
 var references = map[string]string{
 	"a volume":         "volumes: [{name: v, secret: {secretName: %s}}]",
 	"a projection":     "volumes: [{name: v, projected: {sources: [{configMap: {name: a}}, {secret: {name: %s}}]}}]",
@@ -189,8 +189,8 @@ func workload(t *testing.T, kind, reference, secret string) *unstructured.Unstru
 	return u
 }
 
-// In the key namespace, no workload refers to a keyring, and only whoever may mount a SigningKey makes one that refers to its
-// signing-key Secret, whatever the kind of the workload and the way of the reference.
+// In the key namespace, no workload can refer to a keyring. Only a user who may mount a SigningKey can create one that
+// refers to its signing-key Secret, for any kind of workload and reference.
 func TestOnlyWhoMayMountGetsTheKey(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -241,7 +241,8 @@ func TestOnlyWhoMayMountGetsTheKey(t *testing.T) {
 	}
 }
 
-// Only whoever may mount every SigningKey runs a pod as the controller, or gets a token of it: either reads every keyring.
+// Only a user who may mount every SigningKey can run a pod as the controller, or get a token of it, since both can read
+// every keyring.
 func TestOnlyWhoMayMountAllActsAsTheController(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -283,7 +284,7 @@ func TestOnlyWhoMayMountAllActsAsTheController(t *testing.T) {
 	}
 }
 
-// kubeletWithTokens is a node, which may make tokens for its pods.
+// kubeletWithTokens returns a node, which can create tokens for its pods.
 func (c *cluster) kubeletWithTokens(t *testing.T) client.Client {
 	t.Helper()
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "kubelet-tokens"}, Rules: []rbacv1.PolicyRule{{
@@ -302,10 +303,10 @@ func (c *cluster) kubeletWithTokens(t *testing.T) client.Client {
 	return c.as(t, "system:node:one", "system:nodes")
 }
 
-// deployerWhoMayMount has the right to mount one SigningKey, too.
+// deployerWhoMayMount returns a deployer who can also mount one SigningKey.
 func (c *cluster) deployerWhoMayMount(t *testing.T, signingKey string) client.Client {
 	t.Helper()
-	c.deployer(t) // whose role it has, too
+	c.deployer(t) // creates the role
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "mounts-" + signingKey}, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{contract.Group}, Resources: []string{"signingkeys"}, ResourceNames: []string{signingKey}, Verbs: []string{"mount"},
 	}}}
@@ -324,7 +325,7 @@ func (c *cluster) deployerWhoMayMount(t *testing.T, signingKey string) client.Cl
 	return c.as(t, "mounter")
 }
 
-// Nobody gets a shell beside the private key.
+// No user can open a shell in a pod with a private key.
 func TestNobodyEntersAPodOfTheKeyNamespace(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -350,7 +351,7 @@ func TestNobodyEntersAPodOfTheKeyNamespace(t *testing.T) {
 	}
 }
 
-// connect asks for a connection to a pod, as kubectl exec and attach do.
+// connect connects to a pod, like kubectl exec and attach.
 func (c *cluster) connect(t *testing.T, namespace, name, subresource string) error {
 	t.Helper()
 	clients, err := kubernetes.NewForConfig(c.Config)

@@ -20,20 +20,20 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// process is the controller, run as an operator would.
+// process is the controller process.
 type process struct {
 	*exec.Cmd
-	// metrics and probes are where it listens.
+	// metrics and probes are its addresses.
 	metrics, probes string
 
 	mu  sync.Mutex
 	log bytes.Buffer
 
-	// done is closed when the process has ended.
+	// done is closed after the process has exited.
 	done chan struct{}
 }
 
-// ended reports whether the process has ended.
+// ended reports whether the process has exited.
 func (p *process) ended() bool {
 	select {
 	case <-p.done:
@@ -55,14 +55,14 @@ func (p *process) said() string {
 	return p.log.String()
 }
 
-// run starts the controller with the rights of its service account, and kills it when the test ends.
+// run starts the controller with its service account, and kills it when the test ends.
 func (c *cluster) run(t *testing.T) *process {
 	t.Helper()
 	return c.runWith(t, c.file("kubeconfig"),
 		"--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms")
 }
 
-// runWith starts the controller with a kubeconfig and flags of the test's own.
+// runWith starts the controller with a kubeconfig and flags of the test.
 func (c *cluster) runWith(t testing.TB, kubeconfig string, flags ...string) *process {
 	t.Helper()
 	binary, err := built()
@@ -87,7 +87,7 @@ func (c *cluster) runWith(t testing.TB, kubeconfig string, flags ...string) *pro
 	return p
 }
 
-// freeAddress returns an address of this host that nobody listens at.
+// freeAddress returns an unused address of this host.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -129,7 +129,7 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// apply runs kubectl apply -k on a directory of the repository's configuration, as an operator does.
+// apply runs kubectl apply -k on a directory of config/.
 func (c *cluster) apply(t testing.TB, directory string) {
 	t.Helper()
 	kubectl := filepath.Join(c.BinaryAssetsDirectory, "kubectl")
@@ -139,7 +139,7 @@ func (c *cluster) apply(t testing.TB, directory string) {
 	}
 }
 
-// until waits for something to become true.
+// until waits until a condition is true.
 func until(t testing.TB, what string, within time.Duration, is func(context.Context) bool) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
@@ -163,12 +163,12 @@ func (r request) String() string {
 	return fmt.Sprintf("%s %s: %d", r.Verb, r.RequestURI, r.ResponseStatus.Code)
 }
 
-// write reports whether the request was made to change something, Leases aside.
+// write reports whether the request is a write, except of Leases.
 func (r request) write() bool {
 	return !strings.Contains("get list watch", r.Verb) && r.ObjectRef.Resource != "leases"
 }
 
-// audited returns what the controller has asked of the API server since a given time.
+// audited returns the requests of the controller since a time.
 func (c *cluster) audited(t testing.TB, since time.Time) []request {
 	t.Helper()
 	b, err := os.ReadFile(c.file("audit.log"))

@@ -21,39 +21,39 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// proxy stands between a controller and the API server, with the controller's rights, and lets a test interfere.
+// proxy is between a controller and the API server, with the controller's permissions, and injects faults for a test.
 type proxy struct {
 	kubeconfig string
 
 	mu sync.Mutex
-	// onWrite, if set, is called for each request that could change something. What it returns decides what happens to it.
+	// onWrite, if set, is called for each write, and returns the fault for it.
 	onWrite func(method, path string) fault
-	// broken is called when a fault asked for it.
+	// broken is called for the fault fatal.
 	broken func()
-	// watchLag is how much later than the API server told it the controller hears of a change.
+	// watchLag is the delay of watch events.
 	watchLag time.Duration
 	server   *httptest.Server
 }
 
-// fault is what happens to a request.
+// fault is the fault that is injected into a request.
 type fault int
 
 const (
-	// passes lets the request through.
+	// passes forwards the request.
 	passes fault = iota
-	// refused answers 503 without forwarding it.
+	// refused responds with 503 without forwarding it.
 	refused
-	// conflict answers as if another write had come first.
+	// conflict responds with a conflict without forwarding it.
 	conflict
-	// lost forwards it and never tells the answer.
+	// lost forwards it and drops the response.
 	lost
-	// fatal forwards it, then kills the controller before it can read the answer.
+	// fatal forwards it, then kills the controller before it can read the response.
 	fatal
 	// slow forwards it after a second.
 	slow
 )
 
-// newProxy starts a proxy, and writes a kubeconfig that leads through it.
+// newProxy starts a proxy, and writes a kubeconfig for it.
 func newProxy(t *testing.T, c *cluster) *proxy {
 	t.Helper()
 	p := &proxy{kubeconfig: t.TempDir() + "/kubeconfig"}
@@ -113,7 +113,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handl
 	forward.ServeHTTP(w, r)
 }
 
-// outage refuses connections for a while, and ends those that there are.
+// outage refuses connections for a while, and closes existing ones.
 func (p *proxy) outage(t *testing.T, lasts time.Duration) {
 	t.Helper()
 	address := p.server.Listener.Addr().String()
@@ -128,7 +128,7 @@ func (p *proxy) outage(t *testing.T, lasts time.Duration) {
 	go func() { _ = p.server.Config.Serve(again) }()
 }
 
-// lagOf is how late the answer to a request comes, if it is a watch.
+// lagOf returns the delay of the response, if the request is a watch.
 func (p *proxy) lagOf(r *http.Request) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +138,7 @@ func (p *proxy) lagOf(r *http.Request) time.Duration {
 	return p.watchLag
 }
 
-// late hands on what is written to it a while later.
+// late delays what is written to it.
 type late struct {
 	http.ResponseWriter
 	lag   time.Duration
@@ -175,7 +175,7 @@ func (l *late) finish() {
 	l.done.Wait()
 }
 
-// letPass lets a moment pass.
+// letPass waits for a while.
 func letPass(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -194,7 +194,7 @@ func (p *proxy) faultOf(r *http.Request) fault {
 	return p.onWrite(r.Method, r.URL.Path)
 }
 
-// interfere sets what happens to writes from now on, nil for nothing.
+// interfere sets the faults of later writes, nil for none.
 func (p *proxy) interfere(onWrite func(method, path string) fault, broken func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

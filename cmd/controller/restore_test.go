@@ -20,8 +20,8 @@ import (
 	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
-// etcd is restored from a snapshot: spec, keyring and files come back together, a revocation among what is forgotten. The
-// run-book of docs/operations.md is followed, and must lead to where it says.
+// etcd is restored from a snapshot: spec, keyring and files are restored together, and a revocation is lost. The
+// run-book of docs/operations.md is followed, and must have the documented result.
 func TestEtcdRestored(t *testing.T) {
 	t.Parallel()
 	const name = "restored"
@@ -62,7 +62,7 @@ func TestEtcdRestored(t *testing.T) {
 	late := another(before, another(before, leaked)) // the one in between was the Standby of the snapshot
 	controller.kill()
 
-	// The disaster, and the cluster as the snapshot has it.
+	// The disaster, and the cluster from the snapshot.
 	after := newCluster(t, snapshot)
 	if !strings.Contains(after.published(t.Context(), "shop", name), leaked) {
 		t.Fatal("the snapshot has no file with the key: this tests nothing")
@@ -90,7 +90,7 @@ func TestEtcdRestored(t *testing.T) {
 	}
 }
 
-// newCluster is one of the test's own, whose etcd keeps its data in a directory.
+// newCluster starts a separate cluster, whose etcd keeps its data in a directory.
 func newCluster(t *testing.T, data string) *cluster {
 	t.Helper()
 	c := &cluster{directory: filepath.Join(t.TempDir(), "cluster")}

@@ -12,8 +12,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// BenchmarkRevocations fills the list of a SigningKey with 2,000 values at 100 per second, with TARGETS namespaces, and measures until the
-// last receipt is complete, what that costs the API server, and how long one more takes beside a full list.
+// BenchmarkRevocations fills the list of a SigningKey with 2,000 values at 100 per second, with TARGETS namespaces. It
+// measures the time until the last receipt is complete, the cost for the API server, and the time for one more
+// revocation with a full list.
 func BenchmarkRevocations(b *testing.B) {
 	d := newDistribution(b)
 	d.applyKey()
@@ -35,13 +36,13 @@ func BenchmarkRevocations(b *testing.B) {
 		b.ReportMetric(others, "other-writes")
 		b.ReportMetric((cpuOf(d.server())-before)/took.Seconds(), "apiserver-cores")
 		since = time.Now()
-		d.end(0) // a value that is listed already, with a later time: it needs no place
+		d.end(0) // an existing value with a later time, which needs no new entry
 		d.allRemoved(rotation.MaxTokens + 1)
 		b.ReportMetric(time.Since(since).Seconds(), "s-one-more")
 	}
 }
 
-// end revokes the tokens of a subject, or beyond what those may be, of a client.
+// end revokes the tokens of a subject, or, above the limit for subjects, of a client.
 func (d *distribution) end(n int) {
 	d.Helper()
 	before := metav1.NewTime(time.Now().Truncate(time.Second))
@@ -55,7 +56,7 @@ func (d *distribution) end(n int) {
 	d.must(d.admin.Create(d.Context(), v))
 }
 
-// allRemoved waits until so many receipts say that every file has what they name.
+// allRemoved waits until this number of receipts reports the removal from every file.
 func (d *distribution) allRemoved(want int) {
 	d.Helper()
 	until(d.B, "all receipts", 20*time.Minute, func(ctx context.Context) bool {

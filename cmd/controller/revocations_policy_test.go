@@ -19,7 +19,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// kinds are Revocations of each kind, and the right that each needs.
+// kinds are Revocations of each kind, with the verb that each requires.
 var kinds = map[string]struct {
 	needs string
 	spec  keywrightv1alpha1.RevocationSpec
@@ -38,7 +38,7 @@ func revocationOf(signingKey, kind string) *keywrightv1alpha1.Revocation {
 	return r
 }
 
-// revoker is a user who may create Revocations, and has one more right on one SigningKey, if any.
+// revoker returns a user who can create Revocations, and has at most one more verb on one SigningKey.
 func (c *cluster) revoker(t *testing.T, name, verb, signingKey string) client.Client {
 	t.Helper()
 	rules := []rbacv1.PolicyRule{{APIGroups: []string{"keywright.dev"}, Resources: []string{"revocations"}, Verbs: []string{"create"}}}
@@ -57,7 +57,7 @@ func boundTo(role, user string) *rbacv1.ClusterRoleBinding {
 	}
 }
 
-// Each kind of Revocation needs its right on the SigningKey that it names: to create Revocations is not enough.
+// Each kind of Revocation requires its verb on the SigningKey: the permission to create Revocations is not enough.
 func TestWhoMayEndWhat(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -74,7 +74,7 @@ func TestWhoMayEndWhat(t *testing.T) {
 			switch {
 			case k.needs == verb && err != nil:
 				t.Errorf("whoever may %q ends not %s: %v", verb, kind, err)
-			case k.needs != verb && (!refusedBy(err, policy) || !strings.Contains(err.Error(), fmt.Sprintf("needs the verb %q on SigningKey main: bind ClusterRole keywright-revoker", k.needs))):
+			case k.needs != verb && (!refusedBy(err, policy) || !strings.Contains(err.Error(), fmt.Sprintf("requires the verb %q on SigningKey main: bind ClusterRole keywright-revoker", k.needs))):
 				t.Errorf("whoever may %q ends %s: %v", verb, kind, err)
 			}
 			if err := as.Create(t.Context(), revocationOf("other", kind), client.DryRunAll); !refusedBy(err, policy) {
@@ -97,7 +97,7 @@ func TestWhoMayEndWhat(t *testing.T) {
 	}
 }
 
-// People on call end all that there is to end, and see and delete Revocations. They change no SigningKey.
+// People on call can create all kinds of Revocations, and see and delete them. They cannot change a SigningKey.
 func TestPeopleOnCall(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -141,7 +141,8 @@ func TestPeopleOnCall(t *testing.T) {
 	}
 }
 
-// The sample of an application's button ends tokens, sessions and users of one SigningKey, and nothing else, and reads nothing.
+// The sample of a logout button can revoke tokens, sessions and subjects of one SigningKey, and nothing else, and read
+// nothing.
 func TestLogoutButton(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)

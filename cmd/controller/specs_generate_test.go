@@ -45,11 +45,11 @@ func readSchema() (*openAPI, error) {
 	return crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"], nil
 }
 
-// verdict says what the API server must make of a value.
+// verdict is the expected response of the API server to a value.
 type verdict int
 
 const (
-	// valid values may be refused for what they do together with other fields only.
+	// valid values may be refused only in combination with other fields.
 	valid verdict = iota
 	invalid
 	// either is for null, which the API server drops or refuses.
@@ -64,7 +64,7 @@ type change struct {
 	verdict verdict
 }
 
-// field is a place in the schema.
+// field is a field in the schema.
 type field struct {
 	path     []string
 	schema   *openAPI
@@ -89,24 +89,24 @@ func isSelector(s *openAPI) bool {
 	return is
 }
 
-// isName reports whether a field takes any text that is not too long.
+// isName reports whether a field accepts any text up to a length.
 func isName(s *openAPI) bool {
 	return s.Type == "string" && len(s.Enum) == 0 && len(s.Rules) == 0 && s.MaxLength > 0
 }
 
 func isOutputs(s *openAPI) bool { return s.Properties["istio"] != nil }
 
-// generator makes values for fields, for one sequence.
+// generator generates values for fields, for one sequence.
 type generator struct {
 	*rand.Rand
 	fields []field
-	// name is the label key that the namespaces of the sequence have.
+	// name is the label key of the sequence's namespaces.
 	name string
 }
 
 func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
 
-// changes returns what a step changes: one to three fields, none inside another. kids are keys that can be revoked.
+// changes returns the changes of a step: one to three fields, none inside another. kids are keys that can be revoked.
 func (g *generator) changes(spec map[string]any, kids []string) (all []change) {
 	if g.IntN(4) == 0 {
 		return g.toRotate(spec)
@@ -121,7 +121,8 @@ func (g *generator) changes(spec map[string]any, kids []string) (all []change) {
 	return all
 }
 
-// toRotate returns changes after which keys rotate at once, or in a few seconds, and under a short lifetime: chance alone seldom does.
+// toRotate returns changes after which keys rotate within seconds, with a short lifetime, since random changes rarely
+// do that.
 func (g *generator) toRotate(spec map[string]any) []change {
 	now, is := spec["algorithm"].(string)
 	if !is {
@@ -152,7 +153,7 @@ func (g *generator) change(f field, kids []string) change {
 		c.value, c.verdict = g.invalid(f.schema), invalid
 	default:
 		c.value = g.valid(f.schema, kids)
-		if c.value == nil { // an object that must have fields
+		if c.value == nil { // an object with required fields
 			c.value, c.verdict = map[string]any{}, invalid
 		}
 	}
@@ -223,7 +224,7 @@ func (g *generator) invalid(s *openAPI) any {
 
 var bounds = regexp.MustCompile(`duration\(self\) >= duration\('(\w+)'\) && duration\(self\) <= duration\('(\w+)'\)`)
 
-// boundsOf reads the bounds of a duration from the rule that the CRD has for it.
+// boundsOf reads the bounds of a duration from its rule in the CRD.
 func boundsOf(s *openAPI) (low, high string) {
 	for _, rule := range s.Rules {
 		if m := bounds.FindStringSubmatch(rule.Rule); m != nil {
@@ -233,7 +234,7 @@ func boundsOf(s *openAPI) (low, high string) {
 	panic("a string of the CRD has neither an enum nor bounds: say here which values it takes: " + s.Description)
 }
 
-// selector returns what the CRD accepts, which may be no selector all the same.
+// selector returns a value that the CRD accepts, which may still be an invalid selector.
 func (g *generator) selector() any {
 	expressions := func(all ...any) any {
 		if all == nil {
@@ -252,13 +253,13 @@ func (g *generator) selector() any {
 		matchLabels(g.name, "a"), matchLabels(g.name, "b"), matchLabels(g.name, "nobody"), matchLabels(),
 		expressions(), expressions(expression("Exists")), expressions(expression("DoesNotExist")), expressions(expression("In", "a", "b")),
 		expressions(expression("NotIn", "a")), expressions(expression("Exists"), expression("NotIn", "b")),
-		// These are no selectors.
+		// These are invalid selectors.
 		expressions(expression("Bogus")), expressions(expression("In")), expressions(expression("Exists", "a")),
 		matchLabels("no key!", "a"), matchLabels(g.name, strings.Repeat("x", 64)), matchLabels(g.name, "no value!"),
 	)
 }
 
-// outputs returns a RequestAuthentication to ask for. Nobody gets one where these sequences run.
+// outputs returns an output. No RequestAuthentication is written in these tests.
 func (g *generator) outputs(issuer string, audiences []any, selector any) any {
 	return map[string]any{"istio": map[string]any{"issuer": issuer, "audiences": audiences, "selector": selector}}
 }
@@ -285,7 +286,7 @@ func (g *generator) revoked(kids []string) any {
 	return all
 }
 
-// first returns the spec that a sequence begins with and comes back to. Its times are short, but for those that tokens live.
+// first returns the first spec of a sequence, to which it returns. Its times are short, except for the token lifetime.
 func (g *generator) first() map[string]any {
 	lifetime := pick(g, 2*time.Second, time.Minute, time.Hour)
 	return map[string]any{

@@ -21,17 +21,17 @@ import (
 
 const pollSpecs = 50 * time.Millisecond
 
-// sight is what the API server has of one SigningKey at one time.
+// sight has the objects of one SigningKey in the API server at one time.
 type sight struct {
 	key    keywrightv1alpha1.SigningKey
 	secret corev1.Secret
-	// files are the ConfigMaps, by namespace. They were read after the Secret.
+	// files are the ConfigMaps, by namespace, read after the Secret.
 	files map[string]corev1.ConfigMap
-	// selected are the namespaces that the selector selects, and the key namespace. Where the CRD accepts what is no selector, for
-	// which notASelector is the reason, they are those that the last one selected.
+	// selected are the namespaces that the selector selects, and the key namespace. If the CRD accepts an invalid
+	// selector, for which notASelector is the reason, they are those that the last valid one selected.
 	selected     []string
 	notASelector error
-	// revoked are the keys that any spec so far has revoked: to leave one out again does not bring it back.
+	// revoked are the keys that any spec so far has revoked, since removing one from the spec does not restore it.
 	revoked map[string]bool
 }
 
@@ -73,7 +73,7 @@ func (g *sight) trusting() (all []corev1.ConfigMap) {
 	return all
 }
 
-// wrong says what is not as the spec says.
+// wrong returns an error for a difference between the objects and the spec.
 func (g *sight) wrong() error {
 	status := &g.key.Status
 	if status.ObservedGeneration != g.key.Generation {
@@ -136,7 +136,7 @@ func (g *sight) wrongFiles() error {
 	return nil
 }
 
-// wrongKeys says that a key set is not that of the status.
+// wrongKeys returns an error if a key set differs from the status.
 func (g *sight) wrongKeys(where string, jwks []byte) error {
 	var want []string
 	for _, k := range g.key.Status.Keys {
@@ -151,14 +151,14 @@ func (g *sight) wrongKeys(where string, jwks []byte) error {
 	return nil
 }
 
-// untouched checks that nothing came of a spec that was refused.
+// untouched checks that a refused spec had no effect.
 func (g *sight) untouched(after *sight) error {
 	if g.key.Generation != after.key.Generation || !equality.Semantic.DeepEqual(g.key.Spec, after.key.Spec) {
 		return fmt.Errorf("a spec that was refused changed the SigningKey from %+v to %+v", g.key.Spec, after.key.Spec)
 	}
 	settled := g.wrong() == nil && after.wrong() == nil
 	if !settled || g.key.Status.KeyringGeneration != after.key.Status.KeyringGeneration {
-		return nil // keys change meanwhile, as they would have anyway
+		return nil // scheduled rotations may change keys meanwhile
 	}
 	name := g.key.Name + contract.JWKSSuffix
 	for namespace, cm := range g.files {
@@ -169,7 +169,7 @@ func (g *sight) untouched(after *sight) error {
 	return nil
 }
 
-// same checks that all is as it was, but for the keys.
+// same checks that nothing changed except keys.
 func (g *sight) same(after *sight) error {
 	if !equality.Semantic.DeepEqual(g.key.Spec, after.key.Spec) {
 		return fmt.Errorf("the first spec was given again, and is %+v instead of %+v", after.key.Spec, g.key.Spec)

@@ -17,7 +17,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// proposal is a spec to try, and what it changes.
+// proposal is a spec to apply, with its changes.
 type proposal struct {
 	spec    map[string]any
 	changes []change
@@ -44,7 +44,7 @@ func (s *sequence) object(spec map[string]any) *unstructured.Unstructured {
 	}}
 }
 
-// send gives the API server a spec.
+// send sends a spec to the API server.
 func (s *sequence) send(ctx context.Context, spec map[string]any) error {
 	o := s.object(spec)
 	if s.serverSide {
@@ -77,7 +77,7 @@ func (s *sequence) create(ctx context.Context, spec map[string]any) error {
 	return s.converge(ctx)
 }
 
-// try gives a spec, and checks what becomes of it.
+// try sends a spec, and checks its effect.
 func (s *sequence) try(ctx context.Context, p proposal) error {
 	s.steps = append(s.steps, s.tell(p))
 	before, err := s.look(ctx)
@@ -99,7 +99,7 @@ func (s *sequence) try(ctx context.Context, p proposal) error {
 	return s.converge(ctx)
 }
 
-// remains checks that nothing came of a spec that was refused.
+// remains checks that a refused spec had no effect.
 func (s *sequence) remains(ctx context.Context, before *sight) error {
 	if err := s.converge(ctx); err != nil {
 		return err
@@ -111,25 +111,25 @@ func (s *sequence) remains(ctx context.Context, before *sight) error {
 	return before.untouched(after)
 }
 
-// rules are those of the CRD about several fields: what their messages say, and the field that they name.
+// rules are the rules of the CRD about several fields: a part of the message, and the field that it names.
 var rules = map[string]string{
 	"must be at least distribution.propagationDelay": "spec.rotation.interval",
 	"is for RS256, RS384 and RS512 only":             "spec.rsaKeySize",
 	"may not change the key type":                    "spec.algorithm",
 	"must be at least maxRefreshLifetime":            "spec.sessions.maxSessionLifetime",
-	"caConfigMap.name: Required value":               "spec.distribution.caConfigMap.name", // where a step gives the key alone
+	"caConfigMap.name: Required value":               "spec.distribution.caConfigMap.name", // if a step sets only the key
 }
 
 // refusal checks that an error names a field that is wrong.
 func (s *sequence) refusal(p proposal, err error) error {
-	// The API server answers so to an apply of a wrong type, before it looks at the schema.
+	// The API server returns this for an apply with a wrong type, before it validates the schema.
 	untyped := s.serverSide && strings.Contains(err.Error(), "failed to create typed patch object")
 	if !apierrors.IsInvalid(err) && !untyped {
 		return fmt.Errorf("refused otherwise than as Invalid: %w", err)
 	}
 	for _, c := range p.changes {
 		path := c.path
-		if s.serverSide && c.removed { // an object that is left without fields is null there, and named itself
+		if s.serverSide && c.removed { // an object without fields is null there, and is itself named
 			path = path[:1]
 		}
 		if c.verdict != valid && strings.Contains(err.Error(), "spec."+strings.Join(path, ".")) {
@@ -144,7 +144,7 @@ func (s *sequence) refusal(p proposal, err error) error {
 	return fmt.Errorf("the refusal names no field that is wrong: %w", err)
 }
 
-// converge waits until all is as the spec says, and signs a token then.
+// converge waits until the objects are as the spec says, and then signs a token.
 func (s *sequence) converge(ctx context.Context) error {
 	var wrong error
 	err := wait.PollUntilContextTimeout(ctx, pollSpecs, specsConverge, true, func(ctx context.Context) (bool, error) {
@@ -167,7 +167,7 @@ func (s *sequence) converge(ctx context.Context) error {
 	return nil
 }
 
-// delete takes the SigningKey away, and the trust with it.
+// delete deletes the SigningKey with the policy Delete.
 func (s *sequence) delete(ctx context.Context) error {
 	if strings.Contains(s.controller.said(), "panic") {
 		return errors.New("the controller panicked")
@@ -188,7 +188,7 @@ func (s *sequence) delete(ctx context.Context) error {
 	return nil
 }
 
-// tell writes a step as a difference of YAML.
+// tell writes a step as a diff of YAML.
 func (s *sequence) tell(p proposal) string {
 	if p.changes == nil {
 		return "- spec: " + text(p.spec) + "\n"
@@ -207,7 +207,7 @@ func (s *sequence) tell(p proposal) string {
 	return b.String()
 }
 
-// text is a value as YAML has it on one line.
+// text returns a value as YAML on one line.
 func text(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {

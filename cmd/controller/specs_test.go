@@ -25,15 +25,15 @@ var (
 )
 
 const (
-	// sequencesAtOnce share one API server and one controller, sequencesPerCluster follow one another there.
+	// sequencesAtOnce share one API server and one controller. sequencesPerCluster run there one after the other.
 	sequencesAtOnce, sequencesPerCluster = 12, 60
-	// specsConverge is how long anything may take until it is as the spec says, on a busy machine too.
+	// specsConverge is the longest time to converge, even on a busy machine.
 	specsConverge = 60 * time.Second
 )
 
-// Random sequences of specs, made from the schema of the CRD, against the real API server and the real controller: what is refused
-// changes nothing and says which field is wrong, what is accepted converges and can be undone, and no live token is rejected on the
-// way. (Acto, SOSP 2023: a sequence is all that an operator's users can do to it.)
+// Random sequences of specs, generated from the schema of the CRD, run on the real API server and the real controller:
+// a refused spec changes nothing, and the error names the wrong field. An accepted spec converges and can be undone,
+// and no live token is rejected meanwhile. (Acto, SOSP 2023: a sequence is all that an operator's users can do to it.)
 func TestRandomSpecs(t *testing.T) {
 	t.Parallel()
 	controlplanetest.Directory(t)
@@ -43,7 +43,7 @@ func TestRandomSpecs(t *testing.T) {
 	}
 	all := fieldsOf(spec)
 	for _, f := range all {
-		if isSelector(f.schema) || f.schema.Type == "array" { // what takes trust away is tried more often
+		if isSelector(f.schema) || f.schema.Type == "array" { // fields that can end trust are changed more often
 			all = append(all, f, f, f)
 		}
 	}
@@ -64,7 +64,7 @@ func TestRandomSpecs(t *testing.T) {
 	}
 }
 
-// tally counts what was tried.
+// tally counts the steps.
 type tally struct{ accepted, refused, tokens int }
 
 func runSequences(t *testing.T, all []field, seeds []uint64, total *tally) {
@@ -107,16 +107,16 @@ func runSequences(t *testing.T, all []field, seeds []uint64, total *tally) {
 	}
 }
 
-// sequence is one SigningKey, and the specs that it is given one after the other.
+// sequence is one SigningKey, and its specs in order.
 type sequence struct {
 	api        client.WithWatch
 	controller *process
 	generator  *generator
 	name       string
-	// serverSide says that specs are applied server-side, all of a sequence or none.
+	// serverSide is set if specs are applied server-side, for all of a sequence or none.
 	serverSide bool
 	tokens     tokens
-	// asked is the spec that was accepted last, as it was sent.
+	// asked is the last accepted spec, as it was sent.
 	asked map[string]any
 	// selected are the namespaces that the last selector selected.
 	selected          []string
@@ -134,7 +134,7 @@ func newSequence(api client.WithWatch, controller *process, all []field, seed ui
 
 func (s *sequence) namespace(suffix string) string { return s.name + "-" + suffix }
 
-// run tries the sequence, takes it back, and deletes the SigningKey.
+// run runs the sequence, undoes it, and deletes the SigningKey.
 func (s *sequence) run(ctx context.Context) error {
 	for _, suffix := range []string{"a", "b"} {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace(suffix), Labels: map[string]string{s.name: suffix}}}
@@ -170,7 +170,7 @@ func (s *sequence) run(ctx context.Context) error {
 	return errors.Join(s.undo(ctx, first, began), s.delete(ctx))
 }
 
-// undo gives the first spec again: all is as it was then, but for the keys.
+// undo sends the first spec again, and checks that nothing has changed since except keys.
 func (s *sequence) undo(ctx context.Context, first map[string]any, began *sight) error {
 	if err := s.try(ctx, proposal{spec: first}); err != nil {
 		return fmt.Errorf("undo: %w", err)
@@ -182,7 +182,7 @@ func (s *sequence) undo(ctx context.Context, first map[string]any, began *sight)
 	return began.same(ended)
 }
 
-// step tries one change of the spec that was accepted last.
+// step changes the last accepted spec.
 func (s *sequence) step(ctx context.Context) error {
 	seen, err := s.look(ctx)
 	if err != nil {
@@ -199,11 +199,11 @@ func (s *sequence) step(ctx context.Context) error {
 	if s.generator.IntN(4) > 0 {
 		return nil
 	}
-	letPass(ctx, 4*time.Second) // keys rotate, and leave
+	letPass(ctx, 4*time.Second) // keys rotate, and are removed
 	return s.converge(ctx)
 }
 
-// story tells the steps for a person.
+// story returns the steps.
 func (s *sequence) story() string {
 	how := "update"
 	if s.serverSide {

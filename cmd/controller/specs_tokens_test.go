@@ -28,31 +28,31 @@ const (
 	specsAudience = "https://shop.example.com"
 )
 
-// token is a token that a verifier must accept while it lives.
+// token is a token that a verifier must accept until it expires.
 type token struct {
 	compact, kid string
 	expires      time.Time
-	// known are the resource versions from which on the files of namespaces were seen to hold its key. Where the SigningKey
-	// did not select a namespace when the token was signed, none is there.
+	// known are the resource versions since which the files of namespaces had its key. It has no namespace that the
+	// SigningKey did not select when the token was signed.
 	known map[string]uint64
 }
 
-// tokens are those of one SigningKey, and what was seen of the files that services verify them with.
+// tokens are the tokens of one SigningKey, and the states of the files that services verify them with.
 type tokens struct {
 	name, directory string
 
 	mu      sync.Mutex
 	all     []token
 	revoked map[string]bool
-	// verified is for each namespace what its tokens were verified with last.
+	// verified is the file with which the tokens were last verified, by namespace.
 	verified map[string]string
-	// signed counts the tokens that are forgotten.
+	// signed is the number of dropped tokens.
 	signed int
 	lost   []string
 }
 
-// sign signs a token as an issuer does that has the Secret. files are the ConfigMaps of the namespaces that trust the key, read
-// after the Secret.
+// sign signs a token like an issuer with the Secret. files are the ConfigMaps of the namespaces that trust the key,
+// read after the Secret.
 func (k *tokens) sign(ctx context.Context, secret *corev1.Secret, files []corev1.ConfigMap) error {
 	decoded, err := issuerfiles.Decode(secret.Data)
 	if err != nil {
@@ -90,7 +90,8 @@ func (k *tokens) sign(ctx context.Context, secret *corev1.Secret, files []corev1
 	return nil
 }
 
-// exclude says that tokens of keys may be rejected from now on. The result takes it back for those that were not revoked before.
+// exclude allows that tokens of keys are rejected from now on. The result reverts that for keys that were not revoked
+// before.
 func (k *tokens) exclude(kids []string) (undo func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -158,7 +159,7 @@ func (k *tokens) verify(ctx context.Context, cm *corev1.ConfigMap) error {
 	return nil
 }
 
-// verifyAll verifies tokens as a service does that has a file.
+// verifyAll verifies tokens like a service with the file.
 func verifyAll(ctx context.Context, path, content string, live []token) error {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		return err
@@ -178,7 +179,7 @@ func verifyAll(ctx context.Context, path, content string, live []token) error {
 	return nil
 }
 
-// complaints returns what was lost so far.
+// complaints returns the rejected tokens so far.
 func (k *tokens) complaints() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -188,7 +189,7 @@ func (k *tokens) complaints() error {
 	return errors.New(k.lost[0])
 }
 
-// end forgets all tokens: from now on they may be rejected.
+// end drops all tokens, which may be rejected from now on.
 func (k *tokens) end() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -36,8 +36,8 @@ func (c *cluster) published(ctx context.Context, namespace, name string) string 
 	return cm.Data[name+contract.JWKSSuffix]
 }
 
-// The sample of the repository, with the controller as a process that has the rights of config/rbac and no more: it works
-// within seconds, it falls silent, and it survives being killed.
+// The sample of the repository, with the controller process and only the permissions of config/rbac: it works
+// within seconds, makes no requests in steady state, and survives a kill.
 func TestSample(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -78,7 +78,7 @@ func TestSample(t *testing.T) {
 	})
 }
 
-// putsTheFinalizerBack takes it away, as kubectl replace does.
+// putsTheFinalizerBack removes the finalizer, like kubectl replace.
 func (c *cluster) putsTheFinalizerBack(t *testing.T) {
 	c.run(t)
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "main"}}
@@ -103,7 +103,7 @@ func showsProbesAndMetrics(t *testing.T, controller *process) {
 		`keywright_signingkey_condition{condition="Ready",signingkey="main"} 1`,
 		`keywright_targets{signingkey="main"} 2`, `keywright_targets_in_sync{signingkey="main"} 2`,
 		`keywright_key_moves_total{move="Activate",reason="FirstKey",signingkey="main"} 1`,
-		`keywright_configmap_writes_total{operation="create",result="ok"} `, // to apply again what was just created does no harm
+		`keywright_configmap_writes_total{operation="create",result="ok"} `, // applying an object again that was just created has no effect
 	} {
 		if !strings.Contains(body, line) {
 			t.Errorf("/metrics does not say %s", line)
@@ -111,7 +111,7 @@ func showsProbesAndMetrics(t *testing.T, controller *process) {
 	}
 }
 
-// steadyStateIsSilent counts for a minute what the controller asks of the API server when nothing changes.
+// steadyStateIsSilent counts for a minute the requests of the controller without changes.
 func (c *cluster) steadyStateIsSilent(t *testing.T) {
 	settled, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
@@ -170,7 +170,7 @@ func (c *cluster) revokes(t *testing.T, active string) {
 	})
 }
 
-// The controller's rights are tried against everything that it must not be able to do.
+// All requests that the controller must not be able to make are refused.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
@@ -225,7 +225,7 @@ func TestLeastPrivilege(t *testing.T) {
 			t.Errorf("it may %s: %v", what, err)
 		}
 	}
-	// The same client may do what it must, or the above would prove nothing.
+	// The same client can make the requests that the controller needs, or the test would prove nothing.
 	if err := as.Get(t.Context(), client.ObjectKeyFromObject(&corev1.ConfigMap{ObjectMeta: jwks}), &corev1.ConfigMap{}); !apierrors.IsNotFound(err) {
 		t.Errorf("it may not read its own ConfigMap: %v", err)
 	}

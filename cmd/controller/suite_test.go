@@ -28,26 +28,26 @@ const (
 	account      = "system:serviceaccount:keywright-system:keywright-controller"
 )
 
-// cluster is a real API server that audits what the controller asks of it, and the controller as a binary.
+// cluster is a real API server that audits the requests of the controller, and the controller as a binary.
 type cluster struct {
 	envtest.Environment
 	admin client.Client
-	// asController acts with the rights of the controller, as config/rbac grants them.
+	// asController has the permissions of config/rbac.
 	asController *envtest.AuthenticatedUser
 	directory    string
 }
 
-// directory is where the binary of the controller and the files of the clusters are.
+// directory has the binary of the controller and the files of the clusters.
 var directory string
 
-// pool holds the clusters that no test uses now. Tests mostly wait, so several run at once, each on a cluster of its own.
+// pool has the unused clusters. Tests mostly wait, so several run in parallel, each on its own cluster.
 var pool = make(chan *cluster, 64)
 
-// clusters is how many API servers run.
+// clusters is the number of API servers.
 var clusters = flag.Int("clusters", max(2, goruntime.GOMAXPROCS(0)), "how many API servers to run tests on at once")
 
-// borrow returns a cluster that no other test uses, until the test ends. The first test that needs one starts them all;
-// without a control plane the test is skipped.
+// borrow returns a cluster that no other test uses, until the test ends. The first test that needs one starts them all.
+// It skips the test if there is no control plane.
 func borrow(t testing.TB) *cluster {
 	t.Helper()
 	controlplanetest.Check(t, startOnce())
@@ -78,7 +78,7 @@ func runIn(m *testing.M) (code int, err error) {
 	return code, errors.Join(err, os.RemoveAll(directory))
 }
 
-// built returns the controller as it is shipped.
+// built returns the released controller.
 var built = sync.OnceValues(func() (binary string, err error) {
 	binary = filepath.Join(directory, "controller")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -109,7 +109,7 @@ var startOnce = sync.OnceValue(func() error {
 
 func (c *cluster) file(name string) string { return filepath.Join(c.directory, name) }
 
-// auditPolicy logs every request of the controller once, when it is answered, without bodies.
+// auditPolicy logs every request of the controller once, when it is completed, without bodies.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]

@@ -22,7 +22,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// One target refuses its ConfigMap, by admission: no other target waits for it, and neither does a revocation. It is named.
+// One target refuses its ConfigMap, by admission: it delays no other target and no revocation, and is named.
 func TestOneTargetRefuses(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -41,12 +41,12 @@ func TestOneTargetRefuses(t *testing.T) {
 	until(t, "two more", 60*time.Second, func(context.Context) bool { return s.rotations() >= before+2 })
 	s.check(t)
 	until(t, "the one that refuses behind, and no other", 60*time.Second, func(ctx context.Context) bool {
-		b := s.on.signingKey(ctx, s.name).Status.Targets.Behind // rotations go on, so others are behind for a moment
+		b := s.on.signingKey(ctx, s.name).Status.Targets.Behind // rotations continue, so others may be behind for a moment
 		return len(b) == 1 && b[0] == refusing.Name
 	})
 }
 
-// refuse has the API server refuse ConfigMaps in a namespace, and waits until it does.
+// refuse makes the API server refuse ConfigMaps in a namespace, and waits until it does.
 func (c *cluster) refuse(t *testing.T, namespace string) {
 	t.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{
@@ -78,7 +78,7 @@ func (c *cluster) refuse(t *testing.T, namespace string) {
 	})
 }
 
-// What somebody deletes or edits is put right, without anybody's doing.
+// ConfigMaps that another client deletes or edits are restored automatically.
 func TestEditsByHandAreRepaired(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -131,8 +131,8 @@ func TestEditsByHandAreRepaired(t *testing.T) {
 	}
 }
 
-// One namespace of 501 refuses every write. Each of the others gets each change with one write, whether it comes before or after
-// the one that refuses, which costs a few failed calls, further and further apart.
+// One namespace of 501 refuses every write. Each of the others gets each change with one write, whether it is before or
+// after the one that refuses, which causes a few failed calls with growing delays.
 func TestRefusingNamespaceDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	const others = 500
@@ -185,14 +185,15 @@ func TestRefusingNamespaceDelaysNoOther(t *testing.T) {
 	if len(writes) != others+1 { // and the key namespace
 		t.Errorf("%d of %d namespaces were written", len(writes), others+1)
 	}
-	// From 5 ms on each wait is twice the one before: so many calls fit into the time until the last write, and into what followed.
+	// From 5 ms on, each wait is twice the previous one: so many calls fit into the time until the last write, and into
+	// the time after it.
 	if most := 2 + bits.Len64(uint64(time.Since(began)/(5*time.Millisecond))); failed == 0 || failed > most {
 		t.Errorf("%d calls failed, at most %d were expected", failed, most)
 	}
 	t.Logf("the last of %d was written after %v; %d calls failed", others, last.Sub(began).Round(time.Millisecond), failed)
 }
 
-// revokeStandby revokes the key that waits, so that the key set changes once.
+// revokeStandby revokes the Standby, so that the key set changes once.
 func (c *cluster) revokeStandby(t testing.TB, name string) {
 	t.Helper()
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the controller may be writing the status
@@ -209,7 +210,7 @@ func (c *cluster) revokeStandby(t testing.TB, name string) {
 	}
 }
 
-// An admission policy changes what is written. That is reported, and tried again less and less often, not for ever at once.
+// If an admission policy changes what is written, that is reported, and the write is retried with a back-off.
 func TestRewrittenFileIsNoLoop(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -234,7 +235,7 @@ func TestRewrittenFileIsNoLoop(t *testing.T) {
 	}
 }
 
-// rewrite has the API server replace a file in every ConfigMap that is written in a namespace.
+// rewrite makes the API server replace a file in every ConfigMap that is written in a namespace.
 func (c *cluster) rewrite(t *testing.T, namespace, file string) {
 	t.Helper()
 	policy := &admissionv1.MutatingAdmissionPolicy{

@@ -20,7 +20,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// What docs/tenants.md applies lets a tenant steer the own SigningKey, and no other one.
+// The manifests of docs/tenants.md allow a tenant to change its own SigningKey, and no other one.
 func TestTenantSteersItsOwnKey(t *testing.T) {
 	c := borrow(t)
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "tenants.md"))

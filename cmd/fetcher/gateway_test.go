@@ -13,7 +13,8 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Gateways read the entry jwks: it is the key set of the first object that asks for it, and the second one is told.
+// Gateways read the entry jwks: it has the key set of the first object that requests it, and the condition of the
+// second one reports that.
 func TestGatewayEntry(t *testing.T) {
 	w := newWorld(t, "gateway")
 	entry := func() []string {
@@ -39,7 +40,7 @@ func TestGatewayEntry(t *testing.T) {
 		ids := entry()
 		return len(ids) == 1 && ids[0] == "z-first" && w.says(keywrightv1alpha1.ConditionGatewayEntry, metav1.ConditionTrue, "")
 	})
-	time.Sleep(1100 * time.Millisecond) // the time of creation has whole seconds
+	time.Sleep(1100 * time.Millisecond) // creation times have whole seconds
 	inline("a-second", "second")
 	second := &world{T: t, Client: w.Client, name: "a-second", target: w.target}
 	second.eventually("the second one is told", func() bool {

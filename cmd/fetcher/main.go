@@ -1,4 +1,5 @@
-// Command fetcher fetches the public keys of TrustedIssuers, and hands them to the controller in one ConfigMap. It has no right on Secrets.
+// Command fetcher fetches the public keys of TrustedIssuers, and writes them into one ConfigMap for the controller. It
+// has no permission for Secrets.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 	"github.com/keywright/keywright/cmd/fetcher/handover"
 )
 
-const about = `Fetches the public keys of TrustedIssuers, and hands them to the controller in one ConfigMap. Runs until SIGTERM.
+const about = `Fetches the public keys of TrustedIssuers, and writes them into one ConfigMap for the controller. Runs until SIGTERM.
 
   fetcher --key-namespace keywright-system
   fetcher version     # print the version
@@ -27,10 +28,10 @@ const about = `Fetches the public keys of TrustedIssuers, and hands them to the 
 func main() {
 	opts := handover.Options{Now: time.Now}
 	verbose := flag.Bool("verbose", false, "log details")
-	flag.StringVar(&opts.KeyNamespace, "key-namespace", "keywright-system", "namespace that Keywright is installed in")
+	flag.StringVar(&opts.KeyNamespace, "key-namespace", "keywright-system", "namespace in which Keywright is installed")
 	flag.StringVar(&opts.MetricsBindAddress, "metrics-bind-address", ":8080", "address of /metrics; empty for none")
 	flag.StringVar(&opts.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; empty for none")
-	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "fetch only while holding the Lease, so that several replicas can run")
+	flag.BoolVar(&opts.LeaderElect, "leader-elect", true, "fetch only as the holder of the Lease, so that several replicas can run")
 	err := commandline.ParseFlags(flag.CommandLine, about, os.Args[1:], os.Stdout)
 	if err == nil {
 		err = run(opts, *verbose)

@@ -23,8 +23,8 @@ import (
 // issuers is how many TrustedIssuers the fetcher has.
 const issuers = 100
 
-// BenchmarkFetcherMemory runs the fetcher as it is shipped with 100 issuers of three keys each, and reports the resident memory of its
-// process once it has fetched all of them. The API server that it asks is a real one.
+// BenchmarkFetcherMemory runs the released fetcher with 100 issuers of three keys each, and reports the resident memory
+// of its process after it has fetched all of them. The API server is a real one.
 func BenchmarkFetcherMemory(b *testing.B) {
 	assets, err := controlplanetest.Find()
 	controlplanetest.Check(b, err)
@@ -84,7 +84,7 @@ func BenchmarkFetcherMemory(b *testing.B) {
 	}
 }
 
-// statusMiB reads one figure of a process, in MiB: VmRSS is all that is resident, RssAnon what is not a part of the program's file.
+// statusMiB reads a figure of a process, in MiB: VmRSS is all resident memory, RssAnon excludes the program's file.
 func statusMiB(b *testing.B, pid int, name string) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -13,7 +13,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// The API server takes what the page shows.
+// The API server accepts the examples of the page.
 func TestManifestsOfThePage(t *testing.T) {
 	c := admin(t)
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "trustedissuer.md"))
@@ -40,7 +40,7 @@ func TestManifestsOfThePage(t *testing.T) {
 	}
 }
 
-// What cannot work is refused when it is applied, with what would.
+// Invalid specs are refused when they are applied, with a message that says what is right.
 func TestRefusedSpecs(t *testing.T) {
 	c := admin(t)
 	for name, tc := range map[string]struct{ spec, want string }{
@@ -51,10 +51,10 @@ func TestRefusedSpecs(t *testing.T) {
 		"a password":         {"issuer: https://a.example\nkeys: {url: 'https://a:b@a.example/jwks'}", "without a user"},
 		"a tenant":           {"issuer: 'https://login.microsoftonline.com/{tenantid}/v2.0'\nkeys: {discovery: {}}", "ID of the tenant"},
 		"too often":          {"issuer: https://a.example\nkeys: {discovery: {}}\nrefreshInterval: 1s", "30s"},
-		"stale at once":      {"issuer: https://a.example\nkeys: {discovery: {}}\nrefreshInterval: 1h\nmaxStaleness: 119m", "1h0m0s1h0m0s would do"},
+		"stale at once":      {"issuer: https://a.example\nkeys: {discovery: {}}\nrefreshInterval: 1h\nmaxStaleness: 119m", "for example 1h0m0s1h0m0s"},
 		"symmetric":          {"issuer: https://a.example\nkeys: {discovery: {}}\nalgorithms: [HS256]", "Unsupported value"},
 		"two CAs":            {"issuer: https://a.example\nkeys: {discovery: {}, caBundle: a, caConfigMap: {name: a}}", "at most one"},
-		"a CA for nothing":   {"issuer: https://a.example\nkeys: {kubernetes: {}, caBundle: a}", "leave them out"},
+		"a CA for nothing":   {"issuer: https://a.example\nkeys: {kubernetes: {}, caBundle: a}", "omit them"},
 	} {
 		var ti keywrightv1alpha1.TrustedIssuer
 		text := "metadata: {name: refused}\nspec:\n  distribution: {namespaceSelector: {matchLabels: {a: b}}}\n  " + strings.ReplaceAll(tc.spec, "\n", "\n  ")

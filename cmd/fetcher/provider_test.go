@@ -19,7 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// provider is an OpenID provider over real TLS, whose answers a test chooses.
+// provider is an OpenID provider over real TLS, whose responses the test sets.
 type provider struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -70,7 +70,7 @@ func newKey(t testing.TB, alg, kid string) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: private, KeyID: kid, Algorithm: alg, Use: "sig"}
 }
 
-// text answers with a text.
+// text responds with a text.
 func text(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -78,7 +78,7 @@ func text(status int, body string) http.HandlerFunc {
 	}
 }
 
-// set answers with the public halves of keys.
+// set responds with the public keys.
 func set(keys ...jose.JSONWebKey) http.HandlerFunc {
 	public := jose.JSONWebKeySet{}
 	for _, k := range keys {

@@ -13,7 +13,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// The fetcher may do what it does, which every other test shows, and nothing more.
+// The fetcher has only the permissions that the other tests need.
 func TestFetcherMayDoNothingElse(t *testing.T) {
 	w := newWorld(t, "rights")
 	as := cluster.asFetcher
@@ -64,7 +64,7 @@ func TestFetcherMayDoNothingElse(t *testing.T) {
 	}
 }
 
-// Nobody else hands keys over, whatever rights they have in the key namespace.
+// No other user can write keys for the controller, whatever their permissions in the key namespace.
 func TestOnlyTheFetcherHandsOver(t *testing.T) {
 	w := newWorld(t, "handover")
 	p := newProvider(t, set(newKey(t, "ES256", "one")))
@@ -81,10 +81,10 @@ func TestOnlyTheFetcherHandsOver(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	w.must(w.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.target, Name: contract.FetchedConfigMap}})) // means nothing there
+	w.must(w.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.target, Name: contract.FetchedConfigMap}})) // has no effect there
 }
 
-// In steady state nothing is written.
+// In steady state, nothing is written.
 func TestSteadyState(t *testing.T) {
 	w := newWorld(t, "steady")
 	p := newProvider(t, set(newKey(t, "ES256", "one")))

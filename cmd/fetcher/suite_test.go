@@ -29,13 +29,13 @@ import (
 
 const keyNamespace = "keywright-system"
 
-// cluster is a real API server, with the controller and the fetcher.
+// cluster is a real API server with the controller and the fetcher.
 var cluster environment
 
 type environment struct {
 	envtest.Environment
 	admin client.Client
-	// asFetcher acts with the rights of the fetcher, as config/fetcher grants them.
+	// asFetcher has the permissions of config/fetcher.
 	asFetcher client.Client
 	stop      context.CancelFunc
 }
@@ -137,7 +137,7 @@ func (c *environment) apply(ctx context.Context, part string) error {
 	return ctx.Err()
 }
 
-// account returns a configuration that acts as a ServiceAccount of the key namespace.
+// account returns a configuration of a ServiceAccount in the key namespace.
 func (c *environment) account(name string) (*rest.Config, error) {
 	user, err := c.AddUser(envtest.User{Name: "system:serviceaccount:" + keyNamespace + ":" + name, Groups: []string{
 		"system:serviceaccounts", "system:serviceaccounts:" + keyNamespace, "system:authenticated",
@@ -150,7 +150,7 @@ func (c *environment) account(name string) (*rest.Config, error) {
 	return config, nil
 }
 
-// admin returns a client that may do everything. Without an API server the test is skipped.
+// admin returns a client with all permissions. It skips the test if there is no API server.
 func admin(t *testing.T) client.Client {
 	t.Helper()
 	controlplanetest.Check(t, startOnce())

@@ -53,7 +53,7 @@ func (w *world) trust(issuer string, keys keywrightv1alpha1.KeySource) {
 	w.must(w.Create(w.Context(), ti))
 }
 
-// fetchNow has the keys fetched at once, as any change of the spec does.
+// fetchNow triggers a fetch by a change of the spec.
 func (w *world) fetchNow() {
 	w.Helper()
 	var ti keywrightv1alpha1.TrustedIssuer
@@ -63,7 +63,7 @@ func (w *world) fetchNow() {
 	w.must(w.Patch(w.Context(), &ti, client.MergeFrom(before)))
 }
 
-// fetchedNext is when the metrics say that the keys are fetched again.
+// fetchedNext returns when the next fetch is due, from the metrics.
 func (w *world) fetchedNext() time.Time {
 	w.Helper()
 	families, err := metrics.Registry.Gather()
@@ -78,7 +78,7 @@ func (w *world) fetchedNext() time.Time {
 	return time.Time{}
 }
 
-// file returns what the pods of the target read.
+// file returns the file of the target's pods.
 func (w *world) file() string {
 	w.Helper()
 	var cm corev1.ConfigMap
@@ -115,7 +115,7 @@ func (w *world) holds(ids ...string) bool {
 	return fmt.Sprint(issuerfiles.KeyIDs([]byte(w.file()))) == fmt.Sprint(ids)
 }
 
-// verify verifies a token with the file that pods read.
+// verify verifies a token with the file of the pods.
 func (w *world) verify(compact, issuer, typ string) error {
 	w.Helper()
 	path := filepath.Join(w.TempDir(), w.name+contract.JWKSSuffix)
@@ -166,7 +166,7 @@ func TestKeysOfAProviderReachItsNamespaces(t *testing.T) {
 	first := nudged()
 	w.eventually("its kubelet is nudged twice, as each is", func() bool { return nudged() != first })
 	before := nudged()
-	p.answers(set(one, two)) // publishes it again, and withdraws it again
+	p.answers(set(one, two)) // publishes it again, then withdraws it again
 	w.fetchNow()
 	w.eventually("both keys again", func() bool { return w.holds("one", "two") })
 	p.answers(set(two))
@@ -174,7 +174,7 @@ func TestKeysOfAProviderReachItsNamespaces(t *testing.T) {
 	w.eventually("its kubelet is nudged again", func() bool { return w.holds("two") && nudged() != before })
 }
 
-// pod makes a running pod in the key namespace that mounts the file.
+// pod creates a running pod in the key namespace that mounts the file.
 func (w *world) pod() *corev1.Pod {
 	w.Helper()
 	pod := &corev1.Pod{
@@ -191,7 +191,7 @@ func (w *world) pod() *corev1.Pod {
 	return pod
 }
 
-// slow begins an answer, and does not end it before the test does.
+// slow begins a response, and completes it only when the test ends.
 func slow(t *testing.T) http.HandlerFunc {
 	t.Helper()
 	done := make(chan struct{})
@@ -203,7 +203,7 @@ func slow(t *testing.T) http.HandlerFunc {
 	}
 }
 
-// No answer makes it worse than before.
+// An invalid response does not change the keys.
 func TestBadAnswersChangeNothing(t *testing.T) {
 	w := newWorld(t, "liar")
 	one := newKey(t, "ES256", "one")
@@ -235,20 +235,20 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 		}
 	}
 	var moved bool
-	p.answers(func(rw http.ResponseWriter, r *http.Request) { // within the host
+	p.answers(func(rw http.ResponseWriter, r *http.Request) { // to the same host
 		if !moved {
 			moved = true
 			http.Redirect(rw, r, "/moved", http.StatusFound)
 			return
 		}
-		rw.Header().Set("Content-Type", "text/html") // what the server calls it does not count
+		rw.Header().Set("Content-Type", "text/html") // the content type is ignored
 		set(one)(rw, r)
 	})
 	w.fetchNow()
 	w.eventually("a good answer", func() bool { return w.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionTrue, "") })
 }
 
-// Pods verify the tokens of ServiceAccounts by the file, without the API server.
+// Pods verify tokens of ServiceAccounts with the file, without the API server.
 func TestServiceAccountTokens(t *testing.T) {
 	w := newWorld(t, "kubernetes")
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.target, Name: "caller"}}
@@ -271,7 +271,7 @@ func TestServiceAccountTokens(t *testing.T) {
 	other.eventually("the issuer is named", func() bool { return other.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionFalse, issuer) })
 }
 
-// A key of a SigningKey is in its own file only, since its revocation reaches no other one.
+// A key of a SigningKey is only in its own file, since its revocation changes no other file.
 func TestKeysOfASigningKeyAreLeftOut(t *testing.T) {
 	w := newWorld(t, "ours")
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "own"}}
@@ -294,7 +294,7 @@ func TestKeysOfASigningKeyAreLeftOut(t *testing.T) {
 	}
 }
 
-// A SigningKey has its name for itself, whichever came first.
+// A SigningKey takes its name, even if a TrustedIssuer had it first.
 func TestNameOfASigningKey(t *testing.T) {
 	w := newWorld(t, "taken")
 	foreign := newKey(t, "ES256", "foreign")
@@ -316,7 +316,7 @@ func TestNameOfASigningKey(t *testing.T) {
 	})
 }
 
-// A TrustedIssuer that is deleted is trusted no more, and pods hear of it.
+// A deleted TrustedIssuer is no longer trusted, and pods get a tombstone.
 func TestDeletionEndsTrust(t *testing.T) {
 	w := newWorld(t, "gone")
 	one := newKey(t, "ES256", "one")
@@ -332,7 +332,8 @@ func TestDeletionEndsTrust(t *testing.T) {
 	}
 }
 
-// Whoever breaks into the fetcher can write its ConfigMap. That brings no keys but to TrustedIssuers that exist, and none that are weak or private.
+// An attacker who controls the fetcher can write its ConfigMap. That adds keys only to existing TrustedIssuers, and no
+// weak or private keys.
 func TestForgedEntries(t *testing.T) {
 	w := newWorld(t, "forged")
 	p := newProvider(t, text(503, ""))
@@ -363,7 +364,7 @@ func TestForgedEntries(t *testing.T) {
 		}
 		return []byte(`{"keys":[` + strings.Join(all, ",") + `]}`)
 	}
-	marker := newWorld(t, "marker") // when what was planted for it is distributed, the rest was looked at, too
+	marker := newWorld(t, "marker") // when its keys are distributed, the other entries were reconciled, too
 	marker.trust("https://marker.example", keywrightv1alpha1.KeySource{URL: p.URL, CABundle: p.ca()})
 	marker.eventually("the failure", func() bool { return marker.says(keywrightv1alpha1.ConditionFetched, metav1.ConditionFalse, "503") })
 	var other keywrightv1alpha1.TrustedIssuer

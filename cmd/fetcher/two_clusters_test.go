@@ -74,7 +74,7 @@ func newOtherCluster(t *testing.T) *otherCluster {
 	return c
 }
 
-// runController runs the controller as a process of its own: the metrics of two would be in one registry.
+// runController runs the controller as a separate process, since two would share one registry of metrics.
 func (c *otherCluster) runController(ctx context.Context, environment *envtest.Environment) {
 	c.Helper()
 	user, err := environment.AddUser(envtest.User{Name: "admin", Groups: []string{"system:masters"}}, nil)
@@ -98,7 +98,7 @@ func (c *otherCluster) must(err error) {
 	}
 }
 
-// serve runs the issuer, with a kubelet that brings it its files.
+// serve runs the issuer, and updates its files like a kubelet.
 func (c *otherCluster) serve(ctx context.Context) {
 	c.Helper()
 	keys, keySets := &verifiertest.Volume{Directory: c.TempDir()}, &verifiertest.Volume{Directory: c.TempDir()}
@@ -150,7 +150,7 @@ clients:
 	c.url = "https://" + public.String()
 }
 
-// token logs in. It is empty while the issuer has no key.
+// token logs in and returns the token, empty while the issuer has no key.
 func (c *otherCluster) token() string {
 	c.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}}
@@ -177,7 +177,8 @@ func (c *otherCluster) change(edit func(*keywrightv1alpha1.SigningKey)) {
 	c.must(c.Patch(c.Context(), &key, client.MergeFrom(before)))
 }
 
-// Another Keywright, in another cluster, is a TrustedIssuer of this one: through a rotation, a revocation, and its end.
+// Another Keywright, in another cluster, is a TrustedIssuer of this one, through a rotation, a revocation, and its
+// deletion.
 func TestAnotherClusterIsTrusted(t *testing.T) {
 	w := newWorld(t, "berlin-cluster")
 	c := newOtherCluster(t)
@@ -187,7 +188,7 @@ func TestAnotherClusterIsTrusted(t *testing.T) {
 	accepted := func(token string) bool { return w.file() != "" && w.verify(token, otherIssuer, "at+jwt") == nil }
 	w.eventually("a token of the other cluster is accepted", func() bool { return accepted(first) })
 
-	// The standby is fetched long before it signs.
+	// The Standby is fetched long before it signs.
 	w.eventually("the standby", func() bool { w.fetchNow(); return len(issuerfiles.KeyIDs([]byte(w.file()))) >= 2 })
 	c.change(func(key *keywrightv1alpha1.SigningKey) {
 		key.Annotations = map[string]string{contract.RotateAnnotation: time.Now().Format(time.RFC3339)}

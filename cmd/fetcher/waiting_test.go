@@ -19,7 +19,7 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// uncached reads from the API server where the product has a cache.
+// uncached reads from the API server where the product reads from a cache.
 type uncached struct {
 	cache.Cache
 	from client.Reader
@@ -29,8 +29,8 @@ func (u uncached) Get(ctx context.Context, key client.ObjectKey, o client.Object
 	return u.from.Get(ctx, key, o, opts...)
 }
 
-// A controller that has just started decides about no TrustedIssuer before it knows the keys of every SigningKey: one of them could be among its
-// keys.
+// A new controller reconciles no TrustedIssuer before it knows the keys of every SigningKey, since one of them could be
+// among its keys.
 func TestNothingIsDecidedBeforeSigningKeysAreKnown(t *testing.T) {
 	w := newWorld(t, "waiting")
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "waiting-key"}}

@@ -10,15 +10,14 @@ import (
 	"testing"
 )
 
-// ErrMissing is returned when there is no control plane and nobody insists on one.
-var ErrMissing = errors.New("there is no control plane: run `make controlplane`, or set KUBEBUILDER_ASSETS to a directory with " +
+// ErrMissing is returned if there is no control plane and KUBEBUILDER_ASSETS is not set.
+var ErrMissing = errors.New("no control plane found: run `make controlplane`, or set KUBEBUILDER_ASSETS to a directory with " +
 	"etcd, kube-apiserver and kubectl")
 
 // ErrShort is returned with -short, which starts no API server.
 var ErrShort = errors.New("-short leaves out tests that need an API server")
 
-// Directory returns the directory of the binaries. It skips the test when there is none, and fails it when there has to be
-// one: see Find.
+// Directory returns the directory of the binaries. If there is none, it skips or fails the test as Check does.
 func Directory(t testing.TB) string {
 	t.Helper()
 	directory, err := Find()
@@ -26,7 +25,7 @@ func Directory(t testing.TB) string {
 	return directory
 }
 
-// Check skips a test if the error is ErrShort, or ErrMissing without REQUIRE_CONTROLPLANE, and fails it for any other error.
+// Check skips a test if err is ErrShort, or ErrMissing without REQUIRE_CONTROLPLANE. It fails the test for other errors.
 func Check(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, ErrShort) || errors.Is(err, ErrMissing) && os.Getenv("REQUIRE_CONTROLPLANE") == "" {
@@ -37,8 +36,9 @@ func Check(t testing.TB, err error) {
 	}
 }
 
-// Find returns the directory that KUBEBUILDER_ASSETS names, else the one in bin/ that `make controlplane` has left there for
-// the Kubernetes version that hack/controlplane pins. The error is ErrMissing if the variable is not set and bin/ has none, and ErrShort with -short.
+// Find returns the directory KUBEBUILDER_ASSETS, or else the one in bin/ that `make controlplane` has built for the
+// Kubernetes version of hack/controlplane. It returns ErrShort with -short, and ErrMissing if the variable is not set and
+// bin/ has none.
 func Find() (string, error) {
 	if testing.Short() {
 		return "", ErrShort
@@ -48,7 +48,7 @@ func Find() (string, error) {
 
 func find() (string, error) {
 	if assets := os.Getenv("KUBEBUILDER_ASSETS"); assets != "" {
-		if missing := lacks(assets); missing != "" {
+		if missing := missingBinary(assets); missing != "" {
 			return "", fmt.Errorf("KUBEBUILDER_ASSETS is %s, which has no %s: correct it, or unset it", assets, missing)
 		}
 		return assets, nil
@@ -61,15 +61,15 @@ func find() (string, error) {
 		filepath.Join(root, "bin", "controlplane", "v"+pinned),                                   // built
 		filepath.Join(root, "bin", "envtest", "k8s", pinned+"-"+runtime.GOOS+"-"+runtime.GOARCH), // downloaded
 	} {
-		if lacks(directory) == "" {
+		if missingBinary(directory) == "" {
 			return directory, nil
 		}
 	}
 	return "", ErrMissing
 }
 
-// lacks names the first binary that a directory does not have, empty if it has all.
-func lacks(directory string) string {
+// missingBinary returns the first binary that a directory does not have, empty if it has all.
+func missingBinary(directory string) string {
 	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
 		if f, err := os.Stat(filepath.Join(directory, name)); err != nil || f.IsDir() || f.Mode()&0o111 == 0 {
 			return name
@@ -80,7 +80,7 @@ func lacks(directory string) string {
 
 var requirement = regexp.MustCompile(`(?m)k8s\.io/kubernetes v(\S+)`)
 
-// repository returns the root of the checkout that the tests run in, and the Kubernetes version that it pins.
+// repository returns the root of the checkout in which the tests run, and its pinned Kubernetes version.
 func repository() (root, pinned string, err error) {
 	here, err := os.Getwd()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// checkout is a repository that pins a version, which the test runs in a package of.
+// checkout creates a repository that pins a version, and runs the test in one of its packages.
 func checkout(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -65,7 +65,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// outcome is a test that notes how it would end.
+// outcome is a test that records its outcome.
 type outcome struct {
 	testing.TB
 	skipped, failed bool
@@ -95,7 +95,7 @@ func TestTestsAreSkippedUnlessAControlPlaneIsRequired(t *testing.T) {
 	}
 }
 
-// The version of hack/controlplane is written down twice there.
+// hack/controlplane has the version in two places, which must be equal.
 func TestVersionIsTheOneThatIsMade(t *testing.T) {
 	root, pinned, err := repository()
 	if err != nil {

@@ -1,2 +1,2 @@
-// Package controlplanetest finds the etcd, kube-apiserver and kubectl that tests run against. It is for tests only.
+// Package controlplanetest finds etcd, kube-apiserver and kubectl for tests.
 package controlplanetest

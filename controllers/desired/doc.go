@@ -1,3 +1,4 @@
-// Package desired is what the signingkey controller hands to the distribution controller: for each SigningKey the files that its keyring
-// makes, and where they belong. It also has the codec of the record that each ConfigMap carries of its files.
+// Package desired contains what the signingkey and trustedissuer controllers give to the distribution controller: the
+// files of each SigningKey and TrustedIssuer, and their targets. It also has the codec of the records in the annotation
+// of a ConfigMap.
 package desired

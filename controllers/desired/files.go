@@ -12,15 +12,16 @@ import (
 
 // Files are the files of one SigningKey in a ConfigMap.
 type Files struct {
-	// KeySet is the JWKS, revoked the revocation list.
+	// KeySet is the JWKS, and Revoked the revocation list.
 	KeySet, Revoked string
-	// CA are the certificates that clients trust the issuer by, PEM. It is empty if there is no such file. KeepCA lets the one stay that the
-	// controller wrote: a keyring that was rebuilt does not know it yet.
+	// CA has the certificates in PEM with which clients verify the issuer. It is empty if there is no such file. KeepCA
+	// keeps the file that the controller wrote, since a rebuilt keyring does not have the certificates yet.
 	CA     string
 	KeepCA bool
 }
 
-// FilesOf projects a keyring. also is revoked without being recorded in it, because it cannot be written.
+// FilesOf returns the files of a keyring. also has revocations that are not in the keyring because it cannot be
+// written.
 func FilesOf(ring *rotation.Keyring, p rotation.Policy, also issuerfiles.Revoked) Files {
 	list := RevokedOf(ring, also)
 	var keys []issuerfiles.PublicKey
@@ -36,7 +37,8 @@ func FilesOf(ring *rotation.Keyring, p rotation.Policy, also issuerfiles.Revoked
 	}
 }
 
-// tombstoneAlgorithm is that of the keys that were there: some libraries refuse a set with a key of a type that they do not know.
+// tombstoneAlgorithm returns the algorithm of the keys that the tombstone replaces. Some libraries refuse a set with a
+// key of a type that they do not know.
 func tombstoneAlgorithm(ring *rotation.Keyring, p rotation.Policy) string {
 	if spec := ring.KeySpec(); spec.Algorithm != "" {
 		return spec.Algorithm
@@ -44,10 +46,10 @@ func tombstoneAlgorithm(ring *rotation.Keyring, p rotation.Policy) string {
 	return p.Algorithm
 }
 
-// RevokedIDs returns the key IDs that a keyring records as revoked, and others.
+// RevokedIDs returns the union of also and the revoked key IDs of a keyring.
 func RevokedIDs(ring *rotation.Keyring, also []string) []string {
 	var ids []string
-	for _, id := range also { // each once, in a stable order: a projection that is made again is the same
+	for _, id := range also { // without duplicates and in a stable order, so that equal projections are the same
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -60,8 +62,8 @@ func RevokedIDs(ring *rotation.Keyring, also []string) []string {
 	return ids
 }
 
-// RevokedOf returns the revocation list for the services: what a keyring records, and what it does not. For issuers, who must not give tokens for
-// a login that was ended, RevokedForIssuers has more.
+// RevokedOf returns the revocation list for services: the revocations of a keyring, and also. RevokedForIssuers has
+// more entries, since issuers must not give tokens for a login that was revoked.
 func RevokedOf(ring *rotation.Keyring, also issuerfiles.Revoked) issuerfiles.Revoked {
 	return revokedOf(ring, also, func(t *rotation.TokenRevocation) bool { return !t.LeftPods })
 }
@@ -81,16 +83,16 @@ func revokedOf(ring *rotation.Keyring, also issuerfiles.Revoked, lists func(*rot
 	return list.Union(also)
 }
 
-// listedTime is what the list says of a value: for a token or a session, which was there when its end was asked for, a time that none with it
-// reaches.
-func listedTime(before, asked time.Time) time.Time {
+// listedTime returns the time of an entry in the list. A token or a session existed when its revocation was requested,
+// so its entry gets a time that is later than the iat of any such token.
+func listedTime(before, requested time.Time) time.Time {
 	if before.IsZero() {
-		return asked.Add(rotation.LongestLifetime)
+		return requested.Add(rotation.LongestLifetime)
 	}
 	return before
 }
 
-// Lists reports whether a revocation list has what a record of a keyring says.
+// Lists reports whether a revocation list contains a record of a keyring.
 func Lists(list issuerfiles.Revoked, t *rotation.TokenRevocation) bool {
 	at := list.AllBefore
 	if t.Digest != "" {
@@ -99,7 +101,7 @@ func Lists(list issuerfiles.Revoked, t *rotation.TokenRevocation) bool {
 	return !at.Before(listedTime(t.Before, t.At).Truncate(time.Second))
 }
 
-// TokensOf returns records of what a revocation list ends, for a keyring that is rebuilt.
+// TokensOf returns records of the token entries of a revocation list, to rebuild a keyring.
 func TokensOf(list issuerfiles.Revoked) []rotation.TokenRevocation {
 	var out []rotation.TokenRevocation
 	if !list.AllBefore.IsZero() {
@@ -111,7 +113,7 @@ func TokensOf(list issuerfiles.Revoked) []rotation.TokenRevocation {
 	return out
 }
 
-// Pending returns the list of requests that no keyring records.
+// Pending returns the revocation list of requests that are not in the keyring.
 func Pending(keyIDs []string, requests []rotation.TokenRequest, p rotation.Policy) issuerfiles.Revoked {
 	list := issuerfiles.Revoked{KeyIDs: keyIDs, ClockSkew: p.ClockSkew}
 	for _, r := range requests {

@@ -15,13 +15,13 @@ import (
 	"github.com/keywright/keywright/controllers/report"
 )
 
-// GatewayClaim is an object that asks for contract.GatewayFile.
+// GatewayClaim is an object that requests contract.GatewayFile.
 type GatewayClaim struct {
 	Name       string
 	Projection Projection
 }
 
-// GatewayClaims returns who asks for contract.GatewayFile, the first one created first.
+// GatewayClaims returns the objects that request contract.GatewayFile, ordered by creation time.
 func GatewayClaims(all map[string]Projection) []GatewayClaim {
 	var claims []GatewayClaim
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -35,16 +35,16 @@ func GatewayClaims(all map[string]Projection) []GatewayClaim {
 	return claims
 }
 
-// GatewayTaken counts the namespaces where another object has the entry.
+// GatewayTaken has the namespaces in which another object has the entry.
 type GatewayTaken struct {
 	before []GatewayClaim
-	// by is who has it, by namespace.
+	// by is the object that has the entry, by namespace.
 	by map[string]string
 }
 
-// NewGatewayTaken returns what an object has to count with, nil if it does not ask for the entry.
-func NewGatewayTaken(all map[string]Projection, name string, asks bool) *GatewayTaken {
-	if !asks {
+// NewGatewayTaken returns a GatewayTaken for an object, nil if it does not request the entry.
+func NewGatewayTaken(all map[string]Projection, name string, requested bool) *GatewayTaken {
+	if !requested {
 		return nil
 	}
 	g := &GatewayTaken{by: map[string]string{}}
@@ -54,11 +54,11 @@ func NewGatewayTaken(all map[string]Projection, name string, asks bool) *Gateway
 		}
 		g.before = append(g.before, claim)
 	}
-	return &GatewayTaken{by: g.by} // not handed over yet: nobody is known to be before it
+	return &GatewayTaken{by: g.by} // its projection was not handed over yet
 }
 
-// Look counts one namespace that is selected.
-func (g *GatewayTaken) Look(namespace string, of labels.Set) {
+// Add counts a selected namespace.
+func (g *GatewayTaken) Add(namespace string, of labels.Set) {
 	if g == nil {
 		return
 	}
@@ -70,31 +70,31 @@ func (g *GatewayTaken) Look(namespace string, of labels.Set) {
 	}
 }
 
-// Condition says whether the entry is written everywhere. It is nil if it was not asked for.
+// Condition returns the condition GatewayEntry, nil if the entry is not requested.
 func (g *GatewayTaken) Condition() *metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionGatewayEntry
 	switch {
 	case g == nil:
 		return nil
 	case len(g.by) == 0:
-		c := report.Condition(kind, true, keywrightv1alpha1.ReasonEntryWritten, "the entry jwks of every selected namespace is this key set")
+		c := report.Condition(kind, true, keywrightv1alpha1.ReasonEntryWritten, "the entry jwks of every selected namespace has this key set")
 		return &c
 	}
 	names := slices.Sorted(maps.Keys(g.by))
 	c := report.Condition(kind, false, keywrightv1alpha1.ReasonEntryTaken, fmt.Sprintf(
-		"in %d namespaces the entry jwks is that of %s, which was created first: %s", len(names), g.by[names[0]], report.Names(names)))
+		"in %d namespaces the entry jwks has the key set of %s, which was created first: %s", len(names), g.by[names[0]], report.Names(names)))
 	return &c
 }
 
-// gatewayEntry is the creation time of an object that asks for the entry.
-func gatewayEntry(asks bool, created metav1.Time) time.Time {
-	if !asks {
+// gatewayEntry returns the creation time of an object that requests the entry, zero for others.
+func gatewayEntry(requested bool, created metav1.Time) time.Time {
+	if !requested {
 		return time.Time{}
 	}
 	return created.Time
 }
 
-// GatewayEntryOf returns what a projection of a SigningKey says of the entry.
+// GatewayEntryOf returns the value of Projection.GatewayEntry for a SigningKey.
 func GatewayEntryOf(key *keywrightv1alpha1.SigningKey) time.Time {
 	return gatewayEntry(key.Spec.Distribution.GatewayEntry, key.CreationTimestamp)
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// defaultRSAKeySize is the size of an RSA key in bits where the spec says nothing.
+// defaultRSAKeySize is the size of an RSA key in bits if the spec has none.
 const defaultRSAKeySize = 2048
 
-// PolicyOf turns a spec, which the API server has validated and defaulted, into the policy that Plan goes by. The second
-// result is the text of a rotation request that cannot be read, empty if there is none: such a request asks for nothing.
+// PolicyOf returns the policy of a SigningKey for Plan. The API server has validated its spec and set the defaults. The
+// second result is the text of an invalid rotation request, which is ignored, or empty.
 func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 	spec := &key.Spec
 	p := rotation.Policy{
@@ -39,8 +39,8 @@ func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 			p.RSAKeySize = int(*spec.RSAKeySize)
 		}
 	}
-	text, asked := key.Annotations[contract.RotateAnnotation]
-	if !asked {
+	text, requested := key.Annotations[contract.RotateAnnotation]
+	if !requested {
 		return p, ""
 	}
 	at, err := time.Parse(time.RFC3339, text)
@@ -51,5 +51,5 @@ func PolicyOf(key *keywrightv1alpha1.SigningKey) (rotation.Policy, string) {
 	return p, ""
 }
 
-// defaultWaitForTargets is that of an older CRD, which does not know the field.
+// defaultWaitForTargets is used with an older CRD, which does not have the field.
 const defaultWaitForTargets = 24 * time.Hour

@@ -10,37 +10,38 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Projection is what the distribution knows of one SigningKey, or of one TrustedIssuer: what its files must be, and where.
+// Projection has the files of one SigningKey or TrustedIssuer, and their targets.
 type Projection struct {
 	// Foreign is set for a TrustedIssuer. It has no revocation list, and no Secrets.
 	Foreign bool
-	// Generation of the keyring that the files were made from, or of the TrustedIssuer with what was fetched. It only grows.
+	// Generation is that of the keyring, or of the TrustedIssuer together with its fetched keys. It only increases.
 	Generation int64
 	Files      Files
-	// Tombstone is the key set of a namespace that is to trust nobody any more.
+	// Tombstone is the key set for a namespace in which trust has ended.
 	Tombstone string
-	// Revoked keys must be in no file, whatever else holds.
+	// Revoked are keys that must be in no file, in any case.
 	Revoked []string
-	// List is the revocation list. What that of a Frozen projection names is added to what the files say.
+	// List is the revocation list. That of a Frozen projection is added to the list in the files.
 	List issuerfiles.Revoked
-	// Selector selects the targets. It is nil for a keyring that was retained, when nobody is given the files anew, and while the
-	// spec's selector is invalid: the keyring then counts wherever its file stands.
+	// Selector selects the targets. It is nil for a retained keyring and for an invalid selector. Then no namespace gets
+	// new files, and existing files are kept up to date.
 	Selector labels.Selector
-	// KeyNamespace is a target whatever the selector says, empty if there are no targets.
+	// KeyNamespace is always a target. It is empty if there are no targets.
 	KeyNamespace string
 	// KeepFor is how long a namespace that is no longer selected keeps its file.
 	KeepFor time.Duration
-	// GatewayEntry is the creation time of an object that asks for contract.GatewayFile, zero for one that does not.
+	// GatewayEntry is the creation time of an object that requests contract.GatewayFile, zero for others.
 	GatewayEntry time.Time
-	// Frozen leaves every key set as it is, but for revoked keys: the keyring cannot be trusted or read.
+	// Frozen keeps every key set unchanged except for revoked keys, since the keyring is not usable.
 	Frozen bool
-	// Held are the kids that Secret and files of a Frozen projection have: what is known of its keys.
+	// Held are the kids in the Secret and the files, for a Frozen projection.
 	Held []string
-	// Confirmed is when the keyring was last read from the API server itself.
+	// Confirmed is when the keyring was last read from the API server.
 	Confirmed time.Time
 }
 
-// New projects a keyring that was just read or written. also is revoked without being recorded in it.
+// New returns the projection of a keyring that was just read or written. also has revocations that are not in the
+// keyring.
 func New(ring *rotation.Keyring, policy rotation.Policy, also issuerfiles.Revoked, now time.Time) Projection {
 	return Projection{
 		Generation: ring.Generation, Files: FilesOf(ring, policy, also), Revoked: RevokedIDs(ring, also.KeyIDs), List: RevokedOf(ring, also),
@@ -48,7 +49,7 @@ func New(ring *rotation.Keyring, policy rotation.Policy, also issuerfiles.Revoke
 	}
 }
 
-// NewFrozen leaves what stands as it is, but for what is revoked. held are the kids that Secret and files have.
+// NewFrozen returns a Frozen projection. held are the kids in the Secret and the files.
 func NewFrozen(list issuerfiles.Revoked, held []string, keyNamespace string, now time.Time) Projection {
 	return Projection{
 		Frozen: true, Held: held, Revoked: list.KeyIDs, List: list, KeyNamespace: keyNamespace, Confirmed: now,
@@ -56,8 +57,8 @@ func NewFrozen(list issuerfiles.Revoked, held []string, keyNamespace string, now
 	}
 }
 
-// Lacks reports whether a revocation list that stands, made from a keyring of a generation, names what this projection does not. Ended
-// tokens that a newer keyring does not name have expired.
+// Lacks reports whether an existing revocation list, made from a keyring of a generation, has entries that this
+// projection lacks. Token entries that a newer keyring lacks have expired.
 func (p *Projection) Lacks(list issuerfiles.Revoked, generation int64) bool {
 	if slices.ContainsFunc(list.KeyIDs, func(id string) bool { return !slices.Contains(p.Revoked, id) }) {
 		return true
@@ -78,7 +79,7 @@ func (p *Projection) Selects(namespace string, of labels.Set) bool {
 	return p.KeyNamespace != "" && namespace == p.KeyNamespace || p.Selector != nil && p.Selector.Matches(of)
 }
 
-// same reports whether two projections ask for the same files. Being confirmed again changes nothing.
+// same reports whether two projections result in the same files. It ignores Confirmed.
 func (p Projection) same(o Projection) bool {
 	return p.Foreign == o.Foreign && p.GatewayEntry.Equal(o.GatewayEntry) && p.Generation == o.Generation && p.Files == o.Files && p.Tombstone == o.Tombstone && p.KeepFor == o.KeepFor &&
 		p.Frozen == o.Frozen && p.KeyNamespace == o.KeyNamespace && slices.Equal(p.Revoked, o.Revoked) &&

@@ -13,32 +13,33 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// Record is what contract.ProjectionsAnnotation says of the files of one SigningKey or TrustedIssuer in a ConfigMap.
+// Record is the entry in contract.ProjectionsAnnotation for the files of one SigningKey or TrustedIssuer in a
+// ConfigMap.
 type Record struct {
-	// Generation of the keyring that the files were made from.
+	// Generation is that of the keyring that the files were made from.
 	Generation int64 `json:"generation"`
 	// Foreign is set for the file of a TrustedIssuer.
 	Foreign bool `json:"foreign,omitempty"`
-	// Owner is the name whose key set contract.GatewayFile is: for GatewayRecord alone.
+	// Owner is the name of the object whose key set contract.GatewayFile has. Only GatewayRecord has it.
 	Owner string `json:"owner,omitempty"`
-	// DeselectedAt is since when the namespace is no longer selected.
+	// DeselectedAt is when the namespace was no longer selected.
 	DeselectedAt *time.Time `json:"deselectedAt,omitempty"`
-	// TakenAwayAt is since when the key set is a tombstone.
+	// TakenAwayAt is when the key set was replaced by a tombstone.
 	TakenAwayAt *time.Time `json:"takenAwayAt,omitempty"`
-	// Writes counts the versions of the key set that the controller knows of: its own, and those of others that it replaced. A
-	// watcher for whom it jumps has missed some.
+	// Writes is the number of known versions of the key set: those of the controller, and those of others that it
+	// replaced. If it increases by more than one, a watch has missed versions.
 	Writes int64 `json:"writes"`
-	// Digest of the key set, RevokedDigest of the revocation list, and CADigest of the issuer's CA, as the controller wrote them: the first
-	// 64 bits of the SHA-256.
+	// Digest, RevokedDigest and CADigest are the first 64 bits of the SHA-256 of the key set, of the revocation list and
+	// of the issuer's CA, as the controller wrote them.
 	Digest        string `json:"digest"`
 	RevokedDigest string `json:"revokedDigest,omitempty"`
 	CADigest      string `json:"caDigest,omitempty"`
 }
 
-// GatewayRecord is the name of the record of contract.GatewayFile. No object can have it.
+// GatewayRecord is the name of the record of contract.GatewayFile. No object can have this name.
 const GatewayRecord = "/jwks"
 
-// MaxWrites is more than any file sees.
+// MaxWrites is the largest valid value of Record.Writes. No file reaches it.
 const MaxWrites = 1 << 40
 
 // Digest returns the first 64 bits of the SHA-256 of a file, in hexadecimal.
@@ -47,7 +48,7 @@ func Digest(content string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// RecordsOf reads the annotation of a ConfigMap, nothing if somebody made it unreadable.
+// RecordsOf decodes the annotation of a ConfigMap. It returns an empty map if the annotation is missing or invalid.
 func RecordsOf(cm *corev1.ConfigMap) map[string]Record {
 	records := map[string]Record{}
 	if cm == nil || json.Unmarshal([]byte(cm.Annotations[contract.ProjectionsAnnotation]), &records) != nil {
@@ -56,13 +57,13 @@ func RecordsOf(cm *corev1.ConfigMap) map[string]Record {
 	return records
 }
 
-// EncodeRecords returns the annotation that RecordsOf reads. Equal records are equal bytes.
+// EncodeRecords returns the annotation for RecordsOf. Equal records give equal bytes.
 func EncodeRecords(records map[string]Record) (string, error) {
 	b, err := json.Marshal(records)
 	return string(b), err
 }
 
-// Equal reports whether two records say the same.
+// Equal reports whether two records are equal.
 func (r Record) Equal(b Record) bool {
 	return r.Generation == b.Generation && r.Foreign == b.Foreign && r.Owner == b.Owner && r.Writes == b.Writes && r.Digest == b.Digest && r.RevokedDigest == b.RevokedDigest && r.CADigest == b.CADigest &&
 		sameTime(r.DeselectedAt, b.DeselectedAt) && sameTime(r.TakenAwayAt, b.TakenAwayAt)
@@ -75,7 +76,7 @@ func sameTime(a, b *time.Time) bool {
 	return a.Equal(*b)
 }
 
-// RevokedIn returns the revocation list that stands as the controller left it, an empty one for any other.
+// RevokedIn returns the existing revocation list if the controller wrote it, and an empty one otherwise.
 func RevokedIn(data map[string]string, r Record, name string) issuerfiles.Revoked {
 	content, ok := data[name+contract.RevokedSuffix]
 	if !ok || r.RevokedDigest != Digest(content) {
@@ -88,7 +89,7 @@ func RevokedIn(data map[string]string, r Record, name string) issuerfiles.Revoke
 	return list
 }
 
-// CAIn returns the issuer's CA that stands as the controller left it, empty for any other.
+// CAIn returns the existing CA of the issuer if the controller wrote it, and an empty string otherwise.
 func CAIn(data map[string]string, r Record, name string) string {
 	content, ok := data[name+contract.CASuffix]
 	if !ok || r.CADigest != Digest(content) {
@@ -97,9 +98,9 @@ func CAIn(data map[string]string, r Record, name string) string {
 	return content
 }
 
-// IsForeign reports whether a key set is that of a TrustedIssuer, as the controller wrote it.
+// IsForeign reports whether a key set is that of a TrustedIssuer and was written by the controller.
 func IsForeign(cm *corev1.ConfigMap, name string) bool {
-	if cm == nil || !strings.Contains(cm.Annotations[contract.ProjectionsAnnotation], `"foreign":true`) { // most have none: do not read it
+	if cm == nil || !strings.Contains(cm.Annotations[contract.ProjectionsAnnotation], `"foreign":true`) { // most have none: do not decode it
 		return false
 	}
 	r := RecordsOf(cm)[name]

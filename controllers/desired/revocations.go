@@ -10,7 +10,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// KeyIDsOf returns the keys that Revocations of one SigningKey name.
+// KeyIDsOf returns the key IDs in the Revocations of a SigningKey.
 func KeyIDsOf(all []keywrightv1alpha1.Revocation, signingKey string) []string {
 	var ids []string
 	for i := range all {
@@ -21,7 +21,7 @@ func KeyIDsOf(all []keywrightv1alpha1.Revocation, signingKey string) []string {
 	return ids
 }
 
-// KeepSessionsOf returns the keys whose revocation leaves the sessions alive: those that no other Revocation names without saying so.
+// KeepSessionsOf returns the keys whose revocation keeps sessions: those for which all Revocations set keepSessions.
 func KeepSessionsOf(all []keywrightv1alpha1.Revocation, signingKey string) []string {
 	var keep, end []string
 	for i := range all {
@@ -36,8 +36,8 @@ func KeepSessionsOf(all []keywrightv1alpha1.Revocation, signingKey string) []str
 	return slices.DeleteFunc(keep, func(id string) bool { return slices.Contains(end, id) })
 }
 
-// TokenRequestsOf returns what Revocations of one SigningKey name but keys, in the order in which they were made. It leaves out those that
-// InFuture reports.
+// TokenRequestsOf returns the requests of the Revocations of a SigningKey, except those of keys, in the order of
+// creation. It omits those that InFuture reports.
 func TokenRequestsOf(all []keywrightv1alpha1.Revocation, signingKey string, p rotation.Policy) []rotation.TokenRequest {
 	var requests []rotation.TokenRequest
 	for i := range all {
@@ -58,7 +58,7 @@ func TokenRequestsOf(all []keywrightv1alpha1.Revocation, signingKey string, p ro
 	return requests
 }
 
-// digestOf names the value that a Revocation names, empty for everything.
+// digestOf returns the digest of the value that a Revocation names, empty for everything.
 func digestOf(spec *keywrightv1alpha1.RevocationSpec) string {
 	for _, c := range []struct{ claim, value string }{
 		{issuerfiles.ClaimTokenID, spec.TokenID},
@@ -73,7 +73,8 @@ func digestOf(spec *keywrightv1alpha1.RevocationSpec) string {
 	return ""
 }
 
-// InFuture reports whether a Revocation names a time after its creation: it would end tokens that do not exist yet, again and again.
+// InFuture reports whether issuedBefore of a Revocation is after its creation: it would revoke tokens that are issued
+// later.
 func InFuture(r *keywrightv1alpha1.Revocation, p rotation.Policy) bool {
 	before := r.Spec.IssuedBefore
 	return before != nil && before.Sub(r.CreationTimestamp.Time) > p.ClockSkew+time.Second

@@ -7,12 +7,12 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// Store hands what the signingkey and the trustedissuer controllers decide to the distribution controller, within one process. Nothing
-// in it is a truth: a restart fills it again from the keyrings.
+// Store passes projections from the signingkey and trustedissuer controllers to the distribution controller, within one
+// process. After a restart it is filled again from the keyrings.
 type Store struct {
 	mu     sync.RWMutex
 	byName map[string]Projection
-	// changed are called without the lock when files must change.
+	// changed are called without the lock if files must change.
 	changed []func(urgent bool)
 }
 
@@ -21,15 +21,15 @@ func NewStore() *Store {
 	return &Store{byName: map[string]Projection{}}
 }
 
-// OnChange adds what is called when files must change. urgent changes, revocations, go first.
+// OnChange adds a function that is called if files must change. urgent is set for revocations, which are written first.
 func (s *Store) OnChange(f func(urgent bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changed = append(s.changed, f)
 }
 
-// tell says that files must change.
-func (s *Store) tell(urgent bool) {
+// notify calls the functions of OnChange.
+func (s *Store) notify(urgent bool) {
 	s.mu.RLock()
 	changed := slices.Clone(s.changed)
 	s.mu.RUnlock()
@@ -38,8 +38,8 @@ func (s *Store) tell(urgent bool) {
 	}
 }
 
-// Set stores a projection. A lower generation of a keyring that was not read later does not replace a higher one. A SigningKey takes
-// the place of a TrustedIssuer of its name, never the other way round.
+// Set stores a projection. A lower generation replaces a higher one only if it was read later. A SigningKey replaces a
+// TrustedIssuer of the same name, but not the reverse.
 func (s *Store) Set(name string, p Projection) {
 	s.mu.Lock()
 	old, had := s.byName[name]
@@ -51,12 +51,12 @@ func (s *Store) Set(name string, p Projection) {
 	s.byName[name] = p
 	s.mu.Unlock()
 	if !had || !old.same(p) {
-		s.tell(len(p.Revoked) > len(old.Revoked) || had && p.Files.Revoked != old.Files.Revoked || issuerfiles.TrustsNobody(p.Files.KeySet))
+		s.notify(len(p.Revoked) > len(old.Revoked) || had && p.Files.Revoked != old.Files.Revoked || issuerfiles.TrustsNobody(p.Files.KeySet))
 	}
 }
 
-// Replace stores a projection in place of the one that it was made from. If another one came meanwhile, that one stays, and the result is false:
-// it may know of revocations that no keyring records, and it may be of an older reading, by a reconciliation that was held up.
+// Replace stores a projection in place of was, from which it was made. If another one was stored meanwhile, it returns
+// false and changes nothing: that one may have revocations that are not in the keyring, or be from an older reading.
 func (s *Store) Replace(name string, was, p Projection) bool {
 	s.mu.Lock()
 	old, had := s.byName[name]
@@ -67,15 +67,15 @@ func (s *Store) Replace(name string, was, p Projection) bool {
 	s.byName[name] = p
 	s.mu.Unlock()
 	if !old.same(p) {
-		s.tell(issuerfiles.TrustsNobody(p.Files.KeySet))
+		s.notify(issuerfiles.TrustsNobody(p.Files.KeySet))
 	}
 	return true
 }
 
-// Drop forgets a name that has neither SigningKey nor keyring, and Retract one that has no TrustedIssuer. Neither touches the other kind.
+// Drop removes the projection of a SigningKey that has neither object nor keyring.
 func (s *Store) Drop(name string) { s.drop(name, false) }
 
-// Retract is Drop for a TrustedIssuer.
+// Retract removes the projection of a TrustedIssuer.
 func (s *Store) Retract(name string) { s.drop(name, true) }
 
 func (s *Store) drop(name string, foreign bool) {
@@ -86,7 +86,7 @@ func (s *Store) drop(name string, foreign bool) {
 	}
 	s.mu.Unlock()
 	if had {
-		s.tell(false)
+		s.notify(false)
 	}
 }
 
@@ -105,7 +105,7 @@ func (s *Store) None() bool {
 	return len(s.byName) == 0
 }
 
-// All returns every projection by name. The map is the caller's.
+// All returns a copy of all projections, by name.
 func (s *Store) All() map[string]Projection {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

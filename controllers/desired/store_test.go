@@ -15,7 +15,7 @@ func TestOlderReadDoesNotReplaceNewerWrite(t *testing.T) {
 	var told int
 	s.OnChange(func(bool) { told++ })
 	s.Set("a", desired.Projection{Generation: 8, Confirmed: at(20)})
-	s.Set("a", desired.Projection{Generation: 7, Confirmed: at(10)}) // read before the write, and handed in late
+	s.Set("a", desired.Projection{Generation: 7, Confirmed: at(10)}) // read before the write, but stored later
 	if p, _ := s.Get("a"); p.Generation != 8 || told != 1 {
 		t.Errorf("generation %d, told %d times", p.Generation, told)
 	}
@@ -53,7 +53,7 @@ func TestProjectionNamesWhatIsRevoked(t *testing.T) {
 	}
 }
 
-// A SigningKey has its name for itself, and neither kind drops the other.
+// A SigningKey takes its name from a TrustedIssuer, and neither kind drops the other.
 func TestSigningKeyGoesBeforeTrustedIssuer(t *testing.T) {
 	s := desired.NewStore()
 	foreign := desired.Projection{Foreign: true, Generation: 1 << 40, Confirmed: time.Unix(30, 0)}

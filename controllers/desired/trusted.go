@@ -13,29 +13,31 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// TrustedKeepFor is how long a namespace that a TrustedIssuer no longer selects keeps its file. The lifetime of the tokens of another issuer
-// is not known; most expire within the hour.
+// TrustedKeepFor is how long a namespace that a TrustedIssuer no longer selects keeps its file. The token lifetime of
+// another issuer is not known, but most tokens expire within an hour.
 const TrustedKeepFor = time.Hour
 
-// Trusted is what the files of one TrustedIssuer must be, and why.
+// Trusted has the projection of one TrustedIssuer, and the reasons for it.
 type Trusted struct {
 	Projection Projection
-	// Keys are those that are distributed.
+	// Keys are the distributed keys.
 	Keys []jwks.Published
-	// LeftOut are those that are not.
+	// LeftOut are the keys that are not distributed.
 	LeftOut []jwks.LeftOut
-	// Err is why no key can be distributed; what stands in the files stays. ErrNotFetched is one.
+	// Err is why no key can be distributed, for example ErrNotFetched. The files are then not changed.
 	Err error
-	// InvalidSelector is why the selector cannot be read.
+	// InvalidSelector is why the selector is invalid, nil if it is valid.
 	InvalidSelector error
 }
 
-// ErrNotFetched is returned while the fetcher has handed nothing over.
-var ErrNotFetched = errors.New("the fetcher has not read the keys yet")
+// ErrNotFetched means that the fetcher has not written an entry for the TrustedIssuer.
+var ErrNotFetched = errors.New("the fetcher has not fetched the keys yet")
 
-// OfTrustedIssuer makes the projection of a TrustedIssuer from its spec and from what the fetcher handed over, which is checked again: an
-// entry can bring nothing but keys that the spec allows.
-func OfTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, ours map[string]string, keyNamespace string, now time.Time) Trusted {
+// OfTrustedIssuer returns the projection of a TrustedIssuer from its spec and the entry of the fetcher. It checks the
+// entry again, which can only have keys that the spec allows. ours has the keys of SigningKeys.
+func OfTrustedIssuer(
+	ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, ours map[string]string, keyNamespace string, now time.Time,
+) Trusted {
 	rules := RulesOf(&ti.Spec)
 	rules.OwnedBy = func(thumbprint string) string { return ours[thumbprint] }
 	t := Trusted{Projection: Projection{
@@ -52,7 +54,7 @@ func OfTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, o
 			p.Frozen, t.Err = true, ErrNotFetched
 			return t
 		}
-		rules.SPIFFE = false // the fetcher wrote it for verifiers
+		rules.SPIFFE = false // the fetcher has converted it
 		set, t.LeftOut = entry.KeySet, entry.LeftOut
 		p.Generation += entry.Revision
 	}
@@ -69,7 +71,7 @@ func OfTrustedIssuer(ti *keywrightv1alpha1.TrustedIssuer, entry fetched.Entry, o
 	return t
 }
 
-// RulesOf returns what a spec says of the keys that may be published.
+// RulesOf returns the rules of a spec for the keys that may be published.
 func RulesOf(spec *keywrightv1alpha1.TrustedIssuerSpec) jwks.Rules {
 	rules := jwks.Rules{Issuer: spec.Issuer, SPIFFE: spec.Keys.SPIFFEBundle != nil}
 	for _, a := range spec.Algorithms {
@@ -78,7 +80,8 @@ func RulesOf(spec *keywrightv1alpha1.TrustedIssuerSpec) jwks.Rules {
 	return rules
 }
 
-// AlgorithmOf returns the algorithm of a tombstone in place of keys: some libraries refuse a set with a key of a type that they do not know.
+// AlgorithmOf returns the algorithm of the tombstone for a key set. Some libraries refuse a set with a key of a type
+// that they do not know.
 func AlgorithmOf(keys []jwks.Published, set []byte) string {
 	if len(keys) > 0 {
 		return keys[0].Algorithm
@@ -86,7 +89,7 @@ func AlgorithmOf(keys []jwks.Published, set []byte) string {
 	return issuerfiles.AlgorithmOfSet(set)
 }
 
-// SourceOf returns the digest of what the keys of a spec are read from.
+// SourceOf returns a digest of the source of the keys in a spec.
 func SourceOf(spec *keywrightv1alpha1.TrustedIssuerSpec) (string, error) {
 	return fetched.Source(struct {
 		Issuer string
@@ -94,7 +97,8 @@ func SourceOf(spec *keywrightv1alpha1.TrustedIssuerSpec) (string, error) {
 	}{spec.Issuer, spec.Keys})
 }
 
-// KeyIDsOfSigningKeys returns the name of the SigningKey of each key that is published or revoked, or that a file may still have. Their kids are RFC 7638 thumbprints.
+// KeyIDsOfSigningKeys returns the name of the SigningKey for each key that is published or revoked, or that a file may
+// still have. The kids are RFC 7638 thumbprints.
 func KeyIDsOfSigningKeys(projections map[string]Projection) map[string]string {
 	ids := map[string]string{}
 	for name, p := range projections {

@@ -5,17 +5,17 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// fitCA leaves a CA as it stands, or leaves it out, and returns by how many bytes less there are. No key is refused for want of one.
+// fitCA replaces a CA by the existing one, or removes it, and returns how many bytes that saves. Keys need no CA.
 func (c *composition) fitCA(name string) int {
 	file := name + contract.CASuffix
-	wanted, stands := c.data[file], desired.CAIn(c.found, c.was[name], name)
-	if len(wanted) <= len(stands) {
+	wanted, existing := c.data[file], desired.CAIn(c.found, c.was[name], name)
+	if len(wanted) <= len(existing) {
 		return 0
 	}
 	delete(c.data, file)
-	c.setCA(name, stands)
+	c.setCA(name, existing)
 	c.leftOut = append(c.leftOut, file)
-	return len(wanted) - len(stands)
+	return len(wanted) - len(existing)
 }
 
 func (c *composition) setCA(name, ca string) {
@@ -24,10 +24,10 @@ func (c *composition) setCA(name, ca string) {
 	}
 }
 
-// lookForPlantedCA notes a CA that stands and that this controller did not write.
-func (c *composition) lookForPlantedCA(name string) {
+// detectUnexpectedCA records an existing CA that this controller did not write.
+func (c *composition) detectUnexpectedCA(name string) {
 	file := name + contract.CASuffix
-	if found, stands := c.found[file]; stands && found != c.data[file] && desired.Digest(found) != c.was[name].CADigest {
+	if found, exists := c.found[file]; exists && found != c.data[file] && desired.Digest(found) != c.was[name].CADigest {
 		c.unexpected = append(c.unexpected, file)
 	}
 }

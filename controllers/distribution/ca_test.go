@@ -16,7 +16,7 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// written returns the ConfigMap that a composition leads to.
+// written returns the ConfigMap of a composition.
 func written(t *testing.T, c composition) *corev1.ConfigMap {
 	t.Helper()
 	annotation, err := desired.EncodeRecords(c.records)
@@ -38,13 +38,13 @@ func withCA(ca string) desired.Projection {
 func TestCAIsWhatTheProjectionSays(t *testing.T) {
 	now := time.Now()
 	one := func(p desired.Projection) map[string]desired.Projection { return map[string]desired.Projection{"a": p} }
-	// settled reports whether the next composition of what one wrote writes nothing.
+	// settled reports whether the next composition writes nothing.
 	settled := func(t *testing.T, c composition, p desired.Projection) bool {
 		cm := written(t, c)
-		again := compose(now.Add(2*time.Second), place{cm: cm}, one(p))
-		return again.stands(cm)
+		again := compose(now.Add(2*time.Second), target{cm: cm}, one(p))
+		return again.matches(cm)
 	}
-	first := compose(now, place{}, one(withCA("one")))
+	first := compose(now, target{}, one(withCA("one")))
 	cm := written(t, first)
 	if cm.Data["a.tls-ca.crt"] != "one" || !settled(t, first, withCA("one")) {
 		t.Fatalf("the first one: %v", cm.Data)
@@ -75,7 +75,7 @@ func TestCAIsWhatTheProjectionSays(t *testing.T) {
 			if c.found == "" {
 				delete(stands.Data, "a.tls-ca.crt")
 			}
-			got := compose(now.Add(2*time.Second), place{cm: stands}, one(c.projection))
+			got := compose(now.Add(2*time.Second), target{cm: stands}, one(c.projection))
 			if got.data["a.tls-ca.crt"] != c.want {
 				t.Errorf("it is %q", got.data["a.tls-ca.crt"])
 			}
@@ -89,22 +89,22 @@ func TestCAIsWhatTheProjectionSays(t *testing.T) {
 	}
 }
 
-// A tombstone, and a name that nobody answers for, have no CA.
+// A tombstone, and a name without a projection, have no CA.
 func TestCAEndsWithTheKeySet(t *testing.T) {
 	keySet := string(issuerfiles.Tombstone("ES256"))
-	cm := written(t, compose(time.Now(), place{}, map[string]desired.Projection{"a": withCA("one")}))
+	cm := written(t, compose(time.Now(), target{}, map[string]desired.Projection{"a": withCA("one")}))
 	cm.Data["a.json"] = keySet
 	for name, projections := range map[string]map[string]desired.Projection{
 		"of a namespace that was deselected": {"a": {Selector: labels.Nothing(), KeepFor: time.Hour, Files: withCA("one").Files}},
 		"of a SigningKey that is gone":       {},
 	} {
-		if got := compose(time.Now(), place{cm: cm}, projections); got.data["a.json"] != keySet || got.data["a.tls-ca.crt"] != "" {
+		if got := compose(time.Now(), target{cm: cm}, projections); got.data["a.json"] != keySet || got.data["a.tls-ca.crt"] != "" {
 			t.Errorf("%s: %v", name, got.data)
 		}
 	}
 }
 
-// Names may have dots, and end as files do.
+// Names may have dots, and end like files.
 func TestNoTwoNamesHaveOneFile(t *testing.T) {
 	projections := map[string]desired.Projection{}
 	for _, name := range []string{"a", "a.json", "a.tls-ca.crt", "a.tls-ca", "a.revoked", "a.tls-ca.crt.json", "tls-ca.crt", "json"} {
@@ -112,7 +112,7 @@ func TestNoTwoNamesHaveOneFile(t *testing.T) {
 		p.Files.KeySet, p.Files.Revoked = "the keys of "+name, "the list of "+name
 		projections[name] = p
 	}
-	got := compose(time.Now(), place{}, projections)
+	got := compose(time.Now(), target{}, projections)
 	if len(got.data) != 3*len(projections) {
 		t.Fatalf("%d files of %d names", len(got.data), len(projections))
 	}
@@ -121,7 +121,7 @@ func TestNoTwoNamesHaveOneFile(t *testing.T) {
 			t.Errorf("%s is taken for a file of %q: %s", file, name, content)
 		}
 	}
-	// Some gateways take the first entry.
+	// Some gateways read the first entry.
 	for name := range projections {
 		files := []string{name + contract.CASuffix, name + contract.RevokedSuffix, name + contract.JWKSSuffix}
 		if slices.Sort(files); files[0] != name+contract.JWKSSuffix {
@@ -130,18 +130,18 @@ func TestNoTwoNamesHaveOneFile(t *testing.T) {
 	}
 }
 
-// A CA that has no room keeps no key out, and does not take the place of one that stands.
+// A CA that has no room does not displace a key, and does not replace the existing CA.
 func TestCAWithoutRoomIsLeftOut(t *testing.T) {
 	large := withCA(strings.Repeat("x", 100))
-	large.Files.KeySet = strings.Repeat("k", mostBytes-50)
-	got := compose(time.Now(), place{}, map[string]desired.Projection{"a": large})
-	if got.data["a.tls-ca.crt"] != "" || len(got.data["a.json"]) != mostBytes-50 || !slices.Equal(got.leftOut, []string{"a.tls-ca.crt"}) {
+	large.Files.KeySet = strings.Repeat("k", maxBytes-50)
+	got := compose(time.Now(), target{}, map[string]desired.Projection{"a": large})
+	if got.data["a.tls-ca.crt"] != "" || len(got.data["a.json"]) != maxBytes-50 || !slices.Equal(got.leftOut, []string{"a.tls-ca.crt"}) {
 		t.Errorf("left out are %v", got.leftOut)
 	}
 	small := large
 	small.Files.CA = "small"
-	cm := written(t, compose(time.Now(), place{}, map[string]desired.Projection{"a": small}))
-	got = compose(time.Now(), place{cm: cm}, map[string]desired.Projection{"a": large})
+	cm := written(t, compose(time.Now(), target{}, map[string]desired.Projection{"a": small}))
+	got = compose(time.Now(), target{cm: cm}, map[string]desired.Projection{"a": large})
 	if got.data["a.tls-ca.crt"] != "small" || !slices.Equal(got.leftOut, []string{"a.tls-ca.crt"}) {
 		t.Errorf("it is %q, and left out are %v", got.data["a.tls-ca.crt"], got.leftOut)
 	}

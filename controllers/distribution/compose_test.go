@@ -18,7 +18,7 @@ import (
 )
 
 func TestFileWithoutRoomIsLeftOut(t *testing.T) {
-	large := strings.Repeat("x", mostBytes/2-14)
+	large := strings.Repeat("x", maxBytes/2-14)
 	selected := func(text string) desired.Projection {
 		return desired.Projection{Files: desired.Files{KeySet: text, Revoked: "{}"}, Selector: labels.Everything()}
 	}
@@ -26,7 +26,7 @@ func TestFileWithoutRoomIsLeftOut(t *testing.T) {
 	projections := map[string]desired.Projection{
 		"a": selected("small"), "b": selected(large), "c": selected(large + "z"), "d": selected(strings.Repeat("y", 30)),
 	}
-	got := compose(time.Now(), place{cm: standing}, projections)
+	got := compose(time.Now(), target{cm: standing}, projections)
 	if files := slices.Sorted(maps.Keys(got.data)); !slices.Equal(files, []string{"a.json", "a.revoked", "b.json", "b.revoked", "c.json", "c.revoked"}) {
 		t.Errorf("the files are %v", files)
 	}
@@ -34,12 +34,12 @@ func TestFileWithoutRoomIsLeftOut(t *testing.T) {
 		t.Errorf("left out are %v, recorded are %v", got.leftOut, got.records)
 	}
 	standing.Data["d.json"] = ""
-	if got := compose(time.Now(), place{cm: standing}, projections); !slices.Equal(got.leftOut, []string{"a.json"}) {
+	if got := compose(time.Now(), target{cm: standing}, projections); !slices.Equal(got.leftOut, []string{"a.json"}) {
 		t.Errorf("of those that do not stand, %v are left out", got.leftOut)
 	}
 }
 
-// One SigningKey alone always has room.
+// The files of one SigningKey always have room.
 func TestLargestKeySetHasRoom(t *testing.T) {
 	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "RS256", RSAKeySize: 4096})
 	if err != nil {
@@ -49,13 +49,13 @@ func TestLargestKeySetHasRoom(t *testing.T) {
 	for range rotation.MaxKeys {
 		ring.Keys = append(ring.Keys, rotation.Key{ID: key.ID, State: rotation.Retired, Public: key.Public})
 	}
-	if n := len(desired.FilesOf(&ring, rotation.Policy{}, issuerfiles.Revoked{}).KeySet); n < 20<<10 || n > mostBytes/4 {
+	if n := len(desired.FilesOf(&ring, rotation.Policy{}, issuerfiles.Revoked{}).KeySet); n < 20<<10 || n > maxBytes/4 {
 		t.Errorf("%d keys of 4,096 bits take %d bytes", rotation.MaxKeys, n)
 	}
 }
 
-// A file is of somebody else if no record has its digest, or if its record is of a generation that no keyring has yet. A tombstone may be of the
-// SigningKey before, whose keyring had other generations.
+// A file is unexpected if no record has its digest, or if the generation of its record is higher than that of the
+// keyring. A tombstone may be of the previous SigningKey, whose keyring had other generations.
 func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
 	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
 	if err != nil {
@@ -86,7 +86,7 @@ func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
 				cm.Annotations = map[string]string{contract.ProjectionsAnnotation: text}
 			}
 			next := desired.Projection{Files: desired.Files{KeySet: "next"}, Selector: labels.Everything(), Generation: 2}
-			got := compose(time.Now(), place{cm: cm}, map[string]desired.Projection{"a": next})
+			got := compose(time.Now(), target{cm: cm}, map[string]desired.Projection{"a": next})
 			if slices.Contains(got.unexpected, "a.json") != c.want || got.data["a.json"] != "next" {
 				t.Errorf("unexpected are %v, and %q is written", got.unexpected, got.data["a.json"])
 			}
@@ -94,8 +94,8 @@ func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
 	}
 }
 
-// Where trust was taken away, a projection that was read a while ago does not give it again: a controller that was paused may remember an object that
-// is gone, whose name another one has by now.
+// A tombstone is not replaced by keys of an old projection: a paused controller may have one of a deleted object, whose
+// name another object has now.
 func TestTrustThatWasTakenAwayIsNotRevivedFromMemory(t *testing.T) {
 	now := time.Now()
 	tombstone := string(issuerfiles.Tombstone("ES256"))
@@ -109,8 +109,8 @@ func TestTrustThatWasTakenAwayIsNotRevivedFromMemory(t *testing.T) {
 		projections := map[string]desired.Projection{"a": {
 			Foreign: true, Files: desired.Files{KeySet: `{"keys":[{"kid":"k"}]}`}, Selector: labels.Everything(), Generation: 2, Confirmed: now.Add(-read),
 		}}
-		if got := doubtful(now, compose(now, place{cm: cm}, projections), projections); len(got) != want {
-			t.Errorf("read %v ago: %v are doubtful, want %d", read, got, want)
+		if got := possiblyStale(now, compose(now, target{cm: cm}, projections), projections); len(got) != want {
+			t.Errorf("read %v ago: %v are possibly stale, want %d", read, got, want)
 		}
 	}
 }

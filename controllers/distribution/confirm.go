@@ -7,11 +7,11 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// unansweredWait is when to look again at a file whose name exists but was not yet read by the signingkey controller.
-const unansweredWait = time.Second
+// notReadWait is when to reconcile again if the object of a file exists but was not read yet by its controller.
+const notReadWait = time.Second
 
-// answer freezes the names of files that exist and that the signingkey controller has not read yet.
-func (r *Reconciler) answer(ctx context.Context, names []string, projections map[string]desired.Projection) (wait time.Duration, err error) {
+// freezeNotRead freezes the names whose objects exist but were not read yet by their controller.
+func (r *Reconciler) freezeNotRead(ctx context.Context, names []string, projections map[string]desired.Projection) (wait time.Duration, err error) {
 	if len(names) == 0 {
 		return 0, nil
 	}
@@ -19,29 +19,29 @@ func (r *Reconciler) answer(ctx context.Context, names []string, projections map
 	for _, name := range names {
 		if exists[name] {
 			projections[name] = desired.Projection{Frozen: true}
-			wait = unansweredWait
+			wait = notReadWait
 		}
 	}
 	return wait, err
 }
 
-// confirm reads the keyrings anew whose projection may be old, and freezes those that cannot be believed.
+// confirm reads the keyrings again whose projection may be old, and freezes those that it cannot confirm.
 func (r *Reconciler) confirm(ctx context.Context, names []string, projections map[string]desired.Projection) (wait time.Duration, err error) {
 	for _, name := range names {
-		believed, err := r.Quorum.Confirm(ctx, name)
+		confirmed, err := r.Quorum.Confirm(ctx, name)
 		if err != nil {
 			return 0, err
 		}
 		held, _ := r.Projections.Get(name)
-		if !believed {
-			held.Frozen, wait = true, unansweredWait
+		if !confirmed {
+			held.Frozen, wait = true, notReadWait
 		}
 		projections[name] = held
 	}
 	return wait, nil
 }
 
-// confirmEnd asks whether trust is to end in a namespace, and freezes the names that select it after all.
+// confirmEnd reads from the API server whether trust ends in a namespace, and freezes the names that still select it.
 func (r *Reconciler) confirmEnd(ctx context.Context, namespace string, names []string, projections map[string]desired.Projection) (wait time.Duration, err error) {
 	for _, name := range names {
 		held := projections[name]
@@ -50,7 +50,7 @@ func (r *Reconciler) confirmEnd(ctx context.Context, namespace string, names []s
 			return 0, err
 		}
 		if held.KeepFor = max(held.KeepFor, keepFor); selected {
-			held.Frozen, wait = true, unansweredWait
+			held.Frozen, wait = true, notReadWait
 		}
 		projections[name] = held
 	}

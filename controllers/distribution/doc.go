@@ -1,3 +1,3 @@
-// Package distribution keeps the ConfigMap of public keys of every namespace: one namespace is one work item, and its ConfigMap is
-// composed of the files of all SigningKeys that belong there.
+// Package distribution reconciles the ConfigMaps of public keys. A work item is one namespace, whose ConfigMap has the
+// files of all SigningKeys and TrustedIssuers that select it.
 package distribution

@@ -11,15 +11,15 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// EntombedFor is how long a tombstone stays whose name nobody answers for: longer than any file may lag.
+// EntombedFor is how long a tombstone without a projection stays. It is longer than any propagation delay.
 const EntombedFor = 24 * time.Hour
 
-// mostEntombed bounds the tombstones that nobody answers for: the API server refuses annotations of more than 256 KiB, and who
-// plants thousands of files must not keep a ConfigMap from being written.
-const mostEntombed = 200
+// maxEntombed limits the tombstones without a projection. The API server refuses annotations of more than 256 KiB, and
+// an attacker who adds thousands of files must not prevent writes of the ConfigMap.
+const maxEntombed = 200
 
-// entombAll takes away the keys of names that nobody answers for, those that this controller wrote first. What is above the bound was
-// planted, and is left out.
+// entombAll replaces the key sets of names without a projection by tombstones, first those that this controller wrote.
+// Files above the limit were added by another client, and are left out.
 func (c *composition) entombAll(names []string) {
 	planted := func(name string) int {
 		if desired.Digest(c.found[name+contract.JWKSSuffix]) == c.was[name].Digest {
@@ -29,13 +29,14 @@ func (c *composition) entombAll(names []string) {
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(planted(a)-planted(b), strings.Compare(a, b)) })
 	for _, name := range names {
-		if len(c.entombed) < mostEntombed {
+		if len(c.entombed) < maxEntombed {
 			c.entomb(name, c.found[name+contract.JWKSSuffix])
 		}
 	}
 }
 
-// entomb takes away the keys of a name that nobody answers for: a SigningKey or TrustedIssuer that is gone, or a file that somebody else wrote.
+// entomb replaces the key set of a name without a projection by a tombstone: of a deleted SigningKey or TrustedIssuer,
+// or of another client.
 func (c *composition) entomb(name, content string) {
 	r := c.was[name]
 	if !issuerfiles.TrustsNobody(content) {
@@ -47,14 +48,14 @@ func (c *composition) entomb(name, content string) {
 		r.TakenAwayAt = nil
 	}
 	r = c.takenAway(r)
-	r.Generation = 0 // of no keyring: one of the same name begins anew
+	r.Generation = 0 // a new keyring of the same name starts again
 	if end := r.TakenAwayAt.Add(EntombedFor); c.now.Before(end) {
 		c.data[name+contract.JWKSSuffix], c.records[name], c.entombed[name] = content, r, true
 		c.wakeAt(end)
 	}
 }
 
-// takenAway stamps a record with the time since which its key set is a tombstone.
+// takenAway sets the time since which the key set of a record is a tombstone.
 func (c *composition) takenAway(r desired.Record) desired.Record {
 	if r.TakenAwayAt == nil || r.TakenAwayAt.After(c.now) {
 		now := c.now.UTC().Truncate(time.Second)

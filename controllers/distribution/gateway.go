@@ -6,22 +6,23 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// gateway decides about the entry that gateways read. It is a copy of the key set of the first object that asks for it and has a file here.
-// When nobody does any more it becomes a tombstone for a while, as every other file does: without it, Envoy Gateway would take another one.
+// gateway sets the entry that gateways read: the key set of the first object that requests it and has a file here. If
+// none does, the entry becomes a tombstone for a while, like other files. Without it, Envoy Gateway would read another
+// entry.
 func (c *composition) gateway(projections map[string]desired.Projection) {
-	found, stands := c.found[contract.GatewayFile]
+	found, exists := c.found[contract.GatewayFile]
 	was := c.was[desired.GatewayRecord]
 	if owner := c.gatewayOwner(projections, was.Owner); owner != "" {
 		content := c.data[owner+contract.JWKSSuffix]
-		if c.bytes()+len(content) > mostBytes && !stands {
+		if c.bytes()+len(content) > maxBytes && !exists {
 			c.leftOut = append(c.leftOut, contract.GatewayFile)
 			return
 		}
 		c.setGateway(content, desired.Record{Owner: owner})
-	} else if stands {
+	} else if exists {
 		c.endGateway(found, was)
 	}
-	if stands && found != c.data[contract.GatewayFile] && desired.Digest(found) != was.Digest {
+	if exists && found != c.data[contract.GatewayFile] && desired.Digest(found) != was.Digest {
 		c.unexpected = append(c.unexpected, contract.GatewayFile)
 	}
 }
@@ -31,11 +32,11 @@ func (c *composition) setGateway(content string, r desired.Record) {
 	c.data[contract.GatewayFile], c.records[desired.GatewayRecord] = content, r
 }
 
-// endGateway takes the keys out of an entry that nobody asks for.
+// endGateway replaces an entry that is no longer requested by a tombstone.
 func (c *composition) endGateway(found string, was desired.Record) {
 	algorithm := issuerfiles.AlgorithmOfSet([]byte(found))
 	if algorithm == "" {
-		return // no key set: somebody planted it
+		return // not a key set, so another client wrote it
 	}
 	r := desired.Record{TakenAwayAt: was.TakenAwayAt}
 	if !issuerfiles.TrustsNobody(found) {
@@ -48,8 +49,9 @@ func (c *composition) endGateway(found string, was desired.Record) {
 	}
 }
 
-// gatewayOwner returns whose key set the entry is, empty if it is nobody's. Of those that ask for it, one with keys goes before one that ended here.
-// The one of before stays while its object cannot be asked: its keyring was retained, or was not read yet.
+// gatewayOwner returns the name of the object whose key set is in the entry, or empty. Among those that request it,
+// objects with keys come before those whose trust has ended. The previous owner stays while its request is not known,
+// because its keyring was retained or was not read yet.
 func (c *composition) gatewayOwner(projections map[string]desired.Projection, before string) string {
 	var ended string
 	for _, claim := range desired.GatewayClaims(projections) {
@@ -64,14 +66,14 @@ func (c *composition) gatewayOwner(projections map[string]desired.Projection, be
 	if ended != "" {
 		return ended
 	}
-	p, answered := projections[before]
-	if _, has := c.data[before+contract.JWKSSuffix]; has && answered && (p.Frozen || p.Selector == nil) {
+	p, claimed := projections[before]
+	if _, has := c.data[before+contract.JWKSSuffix]; has && claimed && (p.Frozen || p.Selector == nil) {
 		return before
 	}
 	return ""
 }
 
-// bytes is how many bytes of files there are.
+// bytes returns the size of all files.
 func (c *composition) bytes() int {
 	total := 0
 	for _, content := range c.data {

@@ -16,7 +16,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// entryOf is a projection of one key that asks for the gateway entry since a time, zero for none.
+// entryOf returns a projection of one key that requests the gateway entry since a time, zero for none.
 func entryOf(t *testing.T, asks time.Time) desired.Projection {
 	t.Helper()
 	m, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
@@ -29,7 +29,8 @@ func entryOf(t *testing.T, asks time.Time) desired.Projection {
 	}
 }
 
-// The entry is the key set of whoever asked first, follows it, passes to the next one, and ends with a tombstone.
+// The entry has the key set of the first object that requests it, is updated with it, passes to the next object, and
+// ends with a tombstone.
 func TestGatewayEntry(t *testing.T) {
 	now := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
 	first, second, other := entryOf(t, now.Add(-2*time.Hour)), entryOf(t, now.Add(-time.Hour)), entryOf(t, time.Time{})
@@ -37,7 +38,7 @@ func TestGatewayEntry(t *testing.T) {
 	var cm *corev1.ConfigMap
 	at := func(projections map[string]desired.Projection) composition {
 		t.Helper()
-		c := compose(now, place{namespace: "shop", cm: cm}, projections)
+		c := compose(now, target{namespace: "shop", cm: cm}, projections)
 		text, err := desired.EncodeRecords(c.records)
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +46,7 @@ func TestGatewayEntry(t *testing.T) {
 		cm = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 			Annotations: map[string]string{contract.ProjectionsAnnotation: text}, Labels: map[string]string{contract.ManagedByLabel: contract.ManagedBy},
 		}, Data: c.data}
-		if again := compose(now, place{namespace: "shop", cm: cm}, projections); !again.stands(cm) || len(again.unexpected) > 0 {
+		if again := compose(now, target{namespace: "shop", cm: cm}, projections); !again.matches(cm) || len(again.unexpected) > 0 {
 			t.Errorf("it is written again: %v, unexpected %v", again.data, again.unexpected)
 		}
 		return c
@@ -72,7 +73,7 @@ func TestGatewayEntry(t *testing.T) {
 	if at(map[string]desired.Projection{"c-other": other}); entry() != "" {
 		t.Errorf("a day later the entry is %s", entry())
 	}
-	cm.Data[contract.GatewayFile] = second.Files.KeySet // planted
+	cm.Data[contract.GatewayFile] = second.Files.KeySet // by another client
 	if c := at(map[string]desired.Projection{"c-other": other}); !issuerfiles.TrustsNobody(entry()) || strings.Join(c.unexpected, "") != contract.GatewayFile {
 		t.Errorf("a planted entry becomes %s, unexpected %v", entry(), c.unexpected)
 	}

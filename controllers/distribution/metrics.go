@@ -2,7 +2,7 @@ package distribution
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics count what is written to the ConfigMaps.
+// Metrics are the metrics of writes of ConfigMaps.
 type Metrics struct {
 	writes     *prometheus.CounterVec
 	unexpected prometheus.Counter
@@ -13,11 +13,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keywright_configmap_writes_total",
-			Help: "Writes of public-key ConfigMaps, by what was done and how it ended.",
+			Help: "Writes of public-key ConfigMaps, by operation and result.",
 		}, []string{"operation", "result"}),
 		unexpected: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keywright_unexpected_content_total",
-			Help: "ConfigMaps that somebody else had written to and that were put right.",
+			Help: "ConfigMaps that another client had changed and that were restored.",
 		}),
 	}
 	registry.MustRegister(m.writes, m.unexpected)

@@ -21,14 +21,14 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// QuorumReader asks the API server itself, for the few decisions that neither memory nor a cache may make.
+// QuorumReader reads from the API server, for the few decisions that must not depend on memory or a cache.
 type QuorumReader struct {
 	API client.Reader
 	// KeyNamespace holds the Secrets.
 	KeyNamespace string
 	// Now is the clock.
 	Now func() time.Time
-	// Projections is what the signingkey controller decided.
+	// Projections has the projections of the other controllers.
 	Projections *desired.Store
 
 	mu       sync.Mutex
@@ -36,11 +36,11 @@ type QuorumReader struct {
 	listedAt time.Time
 }
 
-// namesFor is how long a list of names serves: after a start every namespace asks for it.
+// namesFor is how long a list of names is cached, since every namespace needs it after a start.
 const namesFor = time.Second
 
-// Confirm reads keyring and signing-key Secret of one SigningKey, and stores the projection that they make. It reports
-// whether what is stored now may be believed: the keyring exists and is at least as new as the Secret, and nothing else was stored meanwhile.
+// Confirm reads the keyring and the signing-key Secret of a SigningKey, and stores their projection. It reports whether
+// that is current: the keyring exists and is not older than the Secret, and no other projection was stored meanwhile.
 func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	before := q.Now()
 	held, _ := q.Projections.Get(name)
@@ -58,20 +58,20 @@ func (q *QuorumReader) Confirm(ctx context.Context, name string) (bool, error) {
 	if secret != nil && keystore.Generation(secret) > keyring.Ring.Generation {
 		return false, nil
 	}
-	asked, err := q.askedFor(ctx, name, &keyring.Ring)
+	pending, err := q.pendingRevocations(ctx, name, &keyring.Ring)
 	if err != nil {
 		return false, err
 	}
-	asked.KeyIDs = slices.Concat(held.Revoked, keystore.RevokedIn(secret).KeyIDs, asked.KeyIDs)
-	fresh := desired.New(&keyring.Ring, rotation.Policy{}, asked, before)
+	pending.KeyIDs = slices.Concat(held.Revoked, keystore.RevokedIn(secret).KeyIDs, pending.KeyIDs)
+	fresh := desired.New(&keyring.Ring, rotation.Policy{}, pending, before)
 	fresh.Selector, fresh.KeyNamespace, fresh.KeepFor, fresh.Frozen = held.Selector, held.KeyNamespace, held.KeepFor, held.Frozen
 	fresh.GatewayEntry = held.GatewayEntry
 	return q.Projections.Replace(name, held, fresh), nil
 }
 
-// askedFor returns what the SigningKey and its Revocations revoke, and what the key namespace's list names: a keyring that cannot be written
-// records neither.
-func (q *QuorumReader) askedFor(ctx context.Context, name string, ring *rotation.Keyring) (issuerfiles.Revoked, error) {
+// pendingRevocations returns the revocations of the SigningKey, its Revocations and the list of the key namespace,
+// which are not in a keyring that cannot be written.
+func (q *QuorumReader) pendingRevocations(ctx context.Context, name string, ring *rotation.Keyring) (issuerfiles.Revoked, error) {
 	var key keywrightv1alpha1.SigningKey
 	if err := q.API.Get(ctx, client.ObjectKey{Name: name}, &key); client.IgnoreNotFound(err) != nil {
 		return issuerfiles.Revoked{}, fmt.Errorf("get SigningKey %s: %w", name, err)
@@ -87,16 +87,17 @@ func (q *QuorumReader) askedFor(ctx context.Context, name string, ring *rotation
 	policy, _ := desired.PolicyOf(&key)
 	unrecorded := ring.Unrecorded(desired.TokenRequestsOf(revocations.Items, name, policy))
 	r := desired.RecordsOf(&cm)[name]
-	stands := desired.RevokedIn(cm.Data, r, name)
-	if r.Generation < ring.Generation { // what has expired since then is not brought back
-		stands.Ended, stands.AllBefore = nil, time.Time{}
+	existing := desired.RevokedIn(cm.Data, r, name)
+	if r.Generation < ring.Generation { // entries that the keyring lacks have expired
+		existing.Ended, existing.AllBefore = nil, time.Time{}
 	}
 	keyIDs := slices.Concat(key.Spec.RevokedKeyIDs, desired.KeyIDsOf(revocations.Items, name))
-	return desired.Pending(keyIDs, unrecorded, policy).Union(stands), nil
+	return desired.Pending(keyIDs, unrecorded, policy).Union(existing), nil
 }
 
-// Target reads whether a SigningKey selects a namespace, and how long one that it does not select keeps its file. Trust that ends too early is
-// valid tokens refused, so neither a cache nor the memory of a controller that was paused may end it. In doubt, the namespace is selected.
+// Target reads whether a SigningKey selects a namespace, and how long a deselected one keeps its file. If trust ends
+// too early, valid tokens are rejected, so neither a cache nor the memory of a paused controller may end it. In doubt,
+// the namespace is selected.
 func (q *QuorumReader) Target(ctx context.Context, name, namespace string) (selected bool, keepFor time.Duration, err error) {
 	if held, _ := q.Projections.Get(name); held.Foreign {
 		return q.trustedTarget(ctx, name, namespace)
@@ -129,7 +130,7 @@ func (q *QuorumReader) labelsOf(ctx context.Context, namespace string) (labels.S
 	return ns.Labels, nil
 }
 
-// selects reports whether a selector selects a namespace of these labels. One that cannot be read deselects nobody.
+// selects reports whether a selector matches the labels of a namespace. An invalid selector matches all.
 func selects(by *metav1.LabelSelector, of labels.Set) bool {
 	selector, err := metav1.LabelSelectorAsSelector(by)
 	return err != nil || selector.Matches(of)

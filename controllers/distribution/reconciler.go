@@ -24,8 +24,8 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// Reconciler keeps the ConfigMap of public keys of one namespace a work item: the union of all SigningKeys and TrustedIssuers
-// that have a file there, in one write.
+// Reconciler reconciles the ConfigMap of public keys of a namespace. It writes the files of all SigningKeys and
+// TrustedIssuers in one write.
 type Reconciler struct {
 	// Client reads Namespaces and ConfigMaps from the cache, and writes.
 	Client client.Client
@@ -35,20 +35,20 @@ type Reconciler struct {
 	Now func() time.Time
 	// Recorder writes events.
 	Recorder events.EventRecorder
-	// Projections is what the signingkey controller decided.
+	// Projections has the projections of the other controllers.
 	Projections *desired.Store
 	// Metrics counts writes.
 	Metrics *Metrics
-	// Installation knows whether another one reconciles the SigningKeys of this cluster.
+	// Installation reports whether another installation reconciles the SigningKeys of this cluster.
 	Installation *installation.Installation
-	// Quorum reads from the API server itself what neither memory nor a cache may decide.
+	// Quorum reads from the API server, for decisions that must not depend on memory or a cache.
 	Quorum *QuorumReader
 
-	// written is the resource version that this process wrote last, by namespace.
+	// written has the resource version that this process wrote last, by namespace.
 	written sync.Map
 }
 
-// Reconcile brings the ConfigMap of one namespace to what all projections ask for.
+// Reconcile updates the ConfigMap of a namespace from all projections.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var namespace metav1.PartialObjectMetadata
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -66,28 +66,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	if namespace.DeletionTimestamp != nil && (cm == nil || isImmutable(cm)) {
-		return ctrl.Result{}, nil // nothing can be created there any more; what stands can be updated
+		return ctrl.Result{}, nil // nothing can be created there any more; an existing ConfigMap can be updated
 	}
-	if another, err := r.another(ctx, cm); err != nil || another {
+	if foreign, err := r.belongsToAnother(ctx, cm); err != nil || foreign {
 		return ctrl.Result{RequeueAfter: time.Minute}, err
 	}
-	want, wait, err := r.compose(ctx, place{req.Name, namespace.Labels, cm})
+	want, wait, err := r.compose(ctx, target{req.Name, namespace.Labels, cm})
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	err = r.write(ctx, req.Name, cm, want)
 	if keystore.LostRace(err) {
-		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	}
 	if err == nil && len(want.leftOut) > 0 {
-		err = fmt.Errorf("no room in ConfigMap %s/%s for %s: a ConfigMap holds 1 MiB; let fewer SigningKeys and TrustedIssuers select this namespace",
+		err = fmt.Errorf("ConfigMap %s/%s has no room for %s: it holds at most 1 MiB. Let fewer SigningKeys and TrustedIssuers select this namespace",
 			req.Name, contract.JWKSConfigMap, strings.Join(want.leftOut, ", "))
 	}
 	return ctrl.Result{RequeueAfter: wait}, err
 }
 
-// read returns the ConfigMap that stands in a namespace as the cache shows it, or nil.
+// read returns the ConfigMap of a namespace from the cache, nil if there is none.
 func (r *Reconciler) read(ctx context.Context, namespace string) (*corev1.ConfigMap, error) {
 	var cm corev1.ConfigMap
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
@@ -97,11 +97,12 @@ func (r *Reconciler) read(ctx context.Context, namespace string) (*corev1.Config
 	return &cm, err
 }
 
-// compose composes what is to be written. What memory and cache may not decide, the API server itself is asked before, in three steps; each may
-// change the projections that it goes by. It also returns when to look again, 0 for never.
-func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.Duration, error) {
+// compose returns the desired ConfigMap. For decisions that must not depend on memory or a cache, it first reads from
+// the API server, in three steps, each of which may change the projections. It also returns when to reconcile again, 0
+// if no time is due.
+func (r *Reconciler) compose(ctx context.Context, at target) (composition, time.Duration, error) {
 	now, projections := r.Now(), r.Projections.All()
-	wait, err := r.answer(ctx, unanswered(at.cm, projections), projections)
+	wait, err := r.freezeNotRead(ctx, unclaimedNames(at.cm, projections), projections)
 	if err != nil {
 		return composition{}, 0, err
 	}
@@ -109,12 +110,12 @@ func (r *Reconciler) compose(ctx context.Context, at place) (composition, time.D
 	if r.asWanted(at.cm, want) {
 		return want, want.wakeIn(now, wait), nil
 	}
-	if names := doubtful(now, want, projections); len(names) > 0 {
-		doubted, err := r.confirm(ctx, names, projections)
+	if names := possiblyStale(now, want, projections); len(names) > 0 {
+		unconfirmed, err := r.confirm(ctx, names, projections)
 		if err != nil {
 			return composition{}, 0, err
 		}
-		want, wait = compose(now, at, projections), max(wait, doubted)
+		want, wait = compose(now, at, projections), max(wait, unconfirmed)
 	}
 	if len(want.ended) > 0 {
 		kept, err := r.confirmEnd(ctx, at.namespace, want.ended, projections)
@@ -137,17 +138,18 @@ func (c *composition) wakeIn(now time.Time, wait time.Duration) time.Duration {
 	return min(wait, until)
 }
 
-// asWanted reports whether nothing is to be written.
+// asWanted reports whether the ConfigMap is up to date.
 func (r *Reconciler) asWanted(cm *corev1.ConfigMap, want composition) bool {
 	if cm == nil {
 		return len(want.data) == 0
 	}
-	return want.stands(cm) && cm.Annotations[contract.KeyNamespaceAnnotation] == r.KeyNamespace
+	return want.matches(cm) && cm.Annotations[contract.KeyNamespaceAnnotation] == r.KeyNamespace
 }
 
-// another reports whether a ConfigMap is that of another installation, and this one has nothing that it could hold: neither SigningKeys nor
-// Secrets. What the other one has retained is then left alone. Where this one has something, a forged name of another changes nothing.
-func (r *Reconciler) another(ctx context.Context, cm *corev1.ConfigMap) (bool, error) {
+// belongsToAnother reports whether a ConfigMap is that of another installation, and this one has neither SigningKeys
+// nor Secrets. Files that the other one has retained are then not changed. If this installation has any, a forged
+// annotation has no effect.
+func (r *Reconciler) belongsToAnother(ctx context.Context, cm *corev1.ConfigMap) (bool, error) {
 	if cm == nil || r.Installation.May(cm.Annotations[contract.KeyNamespaceAnnotation]) {
 		return false, nil
 	}
@@ -155,7 +157,7 @@ func (r *Reconciler) another(ctx context.Context, cm *corev1.ConfigMap) (bool, e
 	return len(names) == 0, err
 }
 
-// write brings what stands to what is wanted with one write, or none.
+// write writes the desired ConfigMap with one write, or none if it is up to date.
 func (r *Reconciler) write(ctx context.Context, namespace string, cm *corev1.ConfigMap, want composition) error {
 	if r.asWanted(cm, want) {
 		return nil
@@ -169,11 +171,11 @@ func (r *Reconciler) write(ctx context.Context, namespace string, cm *corev1.Con
 		err = r.create(ctx, namespace, want, annotation)
 		r.Metrics.wrote("create", err)
 	case isImmutable(cm) && want.frozen && maps.Equal(cm.Data, want.data):
-		return nil // what is right is not put at risk
+		return nil // replacing it could lose a correct key set
 	case isImmutable(cm):
 		err = r.Client.Delete(ctx, cm, client.Preconditions{UID: &cm.UID, ResourceVersion: &cm.ResourceVersion})
 		r.Metrics.wrote("delete", err)
-		if err == nil { // at once: a key set that is frozen is nowhere else now
+		if err == nil { // at once, since a frozen key set is now in no other object
 			err = r.create(ctx, namespace, want, annotation)
 			r.Metrics.wrote("create", err)
 		}
@@ -188,9 +190,9 @@ func (r *Reconciler) write(ctx context.Context, namespace string, cm *corev1.Con
 	return nil
 }
 
-// create applies instead of posting: creation by name can then be granted by name. Each has a field manager of its own: what it finds created by
-// another one is a conflict, also where this process created it and its cache does not show it yet. An apply by the same manager would take away
-// the files that it leaves out.
+// create creates the ConfigMap by an apply, since RBAC can then grant it by name. Each apply has its own field manager,
+// so that an object that exists already is a conflict, even if this process created it and its cache lags. An apply by
+// the same manager would remove files.
 func (r *Reconciler) create(ctx context.Context, namespace string, want composition, annotation string) error {
 	apply := applycorev1.ConfigMap(contract.JWKSConfigMap, namespace).
 		WithLabels(map[string]string{contract.ManagedByLabel: contract.ManagedBy}).
@@ -199,14 +201,15 @@ func (r *Reconciler) create(ctx context.Context, namespace string, want composit
 	return r.Client.Apply(ctx, apply, client.FieldOwner(contract.ManagedBy+"-create-"+rand.Text()[:8]))
 }
 
-// update replaces the whole ConfigMap with the resource version that was read. Labels and annotations of others stay: no
-// pod sees them. Owner references and finalizers go: they could take the files away, or keep them from being renewed.
+// update replaces the whole ConfigMap with the resource version that was read. Labels and annotations of other clients
+// stay, since pods do not see them. It removes owner references and finalizers, which could delete the ConfigMap or
+// prevent its replacement.
 func (r *Reconciler) update(ctx context.Context, cm *corev1.ConfigMap, want composition, annotation string) error {
 	next := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID, ResourceVersion: cm.ResourceVersion,
 			Labels: cloned(cm.Labels), Annotations: cloned(cm.Annotations),
-			ManagedFields: []metav1.ManagedFieldsEntry{{}}, // not tracked: nobody owns a field of it but this controller
+			ManagedFields: []metav1.ManagedFieldsEntry{{}}, // not tracked, since only this controller owns fields
 		},
 		Data: want.data,
 	}
@@ -231,7 +234,7 @@ func cloned(m map[string]string) map[string]string {
 	return maps.Clone(m)
 }
 
-// reportUnexpected says that somebody else had written to the ConfigMap.
+// reportUnexpected reports that another client had written to the ConfigMap.
 func (r *Reconciler) reportUnexpected(ctx context.Context, cm *corev1.ConfigMap, want composition) {
 	if cm == nil {
 		return
@@ -254,5 +257,5 @@ func (r *Reconciler) reportUnexpected(ctx context.Context, cm *corev1.ConfigMap,
 	r.Metrics.unexpected.Inc()
 	log.FromContext(ctx).Info("Replaced unexpected content", "unexpected", text, "count", len(unexpected))
 	r.Recorder.Eventf(cm, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
-		"Replaced what Keywright had not written: %s (%d in all). Only Keywright may write this ConfigMap", text, len(unexpected))
+		"Replaced content of another client: %s (%d in total). Only Keywright may write this ConfigMap", text, len(unexpected))
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// confirmTrusted reads a TrustedIssuer and what was fetched of it, and stores the projection that they make.
+// confirmTrusted reads a TrustedIssuer and its entry of the fetcher, and stores their projection.
 func (q *QuorumReader) confirmTrusted(ctx context.Context, name string, held desired.Projection) (bool, error) {
 	before := q.Now()
 	var ti keywrightv1alpha1.TrustedIssuer
@@ -34,7 +34,7 @@ func (q *QuorumReader) confirmTrusted(ctx context.Context, name string, held des
 	return q.Projections.Replace(name, held, fresh) && !fresh.Frozen, nil
 }
 
-// nameTaken reports whether a SigningKey has the name of a TrustedIssuer, or left its Secrets.
+// nameTaken reports whether a SigningKey has the name of a TrustedIssuer, or retained Secrets of one.
 func (q *QuorumReader) nameTaken(ctx context.Context, name string) (bool, error) {
 	err := q.API.Get(ctx, client.ObjectKey{Name: name}, &keywrightv1alpha1.SigningKey{})
 	if err == nil {
@@ -45,7 +45,7 @@ func (q *QuorumReader) nameTaken(ctx context.Context, name string) (bool, error)
 	return keystore.Has(ctx, q.API, q.KeyNamespace, name)
 }
 
-// Fetched returns what the fetcher handed over of one TrustedIssuer, an empty entry if there is nothing that can be read.
+// Fetched returns the entry of the fetcher for a TrustedIssuer, an empty one if it is missing or invalid.
 func Fetched(ctx context.Context, from client.Reader, keyNamespace, name string) (fetched.Entry, error) {
 	var cm corev1.ConfigMap
 	err := from.Get(ctx, client.ObjectKey{Namespace: keyNamespace, Name: contract.FetchedConfigMap}, &cm)
@@ -54,7 +54,7 @@ func Fetched(ctx context.Context, from client.Reader, keyNamespace, name string)
 	}
 	entry, err := fetched.Decode(cm.Data[name+fetched.Suffix])
 	if err != nil {
-		return fetched.Entry{}, nil //nolint:nilerr // whoever wrote that, it says nothing
+		return fetched.Entry{}, nil //nolint:nilerr // an invalid entry is like a missing one
 	}
 	return entry, nil
 }

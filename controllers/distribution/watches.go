@@ -22,7 +22,7 @@ func (r *Reconciler) Name() string { return "distribution" }
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 32 }
 
-// Watches are Namespaces and their ConfigMaps.
+// Watches returns watches of Namespaces and their ConfigMaps.
 func (r *Reconciler) Watches() []wiring.Watch {
 	return []wiring.Watch{
 		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.onNamespace(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
@@ -30,17 +30,17 @@ func (r *Reconciler) Watches() []wiring.Watch {
 	}
 }
 
-// Sources bring what the signingkey controller decides.
+// Sources returns a source of changed projections.
 func (r *Reconciler) Sources() []source.Source {
 	return []source.Source{source.Func(r.onProjections)}
 }
 
-// onProjections queues every namespace when a projection changes, revocations before anything else.
+// onProjections queues every namespace if a projection changes, with a higher priority for revocations.
 func (r *Reconciler) onProjections(ctx context.Context, q wiring.Queue) error {
 	r.Projections.OnChange(func(urgent bool) {
 		requests, err := r.everyNamespace(ctx)
 		if err != nil {
-			log.FromContext(ctx).Error(err, "List the namespaces to distribute to")
+			log.FromContext(ctx).Error(err, "Failed to list the namespaces to distribute to")
 			return
 		}
 		priority := 0
@@ -64,8 +64,8 @@ func (r *Reconciler) onNamespace() handler.EventHandler {
 	}
 }
 
-// onConfigMap queues the namespace of a ConfigMap that somebody else wrote or deleted. What this process wrote comes back too,
-// and asks for nothing.
+// onConfigMap queues the namespace of a ConfigMap that another client wrote or deleted. It ignores the writes of this
+// process.
 func (r *Reconciler) onConfigMap() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q wiring.Queue) {

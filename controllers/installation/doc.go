@@ -1,2 +1,2 @@
-// Package installation tells one installation of Keywright in a cluster from another.
+// Package installation determines which installation of Keywright reconciles the SigningKeys of a cluster.
 package installation

@@ -11,21 +11,21 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Installation tells one installation of Keywright in a cluster from another. SigningKeys are cluster-scoped, so two installations
-// with different key namespaces would each make keys for the same ones, and overwrite each other's files. Each SigningKey names the key
-// namespace that reconciles it, and whoever is not named writes nothing.
+// Installation is one installation of Keywright in a cluster. SigningKeys are cluster-scoped, so two installations with
+// different key namespaces would both create keys for them, and overwrite each other's files. Each SigningKey has an
+// annotation with the key namespace of the installation that reconciles it. Other installations write nothing.
 type Installation struct {
 	// Client reads SigningKeys from the cache.
 	Client client.Reader
-	// KeyNamespace is that of this installation.
+	// KeyNamespace is the key namespace of this installation.
 	KeyNamespace string
 	// TakeOverFrom are the key namespaces of installations that this one replaces.
 	TakeOverFrom []string
 }
 
-// Owner returns the key namespace of another installation that reconciles the SigningKeys of this cluster, empty if there is none. As
-// long as any SigningKey names this installation it works, whatever another one says: a manifest that came from elsewhere with its
-// annotation must not keep the keys of all others from being revoked.
+// Owner returns the key namespace of another installation that reconciles the SigningKeys of this cluster, empty if
+// there is none. This installation works if any SigningKey names it, even if another SigningKey names a different one.
+// Otherwise a manifest that was copied with its annotation could prevent revocations.
 func (i *Installation) Owner(ctx context.Context) (string, error) {
 	var keys keywrightv1alpha1.SigningKeyList
 	if err := i.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
@@ -52,12 +52,12 @@ func (i *Installation) OtherOwner(key *keywrightv1alpha1.SigningKey) string {
 	return owner
 }
 
-// May reports whether this installation may write what names a key namespace.
+// May reports whether this installation may write an object whose annotation is owner.
 func (i *Installation) May(owner string) bool {
 	return owner == "" || owner == i.KeyNamespace || slices.Contains(i.TakeOverFrom, owner)
 }
 
-// Claim names this installation on a SigningKey. It reports whether that changed it.
+// Claim sets the annotation of this installation on a SigningKey. It reports whether that changed it.
 func (i *Installation) Claim(key *keywrightv1alpha1.SigningKey) bool {
 	if key.Annotations[contract.KeyNamespaceAnnotation] == i.KeyNamespace {
 		return false

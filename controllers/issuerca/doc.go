@@ -1,3 +1,3 @@
-// Package issuerca reads the CA certificates of an issuer from what somebody wrote into a ConfigMap, and writes them for the services. Nothing but
-// certificates gets through: each is parsed, and encoded again.
+// Package issuerca parses the CA certificates of an issuer from the entry of a ConfigMap, and encodes them for
+// services. It passes on only certificates, since it encodes each again.
 package issuerca

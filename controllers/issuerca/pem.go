@@ -11,27 +11,28 @@ import (
 	"time"
 )
 
-// MaxBytes bounds the text that Parse reads.
+// MaxBytes is the maximum length of the text for Parse.
 const MaxBytes = 32 << 10
 
 const (
 	// certificateType is the PEM label of a certificate (RFC 7468 section 5).
 	certificateType = "CERTIFICATE"
-	// begins begins a PEM block (RFC 7468 section 3).
-	begins = "-----BEGIN "
+	// beginning is the start of a PEM block (RFC 7468 section 3).
+	beginning = "-----BEGIN "
 )
 
 // ErrEmpty is returned for a text without any certificate.
-var ErrEmpty = errors.New("it has no certificate: write the certificate of the CA there, PEM")
+var ErrEmpty = errors.New("it has no certificate: add the certificate of the CA, in PEM")
 
-// Parse reads PEM certificates, at most most of them: those of CAs, and self-signed ones. It returns them as DER, sorted, each once. A text that has
-// anything else in it is refused whole. Text between the blocks is ignored (RFC 7468 section 2). No error quotes the text.
+// Parse parses at most most PEM certificates of CAs, or self-signed ones. It returns them in DER, sorted, without
+// duplicates. It refuses a text with other PEM blocks as a whole, and ignores text between blocks (RFC 7468 section 2).
+// No error quotes the text.
 func Parse(text string, most int) ([][]byte, error) {
 	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("it has %d bytes, and %d are read: leave the CAs out that do not certify this issuer", len(text), MaxBytes)
+		return nil, fmt.Errorf("it has %d bytes, more than %d: remove CAs that do not certify this issuer", len(text), MaxBytes)
 	}
 	if strings.Contains(text, "PRIVATE KEY") {
-		return nil, errors.New("it has a private key, so nothing of it is copied: take the key out, and replace it, since whoever reads ConfigMaps has it")
+		return nil, errors.New("it has a private key, so nothing is copied: remove the key, and replace it, since all readers of ConfigMaps could read it")
 	}
 	var all [][]byte
 	rest, blocks := []byte(text), 0
@@ -42,42 +43,42 @@ func Parse(text string, most int) ([][]byte, error) {
 		}
 		blocks++
 		if block.Type != certificateType {
-			return nil, fmt.Errorf("PEM block %d is no CERTIFICATE: take it out", blocks)
+			return nil, fmt.Errorf("PEM block %d is not a CERTIFICATE: remove it", blocks)
 		}
 		if err := check(block.Bytes); err != nil {
 			return nil, fmt.Errorf("certificate %d %w", blocks, err)
 		}
 		all = append(all, block.Bytes)
 	}
-	switch begun := strings.Count(text, begins); {
+	switch begun := strings.Count(text, beginning); {
 	case begun != blocks:
-		return nil, fmt.Errorf("%d PEM blocks begin and %d can be read: one is damaged", begun, blocks)
+		return nil, fmt.Errorf("%d PEM blocks begin but %d can be read: correct the damaged one", begun, blocks)
 	case blocks == 0:
 		return nil, ErrEmpty
 	}
 	slices.SortFunc(all, bytes.Compare)
 	all = slices.CompactFunc(all, bytes.Equal)
 	if len(all) > most {
-		return nil, fmt.Errorf("it has %d certificates, and %d may be distributed: leave the CAs out that do not certify this issuer", len(all), most)
+		return nil, fmt.Errorf("it has %d certificates, more than %d: remove CAs that do not certify this issuer", len(all), most)
 	}
 	return all, nil
 }
 
-// check refuses what can vouch for no certificate. That of a server would: it is replaced every few weeks, without an overlap that anybody plans.
+// check refuses certificates that are not of a CA. That of a server is replaced every few weeks, without an overlap.
 func check(der []byte) error {
 	c, err := x509.ParseCertificate(der)
 	switch {
 	case err != nil:
-		return errors.New("cannot be parsed: it is damaged, or of a form that Go refuses")
+		return errors.New("cannot be parsed: it is damaged, or in a form that Go does not support")
 	case c.BasicConstraintsValid && c.IsCA:
 		return nil
 	case bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil:
 		return nil
 	}
-	return errors.New("is neither that of a CA nor self-signed: name the certificate of the CA that issued it")
+	return errors.New("is neither of a CA nor self-signed: use the certificate of the CA that issued it")
 }
 
-// Encode returns certificates as PEM. Equal certificates in the same order are equal bytes.
+// Encode returns certificates in PEM. Equal certificates in the same order give equal bytes.
 func Encode(certificates [][]byte) string {
 	var b strings.Builder
 	for _, der := range certificates {
@@ -86,7 +87,7 @@ func Encode(certificates [][]byte) string {
 	return b.String()
 }
 
-// Expiry returns when the first of some certificates expires, the zero time for none.
+// Expiry returns the earliest expiry of the certificates, the zero time if there are none.
 func Expiry(certificates [][]byte) time.Time {
 	var first time.Time
 	for _, der := range certificates {

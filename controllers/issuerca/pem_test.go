@@ -19,7 +19,7 @@ import (
 
 var notAfter = time.Date(2036, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// certificates are what can be written into a ConfigMap: CAs, a self-signed certificate, and one of a server.
+// certificates are possible contents of a ConfigMap: CAs, a self-signed certificate, and one of a server.
 type certificates struct{ one, two, selfSigned, server, key string }
 
 func newCertificates(t testing.TB) certificates {
@@ -100,11 +100,11 @@ func TestParseRefusesWhole(t *testing.T) {
 		"a private key first":        {c.key + c.one, "private key"},
 		"a private key that is cut":  {c.one + c.key[:60], "private key"},
 		"an encrypted private key":   {c.one + strings.ReplaceAll(c.key, "PRIVATE", "ENCRYPTED PRIVATE"), "private key"},
-		"a public key":               {c.one + strings.ReplaceAll(c.key, "PRIVATE", "PUBLIC"), "block 2 is no CERTIFICATE"},
+		"a public key":               {c.one + strings.ReplaceAll(c.key, "PRIVATE", "PUBLIC"), "block 2 is not a CERTIFICATE"},
 		"a private key, mislabelled": {c.one + strings.ReplaceAll(c.key, "PRIVATE KEY", "CERTIFICATE"), "certificate 2 cannot be parsed"},
-		"a trusted certificate":      {strings.ReplaceAll(c.one, "CERTIFICATE", "TRUSTED CERTIFICATE"), "block 1 is no CERTIFICATE"},
+		"a trusted certificate":      {strings.ReplaceAll(c.one, "CERTIFICATE", "TRUSTED CERTIFICATE"), "block 1 is not a CERTIFICATE"},
 		"the certificate of a server": {
-			c.one + c.server, "certificate 2 is neither that of a CA nor self-signed",
+			c.one + c.server, "certificate 2 is neither of a CA nor self-signed",
 		},
 		"one that is cut":          {c.one + damaged, "damaged"},
 		"one that is cut, first":   {damaged + c.one, "damaged"},
@@ -128,7 +128,7 @@ func TestParseRefusesWhole(t *testing.T) {
 	}
 }
 
-// Whatever is written there, what comes out is certificates and nothing else, and comes out so again.
+// For any input, the result has only certificates, and parsing it again gives the same.
 func FuzzParse(f *testing.F) {
 	c := newCertificates(f)
 	for _, seed := range []string{"", c.one, c.one + c.two, c.server, c.selfSigned, c.key, c.one + c.key, "# x\n" + c.one + "y", c.one[:len(c.one)/2], "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"} {

@@ -11,41 +11,41 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// situation is what is known of one SigningKey in one namespace.
-type situation struct {
+// state is the state of one SigningKey in one namespace.
+type state struct {
 	name string
 	// key is nil if there is no SigningKey.
 	key *keywrightv1alpha1.SigningKey
-	// selected is set if the SigningKey selects the namespace, and asked if the namespace asks for a RequestAuthentication.
-	selected, asked bool
-	file            file
-	// stands is nil if there is no RequestAuthentication.
-	stands *RequestAuthentication
-	// revoked keys must be in none, whatever the file says.
+	// selected is set if the SigningKey selects the namespace, and requested if outputs.istio selects it, too.
+	selected, requested bool
+	file                file
+	// existing is nil if there is no RequestAuthentication.
+	existing *RequestAuthentication
+	// revoked keys must be in no RequestAuthentication, whatever the file has.
 	revoked []string
-	// nobody is the key set of a SigningKey that nobody is to trust any more, whatever the file says. It is empty for others.
-	nobody string
+	// tombstone is the key set of a SigningKey that has ended, whatever the file has. It is empty for others.
+	tombstone string
 }
 
-// file is what the ConfigMap of the namespace says.
+// file is the file of a SigningKey in the ConfigMap of the namespace.
 type file struct {
-	// known is set if the ConfigMap stands as the controller left it.
+	// known is set if the controller wrote the file.
 	known bool
 	// keySet is empty if it has no key set of this SigningKey.
 	keySet string
 }
 
-// fileIn returns what a ConfigMap says of a SigningKey. What somebody else wrote there says nothing.
+// fileIn returns the file of a SigningKey in a ConfigMap. It is not known if another client wrote it.
 func fileIn(cm *corev1.ConfigMap, name string) file {
 	if cm == nil {
 		return file{}
 	}
-	content, stands := cm.Data[name+contract.JWKSSuffix]
+	content, exists := cm.Data[name+contract.JWKSSuffix]
 	record, recorded := desired.RecordsOf(cm)[name]
 	switch {
-	case !stands && !recorded:
+	case !exists && !recorded:
 		return file{known: true}
-	case !stands || record.Digest != desired.Digest(content):
+	case !exists || record.Digest != desired.Digest(content):
 		return file{}
 	case record.Foreign:
 		return file{known: true}
@@ -54,64 +54,66 @@ func fileIn(cm *corev1.ConfigMap, name string) file {
 	}
 }
 
-// verdict is what is to be done about a RequestAuthentication: nothing if both are zero.
-type verdict struct {
+// action is the change of a RequestAuthentication. There is none if both fields are zero.
+type action struct {
 	remove bool
-	// spec is what it is to be.
+	// spec is the desired spec.
 	spec map[string]any
 }
 
-// decide lets a RequestAuthentication follow the file. It begins where a SigningKey and a namespace ask for it, and ends when one of them no
-// longer does, or when the file is gone. A tombstone in the file becomes one in it: workloads that leave the verification to their
-// proxy refuse everybody then, where without a RequestAuthentication they would believe anybody.
-func decide(s situation) verdict {
+// decide returns the action that makes a RequestAuthentication follow the file. It is created if a SigningKey and the
+// labels of a namespace request it, and deleted if one of them no longer does, or if the file is gone. A tombstone in
+// the file is copied: workloads that rely on their proxy then reject all tokens, but would accept any without a
+// RequestAuthentication.
+func decide(s state) action {
 	output := outputOf(s.key)
 	switch {
-	case s.stands == nil:
-		if output == nil || s.key.DeletionTimestamp != nil || !s.selected || !s.asked {
-			return verdict{}
+	case s.existing == nil:
+		if output == nil || s.key.DeletionTimestamp != nil || !s.selected || !s.requested {
+			return action{}
 		}
-		if keySet := s.without(s.file.keySet); trusts(keySet) {
-			return verdict{spec: specOf(output, keySet)}
+		if keySet := s.effective(s.file.keySet); trusts(keySet) {
+			return action{spec: specOf(output, keySet)}
 		}
-		return verdict{}
-	case s.key != nil && (output == nil || !s.asked):
-		return verdict{remove: true}
+		return action{}
+	case s.key != nil && (output == nil || !s.requested):
+		return action{remove: true}
 	case s.key == nil && s.file.known && s.file.keySet == "":
-		return verdict{remove: true}
+		return action{remove: true}
 	}
-	return s.follow(output)
+	return s.update(output)
 }
 
-// follow brings a RequestAuthentication to what the file says.
-func (s *situation) follow(output *keywrightv1alpha1.IstioOutput) verdict {
+// update returns the action that updates a RequestAuthentication from the file.
+func (s *state) update(output *keywrightv1alpha1.IstioOutput) action {
 	keySet := s.file.keySet
 	if keySet == "" {
-		keySet = s.stands.KeySet()
+		keySet = s.existing.KeySet()
 	}
-	if keySet = s.without(keySet); keySet == "" { // never: Istio would look for keys at the URL of the issuer
-		return verdict{}
+	if keySet = s.effective(keySet); keySet == "" { // never write that: Istio would fetch keys from the URL of the issuer
+		return action{}
 	}
-	spec := s.stands.withKeySet(keySet)
+	spec := s.existing.withKeySet(keySet)
 	if output != nil {
 		spec = specOf(output, keySet)
 	}
-	if spec == nil || reflect.DeepEqual(spec, s.stands.object.Object[fieldSpec]) && s.stands.bare() {
-		return verdict{}
+	if spec == nil || reflect.DeepEqual(spec, s.existing.object.Object[fieldSpec]) && s.existing.bare() {
+		return action{}
 	}
-	return verdict{spec: spec}
+	return action{spec: spec}
 }
 
-// without takes out of a key set what nobody is to trust any more. A ConfigMap that is refused says it late, or never.
-func (s *situation) without(keySet string) string {
-	if s.nobody != "" {
-		return s.nobody
+// effective returns the tombstone if the SigningKey has ended, or else a key set without revoked keys. A ConfigMap
+// whose writes are refused still has them.
+func (s *state) effective(keySet string) string {
+	if s.tombstone != "" {
+		return s.tombstone
 	}
 	clean, _ := issuerfiles.Without([]byte(keySet), s.revoked)
 	return string(clean)
 }
 
-// outputOf returns what a SigningKey asks for, nil if it asks for nothing, or if there is none.
+// outputOf returns outputs.istio of a SigningKey, nil if it is not set or if there is no SigningKey.
 func outputOf(key *keywrightv1alpha1.SigningKey) *keywrightv1alpha1.IstioOutput {
 	if key == nil || key.Spec.Outputs == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// keySet is a JWKS of keys that need not be real.
+// keySet returns a JWKS of invalid keys with these kids.
 func keySet(ids ...string) string {
 	var keys []issuerfiles.PublicKey
 	for _, id := range ids {
@@ -35,9 +35,9 @@ func asking(change ...func(*keywrightv1alpha1.SigningKey)) *keywrightv1alpha1.Si
 	return key
 }
 
-// standing is what the controller wrote for asking.
+// standing returns the RequestAuthentication that the controller writes for the key of asking.
 func standing(keySet string) *RequestAuthentication {
-	return &RequestAuthentication{written("shop", "keywright-main", nil, specOf(outputOf(asking()), keySet))}
+	return &RequestAuthentication{newObject("shop", "keywright-main", nil, specOf(outputOf(asking()), keySet))}
 }
 
 func spec(issuer string, audiences []any, keySet string) map[string]any {
@@ -58,40 +58,40 @@ func TestDecide(t *testing.T) {
 	unlabelled := standing(keySet("1"))
 	unlabelled.object.SetLabels(nil)
 	for name, c := range map[string]struct {
-		s    situation
-		want verdict
+		s    state
+		want action
 	}{
-		"asked for":                   {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
-		"not asked for":               {situation{key: asking(), selected: true, file: file{true, keySet("1")}}, verdict{}},
-		"not selected":                {situation{key: asking(), asked: true, file: file{true, keySet("1")}}, verdict{}},
-		"no output":                   {situation{key: asking(silent), selected: true, asked: true, file: file{true, keySet("1")}}, verdict{}},
-		"no file yet":                 {situation{key: asking(), selected: true, asked: true, file: file{known: true}}, verdict{}},
-		"a file of somebody else":     {situation{key: asking(), selected: true, asked: true}, verdict{}},
-		"a tombstone begins none":     {situation{key: asking(), selected: true, asked: true, file: file{true, tombstone}}, verdict{}},
-		"a deletion begins none":      {situation{key: asking(deleted), selected: true, asked: true, file: file{true, keySet("1")}}, verdict{}},
-		"only revoked keys":           {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, revoked: []string{"1"}}, verdict{}},
-		"as it should be":             {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{}},
-		"another key":                 {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1", "2")}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, keySet("1", "2"))}},
-		"another issuer":              {situation{key: asking(renamed), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{spec: spec("https://new", ab, keySet("1"))}},
-		"a selector of somebody else": {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: widened}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
-		"an owner of somebody else":   {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: owned}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
-		"no label":                    {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: unlabelled}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
-		"emptied":                     {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1")}, stands: emptied}, verdict{spec: spec("https://issuer", ab, keySet("1"))}},
-		"emptied, and no file":        {situation{key: asking(), selected: true, asked: true, stands: emptied}, verdict{}},
-		"no longer asked for":         {situation{key: asking(), selected: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{remove: true}},
-		"no output any more":          {situation{key: asking(silent), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1"))}, verdict{remove: true}},
-		"deselected: follows on":      {situation{key: asking(), asked: true, file: file{true, keySet("1", "2")}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, keySet("1", "2"))}},
-		"deselected, over":            {situation{key: asking(), asked: true, file: file{true, tombstone}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, tombstone)}},
-		"deleted: follows on":         {situation{key: asking(deleted), selected: true, asked: true, file: file{true, tombstone}, stands: standing(keySet("1"))}, verdict{spec: spec("https://issuer", ab, tombstone)}},
-		"retained: follows on":        {situation{file: file{true, keySet("2")}, stands: standing(keySet("1", "2"))}, verdict{spec: spec("https://issuer", ab, keySet("2"))}},
-		"retained, emptied":           {situation{file: file{true, keySet("2")}, stands: emptied}, verdict{}},
-		"its file is gone":            {situation{file: file{known: true}, stands: standing(tombstone)}, verdict{remove: true}},
-		"its ConfigMap is gone":       {situation{stands: standing(keySet("1"))}, verdict{}},
-		"revoked, file refused":       {situation{key: asking(), selected: true, asked: true, file: file{true, keySet("1", "2")}, stands: standing(keySet("1", "2")), revoked: []string{"1"}}, verdict{spec: spec("https://issuer", ab, keySet("2"))}},
-		"revoked, ConfigMap gone":     {situation{key: asking(), selected: true, asked: true, stands: standing(keySet("1", "2")), revoked: []string{"1"}}, verdict{spec: spec("https://issuer", ab, keySet("2"))}},
-		"all revoked":                 {situation{key: asking(), selected: true, asked: true, stands: standing(keySet("1")), revoked: []string{"1"}}, verdict{spec: spec("https://issuer", ab, tombstone)}},
-		"trusted by nobody, refused":  {situation{key: asking(deleted), selected: true, asked: true, file: file{true, keySet("1")}, stands: standing(keySet("1")), nobody: tombstone}, verdict{spec: spec("https://issuer", ab, tombstone)}},
-		"a file of somebody else now": {situation{key: asking(), selected: true, asked: true, stands: standing(keySet("1"))}, verdict{}},
+		"asked for":                   {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1")}}, action{spec: spec("https://issuer", ab, keySet("1"))}},
+		"not asked for":               {state{key: asking(), selected: true, file: file{true, keySet("1")}}, action{}},
+		"not selected":                {state{key: asking(), requested: true, file: file{true, keySet("1")}}, action{}},
+		"no output":                   {state{key: asking(silent), selected: true, requested: true, file: file{true, keySet("1")}}, action{}},
+		"no file yet":                 {state{key: asking(), selected: true, requested: true, file: file{known: true}}, action{}},
+		"a file of somebody else":     {state{key: asking(), selected: true, requested: true}, action{}},
+		"a tombstone begins none":     {state{key: asking(), selected: true, requested: true, file: file{true, tombstone}}, action{}},
+		"a deletion begins none":      {state{key: asking(deleted), selected: true, requested: true, file: file{true, keySet("1")}}, action{}},
+		"only revoked keys":           {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1")}, revoked: []string{"1"}}, action{}},
+		"as it should be":             {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1")}, existing: standing(keySet("1"))}, action{}},
+		"another key":                 {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1", "2")}, existing: standing(keySet("1"))}, action{spec: spec("https://issuer", ab, keySet("1", "2"))}},
+		"another issuer":              {state{key: asking(renamed), selected: true, requested: true, file: file{true, keySet("1")}, existing: standing(keySet("1"))}, action{spec: spec("https://new", ab, keySet("1"))}},
+		"a selector of somebody else": {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1")}, existing: widened}, action{spec: spec("https://issuer", ab, keySet("1"))}},
+		"an owner of somebody else":   {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1")}, existing: owned}, action{spec: spec("https://issuer", ab, keySet("1"))}},
+		"no label":                    {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1")}, existing: unlabelled}, action{spec: spec("https://issuer", ab, keySet("1"))}},
+		"emptied":                     {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1")}, existing: emptied}, action{spec: spec("https://issuer", ab, keySet("1"))}},
+		"emptied, and no file":        {state{key: asking(), selected: true, requested: true, existing: emptied}, action{}},
+		"no longer asked for":         {state{key: asking(), selected: true, file: file{true, keySet("1")}, existing: standing(keySet("1"))}, action{remove: true}},
+		"no output any more":          {state{key: asking(silent), selected: true, requested: true, file: file{true, keySet("1")}, existing: standing(keySet("1"))}, action{remove: true}},
+		"deselected: follows on":      {state{key: asking(), requested: true, file: file{true, keySet("1", "2")}, existing: standing(keySet("1"))}, action{spec: spec("https://issuer", ab, keySet("1", "2"))}},
+		"deselected, over":            {state{key: asking(), requested: true, file: file{true, tombstone}, existing: standing(keySet("1"))}, action{spec: spec("https://issuer", ab, tombstone)}},
+		"deleted: follows on":         {state{key: asking(deleted), selected: true, requested: true, file: file{true, tombstone}, existing: standing(keySet("1"))}, action{spec: spec("https://issuer", ab, tombstone)}},
+		"retained: follows on":        {state{file: file{true, keySet("2")}, existing: standing(keySet("1", "2"))}, action{spec: spec("https://issuer", ab, keySet("2"))}},
+		"retained, emptied":           {state{file: file{true, keySet("2")}, existing: emptied}, action{}},
+		"its file is gone":            {state{file: file{known: true}, existing: standing(tombstone)}, action{remove: true}},
+		"its ConfigMap is gone":       {state{existing: standing(keySet("1"))}, action{}},
+		"revoked, file refused":       {state{key: asking(), selected: true, requested: true, file: file{true, keySet("1", "2")}, existing: standing(keySet("1", "2")), revoked: []string{"1"}}, action{spec: spec("https://issuer", ab, keySet("2"))}},
+		"revoked, ConfigMap gone":     {state{key: asking(), selected: true, requested: true, existing: standing(keySet("1", "2")), revoked: []string{"1"}}, action{spec: spec("https://issuer", ab, keySet("2"))}},
+		"all revoked":                 {state{key: asking(), selected: true, requested: true, existing: standing(keySet("1")), revoked: []string{"1"}}, action{spec: spec("https://issuer", ab, tombstone)}},
+		"trusted by nobody, refused":  {state{key: asking(deleted), selected: true, requested: true, file: file{true, keySet("1")}, existing: standing(keySet("1")), tombstone: tombstone}, action{spec: spec("https://issuer", ab, tombstone)}},
+		"a file of somebody else now": {state{key: asking(), selected: true, requested: true, existing: standing(keySet("1"))}, action{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := decide(c.s); !reflect.DeepEqual(got, c.want) {
@@ -134,14 +134,14 @@ func TestFileIn(t *testing.T) {
 	}
 }
 
-// What others labelled and annotated stays, and nothing else of theirs.
+// Labels and annotations of other clients stay, and no other content of theirs.
 func TestWritten(t *testing.T) {
 	before := standing(keySet("1"))
 	before.object.SetLabels(map[string]string{"team": "a", contract.ManagedByLabel: "somebody"})
 	before.object.SetAnnotations(map[string]string{"b": "c"})
 	before.object.SetFinalizers([]string{"x"})
 	before.object.SetResourceVersion("7")
-	o := written("shop", "keywright-main", before, spec("i", nil, "k"))
+	o := newObject("shop", "keywright-main", before, spec("i", nil, "k"))
 	if want := map[string]string{"team": "a", contract.ManagedByLabel: contract.ManagedBy}; !reflect.DeepEqual(o.GetLabels(), want) {
 		t.Errorf("labels are %v", o.GetLabels())
 	}

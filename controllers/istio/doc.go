@@ -1,3 +1,3 @@
-// Package istio keeps the RequestAuthentications of SigningKeys with outputs.istio: the key set of a namespace's ConfigMap, in the form that
-// the proxies of Istio are given. It follows the ConfigMap and decides nothing about keys.
+// Package istio reconciles the RequestAuthentications of SigningKeys with outputs.istio. They have the key set of the
+// namespace's ConfigMap, for Istio's proxies. The package makes no decision about keys.
 package istio

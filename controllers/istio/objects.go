@@ -20,28 +20,28 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Objects are the RequestAuthentications that Keywright has, as a watch shows them, which goes on trying while there is no Istio, or no right
-// to look. A nil one is that of a controller that was not told to write any.
+// Objects is a cache of the RequestAuthentications of Keywright. Its watch is retried while Istio is not installed or
+// the controller has no permission. Objects is nil if the controller runs without --istio.
 type Objects struct {
 	client   dynamic.NamespaceableResourceInterface
 	informer toolscache.SharedIndexInformer
-	// answered is closed when the API server has answered for the first time.
+	// answered is closed after the first response of the API server.
 	answered chan struct{}
 
 	mu sync.Mutex
-	// trouble is why the last look failed, nil if it did not.
+	// trouble is the error of the last list or watch, nil if it succeeded.
 	trouble error
-	// refused is why a RequestAuthentication could not be written or deleted.
+	// refused has the errors of writes and deletions, by namespace and SigningKey.
 	refused map[types.NamespacedName]string
-	// changed are called without the lock when trouble or refused are other ones.
+	// changed are called without the lock if trouble or refused change.
 	changed []func()
-	// keySets lets those of all namespaces, which are nearly always the same, be one text.
+	// keySets shares the key sets of all namespaces, which are nearly always the same.
 	keySets wiring.Shared[string]
 }
 
 const bySigningKey = "signingKey"
 
-// NewObjects returns Objects that know nothing until they run.
+// NewObjects returns Objects, which are empty until they run.
 func NewObjects(config *rest.Config) (*Objects, error) {
 	c, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -51,7 +51,7 @@ func NewObjects(config *rest.Config) (*Objects, error) {
 	o.informer = toolscache.NewSharedIndexInformer(o.listWatch(), &unstructured.Unstructured{}, 0, toolscache.Indexers{
 		toolscache.NamespaceIndex: toolscache.MetaNamespaceIndexFunc,
 		bySigningKey: func(in any) ([]string, error) {
-			if r := asOurs(in); r != nil {
+			if r := ours(in); r != nil {
 				return []string{r.SigningKey()}, nil
 			}
 			return nil, nil
@@ -65,18 +65,18 @@ func NewObjects(config *rest.Config) (*Objects, error) {
 	})
 }
 
-// listWatch lists and watches, and notes how that ends.
+// listWatch lists and watches, and records the errors.
 func (o *Objects) listWatch() *toolscache.ListWatch {
-	ours := contract.ManagedByLabel + "=" + contract.ManagedBy
+	selector := contract.ManagedByLabel + "=" + contract.ManagedBy
 	return wiring.Reconnecting(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			options.LabelSelector = ours
+			options.LabelSelector = selector
 			list, err := o.client.List(ctx, options)
 			o.note(ctx, err)
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.LabelSelector = ours
+			options.LabelSelector = selector
 			w, err := o.client.Watch(ctx, options)
 			o.note(ctx, err)
 			return w, err
@@ -84,7 +84,7 @@ func (o *Objects) listWatch() *toolscache.ListWatch {
 	})
 }
 
-// slim drops what is not asked for of a RequestAuthentication, and shares its key set.
+// slim removes the managed fields of a RequestAuthentication, and shares its key set.
 func (o *Objects) slim(in any) (any, error) {
 	u, ok := in.(*unstructured.Unstructured)
 	if !ok {
@@ -103,7 +103,7 @@ func (o *Objects) Run(ctx context.Context) {
 	go func() {
 		select {
 		case <-o.informer.HasSyncedChecker().Done():
-			o.tell()
+			o.notify()
 		case <-ctx.Done():
 		}
 	}()
@@ -116,20 +116,20 @@ func (o *Objects) Get(namespace, name string) *RequestAuthentication {
 		return nil
 	}
 	in, _, _ := o.informer.GetStore().GetByKey(namespace + "/" + name)
-	return asOurs(in)
+	return ours(in)
 }
 
-// Of returns those of one SigningKey by namespace.
+// Of returns the RequestAuthentications of a SigningKey, by namespace.
 func (o *Objects) Of(signingKey string) map[string]*RequestAuthentication {
 	return byNamespace(o.indexed(bySigningKey, signingKey))
 }
 
-// In returns those of one namespace.
+// In returns the RequestAuthentications of a namespace.
 func (o *Objects) In(namespace string) []*RequestAuthentication {
 	return o.indexed(toolscache.NamespaceIndex, namespace)
 }
 
-// Namespaces are those that have any.
+// Namespaces returns the namespaces that have RequestAuthentications.
 func (o *Objects) Namespaces() []string {
 	return o.informer.GetIndexer().ListIndexFuncValues(toolscache.NamespaceIndex)
 }
@@ -141,7 +141,7 @@ func (o *Objects) indexed(index, value string) []*RequestAuthentication {
 	found, _ := o.informer.GetIndexer().ByIndex(index, value)
 	all := make([]*RequestAuthentication, 0, len(found))
 	for _, in := range found {
-		if r := asOurs(in); r != nil {
+		if r := ours(in); r != nil {
 			all = append(all, r)
 		}
 	}
@@ -156,8 +156,8 @@ func byNamespace(all []*RequestAuthentication) map[string]*RequestAuthentication
 	return by
 }
 
-// asOurs returns what a watch shows if its name is reserved, nil otherwise.
-func asOurs(in any) *RequestAuthentication {
+// ours returns an object of the watch if it has a reserved name, nil otherwise.
+func ours(in any) *RequestAuthentication {
 	if gone, ok := in.(toolscache.DeletedFinalStateUnknown); ok {
 		in = gone.Obj
 	}
@@ -165,34 +165,34 @@ func asOurs(in any) *RequestAuthentication {
 	if !ok {
 		return nil
 	}
-	if _, ours := signingKeyOf(u.GetName()); !ours {
+	if _, reserved := signingKeyOf(u.GetName()); !reserved {
 		return nil
 	}
 	return &RequestAuthentication{u}
 }
 
-// Change is one that the watch shows: Before is nil for what is new, After for what is gone.
+// Change is a change of a RequestAuthentication. Before is nil if it was created, After if it was deleted.
 type Change struct {
 	Before, After *RequestAuthentication
-	// Initial is set for what stood before this process began.
+	// Initial is set for objects that existed before the watch began.
 	Initial bool
 }
 
-// OnChange sets what else is called for each change.
+// OnChange adds a function that is called for each change.
 func (o *Objects) OnChange(f func(Change)) error {
 	_, err := o.informer.AddEventHandler(toolscache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(in any, initial bool) {
-			if r := asOurs(in); r != nil {
+			if r := ours(in); r != nil {
 				f(Change{After: r, Initial: initial})
 			}
 		},
 		UpdateFunc: func(before, after any) {
-			if b, a := asOurs(before), asOurs(after); b != nil && a != nil {
+			if b, a := ours(before), ours(after); b != nil && a != nil {
 				f(Change{Before: b, After: a})
 			}
 		},
 		DeleteFunc: func(in any) {
-			if r := asOurs(in); r != nil {
+			if r := ours(in); r != nil {
 				f(Change{Before: r})
 			}
 		},

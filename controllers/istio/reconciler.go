@@ -27,48 +27,49 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// Names knows every name that has a SigningKey or its Secrets, as the API server itself has it.
+// Names lists the names that have a SigningKey or its Secrets.
 type Names interface {
+	// Known reads the names from the API server.
 	Known(ctx context.Context) (map[string]bool, error)
 }
 
-// Reconciler keeps the RequestAuthentications of one namespace a work item. It is a controller of its own, so that an Istio that refuses or
-// does not answer holds up no ConfigMap.
+// Reconciler reconciles the RequestAuthentications of a namespace. It is a separate controller, so that an Istio that
+// rejects writes or does not respond does not delay ConfigMaps.
 type Reconciler struct {
 	// Client reads SigningKeys, Namespaces and ConfigMaps from the cache.
 	Client client.Client
-	// API reads from the API server itself.
+	// API reads from the API server.
 	API client.Reader
-	// Objects are what stands.
+	// Objects has the existing RequestAuthentications.
 	Objects *Objects
 	// KeyNamespace is a target of every SigningKey.
 	KeyNamespace string
-	// Installation knows whether another one reconciles the SigningKeys of this cluster.
+	// Installation reports whether another installation reconciles the SigningKeys of this cluster.
 	Installation *installation.Installation
-	// Projections says which keys are revoked.
+	// Projections has the revoked keys.
 	Projections *desired.Store
-	// Names knows which names are in use.
+	// Names lists the names that are in use.
 	Names Names
 	// Recorder writes events.
 	Recorder events.EventRecorder
 
-	// wrote is what this process wrote last: the resource version, and the spec.
+	// wrote has the resource version and the spec that this process wrote last, by namespace and name.
 	wrote sync.Map
 }
 
-// place is one namespace, as it was read.
-type place struct {
+// target is one namespace.
+type target struct {
 	namespace string
 	labels    labels.Set
-	// terminating is set while it is being deleted: nothing can be created there any more, and pods may run on with what stands.
+	// terminating is set while it is being deleted. Nothing can be created there any more, but its pods may still run.
 	terminating bool
 	cm          *corev1.ConfigMap
 }
 
-// Reconcile brings the RequestAuthentications of one namespace to what its ConfigMap says.
+// Reconcile updates the RequestAuthentications of a namespace from its ConfigMap.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	if r.Objects.Trouble() != "" {
-		return ctrl.Result{}, nil // the end of it queues every namespace
+		return ctrl.Result{}, nil // every namespace is queued when the trouble has ended
 	}
 	namespace := metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -84,37 +85,39 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	for name, key := range keys {
 		names[name] = outputOf(key) != nil
 	}
-	for _, stands := range r.Objects.In(req.Name) {
-		names[stands.SigningKey()] = true
+	for _, existing := range r.Objects.In(req.Name) {
+		names[existing.SigningKey()] = true
 	}
-	maps.DeleteFunc(names, func(_ string, concerned bool) bool { return !concerned })
+	maps.DeleteFunc(names, func(_ string, relevant bool) bool { return !relevant })
 	if len(names) == 0 {
 		return ctrl.Result{}, nil
 	}
 	if owner, err := r.Installation.Owner(ctx); err != nil || owner != "" {
 		return ctrl.Result{RequeueAfter: time.Minute}, err // reported for each SigningKey
 	}
-	at := place{namespace: req.Name, labels: namespace.Labels, terminating: namespace.DeletionTimestamp != nil}
+	at := target{namespace: req.Name, labels: namespace.Labels, terminating: namespace.DeletionTimestamp != nil}
 	if at.cm, err = configMap(ctx, r.Client, req.Name); err != nil {
 		return ctrl.Result{}, err
 	}
-	return r.bringAll(ctx, at, names, keys)
+	return r.updateAll(ctx, at, names, keys)
 }
 
-func (r *Reconciler) bringAll(ctx context.Context, at place, names map[string]bool, keys map[string]*keywrightv1alpha1.SigningKey) (ctrl.Result, error) {
+func (r *Reconciler) updateAll(
+	ctx context.Context, at target, names map[string]bool, keys map[string]*keywrightv1alpha1.SigningKey,
+) (ctrl.Result, error) {
 	var all error
 	var result ctrl.Result
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if key := keys[name]; key != nil && r.Installation.OtherOwner(key) != "" {
 			continue
 		}
-		err := r.bring(ctx, at, name, keys[name])
+		err := r.update(ctx, at, name, keys[name])
 		if keystore.LostRace(err) {
-			log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+			log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
 			result.RequeueAfter = 50 * time.Millisecond
 			continue
 		}
-		r.Objects.ended(at.namespace, name, err)
+		r.Objects.recordResult(at.namespace, name, err)
 		all = errors.Join(all, err)
 	}
 	if all != nil {
@@ -145,16 +148,17 @@ func configMap(ctx context.Context, from client.Reader, namespace string) (*core
 	return &cm, err
 }
 
-// bring brings one RequestAuthentication to where it should be. What is written goes by the ConfigMap that the API server itself has, read
-// after the RequestAuthentication: so a write that succeeds never goes back, whatever a cache or the memory of a paused process says.
-func (r *Reconciler) bring(ctx context.Context, at place, name string, key *keywrightv1alpha1.SigningKey) error {
-	s := situation{name: name, key: key, file: fileIn(at.cm, name), stands: r.Objects.Get(at.namespace, NameOf(name))}
-	s.selected, s.asked = r.asks(key, at.namespace, at.labels, s.stands != nil)
+// update updates one RequestAuthentication. Writes depend on the ConfigMap that is read from the API server after the
+// RequestAuthentication, so that a successful write never restores an earlier state, even if a cache lags or the
+// process was paused.
+func (r *Reconciler) update(ctx context.Context, at target, name string, key *keywrightv1alpha1.SigningKey) error {
+	s := state{name: name, key: key, file: fileIn(at.cm, name), existing: r.Objects.Get(at.namespace, NameOf(name))}
+	s.selected, s.requested = r.requests(key, at.namespace, at.labels, s.existing != nil)
 	s.selected = s.selected && !at.terminating
 	if p, ok := r.Projections.Get(name); ok && !p.Foreign {
 		s.revoked = p.Revoked
 		if issuerfiles.TrustsNobody(p.Files.KeySet) {
-			s.nobody = p.Files.KeySet
+			s.tombstone = p.Files.KeySet
 		}
 	}
 	switch v := decide(s); {
@@ -167,18 +171,20 @@ func (r *Reconciler) bring(ctx context.Context, at place, name string, key *keyw
 	if !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	// It stands without the label by which it is watched, or the watch does not show it yet.
+	// It exists without the label of the watch, or the watch has not shown it yet.
 	live, err := r.Objects.client.Namespace(at.namespace).Get(ctx, NameOf(name), metav1.GetOptions{})
 	if err != nil {
 		return fmt.Errorf("get %s %s/%s: %w", kind, at.namespace, NameOf(name), err)
 	}
-	s.stands = &RequestAuthentication{live}
+	s.existing = &RequestAuthentication{live}
 	return r.write(ctx, at.namespace, s)
 }
 
-// asks reports whether a SigningKey selects a namespace, and whether that asks for a RequestAuthentication. A selector that cannot be read gives
-// one to nobody, and takes none away.
-func (r *Reconciler) asks(key *keywrightv1alpha1.SigningKey, namespace string, of labels.Set, before bool) (selected, asked bool) {
+// requests reports whether a SigningKey selects a namespace, and whether outputs.istio selects it. With an invalid
+// selector, it is requested if one exists already.
+func (r *Reconciler) requests(
+	key *keywrightv1alpha1.SigningKey, namespace string, of labels.Set, exists bool,
+) (selected, requested bool) {
 	output := outputOf(key)
 	if output == nil {
 		return false, false
@@ -187,14 +193,14 @@ func (r *Reconciler) asks(key *keywrightv1alpha1.SigningKey, namespace string, o
 	selected = namespace == r.KeyNamespace || err == nil && selector.Matches(of)
 	selector, err = metav1.LabelSelectorAsSelector(output.Selector)
 	if err != nil {
-		return selected, before
+		return selected, exists
 	}
 	return selected, selector.Matches(of)
 }
 
-// write creates or replaces a RequestAuthentication. A replacement is of the whole: an apply would leave what somebody added, such as a selector
-// of workloads.
-func (r *Reconciler) write(ctx context.Context, namespace string, s situation) error {
+// write creates or replaces a RequestAuthentication. It replaces the whole object, since an apply would keep fields of
+// other clients, such as a selector of workloads.
+func (r *Reconciler) write(ctx context.Context, namespace string, s state) error {
 	cm, err := configMap(ctx, r.API, namespace)
 	if err != nil {
 		return fmt.Errorf("get ConfigMap %s/%s: %w", namespace, contract.JWKSConfigMap, err)
@@ -202,12 +208,12 @@ func (r *Reconciler) write(ctx context.Context, namespace string, s situation) e
 	s.file = fileIn(cm, s.name)
 	v := decide(s)
 	if v.spec == nil {
-		return nil // the cache will show what was read
+		return nil // the cache lags behind the object that was read
 	}
-	want := written(namespace, NameOf(s.name), s.stands, v.spec)
+	want := newObject(namespace, NameOf(s.name), s.existing, v.spec)
 	options := r.Objects.client.Namespace(namespace)
 	stored := want
-	if s.stands == nil {
+	if s.existing == nil {
 		stored, err = options.Create(ctx, want, metav1.CreateOptions{FieldManager: contract.ManagedBy})
 	} else {
 		stored, err = options.Update(ctx, want, metav1.UpdateOptions{FieldManager: contract.ManagedBy})
@@ -223,36 +229,36 @@ func (r *Reconciler) write(ctx context.Context, namespace string, s situation) e
 	return nil
 }
 
-// last is what was written last.
+// last is the last written version.
 type last struct {
 	version string
 	spec    map[string]any
 }
 
-// reportUnexpected says that somebody else had written to a RequestAuthentication.
-func (r *Reconciler) reportUnexpected(ctx context.Context, namespace string, s situation) {
-	if s.stands == nil {
+// reportUnexpected reports that another client had written to a RequestAuthentication.
+func (r *Reconciler) reportUnexpected(ctx context.Context, namespace string, s state) {
+	if s.existing == nil {
 		return
 	}
 	stored, known := r.wrote.Load(namespace + "/" + NameOf(s.name))
 	was, _ := stored.(last)
-	if s.stands.bare() && (!known || reflect.DeepEqual(was.spec, s.stands.object.Object[fieldSpec])) {
+	if s.existing.bare() && (!known || reflect.DeepEqual(was.spec, s.existing.object.Object[fieldSpec])) {
 		return
 	}
 	log.FromContext(ctx).Info("Replaced an unexpected RequestAuthentication", "name", NameOf(s.name))
-	r.Recorder.Eventf(s.stands.object, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
-		"Replaced what Keywright had not written. Only Keywright may write this RequestAuthentication")
+	r.Recorder.Eventf(s.existing.object, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
+		"Replaced content of another client. Only Keywright may write this RequestAuthentication")
 }
 
-// remove deletes a RequestAuthentication, once the API server itself says that it is to go, and if it is as it was seen.
-func (r *Reconciler) remove(ctx context.Context, namespace string, s situation) error {
-	over, err := r.over(ctx, namespace, s)
-	if err != nil || !over {
+// remove deletes a RequestAuthentication if that is confirmed from the API server, and if it has not changed.
+func (r *Reconciler) remove(ctx context.Context, namespace string, s state) error {
+	confirmed, err := r.confirmRemoval(ctx, namespace, s)
+	if err != nil || !confirmed {
 		return err
 	}
-	err = r.Objects.client.Namespace(namespace).Delete(ctx, NameOf(s.name), s.stands.preconditions())
+	err = r.Objects.client.Namespace(namespace).Delete(ctx, NameOf(s.name), s.existing.preconditions())
 	if err == nil {
-		log.FromContext(ctx).Info("Deleted a RequestAuthentication that nobody asks for", "name", NameOf(s.name))
+		log.FromContext(ctx).Info("Deleted a RequestAuthentication that is no longer requested", "name", NameOf(s.name))
 		r.wrote.Delete(namespace + "/" + NameOf(s.name))
 	}
 	if client.IgnoreNotFound(err) != nil {
@@ -261,12 +267,12 @@ func (r *Reconciler) remove(ctx context.Context, namespace string, s situation) 
 	return nil
 }
 
-// over asks the API server itself whether nobody asks for a RequestAuthentication.
-func (r *Reconciler) over(ctx context.Context, namespace string, s situation) (bool, error) {
+// confirmRemoval reads from the API server whether a RequestAuthentication is no longer requested.
+func (r *Reconciler) confirmRemoval(ctx context.Context, namespace string, s state) (bool, error) {
 	var key keywrightv1alpha1.SigningKey
 	switch err := r.API.Get(ctx, client.ObjectKey{Name: s.name}, &key); {
 	case apierrors.IsNotFound(err):
-		return r.forgotten(ctx, namespace, s)
+		return r.confirmDeleted(ctx, namespace, s)
 	case err != nil:
 		return false, fmt.Errorf("get SigningKey %s: %w", s.name, err)
 	}
@@ -276,12 +282,12 @@ func (r *Reconciler) over(ctx context.Context, namespace string, s situation) (b
 		return false, client.IgnoreNotFound(err)
 	}
 	s.key = &key
-	s.selected, s.asked = r.asks(s.key, namespace, ns.Labels, true)
+	s.selected, s.requested = r.requests(s.key, namespace, ns.Labels, true)
 	return decide(s).remove, nil
 }
 
-// forgotten asks the API server itself whether neither Secrets nor a file of a name without a SigningKey are left.
-func (r *Reconciler) forgotten(ctx context.Context, namespace string, s situation) (bool, error) {
+// confirmDeleted reads from the API server whether a name without a SigningKey has neither Secrets nor a file.
+func (r *Reconciler) confirmDeleted(ctx context.Context, namespace string, s state) (bool, error) {
 	names, err := r.Names.Known(ctx)
 	if err != nil || names[s.name] {
 		return false, err

@@ -14,10 +14,10 @@ import (
 	"github.com/keywright/keywright/controllers/report"
 )
 
-// note remembers how a look ended.
+// note records the result of a list or watch.
 func (o *Objects) note(ctx context.Context, err error) {
 	if err != nil && ctx.Err() != nil {
-		return // it was given up
+		return // it was canceled
 	}
 	o.mu.Lock()
 	same := kindOf(o.trouble) == kindOf(err)
@@ -30,12 +30,12 @@ func (o *Objects) note(ctx context.Context, err error) {
 	}
 	o.mu.Unlock()
 	if !same {
-		log.FromContext(ctx).Info("RequestAuthentications of Istio", "state", kindOf(err))
-		o.tell()
+		log.FromContext(ctx).Info("State of Istio's RequestAuthentications changed", "state", kindOf(err))
+		o.notify()
 	}
 }
 
-// kindOf tells apart what an answer can mean.
+// kindOf returns the state for the result of a list or watch.
 func kindOf(err error) string {
 	switch {
 	case err == nil:
@@ -49,8 +49,8 @@ func kindOf(err error) string {
 	}
 }
 
-// tell says that Trouble or Refused say something else.
-func (o *Objects) tell() {
+// notify calls the functions of OnTrouble.
+func (o *Objects) notify() {
 	o.mu.Lock()
 	changed := slices.Clone(o.changed)
 	o.mu.Unlock()
@@ -59,11 +59,11 @@ func (o *Objects) tell() {
 	}
 }
 
-// firstAnswer is how long everything waits for the first answer.
+// firstAnswer is how long the start waits for the first response.
 const firstAnswer = 10 * time.Second
 
-// WaitForAnswer waits until it is known what stands, or why that is not known. An API server that does not answer about RequestAuthentications holds
-// nothing else up for longer than ten seconds.
+// WaitForAnswer waits until the existing RequestAuthentications are known, or why they are not. It waits at most ten
+// seconds, so that other controllers can start.
 func (o *Objects) WaitForAnswer(ctx context.Context) bool {
 	bounded, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
@@ -79,12 +79,13 @@ func (o *Objects) WaitForAnswer(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// Readable reports whether it is known which RequestAuthentications stand: those that the watch shows, and none where there is no Istio.
+// Readable reports whether the existing RequestAuthentications are known. Without Istio, there are none.
 func (o *Objects) Readable() bool {
 	return o != nil && (o.informer.HasSynced() || o.Trouble() == keywrightv1alpha1.ReasonIstioNotInstalled)
 }
 
-// Trouble returns the reason of a condition that says why RequestAuthentications cannot be kept, empty if they can.
+// Trouble returns the reason for the condition if RequestAuthentications cannot be reconciled, otherwise an empty
+// string.
 func (o *Objects) Trouble() string {
 	if o == nil {
 		return keywrightv1alpha1.ReasonIstioNotEnabled
@@ -96,7 +97,7 @@ func (o *Objects) Trouble() string {
 	case !o.informer.HasSynced():
 		return keywrightv1alpha1.ReasonIstioUnreachable
 	default:
-		return "" // a watch that ended and begins again
+		return "" // a watch that is being restarted
 	}
 }
 
@@ -106,7 +107,8 @@ func (o *Objects) lastTrouble() error {
 	return o.trouble
 }
 
-// Refused returns why the RequestAuthentication of a SigningKey in a namespace could not be written or deleted, empty if it could.
+// Refused returns why the RequestAuthentication of a SigningKey in a namespace could not be written or deleted, empty
+// if it could.
 func (o *Objects) Refused(namespace, signingKey string) string {
 	if o == nil {
 		return ""
@@ -116,14 +118,14 @@ func (o *Objects) Refused(namespace, signingKey string) string {
 	return o.refused[types.NamespacedName{Namespace: namespace, Name: signingKey}]
 }
 
-// mostReason is how many bytes of a reason a condition has.
-const mostReason = 300
+// maxReason limits an error in a condition, in bytes.
+const maxReason = 300
 
-// ended notes how an attempt to write or delete ended.
-func (o *Objects) ended(namespace, signingKey string, err error) {
+// recordResult records the result of a write or deletion.
+func (o *Objects) recordResult(namespace, signingKey string, err error) {
 	text := ""
 	if err != nil {
-		text = report.Shorten(err.Error(), mostReason)
+		text = report.Shorten(err.Error(), maxReason)
 	}
 	key := types.NamespacedName{Namespace: namespace, Name: signingKey}
 	o.mu.Lock()
@@ -133,11 +135,11 @@ func (o *Objects) ended(namespace, signingKey string, err error) {
 	}
 	o.mu.Unlock()
 	if !same {
-		o.tell()
+		o.notify()
 	}
 }
 
-// OnTrouble sets what else is called when Trouble or Refused say something else.
+// OnTrouble adds a function that is called if the results of Trouble or Refused change.
 func (o *Objects) OnTrouble(f func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -24,17 +24,17 @@ func (r *Reconciler) Name() string { return "istio" }
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 8 }
 
-// Watches are SigningKeys, Namespaces, and the ConfigMaps that RequestAuthentications follow.
+// Watches returns watches of SigningKeys, Namespaces and their ConfigMaps.
 func (r *Reconciler) Watches() []wiring.Watch {
-	asked := predicate.Or(predicate.GenerationChangedPredicate{}, wiring.DeletionChanged())
+	changed := predicate.Or(predicate.GenerationChangedPredicate{}, wiring.DeletionChanged())
 	return []wiring.Watch{
-		{Object: &keywrightv1alpha1.SigningKey{}, Handler: r.onSigningKey(), Predicates: []predicate.Predicate{asked}},
+		{Object: &keywrightv1alpha1.SigningKey{}, Handler: r.onSigningKey(), Predicates: []predicate.Predicate{changed}},
 		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.onNamespace(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
 		{Object: &corev1.ConfigMap{}, Handler: handler.EnqueueRequestsFromMapFunc(namespaceOf)},
 	}
 }
 
-// Sources bring what the watch of RequestAuthentications shows, and revocations.
+// Sources returns sources of changes of RequestAuthentications, and of revocations.
 func (r *Reconciler) Sources() []source.Source {
 	return []source.Source{source.Func(r.onObjects), source.Func(r.onProjections)}
 }
@@ -43,12 +43,12 @@ func namespaceOf(_ context.Context, o client.Object) []reconcile.Request {
 	return []reconcile.Request{wiring.Named(o.GetNamespace())}
 }
 
-// onSigningKey queues every namespace when a SigningKey asks for RequestAuthentications, or did.
+// onSigningKey queues every namespace if a SigningKey has outputs.istio, or had it before.
 func (r *Reconciler) onSigningKey() handler.EventHandler {
 	on := func(ctx context.Context, q wiring.Queue, objects ...client.Object) {
 		for _, o := range objects {
 			if key, ok := o.(*keywrightv1alpha1.SigningKey); ok && outputOf(key) != nil {
-				r.wakeAll(ctx, q)
+				r.enqueueAll(ctx, q)
 				return
 			}
 		}
@@ -71,11 +71,12 @@ func (r *Reconciler) onNamespace() handler.EventHandler {
 	}
 }
 
-// onObjects queues the namespace of a RequestAuthentication that somebody else wrote or deleted, and every namespace when there come to be any.
+// onObjects queues the namespace of a RequestAuthentication that another client wrote or deleted, and every namespace
+// when trouble ends.
 func (r *Reconciler) onObjects(ctx context.Context, q wiring.Queue) error {
 	r.Objects.OnTrouble(func() {
 		if r.Objects.Trouble() == "" {
-			r.wakeAll(ctx, q)
+			r.enqueueAll(ctx, q)
 		}
 	})
 	return r.Objects.OnChange(func(c Change) {
@@ -94,27 +95,29 @@ func (r *Reconciler) onObjects(ctx context.Context, q wiring.Queue) error {
 	})
 }
 
-// afterTheFiles is how long a revocation waits for the ConfigMaps, which RequestAuthentications follow anyway: this is for those that refuse it.
-const afterTheFiles = 2 * time.Second
+// configMapWait is how long a revocation waits for the ConfigMaps. Their changes queue the namespaces, except for
+// refused writes.
+const configMapWait = 2 * time.Second
 
-// onProjections queues the namespaces with a RequestAuthentication after a revocation, whatever becomes of their ConfigMaps.
+// onProjections queues the namespaces with a RequestAuthentication after a revocation, even if writes of their
+// ConfigMaps are refused.
 func (r *Reconciler) onProjections(_ context.Context, q wiring.Queue) error {
 	r.Projections.OnChange(func(urgent bool) {
 		if !urgent {
 			return
 		}
 		for _, namespace := range r.Objects.Namespaces() {
-			q.AddAfter(wiring.Named(namespace), afterTheFiles)
+			q.AddAfter(wiring.Named(namespace), configMapWait)
 		}
 	})
 	return nil
 }
 
-func (r *Reconciler) wakeAll(ctx context.Context, q wiring.Queue) {
+func (r *Reconciler) enqueueAll(ctx context.Context, q wiring.Queue) {
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := r.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "List the namespaces that may have RequestAuthentications")
+		log.FromContext(ctx).Error(err, "Failed to list the namespaces of RequestAuthentications")
 		return
 	}
 	for i := range namespaces.Items {

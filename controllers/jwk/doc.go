@@ -1,2 +1,2 @@
-// Package jwk makes key pairs as JWKs (RFC 7517) and reads them back. Its table of algorithms says which kinds of keys there are.
+// Package jwk generates key pairs as JWKs (RFC 7517), and parses them.
 package jwk

@@ -16,9 +16,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Generate makes a key pair. Its kid is the RFC 7638 SHA-256 thumbprint; alg and use are always set, so that a verifier
-// can pin the algorithm to the key. A pair whose kid begins with "-", as one in 64 does, is thrown away: on a command line, where somebody
-// is in a hurry to revoke it, such a kid is taken for a flag.
+// Generate generates a key pair. Its kid is the RFC 7638 SHA-256 thumbprint; alg and use are always set, so that a
+// verifier can pin the algorithm to the key. A pair whose kid begins with "-", one in 64, is discarded, since a command
+// line takes such a kid for a flag.
 func Generate(spec rotation.KeySpec) (rotation.Material, error) {
 	for {
 		made, err := generate(spec)
@@ -67,8 +67,8 @@ func newPrivateKey(spec rotation.KeySpec) (crypto.Signer, error) {
 	}
 }
 
-// Parse reads one key of a signing-key Secret back, for a rebuild. The kid must be the key's own thumbprint: nothing
-// else was ever written.
+// Parse parses a key of a signing-key Secret, for a rebuild. The kid must be the thumbprint of the key, since no other
+// was ever written.
 func Parse(b []byte) (rotation.Key, error) {
 	var jwk jose.JSONWebKey
 	if err := jwk.UnmarshalJSON(b); err != nil || !jwk.Valid() {
@@ -76,7 +76,7 @@ func Parse(b []byte) (rotation.Key, error) {
 	}
 	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil || base64.RawURLEncoding.EncodeToString(thumbprint) != jwk.KeyID {
-		return rotation.Key{}, fmt.Errorf("JWK %q: its kid is not its thumbprint", jwk.KeyID)
+		return rotation.Key{}, fmt.Errorf("the kid of JWK %q is not its RFC 7638 thumbprint", jwk.KeyID)
 	}
 	k := rotation.Key{ID: jwk.KeyID, KeySpec: rotation.KeySpec{Algorithm: jwk.Algorithm}}
 	public := jwk.Public()
@@ -84,7 +84,7 @@ func Parse(b []byte) (rotation.Key, error) {
 		k.RSAKeySize = rsaKey.N.BitLen()
 	}
 	if k.Public, err = public.MarshalJSON(); err != nil {
-		return rotation.Key{}, fmt.Errorf("JWK %s: encode its public half: %w", jwk.KeyID, err)
+		return rotation.Key{}, fmt.Errorf("encode the public key of JWK %s: %w", jwk.KeyID, err)
 	}
 	if !jwk.IsPublic() {
 		k.Private = append(k.Private, b...)

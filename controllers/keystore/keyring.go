@@ -16,14 +16,16 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Keyring is a keyring as it stands in the API server. object is nil when there is none.
+// Keyring is a keyring and its Secret.
 type Keyring struct {
+	// Object is nil if there is no Secret.
 	Object *corev1.Secret
-	// Ring is the keyring to go by, read what the Secret holds.
+	// Ring is the keyring to use. Read is the content of the Secret.
 	Ring, Read rotation.Keyring
 }
 
-// UnreadableError says that a Secret exists and cannot be understood: nothing may then be changed anywhere.
+// UnreadableError means that a Secret exists but cannot be decoded. Nothing may then be changed, except for
+// revocations.
 type UnreadableError struct {
 	name string
 	err  error
@@ -32,8 +34,8 @@ type UnreadableError struct {
 func (e *UnreadableError) Error() string { return fmt.Sprintf("Secret %s: %v", e.name, e.err) }
 func (e *UnreadableError) Unwrap() error { return e.err }
 
-// ReadKeyring gets the keyring of one SigningKey from the API server itself, never from a cache. With an unreadableError comes the
-// Secret that cannot be understood.
+// ReadKeyring reads the keyring of a SigningKey from the API server, never from a cache. If it returns an
+// UnreadableError, it also returns the Secret.
 func ReadKeyring(ctx context.Context, api client.Reader, namespace, name string) (Keyring, error) {
 	var s corev1.Secret
 	key := client.ObjectKey{Namespace: namespace, Name: name + contract.KeyringSuffix}
@@ -49,8 +51,8 @@ func ReadKeyring(ctx context.Context, api client.Reader, namespace, name string)
 	return Keyring{Object: &s, Ring: ring, Read: ring}, nil
 }
 
-// WriteKeyring stores ring with the resource version that was read, or creates it. A conflict, or an AlreadyExists, means
-// that another write came first: read and plan again.
+// WriteKeyring writes ring with the resource version that was read, or creates it. If LostRace reports the error, read
+// and plan again.
 func WriteKeyring(
 	ctx context.Context, c client.Client, namespace, name string, was *corev1.Secret, ring rotation.Keyring,
 ) (Keyring, error) {
@@ -66,7 +68,7 @@ func WriteKeyring(
 	return Keyring{Object: s, Ring: ring, Read: ring}, nil
 }
 
-// newSecret returns the frame of a Secret of one SigningKey, ready to replace was.
+// newSecret returns a Secret of a SigningKey without data, to replace was.
 func newSecret(namespace, name, suffix, role string, was *corev1.Secret) *corev1.Secret {
 	s := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
@@ -84,8 +86,8 @@ func newSecret(namespace, name, suffix, role string, was *corev1.Secret) *corev1
 	return s
 }
 
-// CreateOrUpdate writes s, with the resource version of was. It is an error that the API server stores something else: to write
-// again at once would never end.
+// CreateOrUpdate writes s with the resource version of was, or creates it if was is nil. It returns ErrRewritten if the
+// API server stored other data.
 func CreateOrUpdate(ctx context.Context, c client.Client, s, was *corev1.Secret) error {
 	sent := maps.Clone(s.Data)
 	var err error
@@ -100,13 +102,14 @@ func CreateOrUpdate(ctx context.Context, c client.Client, s, was *corev1.Secret)
 	return err
 }
 
-// ErrOvertaken means that something changed since it was read. Creations have no resource version that would tell.
-var ErrOvertaken = errors.New("another write came first")
+// ErrOvertaken means that an object changed since it was read. It is for creations, which have no resource version to
+// compare.
+var ErrOvertaken = errors.New("the object changed since it was read")
 
-// LostRace reports whether a write failed because another one came first. That is a normal outcome, not an error.
+// LostRace reports whether a write failed because of another write. That is a normal outcome, not an error.
 func LostRace(err error) bool {
 	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || errors.Is(err, ErrOvertaken)
 }
 
-// ErrRewritten is retried with a back-off: to write again at once would never end.
-var ErrRewritten = errors.New("the API server stored something else than was written: look for an admission policy or webhook that changes it")
+// ErrRewritten is retried with a back-off, since the next write has the same result.
+var ErrRewritten = errors.New("the API server stored other content than was written: check for an admission policy or webhook that changes it")

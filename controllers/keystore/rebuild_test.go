@@ -14,7 +14,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// A Secret whose key set lacks its own key was written by somebody else. Other keys may be missing too, whose tokens are live: nothing is made of it.
+// A Secret whose key set lacks its own key was written by another client. Other keys with live tokens may be missing,
+// too, so it is not used.
 func TestRebuildRefusesASecretThatDoesNotPublishItsKey(t *testing.T) {
 	active, activePublic := newKey(t)
 	_, retired := newKey(t)

@@ -22,7 +22,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// ReadSigningKey gets the signing-key Secret from the API server itself, nil if there is none.
+// ReadSigningKey reads the signing-key Secret from the API server. It returns nil if there is none.
 func ReadSigningKey(ctx context.Context, api client.Reader, namespace, name string) (*corev1.Secret, error) {
 	var s corev1.Secret
 	key := client.ObjectKey{Namespace: namespace, Name: name + contract.SigningKeySuffix}
@@ -47,7 +47,7 @@ func Has(ctx context.Context, api client.Reader, namespace, name string) (bool, 
 	return ring.Object != nil || secret != nil, err
 }
 
-// Generation is the keyring generation that a signing-key Secret was made from, 0 if it does not say.
+// Generation returns the generation of the keyring that a signing-key Secret was made from, 0 if it has none.
 func Generation(s *corev1.Secret) int64 {
 	g, err := strconv.ParseInt(s.Annotations[contract.GenerationAnnotation], 10, 64)
 	if err != nil {
@@ -56,7 +56,7 @@ func Generation(s *corev1.Secret) int64 {
 	return g
 }
 
-// Observe says what a signing-key Secret holds.
+// Observe returns the state of a signing-key Secret for Plan.
 func Observe(s *corev1.Secret) rotation.Secret {
 	if s == nil {
 		return rotation.Secret{}
@@ -78,7 +78,7 @@ func Observe(s *corev1.Secret) rotation.Secret {
 	return observed
 }
 
-// sealingIn returns the sealing keys of a signing-key Secret, none if they cannot be read.
+// sealingIn returns the sealing keys of a signing-key Secret, none if they are invalid.
 func sealingIn(s *corev1.Secret) issuerfiles.SealingKeys {
 	content, ok := s.Data[contract.SealingFile]
 	if !ok {
@@ -91,7 +91,7 @@ func sealingIn(s *corev1.Secret) issuerfiles.SealingKeys {
 	return keys
 }
 
-// Project makes the signing-key Secret from the keyring.
+// Project returns the signing-key Secret of a keyring.
 func Project(namespace, name string, ring *rotation.Keyring, p rotation.Policy, was *corev1.Secret) (*corev1.Secret, error) {
 	s := newSecret(namespace, name, contract.SigningKeySuffix, contract.RoleSigningKey, was)
 	s.Annotations[contract.GenerationAnnotation] = strconv.FormatInt(ring.Generation, 10)
@@ -132,7 +132,7 @@ func containsAll(have, want map[string]string) bool {
 	return true
 }
 
-// Rebuild makes a keyring from the signing-key Secret alone, never from a ConfigMap.
+// Rebuild returns a keyring made from the signing-key Secret only, never from a ConfigMap.
 func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 	var active *rotation.Key
 	if b, ok := s.Data[contract.ActiveFile]; ok {
@@ -157,7 +157,7 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 		}
 	}
 	if active != nil && !slices.ContainsFunc(keys, func(k issuerfiles.PublicKey) bool { return k.ID == active.ID }) {
-		err := fmt.Errorf("%s does not publish the key of %s: others may be missing too", contract.JWKSFile, contract.ActiveFile)
+		err := fmt.Errorf("%s lacks the key of %s, and maybe others", contract.JWKSFile, contract.ActiveFile)
 		return rotation.Keyring{}, &UnreadableError{name: s.Name, err: err}
 	}
 	list := RevokedIn(s)
@@ -170,12 +170,12 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 		ring.LastSealing = k.Number
 	}
 	if policy, err := issuerfiles.DecodePolicy(s.Data[contract.PolicyFile]); err == nil && len(ring.Keys) == 0 {
-		ring.Spec.Algorithm = policy.Algorithm // what a tombstone is made of
+		ring.Spec.Algorithm = policy.Algorithm // for the tombstone
 	}
 	return ring, nil
 }
 
-// RevokedIn returns the revocation list of a signing-key Secret, an empty one if it has none that can be read.
+// RevokedIn returns the revocation list of a signing-key Secret, an empty one if it has none or an invalid one.
 func RevokedIn(s *corev1.Secret) issuerfiles.Revoked {
 	if s == nil {
 		return issuerfiles.Revoked{}
@@ -187,7 +187,7 @@ func RevokedIn(s *corev1.Secret) issuerfiles.Revoked {
 	return list
 }
 
-// SigningKeyOf returns the name of the SigningKey that a Secret of the key namespace belongs to, going by its name.
+// SigningKeyOf returns the name of the SigningKey that a Secret belongs to, from the name of the Secret.
 func SigningKeyOf(secret string) (string, bool) {
 	for _, suffix := range []string{contract.KeyringSuffix, contract.SigningKeySuffix} {
 		if name, ok := strings.CutSuffix(secret, suffix); ok && name != "" {

@@ -1,2 +1,3 @@
-// Package podrefresh touches an annotation of the pods that may have mounted a revoked key, so that their kubelets renew the files at once.
+// Package podrefresh nudges the pods that may have mounted a revoked key: it changes an annotation, so that their
+// kubelets renew the files at once.
 package podrefresh

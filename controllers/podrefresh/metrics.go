@@ -2,7 +2,7 @@ package podrefresh
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics count the pods that are touched.
+// Metrics are the metrics of nudged pods.
 type Metrics struct {
 	nudges *prometheus.CounterVec
 }
@@ -11,7 +11,7 @@ type Metrics struct {
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{nudges: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "keywright_pod_nudges_total",
-		Help: "Pods touched after a revocation, or after another issuer withdrew a key, so that their kubelet renews the files at once, by how it ended.",
+		Help: "Pods that were nudged to renew their files, after a revocation or after another issuer withdrew a key, by result.",
 	}, []string{"result"})}
 	registry.MustRegister(m.nudges)
 	return m

@@ -25,27 +25,27 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Reconciler touches an annotation of the pods that may have mounted a revoked key. A kubelet renews the files of a
-// pod only when it syncs the pod: after 60 to 90 s, or at once when the pod changes. One work item is one SigningKey.
+// Reconciler nudges the pods that may have mounted a revoked key. A kubelet renews the files of a pod only when it
+// syncs the pod: after 60 to 90 s, or at once when the pod changes. A work item is one SigningKey.
 //
-// Every pod is touched twice, since the kubelet's own copy of a Secret or ConfigMap can trail the first touch.
+// Every pod is nudged twice, since the kubelet's copy of a Secret or ConfigMap can be older than the first nudge.
 type Reconciler struct {
-	// For names the controller, by what its names are those of: "nudge" for SigningKeys.
+	// For is the name of the controller: "nudge" for SigningKeys.
 	For string
 	// Client reads ConfigMaps from the cache, and patches pods.
 	Client client.Client
-	// API lists pods and reads Secrets from the API server itself. Revocations are rare: no cache holds pods.
+	// API lists pods and reads Secrets from the API server. Revocations are rare, so pods are not cached.
 	API client.Reader
 	// KeyNamespace holds the pods of the issuers.
 	KeyNamespace string
-	// Everywhere includes the pods of all namespaces that mount the public keys. Without it only those in the key namespace
-	// are touched.
+	// Everywhere includes the pods of all namespaces that mount the public keys. Without it, only pods in the key
+	// namespace are nudged.
 	Everywhere bool
 	// Now is the clock.
 	Now func() time.Time
-	// Requests says what is wanted, and is told what was done.
+	// Requests has the requested nudges, and gets their results.
 	Requests *Requests
-	// Metrics counts the touches.
+	// Metrics counts nudges.
 	Metrics *Metrics
 
 	// rounds holds the *round of each SigningKey.
@@ -54,28 +54,29 @@ type Reconciler struct {
 
 // round is one nudging of the pods of one SigningKey.
 type round struct {
-	// ids are the revoked keys it is for. Another one begins it again.
+	// ids are the revoked keys. If one is added, the round starts again.
 	ids []string
-	// touched are the pods that were touched once.
-	touched map[types.UID]client.ObjectKey
-	// early are the pods of issuers that were touched before their Secret was written: the revocation list in their key sets is.
+	// nudged are the pods that were nudged once.
+	nudged map[types.UID]client.ObjectKey
+	// early are the pods of issuers that were nudged before their Secret was written, for the revocation list in their
+	// ConfigMap.
 	early map[types.UID]client.ObjectKey
-	// tries counts how often files were found that still held a key.
+	// tries is how often files still held a key.
 	tries int
-	// once is set when every pod was touched once.
+	// once is set if every pod was nudged once.
 	once bool
 }
 
 const (
-	// touchAgainAfter is the time between the two touches of a pod.
-	touchAgainAfter = 2 * time.Second
-	// touchesAtOnce bounds how many pods are touched in parallel.
-	touchesAtOnce = 16
-	// podsAtOnce is the page size of a list of pods.
-	podsAtOnce = 500
+	// nudgeAgainAfter is the time between the two nudges of a pod.
+	nudgeAgainAfter = 2 * time.Second
+	// parallelNudges is how many pods are nudged in parallel.
+	parallelNudges = 16
+	// podPageSize is the page size when pods are listed.
+	podPageSize = 500
 )
 
-// Reconcile touches the pods whose files were written without the revoked keys.
+// Reconcile nudges the pods whose files were written without the revoked keys.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	ids := r.Requests.openFor(req.Name)
 	if len(ids) == 0 {
@@ -84,17 +85,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	round := r.roundOf(req.Name, ids)
 	if round.once {
-		if err := r.touchAll(ctx, round.touched, maps.Clone(round.touched)); err != nil {
+		if err := r.nudgeAll(ctx, round.nudged, maps.Clone(round.nudged)); err != nil {
 			return ctrl.Result{}, err
 		}
 		return ctrl.Result{}, r.finish(ctx, req.Name, round)
 	}
-	pods, err := r.mounting(ctx, req.Name, round)
+	pods, err := r.podsToNudge(ctx, req.Name, round)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	err = errors.Join(r.touchAll(ctx, round.early, pods.early), r.touchAll(ctx, round.touched, pods.ready))
-	for uid := range round.touched {
+	err = errors.Join(r.nudgeAll(ctx, round.early, pods.early), r.nudgeAll(ctx, round.nudged, pods.ready))
+	for uid := range round.nudged {
 		delete(pods.ready, uid)
 	}
 	left := pods.waiting + len(pods.ready)
@@ -105,11 +106,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case left > 0:
 		round.tries++
 		return ctrl.Result{RequeueAfter: min(time.Second/8<<min(round.tries, 10), time.Minute)}, nil
-	case len(round.touched) == 0:
+	case len(round.nudged) == 0:
 		return ctrl.Result{}, r.finish(ctx, req.Name, round)
 	}
 	round.once = true
-	return ctrl.Result{RequeueAfter: touchAgainAfter}, nil
+	return ctrl.Result{RequeueAfter: nudgeAgainAfter}, nil
 }
 
 func (r *Reconciler) roundOf(name string, ids []string) *round {
@@ -118,31 +119,31 @@ func (r *Reconciler) roundOf(name string, ids []string) *round {
 			return of
 		}
 	}
-	begun := &round{ids: ids, touched: map[types.UID]client.ObjectKey{}, early: map[types.UID]client.ObjectKey{}}
+	begun := &round{ids: ids, nudged: map[types.UID]client.ObjectKey{}, early: map[types.UID]client.ObjectKey{}}
 	r.rounds.Store(name, begun)
 	return begun
 }
 
 func (r *Reconciler) finish(ctx context.Context, name string, round *round) error {
-	log.FromContext(ctx).Info("Nudged pods to renew their files", "pods", len(round.touched), "revoked", round.ids)
+	log.FromContext(ctx).Info("Nudged pods to renew their files", "pods", len(round.nudged), "revoked", round.ids)
 	r.rounds.Delete(name)
 	r.Requests.finish(name, round.ids, rotation.Nudged{At: r.Now(), Everywhere: r.Everywhere})
 	return nil
 }
 
-// found are the running pods that may know a revoked key and were not touched yet.
-type found struct {
-	// ready are those whose files were written without it.
+// podSet has the running pods that may have a revoked key and were not nudged yet.
+type podSet struct {
+	// ready are those whose files were written without the key.
 	ready map[types.UID]client.ObjectKey
-	// waiting counts the others.
+	// waiting is the number of the others.
 	waiting int
-	// early are those of issuers whose Secret still holds the key, while the revocation list in their key sets names it.
+	// early are those of issuers whose Secret still holds the key, while the revocation list in their ConfigMap has it.
 	early map[types.UID]client.ObjectKey
 }
 
-// mounting finds the running pods that mount the public keys, or the signing-key Secret of this SigningKey.
-func (r *Reconciler) mounting(ctx context.Context, name string, round *round) (found, error) {
-	pods := found{ready: map[types.UID]client.ObjectKey{}, early: map[types.UID]client.ObjectKey{}}
+// podsToNudge returns the running pods that mount the public keys, or the signing-key Secret of this SigningKey.
+func (r *Reconciler) podsToNudge(ctx context.Context, name string, round *round) (podSet, error) {
+	pods := podSet{ready: map[types.UID]client.ObjectKey{}, early: map[types.UID]client.ObjectKey{}}
 	secret, err := keystore.ReadSigningKey(ctx, r.API, r.KeyNamespace, name)
 	if err != nil {
 		return pods, err
@@ -151,14 +152,14 @@ func (r *Reconciler) mounting(ctx context.Context, name string, round *round) (f
 	signs := slices.ContainsFunc(round.ids, func(id string) bool {
 		return id == seen.ActiveID || slices.Contains(seen.Published, id)
 	})
-	return pods, r.eachPod(ctx, func(pod *corev1.Pod) error { return r.sort(ctx, pod, name, round, signs, &pods) })
+	return pods, r.eachPod(ctx, func(pod *corev1.Pod) error { return r.addPod(ctx, pod, name, round, signs, &pods) })
 }
 
-// sort finds out how far the files of one pod are. signs is set while the Secret holds a revoked key.
-func (r *Reconciler) sort(ctx context.Context, pod *corev1.Pod, name string, round *round, signs bool, pods *found) error {
+// addPod adds a pod to pods, by the state of its files. signs is set while the Secret holds a revoked key.
+func (r *Reconciler) addPod(ctx context.Context, pod *corev1.Pod, name string, round *round, signs bool, pods *podSet) error {
 	issuer := pod.Namespace == r.KeyNamespace && mounts(pod, "", name+contract.SigningKeySuffix)
 	verifier := mounts(pod, contract.JWKSConfigMap, "")
-	if _, touched := round.touched[pod.UID]; touched || (!issuer && !verifier) || ended(pod) {
+	if _, nudged := round.nudged[pod.UID]; nudged || (!issuer && !verifier) || completed(pod) {
 		return nil
 	}
 	var has, holds bool
@@ -168,13 +169,13 @@ func (r *Reconciler) sort(ctx context.Context, pod *corev1.Pod, name string, rou
 			return err
 		}
 	}
-	ends, err := r.ends(ctx, pod.Namespace)
+	terminating, err := r.terminating(ctx, pod.Namespace)
 	if err != nil {
 		return err
 	}
 	_, early := round.early[pod.UID]
 	switch key := client.ObjectKeyFromObject(pod); {
-	case holds || has && ends:
+	case holds || has && terminating:
 		pods.waiting++
 	case issuer && signs:
 		pods.waiting++
@@ -189,7 +190,7 @@ func (r *Reconciler) sort(ctx context.Context, pod *corev1.Pod, name string, rou
 
 // eachPod reads the pods page by page.
 func (r *Reconciler) eachPod(ctx context.Context, do func(*corev1.Pod) error) error {
-	options := []client.ListOption{client.Limit(podsAtOnce)}
+	options := []client.ListOption{client.Limit(podPageSize)}
 	if !r.Everywhere {
 		options = append(options, client.InNamespace(r.KeyNamespace))
 	}
@@ -210,8 +211,8 @@ func (r *Reconciler) eachPod(ctx context.Context, do func(*corev1.Pod) error) er
 	}
 }
 
-// file reports whether a namespace has a file of this SigningKey, and whether that still holds one of the keys. Where the
-// ConfigMap is missing, running pods may have the file all the same.
+// file reports whether a namespace has a file of this SigningKey, and whether it still holds one of the keys. If the
+// ConfigMap is missing, running pods may still have the file.
 func (r *Reconciler) file(ctx context.Context, namespace, name string, ids []string) (has, holds bool, err error) {
 	var cm corev1.ConfigMap
 	err = r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
@@ -225,8 +226,9 @@ func (r *Reconciler) file(ctx context.Context, namespace, name string, ids []str
 	return has, slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(held, id) }), nil
 }
 
-// ends reports whether a namespace is being deleted and has no ConfigMap any more: its pods keep the files that they have until they end.
-func (r *Reconciler) ends(ctx context.Context, namespace string) (bool, error) {
+// terminating reports whether a namespace is being deleted and has no ConfigMap any more. Its pods keep their files
+// until they terminate.
+func (r *Reconciler) terminating(ctx context.Context, namespace string) (bool, error) {
 	of := metav1.PartialObjectMetadata{}
 	of.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	if err := r.Client.Get(ctx, client.ObjectKey{Name: namespace}, &of); err != nil || of.DeletionTimestamp == nil {
@@ -236,7 +238,7 @@ func (r *Reconciler) ends(ctx context.Context, namespace string) (bool, error) {
 	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
 
-// mounts reports whether a pod has a volume of a ConfigMap or of a Secret. An empty name is none.
+// mounts reports whether a pod has a volume of a ConfigMap or of a Secret. An empty name matches none.
 func mounts(pod *corev1.Pod, configMap, secret string) bool {
 	for i := range pod.Spec.Volumes {
 		v := &pod.Spec.Volumes[i]
@@ -255,13 +257,13 @@ func mounts(pod *corev1.Pod, configMap, secret string) bool {
 	return false
 }
 
-func ended(pod *corev1.Pod) bool {
+func completed(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// touchAll touches pods in parallel, and notes which were. A pod that is gone needs nothing. One that refuses does not keep
-// the others from being touched; the first refusal is returned.
-func (r *Reconciler) touchAll(ctx context.Context, touched, pods map[types.UID]client.ObjectKey) error {
+// nudgeAll nudges pods in parallel, and adds those that succeeded to nudged. Deleted pods are ignored. If some fail,
+// the others are still nudged, and the first error is returned.
+func (r *Reconciler) nudgeAll(ctx context.Context, nudged, pods map[types.UID]client.ObjectKey) error {
 	now, err := json.Marshal(r.Now().UTC().Format(time.RFC3339Nano))
 	if err != nil {
 		return err
@@ -269,7 +271,7 @@ func (r *Reconciler) touchAll(ctx context.Context, touched, pods map[types.UID]c
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%s}}}`, contract.NudgedAnnotation, now))
 	ids := slices.Collect(maps.Keys(pods))
 	refusals := make([]error, len(ids))
-	workqueue.ParallelizeUntil(ctx, touchesAtOnce, len(ids), func(i int) {
+	workqueue.ParallelizeUntil(ctx, parallelNudges, len(ids), func(i int) {
 		key := pods[ids[i]]
 		pod := metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 		pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
@@ -283,7 +285,7 @@ func (r *Reconciler) touchAll(ctx context.Context, touched, pods map[types.UID]c
 	refused := 0
 	for i, id := range ids {
 		if refusals[i] == nil {
-			touched[id] = pods[id]
+			nudged[id] = pods[id]
 			continue
 		}
 		refused++
@@ -292,7 +294,7 @@ func (r *Reconciler) touchAll(ctx context.Context, touched, pods map[types.UID]c
 		}
 	}
 	if first != nil {
-		return fmt.Errorf("%d of %d pods refuse to be nudged: %w", refused, len(pods), first)
+		return fmt.Errorf("%d of %d pods cannot be nudged: %w", refused, len(pods), first)
 	}
 	return nil
 }

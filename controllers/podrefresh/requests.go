@@ -12,33 +12,33 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Requests is what the signingkey controller asks of the nudge controller, and what came of it, within one process. Nothing
-// in it is a truth: after a restart, what no keyring records as done is asked for again, and a pod is touched once more.
+// Requests has the nudges that the signingkey controller requests, and their results, within one process. After a
+// restart, those that no keyring records as done are requested again, and pods are nudged once more.
 type Requests struct {
 	mu     sync.Mutex
 	byName map[string]*request
-	// asked and progressed are called without the lock, with the name of a SigningKey.
-	asked, progressed func(name string)
+	// added and progressed are called without the lock, with the name of a SigningKey.
+	added, progressed func(name string)
 }
 
-// request are those of one SigningKey.
+// request has the requests of one SigningKey.
 type request struct {
-	// open are the revoked keys whose pods are still to be touched.
+	// open are the revoked keys whose pods are still to be nudged.
 	open []string
-	// Finished are those whose pods were.
+	// finished are the keys whose pods were nudged.
 	finished map[string]rotation.Nudged
-	// Left counts the pods that wait, once they were counted.
+	// left is the number of pods that are still to be nudged. It is valid if counted is set.
 	left    int32
 	counted bool
 }
 
 // NewRequests returns an empty store.
 func NewRequests() *Requests {
-	return &Requests{byName: map[string]*request{}, asked: func(string) {}, progressed: func(string) {}}
+	return &Requests{byName: map[string]*request{}, added: func(string) {}, progressed: func(string) {}}
 }
 
-// Ask wants the pods touched that may know these revoked keys. Asking again changes nothing.
-func (n *Requests) Ask(name string, ids []string) {
+// Add requests nudges of the pods that may have these revoked keys. Known requests change nothing.
+func (n *Requests) Add(name string, ids []string) {
 	n.mu.Lock()
 	of := n.byName[name]
 	if of == nil {
@@ -52,15 +52,15 @@ func (n *Requests) Ask(name string, ids []string) {
 			of.counted = false
 		}
 	}
-	more, asked := len(of.open) > before, n.asked
+	more, added := len(of.open) > before, n.added
 	n.mu.Unlock()
 	if more {
-		asked(name)
+		added(name)
 	}
 }
 
-// Reset forgets that these keys were asked for, so that asking for them again touches the pods again: another issuer may publish a key
-// anew after it withdrew it.
+// Reset removes the requests for these keys, so that a new one nudges the pods again: another issuer may publish a key
+// again after it withdrew it.
 func (n *Requests) Reset(name string, ids []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +72,7 @@ func (n *Requests) Reset(name string, ids []string) {
 	maps.DeleteFunc(of.finished, func(id string, _ rotation.Nudged) bool { return slices.Contains(ids, id) })
 }
 
-// openFor returns the keys whose pods are still to be touched.
+// openFor returns the keys whose pods are still to be nudged.
 func (n *Requests) openFor(name string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -82,7 +82,7 @@ func (n *Requests) openFor(name string) []string {
 	return nil
 }
 
-// count notes how many pods wait.
+// count records how many pods are still to be nudged.
 func (n *Requests) count(name string, left int32) {
 	n.mu.Lock()
 	of := n.byName[name]
@@ -97,7 +97,7 @@ func (n *Requests) count(name string, left int32) {
 	}
 }
 
-// finish notes that the pods of these keys were touched.
+// finish records that the pods of these keys were nudged.
 func (n *Requests) finish(name string, ids []string, how rotation.Nudged) {
 	n.mu.Lock()
 	if of := n.byName[name]; of != nil {
@@ -116,7 +116,7 @@ func (n *Requests) finish(name string, ids []string, how rotation.Nudged) {
 	progressed(name)
 }
 
-// Finished returns what is done.
+// Finished returns the keys whose pods were nudged.
 func (n *Requests) Finished(name string) map[string]rotation.Nudged {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -126,7 +126,7 @@ func (n *Requests) Finished(name string) map[string]rotation.Nudged {
 	return nil
 }
 
-// Left returns for each open key how many pods wait, once they were counted.
+// Left returns how many pods are still to be nudged, by open key. It is nil if they were not counted yet.
 func (n *Requests) Left(name string) map[string]int32 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -141,25 +141,25 @@ func (n *Requests) Left(name string) map[string]int32 {
 	return left
 }
 
-// Forget drops a name that has no SigningKey any more.
+// Forget removes a name that has no SigningKey any more.
 func (n *Requests) Forget(name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.byName, name)
 }
 
-// Asked queues the names for which pods are to be touched.
-func (n *Requests) Asked() source.Source { return n.source(&n.asked) }
+// Added queues the names for which nudges were requested.
+func (n *Requests) Added() source.Source { return n.source(&n.added) }
 
-// Progressed queues the names for which pods were counted or touched.
+// Progressed queues the names for which pods were counted or nudged.
 func (n *Requests) Progressed() source.Source { return n.source(&n.progressed) }
 
-// source sets a callback that queues names, and queues those that came before.
-func (n *Requests) source(tell *func(name string)) source.Source {
+// source returns a source that queues the known names, and those that are added later.
+func (n *Requests) source(callback *func(name string)) source.Source {
 	return source.Func(func(_ context.Context, q wiring.Queue) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		*tell = func(name string) { q.Add(wiring.Named(name)) }
+		*callback = func(name string) { q.Add(wiring.Named(name)) }
 		for name := range n.byName {
 			q.Add(wiring.Named(name))
 		}

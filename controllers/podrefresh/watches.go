@@ -12,10 +12,10 @@ func (r *Reconciler) Name() string { return r.For }
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 2 }
 
-// Watches implements wiring.Controller: nothing is watched.
+// Watches implements wiring.Controller. It returns none.
 func (r *Reconciler) Watches() []wiring.Watch { return nil }
 
-// Sources bring what the signingkey controller asks for.
+// Sources returns a source of the requests of the signingkey controller.
 func (r *Reconciler) Sources() []source.Source {
-	return []source.Source{r.Requests.Asked()}
+	return []source.Source{r.Requests.Added()}
 }

@@ -1,2 +1,3 @@
-// Package publication remembers when the targets of each SigningKey came to hold each key, and which targets rotations no longer wait for.
+// Package publication records when the targets of each SigningKey got each key, and which targets rotations no longer
+// wait for.
 package publication

@@ -13,9 +13,9 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// Handler notes what ConfigMaps come to hold, and wakes every SigningKey with a file in one that changed.
+// Handler records the keys that ConfigMaps get, and queues every SigningKey with a file in a changed ConfigMap.
 func (t *Tracker) Handler() handler.EventHandler {
-	wake := func(q wiring.Queue, objects ...client.Object) {
+	enqueue := func(q wiring.Queue, objects ...client.Object) {
 		for _, o := range objects {
 			cm, ok := o.(*corev1.ConfigMap)
 			if !ok {
@@ -35,7 +35,7 @@ func (t *Tracker) Handler() handler.EventHandler {
 			} else if created, ok := e.Object.(*corev1.ConfigMap); ok {
 				t.Changed(nil, created)
 			}
-			wake(q, e.Object)
+			enqueue(q, e.Object)
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q wiring.Queue) {
 			before, ok := e.ObjectOld.(*corev1.ConfigMap)
@@ -43,13 +43,13 @@ func (t *Tracker) Handler() handler.EventHandler {
 			if ok && ok2 {
 				t.Changed(before, after)
 			}
-			wake(q, e.ObjectOld, e.ObjectNew)
+			enqueue(q, e.ObjectOld, e.ObjectNew)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q wiring.Queue) {
 			if cm, ok := e.Object.(*corev1.ConfigMap); ok {
 				t.Deleted(cm)
 			}
-			wake(q, e.Object)
+			enqueue(q, e.Object)
 		},
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// LeaveBehind stops waiting for the namespaces that lack a key, and for those that came to hold it after the given time. It returns
-// their names, sorted.
+// LeaveBehind stops waiting for the namespaces that lack a key, and for those that got it after the given time. It
+// returns their names, sorted.
 func (t *Tracker) LeaveBehind(name string, lacking []string, after time.Time) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -21,14 +21,14 @@ func (t *Tracker) LeaveBehind(name string, lacking []string, after time.Time) []
 			left = append(left, a.namespace)
 		}
 	}
-	clear(p.came)
+	clear(p.arrivedAt)
 	p.recently = nil
 	slices.Sort(left)
 	return left
 }
 
-// Awaits reports whether rotations wait for a namespace. One that was left behind is awaited again once it has held the current
-// keys for the propagation delay without a break; until then it is in sync or not, as the caller saw it.
+// Awaits reports whether rotations wait for a namespace. They wait again for one that was left behind once it has held
+// the current keys for the propagation delay without interruption. inSync is whether it holds them now.
 func (t *Tracker) Awaits(name, namespace string, inSync bool, delay time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -49,7 +49,7 @@ func (t *Tracker) Awaits(name, namespace string, inSync bool, delay time.Duratio
 	return false
 }
 
-// FellBack names the namespaces that came to hold a key at the given time or later, sorted.
+// FellBack returns the namespaces that got a key at the given time or later, sorted.
 func (t *Tracker) FellBack(name string, since time.Time) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -2,14 +2,15 @@ package publication
 
 import "slices"
 
-// ProxiesChanged notes the keys that the proxies of a namespace, which do not read its ConfigMap, came to hold. before is what they were given
-// until then, empty if they were given nothing: then nobody relies on it. missed is set if there were versions in between.
+// ProxiesChanged records the keys that the proxies of a namespace got, which do not read its ConfigMap. before is their
+// previous key set. If it was empty, no tokens were verified with it. missed is set if the watch missed versions in
+// between.
 func (t *Tracker) ProxiesChanged(name, namespace, before, after string, missed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.byName[name]
 	switch {
-	case p == nil: // no SigningKey of this name was looked at
+	case p == nil: // no SigningKey of this name was reconciled
 		return
 	case missed:
 		before = ""

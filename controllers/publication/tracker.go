@@ -14,53 +14,54 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// Tracker watches the ConfigMaps and remembers when targets came to hold each key. A file that loses a key and gets it
-// back between two looks would otherwise go unnoticed, and a Standby be activated that some pod does not have.
+// Tracker watches ConfigMaps and records when targets got each key. Otherwise a file could lose a key and get it back
+// unnoticed between two reconciliations, and a Standby would be activated that some pod does not have.
 //
-// What it knows is this process's: after a restart, a Standby waits again, unless the keyring proves that no file changed.
+// The records are in memory. After a restart, a Standby waits again, unless the keyring proves that no file changed.
 type Tracker struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// since is when this process began to watch. What happened before, it does not know.
+	// since is when this process began to watch.
 	since  time.Time
 	byName map[string]*publications
 	files  KeyIDs
 }
 
-// publications are those of one SigningKey.
+// publications has the records of one SigningKey.
 type publications struct {
-	// came is when a target last came to hold each key, and recently the namespaces of the latest ones.
-	came     map[string]time.Time
-	recently []arrival
-	// proven are the keys that are known to have been everywhere before this process began to watch.
+	// arrivedAt is when a target last got each key, and recently has the latest arrivals.
+	arrivedAt map[string]time.Time
+	recently  []arrival
+	// proven are the keys that every target had before this process began to watch.
 	proven map[string]bool
-	// looked is set once the proof was looked at.
-	looked bool
-	// HandedOver is when this process first gave each key to the distribution.
+	// proofRead is set once the proof in the keyring was compared.
+	proofRead bool
+	// handedOver is when this process first gave each key to the distribution.
 	handedOver map[string]time.Time
-	// lost are the namespaces whose ConfigMap held the file and was deleted: their running pods still have it.
+	// lost are the namespaces whose ConfigMap had the file and was deleted. Their running pods still have it.
 	lost map[string]bool
-	// deselected is since when this process has seen that a namespace is no longer selected.
+	// deselected is when this process saw that a namespace is no longer selected, by namespace.
 	deselected map[string]time.Time
-	// leftBehind is, for each namespace that is no longer awaited, since when it holds the current keys, zero while it does not.
+	// leftBehind has the namespaces that rotations no longer wait for, and since when each holds the current keys, or
+	// zero.
 	leftBehind map[string]time.Time
 }
 
-// arrival is one: a namespace came to hold a key.
+// arrival is the event that a namespace got a key.
 type arrival struct {
 	namespace string
 	at        time.Time
 }
 
 const (
-	// trackedFor is how long an arrival is remembered: longer than any wait that goes by it.
+	// trackedFor is how long an arrival is recorded. All waits that depend on it are shorter.
 	trackedFor = 48 * time.Hour
-	// maxRecent is how many of the latest arrivals are remembered by namespace.
+	// maxRecent is how many of the latest arrivals are recorded with their namespace.
 	maxRecent = 64
 )
 
-// NewTracker returns a tracker that begins now.
+// NewTracker returns a tracker without records.
 func NewTracker(now func() time.Time) *Tracker {
 	return &Tracker{now: now, since: now(), byName: map[string]*publications{}, files: KeyIDs{}}
 }
@@ -70,7 +71,7 @@ func (t *Tracker) of(name string) *publications {
 	p := t.byName[name]
 	if p == nil {
 		p = &publications{
-			came: map[string]time.Time{}, proven: map[string]bool{}, handedOver: map[string]time.Time{}, lost: map[string]bool{},
+			arrivedAt: map[string]time.Time{}, proven: map[string]bool{}, handedOver: map[string]time.Time{}, lost: map[string]bool{},
 			deselected: map[string]time.Time{}, leftBehind: map[string]time.Time{},
 		}
 		t.byName[name] = p
@@ -78,7 +79,7 @@ func (t *Tracker) of(name string) *publications {
 	return p
 }
 
-// HeldSince returns for each key when an awaited target last came to hold it, as far as this process can know.
+// HeldSince returns when an awaited target last got each key, or when this process began to watch.
 func (t *Tracker) HeldSince(name string, ids []string) map[string]time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,26 +89,26 @@ func (t *Tracker) HeldSince(name string, ids []string) map[string]time.Time {
 		if !p.proven[id] {
 			out[id] = t.since
 		}
-		if at := p.came[id]; at.After(out[id]) {
+		if at := p.arrivedAt[id]; at.After(out[id]) {
 			out[id] = at
 		}
 	}
 	return out
 }
 
-// Resume compares what the keyring says of a Standby with what this process sees first: if no file changed meanwhile, the key
-// stayed where it was.
+// Resume compares the recorded proof of a Standby with the first digest that this process observes. If they are equal,
+// no file changed since, and every target has the key.
 func (t *Tracker) Resume(name, id, recorded, seen string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.of(name)
-	if !p.looked && recorded != "" && recorded == seen {
+	if !p.proofRead && recorded != "" && recorded == seen {
 		p.proven[id] = true
 	}
-	p.looked = true
+	p.proofRead = true
 }
 
-// HandOver notes that the distribution was given these keys, which are all that are published, and that the issuers serve them.
+// HandOver records that the distribution got these keys, which are all published ones, and that the issuers serve them.
 func (t *Tracker) HandOver(name string, ids []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -128,21 +129,21 @@ func (t *Tracker) HandedOver(name string) map[string]time.Time {
 	return maps.Clone(t.of(name).handedOver)
 }
 
-// watching notes that the watch shows the state of now, whatever happened before.
+// watching records that the watch now shows the current state. Earlier changes are not known.
 func (t *Tracker) watching() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.since = t.now()
 }
 
-// Forget drops a name that nobody asks for any more.
+// Forget removes the records of a name without a SigningKey.
 func (t *Tracker) Forget(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.byName, name)
 }
 
-// Changed compares two versions of a ConfigMap. before is nil for one that was created.
+// Changed records the difference of two versions of a ConfigMap. before is nil if it was created.
 func (t *Tracker) Changed(before, after *corev1.ConfigMap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,14 +152,14 @@ func (t *Tracker) Changed(before, after *corev1.ConfigMap) {
 	}
 	records, earlier := desired.RecordsOf(after), desired.RecordsOf(before)
 	for file := range before.Data {
-		if _, stands := after.Data[file]; !stands {
+		if _, exists := after.Data[file]; !exists {
 			t.lose(after.Namespace, file, before.Data[file], earlier)
 		}
 	}
 	for file, content := range after.Data {
 		if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok {
-			held, stood := before.Data[file]
-			t.fileChanged(name, after.Namespace, version{held, stood, earlier[name]}, version{content, true, records[name]})
+			held, existed := before.Data[file]
+			t.fileChanged(name, after.Namespace, version{held, existed, earlier[name]}, version{content, true, records[name]})
 		}
 	}
 }
@@ -166,12 +167,12 @@ func (t *Tracker) Changed(before, after *corev1.ConfigMap) {
 // version is one version of a key set.
 type version struct {
 	content string
-	stands  bool
+	exists  bool
 	record  desired.Record
 }
 
-// fileChanged notes the keys that a file came to hold. The records say whether there were versions in between that the
-// watch did not show: then every key of the file may have come with the last one.
+// fileChanged records the keys that a file got. If the watch missed versions in between, which Record.Writes shows,
+// every key of the file may have arrived with the last one.
 func (t *Tracker) fileChanged(name, namespace string, before, after version) {
 	p := t.of(name)
 	since := after.record.Writes - before.record.Writes
@@ -180,10 +181,10 @@ func (t *Tracker) fileChanged(name, namespace string, before, after version) {
 	switch {
 	case missed:
 		before.content = ""
-	case before.content == after.content && before.stands:
+	case before.content == after.content && before.exists:
 		return
-	case !before.stands || before.record.TakenAwayAt != nil:
-		return // its first version, or the first after a tombstone: nobody there relies on another one
+	case !before.exists || before.record.TakenAwayAt != nil:
+		return // the first version, or the first after a tombstone: no pod has an older key set
 	}
 	had := t.files.Of(before.content)
 	for _, id := range t.files.Of(after.content) {
@@ -193,21 +194,21 @@ func (t *Tracker) fileChanged(name, namespace string, before, after version) {
 	}
 }
 
-// arrived notes that a namespace came to hold a key. One that was left behind delays nobody.
+// arrived records that a namespace got a key. One that was left behind delays no rotation.
 func (p *publications) arrived(namespace, id string, now time.Time) {
 	if _, left := p.leftBehind[namespace]; left {
 		p.leftBehind[namespace] = now
 		return
 	}
-	maps.DeleteFunc(p.came, func(_ string, at time.Time) bool { return now.Sub(at) > trackedFor })
-	p.came[id] = now
+	maps.DeleteFunc(p.arrivedAt, func(_ string, at time.Time) bool { return now.Sub(at) > trackedFor })
+	p.arrivedAt[id] = now
 	p.recently = slices.DeleteFunc(p.recently, func(a arrival) bool { return a.namespace == namespace })
 	if p.recently = append(p.recently, arrival{namespace, now}); len(p.recently) > maxRecent {
 		p.recently = slices.Delete(p.recently, 0, 1)
 	}
 }
 
-// Deleted notes that a ConfigMap is gone whose files running pods have mounted.
+// Deleted records that a ConfigMap was deleted. Running pods may still have its files.
 func (t *Tracker) Deleted(cm *corev1.ConfigMap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -217,7 +218,7 @@ func (t *Tracker) Deleted(cm *corev1.ConfigMap) {
 	}
 }
 
-// lose notes that a file is gone. Nobody relies on a tombstone, unless somebody else put it in the place of keys.
+// lose records that a file was deleted, unless it was a tombstone of the controller, which no pod depends on.
 func (t *Tracker) lose(namespace, file, content string, records map[string]desired.Record) {
 	name, ok := strings.CutSuffix(file, contract.JWKSSuffix)
 	if ok && (!issuerfiles.TrustsNobody(content) || records[name].TakenAwayAt == nil) {
@@ -232,8 +233,8 @@ func (t *Tracker) WasLost(name, namespace string) bool {
 	return t.of(name).lost[namespace]
 }
 
-// NamespaceGone forgets a namespace that no longer exists.
-func (t *Tracker) NamespaceGone(namespace string) {
+// NamespaceDeleted removes the records of a namespace that no longer exists.
+func (t *Tracker) NamespaceDeleted(namespace string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, p := range t.byName {
@@ -243,8 +244,8 @@ func (t *Tracker) NamespaceGone(namespace string) {
 	}
 }
 
-// DeselectedSince returns since when a namespace is no longer selected, as this process has seen it. A namespace that refuses
-// its ConfigMap has no record of it.
+// DeselectedSince returns when this process saw that a namespace is no longer selected. A namespace that refuses its
+// ConfigMap has no record of it.
 func (t *Tracker) DeselectedSince(name, namespace string, selected bool) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -259,7 +260,7 @@ func (t *Tracker) DeselectedSince(name, namespace string, selected bool) time.Ti
 	return p.deselected[namespace]
 }
 
-// KeyIDs remembers the kids of a few JWKS. The files of all namespaces are nearly always the same.
+// KeyIDs caches the kids of a few JWKS. The files of all namespaces are nearly always the same.
 type KeyIDs map[string][]string
 
 // Of returns the kids of a JWKS. The caller must not change them.

@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// A Tracker says when a target last came to hold a key, and nothing of the time before it watched.
+// A Tracker records when a target last got a key, and nothing before it watched.
 func TestTracker(t *testing.T) {
 	now := time.Unix(1000, 0)
 	jwks := func(ids ...string) *corev1.ConfigMap {
@@ -56,7 +56,7 @@ func TestTracker(t *testing.T) {
 	tracker.Changed(counted(4, "a"), counted(4, "a"))
 	want("a", 1004)
 	want("b", 1004)
-	tracker.Changed(counted(4, "a", "b"), counted(6, "a", "b")) // it was edited and repaired, and the watch showed nothing of it
+	tracker.Changed(counted(4, "a", "b"), counted(6, "a", "b")) // it was edited and restored, which the watch missed
 	want("b", 1005)
 	now = now.Add(time.Second)
 	tracker.Changed(counted(6, "a", "b"), counted(1, "a", "b")) // the records were erased in between
@@ -75,15 +75,15 @@ func TestTracker(t *testing.T) {
 	want("a", 1009)
 	now = now.Add(time.Second)
 	without := counted(1, "a", "b")
-	without.Data = nil // somebody took the file away, and the records with it
+	without.Data = nil // another client removed the file and its records
 	without.Annotations = nil
 	tracker.Changed(counted(1, "a", "b"), without)
 	tracker.Changed(without, counted(1, "a", "b"))
 	want("a", 1010)
 }
 
-// Nobody relies on a tombstone that the controller wrote. One that somebody else put in the place of keys is another matter: running pods wait for
-// the keys to come back.
+// No pod depends on a tombstone of the controller. If another client replaced keys by a tombstone, running pods wait
+// for the keys.
 func TestTombstoneOfSomebodyElseIsALoss(t *testing.T) {
 	tombstone := string(issuerfiles.Tombstone("ES256"))
 	for _, test := range []struct {
@@ -105,7 +105,7 @@ func TestTombstoneOfSomebodyElseIsALoss(t *testing.T) {
 	}
 }
 
-// Proxies that are given a key delay its activation as a file does, but for the first that they are given.
+// Proxies that get a key delay its activation like a file, except for the first key.
 func TestProxiesChanged(t *testing.T) {
 	began := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	keys := func(ids ...string) string {

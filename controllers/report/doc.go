@@ -1,2 +1,2 @@
-// Package report is how statuses of all kinds are written: conditions, times, and lists of names that stay short.
+// Package report formats what is written into a status: conditions, times and long lists of names.
 package report

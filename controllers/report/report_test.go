@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// A message that is cut stays text: the API server refuses a status with half a character in it.
+// A shortened message is valid UTF-8, since the API server refuses a status with a partial character.
 func TestShorten(t *testing.T) {
 	if got := Shorten("short", 5); got != "short" {
 		t.Error(got)

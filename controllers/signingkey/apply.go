@@ -16,8 +16,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// apply carries a decision out: the keyring first, then the files of the services, then the Secret of the issuers. It is the only
-// place that writes or hands over. A write that is refused keeps no revocation from the rest.
+// apply carries out a decision: it writes the keyring, hands over the files, and writes the signing-key Secret, in this
+// order. Only apply writes. A refused write does not delay revocations in the other objects.
 func (r *Reconciler) apply(ctx context.Context, p *pass) error {
 	switch {
 	case p.key == nil:
@@ -30,7 +30,7 @@ func (r *Reconciler) apply(ctx context.Context, p *pass) error {
 		if p.released || keystore.LostRace(refused) {
 			return refused
 		}
-		return r.applyAll(ctx, p, refused) // until it can go, its keys are looked after
+		return r.applyAll(ctx, p, refused) // the keys are maintained until the finalizer is gone
 	}
 	unclaimed := r.claim(ctx, p.key)
 	if keystore.LostRace(unclaimed) {
@@ -39,21 +39,21 @@ func (r *Reconciler) apply(ctx context.Context, p *pass) error {
 	return r.applyAll(ctx, p, unclaimed)
 }
 
-// applyAll carries out what was decided about the keys. refused is why the finalizer could not be written, nil if it could: the status says
-// so unless something else is refused, too.
+// applyAll carries out the decision about the keys. refused is the error of writing the finalizer, or nil. The status
+// reports it unless another write is refused, too.
 func (r *Reconciler) applyAll(ctx context.Context, p *pass, refused error) error {
 	r.trackPending(p)
 	if err := r.applyKeys(ctx, p); err != nil {
 		return err
 	}
 	if refused != nil && p.refusal == nil {
-		p.refuse("the finalizer of the SigningKey", refused)
+		p.refuse("the finalizer of the SigningKey cannot be written", refused)
 	}
-	r.askForRefreshes(p)
+	r.requestNudges(p)
 	return r.end(ctx, p)
 }
 
-// applyKeys writes both Secrets, and hands over what the files must be in between.
+// applyKeys writes the keyring, hands over the files, and writes the signing-key Secret.
 func (r *Reconciler) applyKeys(ctx context.Context, p *pass) error {
 	if p.nothingLeft() {
 		return nil
@@ -65,7 +65,7 @@ func (r *Reconciler) applyKeys(ctx context.Context, p *pass) error {
 	return r.writeSecret(ctx, p)
 }
 
-// writeKeyring writes the keyring if it changed. If that is refused, the keyring to go by is still the one that was read.
+// writeKeyring writes the keyring if it changed. If the write is refused, the keyring that was read stays in use.
 func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	if p.frozen() {
 		return nil
@@ -95,7 +95,7 @@ func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	case keystore.LostRace(err):
 		return err
 	case err != nil:
-		p.refuse("Secret "+p.name+contract.KeyringSuffix, err)
+		p.refuse("Secret "+p.name+contract.KeyringSuffix+" cannot be written", err)
 		p.unrecorded = true
 		r.trackPending(p)
 	default:
@@ -105,23 +105,23 @@ func (r *Reconciler) writeKeyring(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// handOver gives the distribution what the files of this name must be. A pass that was held up since it read the keyring does not claim to
-// know it as it is now.
+// handOver gives the distribution the projection of this name. Its time is when the keyring was read, in case this pass
+// was delayed since.
 func (r *Reconciler) handOver(p *pass) {
-	projection, answered := p.projection(r.KeyNamespace)
-	if !answered {
+	projection, ok := p.projection(r.KeyNamespace)
+	if !ok {
 		r.Projections.Drop(p.name)
 		return
 	}
 	r.Projections.Set(p.name, projection)
-	if p.key != nil && p.leftAsItIs() { // targets are given no key meanwhile: none is left behind for that
+	if p.key != nil && p.projectsFrozen() { // targets get no key meanwhile, so none may be left behind for that
 		r.Published.HandOver(p.name, nil)
 	}
 }
 
-// writeSecret brings the signing-key Secret up to the keyring, or takes revoked keys out of it while there is no keyring to go by. Where
-// that is refused too, its issuers learn of revocations from the revocation list of the key namespace. Only the pass that read the Secret
-// may replace it.
+// writeSecret updates the signing-key Secret from the keyring, or removes revoked keys from it if there is no usable
+// keyring. If that is refused too, issuers find revocations in the revocation list of the key namespace. Only the pass
+// that read the Secret may replace it.
 func (r *Reconciler) writeSecret(ctx context.Context, p *pass) error {
 	stripping := p.frozen() || p.unrecorded
 	changed, err := r.replaceSecret(ctx, p, stripping)
@@ -129,20 +129,20 @@ func (r *Reconciler) writeSecret(ctx context.Context, p *pass) error {
 	case keystore.LostRace(err):
 		return err
 	case err != nil:
-		p.refuse("Secret "+p.name+contract.SigningKeySuffix, err)
+		p.refuse("Secret "+p.name+contract.SigningKeySuffix+" cannot be written", err)
 		if p.policy.Deleting {
-			r.handOver(p) // its issuers learn from the revocation list that nothing is signed any more
+			r.handOver(p) // issuers read in the revocation list that they must stop signing
 		}
 		return nil
 	}
 	p.changed = p.changed || changed
-	if !stripping { // not before the Secret serves the keys: no wait for targets ends before readers of /jwks could know a key
+	if !stripping { // after the Secret has the keys: the wait for targets must not end before /jwks serves them
 		r.Published.HandOver(p.name, p.keyring.Ring.PublishedIDs())
 	}
 	return nil
 }
 
-// replaceSecret writes the signing-key Secret unless it is right. It reports whether it did.
+// replaceSecret writes the signing-key Secret unless it is up to date. It reports whether it did.
 func (r *Reconciler) replaceSecret(ctx context.Context, p *pass, stripping bool) (bool, error) {
 	var want *corev1.Secret
 	if stripping {
@@ -170,8 +170,8 @@ func (r *Reconciler) replaceSecret(ctx context.Context, p *pass, stripping bool)
 	return true, nil
 }
 
-// stripped returns a signing-key Secret that also lists what is revoked, without the keys among it, and without one to sign with if nothing may be signed any more. It
-// reports whether that changed it.
+// stripped returns a signing-key Secret without the revoked keys, with them in its revocation list, and without a
+// signing key if signing has ended. It reports whether that changed the Secret.
 func stripped(s *corev1.Secret, also issuerfiles.Revoked, policy rotation.Policy) (*corev1.Secret, bool) {
 	want := s.DeepCopy()
 	if want.Data == nil {
@@ -185,16 +185,16 @@ func stripped(s *corev1.Secret, also issuerfiles.Revoked, policy rotation.Policy
 	if policy.Ending() || revoked {
 		delete(want.Data, contract.ActiveFile)
 	}
-	if policy.Ending() || revoked && !slices.Contains(policy.KeepSessions, active) { // who has the one has the others
+	if policy.Ending() || revoked && !slices.Contains(policy.KeepSessions, active) { // an attacker may have both kinds of keys
 		delete(want.Data, contract.SealingFile)
 	}
 	want.Data[contract.RevokedFile] = keystore.RevokedIn(s).Union(also).Encode()
 	return want, !maps.EqualFunc(s.Data, want.Data, func(a, b []byte) bool { return string(a) == string(b) })
 }
 
-// beforeCreatingKeyring looks again whether the signing-key Secret is as it was read, and asks the API server itself for the SigningKey.
-// A pass that stalled since then must not begin a keyring anew in place of one that came and went meanwhile, and a cache that lags must
-// not have one made for a SigningKey that is gone.
+// beforeCreatingKeyring reads the SigningKey and the signing-key Secret from the API server, and returns ErrOvertaken
+// if they changed. A delayed pass must not replace a keyring that was created and deleted meanwhile, and a lagging
+// cache must not create one for a deleted SigningKey.
 func (r *Reconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
 	if p.keyring.Object != nil {
 		return nil
@@ -217,8 +217,8 @@ func (r *Reconciler) beforeCreatingKeyring(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// beforeCreatingSecret looks again whether the keyring is as it was read: an older projection must not take the place of a
-// Secret that came and went meanwhile.
+// beforeCreatingSecret reads the keyring again, and returns ErrOvertaken if it changed: an older projection must not
+// replace a Secret that was created and deleted meanwhile.
 func (r *Reconciler) beforeCreatingSecret(ctx context.Context, p *pass) error {
 	if p.secret != nil {
 		return nil

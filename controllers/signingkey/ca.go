@@ -17,35 +17,35 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// caSource is what the ConfigMap holds that spec.distribution.caConfigMap names.
+// caSource is the content of the ConfigMap that spec.distribution.caConfigMap names.
 type caSource struct {
 	holds rotation.CASource
-	// from names the ConfigMap, empty if the spec names none.
+	// from names the ConfigMap. It is empty if the spec names none.
 	from string
-	// reason and problem say why nothing can be taken from it. Both are empty if it can.
+	// reason and problem describe why the content is not usable. Both are empty if it is.
 	reason, problem string
 }
 
-// defaultCAEntry is the entry of an older client, which does not know the default.
+// defaultCAEntry is the default entry, for clients that do not set it.
 const defaultCAEntry = "ca.crt"
 
-// observeCA reads the CA certificates of the issuer. Only a ConfigMap with the label counts: a policy guards who may write one.
+// observeCA reads the CA certificates of the issuer. It reads only ConfigMaps with the label, which a policy guards.
 func (r *Reconciler) observeCA(ctx context.Context, entry *keywrightv1alpha1.ConfigMapEntry) caSource {
 	if entry == nil {
 		return caSource{holds: rotation.CASource{Known: true}}
 	}
 	s := caSource{from: fmt.Sprintf("ConfigMap %s/%s", r.KeyNamespace, entry.Name)}
 	if r.CAs == nil {
-		return s.not(keywrightv1alpha1.ReasonCANotFound, "this controller reads no ConfigMaps")
+		return s.unusable(keywrightv1alpha1.ReasonCANotFound, "the controller does not read CA ConfigMaps")
 	}
 	var cm corev1.ConfigMap
 	err := r.CAs.Get(ctx, client.ObjectKey{Namespace: r.KeyNamespace, Name: entry.Name}, &cm)
 	switch {
 	case apierrors.IsNotFound(err) || err == nil && cm.Labels[contract.RoleLabel] != contract.RoleIssuerCA:
-		return s.not(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf("it does not exist, or does not have the label %s=%s: create it, or set the label",
-			contract.RoleLabel, contract.RoleIssuerCA))
+		return s.unusable(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf(
+			"it does not exist, or does not have the label %s=%s: create it, or set the label", contract.RoleLabel, contract.RoleIssuerCA))
 	case err != nil:
-		return s.not(keywrightv1alpha1.ReasonCANotFound, "it cannot be read: "+shorten(err.Error()))
+		return s.unusable(keywrightv1alpha1.ReasonCANotFound, "it cannot be read: "+shorten(err.Error()))
 	}
 	key := entry.Key
 	if key == "" {
@@ -53,23 +53,23 @@ func (r *Reconciler) observeCA(ctx context.Context, entry *keywrightv1alpha1.Con
 	}
 	text, has := cm.Data[key]
 	if !has {
-		return s.not(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf("it has no entry %s: write one, or name another in distribution.caConfigMap.key", key))
+		return s.unusable(keywrightv1alpha1.ReasonCANotFound, fmt.Sprintf("it has no entry %s: add it, or change distribution.caConfigMap.key", key))
 	}
 	s.from += ", entry " + key
 	certificates, err := issuerca.Parse(text, rotation.MaxCASource)
 	if err != nil {
-		return s.not(keywrightv1alpha1.ReasonCAInvalid, err.Error())
+		return s.unusable(keywrightv1alpha1.ReasonCAInvalid, err.Error())
 	}
 	s.holds = rotation.CASource{Known: true, Certificates: certificates}
 	return s
 }
 
-func (s caSource) not(reason, problem string) caSource {
+func (s caSource) unusable(reason, problem string) caSource {
 	s.reason, s.problem = reason, problem
 	return s
 }
 
-// caDistributed says whether every namespace has the CA. It is nil if there is to be none.
+// caDistributed returns the condition CADistributed, nil if no CA is distributed.
 func (p *pass) caDistributed() *metav1.Condition {
 	if p.ca.from == "" || p.policy.Ending() && len(p.keyring.Ring.PublishedIDs()) == 0 {
 		return nil
@@ -77,29 +77,29 @@ func (p *pass) caDistributed() *metav1.Condition {
 	reason, message := p.caProblem()
 	c := report.Condition(keywrightv1alpha1.ConditionCADistributed, reason == "", reason, message)
 	if reason == "" {
-		c.Reason, c.Message = keywrightv1alpha1.ReasonInSync, p.caHeld()
+		c.Reason, c.Message = keywrightv1alpha1.ReasonInSync, p.caInSync()
 	}
 	return &c
 }
 
-// caProblem returns a reason why not every namespace has the CA of the source, and what to do. Both are empty if every one has it.
+// caProblem returns why some namespaces lack the CA of the source, and what to do. Both are empty if all have it.
 func (p *pass) caProblem() (reason, message string) {
 	switch without := p.targets.withoutCA; {
 	case p.trouble != nil && (p.frozen() || p.unrecorded):
-		return p.trouble.reason, "the CA stays as it is: see the condition Ready"
+		return p.trouble.reason, "the CA is not updated: see the condition Ready"
 	case p.ca.problem != "":
-		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". What was distributed before stays"
+		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". The CA that was distributed before stays"
 	case p.decision.CAFull:
-		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("too many certificates left %s lately: those that it has now are distributed when these have "+
-			"left the files, from %s on", p.ca.from, report.Stamp(p.firstCARemoval()))
+		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("the files are full of certificates that were removed from %s: "+
+			"its current ones are distributed as these leave, from %s on", p.ca.from, report.Stamp(p.firstCARemoval()))
 	case len(without) > 0:
 		return keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not hold the current CA: %s", len(without), report.Names(without))
 	}
 	return "", ""
 }
 
-// caHeld says what the files hold.
-func (p *pass) caHeld() string {
+// caInSync returns the message of the condition if all files have the CA.
+func (p *pass) caInSync() string {
 	var left int
 	for i := range p.keyring.Ring.CA {
 		if !p.keyring.Ring.CA[i].LeftAt.IsZero() {
@@ -113,12 +113,13 @@ func (p *pass) caHeld() string {
 	text := fmt.Sprintf("%s%s has %s of %s; the first expires at %s", p.name, contract.CASuffix, has, p.ca.from,
 		report.Stamp(issuerca.Expiry(p.ca.holds.Certificates)))
 	if left > 0 {
-		text += fmt.Sprintf(". It also has %d that left it; the first is removed at %s", left, report.Stamp(p.firstCARemoval()))
+		text += fmt.Sprintf(". It still has %d that were removed there; the first leaves at %s", left, report.Stamp(p.firstCARemoval()))
 	}
 	return text
 }
 
-// firstCARemoval is when the first of the certificates that left the source leaves the files, zero for never.
+// firstCARemoval returns when the next certificate that was removed from the source leaves the files, zero if there is
+// none.
 func (p *pass) firstCARemoval() time.Time {
 	var first time.Time
 	for i := range p.keyring.Ring.CA {

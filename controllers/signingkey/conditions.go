@@ -38,29 +38,32 @@ func (p *pass) ready() metav1.Condition {
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonDeleting, p.deleting())
 	case p.policy.Draining:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonDraining,
-			"deleted: nothing is signed any more, and the keys leave when the last token has expired")
+			"deleted: no key signs any more. The public keys stay in the files until the last token has expired")
 	case active == nil && p.keyring.Ring.Stopped != "":
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonStarting, "nothing signs since this SigningKey was drained: the next key signs when verifiers know it")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonStarting,
+			"no key signs, because the SigningKey was drained: the next key signs once every verifier has it")
 	case active == nil && p.keyring.Ring.EverActive:
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonKeyRevoked, "the keys were revoked: the next one is on its way to its Secret")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonKeyRevoked,
+			"the Active key was revoked: the next key is being prepared")
 	case active == nil || active.SigningFrom.IsZero():
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonStarting, "the next key is on its way to its Secret")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonStarting,
+			"the next key is being published and written to the signing-key Secret")
 	default:
 		return report.Condition(kind, true, keywrightv1alpha1.ReasonSigning, "key "+active.ID+" signs")
 	}
 }
 
-// deleting says what the end of a deletion waits for.
+// deleting returns what a deletion waits for.
 func (p *pass) deleting() string {
 	ring := &p.keyring.Ring
 	switch {
 	case len(p.targets.holders) > 0 && ring.EndedAt.IsZero():
 		return fmt.Sprintf("deleted: %d namespaces still hold the keys: %s", len(p.targets.holders), report.Names(p.targets.holders))
 	case ring.EndedAt.IsZero():
-		return "deleted: the keys are being taken out of every file and of the Secret of the issuers"
+		return "deleted: the keys are being removed from every file and from the signing-key Secret"
 	default:
-		return fmt.Sprintf("deleted: no file holds the keys any more. The Secrets follow at %s, when every pod has read that",
-			report.Stamp(p.policy.EndOf(ring.EndedAt)))
+		return fmt.Sprintf("deleted: the keys were removed from every file. The Secrets are deleted at %s, "+
+			"when every pod has the new files", report.Stamp(p.policy.EndOf(ring.EndedAt)))
 	}
 }
 
@@ -75,7 +78,7 @@ func (p *pass) distributed() metav1.Condition {
 	case len(t.behind) > 0:
 		text := fmt.Sprintf("%d namespaces do not hold the current keys: %s", len(t.behind), report.Names(t.behind))
 		if len(t.leftBehind) > 0 {
-			text += fmt.Sprintf(". Rotations no longer wait for %s, whose pods reject the tokens of newer keys", report.Names(t.leftBehind))
+			text += fmt.Sprintf(". Rotations no longer wait for %s: pods there reject tokens of newer keys", report.Names(t.leftBehind))
 		}
 		if len(t.proxies.behind) > 0 {
 			text += ". See the condition IstioDistributed"
@@ -88,8 +91,8 @@ func (p *pass) distributed() metav1.Condition {
 	}
 }
 
-// overdueAt is from when on a rotation that is due and held up is reported. Publishing the Standby again, which a restart
-// of the controller asks for, is no reason yet.
+// overdueAt returns when a delayed rotation is reported. The wait after a restart of the controller is not reported: it
+// has time for that.
 func (p *pass) overdueAt() time.Time {
 	if p.decision.Rotation.Due.IsZero() {
 		return time.Time{}
@@ -103,35 +106,41 @@ func (p *pass) onTime() metav1.Condition {
 	overdue := p.overdueAt()
 	switch {
 	case p.frozen():
-		return report.Condition(kind, false, p.trouble.reason, "nothing is rotated: see the condition Ready")
+		return report.Condition(kind, false, p.trouble.reason, "no key is rotated: see the condition Ready")
 	case p.policy.Manual && r.Due.IsZero():
-		return report.Condition(kind, true, keywrightv1alpha1.ReasonManualRotation, "rotates on request only")
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonManualRotation, "keys rotate only on request")
 	case overdue.IsZero() || p.now.Before(overdue):
 		return report.Condition(kind, true, keywrightv1alpha1.ReasonOnTime, "no rotation is overdue")
 	case r.Blocked == rotation.NotPublished:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotPublished, fmt.Sprintf(
-			"a rotation is due since %s and waits for %s to hold the Standby key%s", report.Stamp(r.Due), report.Names(p.targets.lacking), p.noLongerThan()))
+			"a rotation has been due since %s and waits for namespaces that do not hold the Standby key: %s%s",
+			report.Stamp(r.Due), report.Names(p.targets.lacking), p.latest()))
+	case r.Blocked == rotation.NotSigning:
+		return report.Condition(kind, false, string(r.Blocked), fmt.Sprintf(
+			"a rotation has been due since %s and waits until the signing-key Secret holds the Active key", report.Stamp(r.Due)))
 	case r.Blocked != rotation.NotBlocked:
-		return report.Condition(kind, false, string(r.Blocked), fmt.Sprintf("a rotation is due since %s", report.Stamp(r.Due)))
+		return report.Condition(kind, false, string(r.Blocked), fmt.Sprintf(
+			"a rotation has been due since %s and waits until one of the published keys is removed", report.Stamp(r.Due)))
 	default:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonPropagationDelay, fmt.Sprintf(
-			"a rotation is due since %s and waits until %s, when the Standby key has been everywhere for long enough%s%s",
-			report.Stamp(r.Due), report.Stamp(r.Ready), p.fellBack(), p.noLongerThan()))
+			"a rotation has been due since %s and waits until %s, when the Standby key has been in every file for the "+
+				"propagation delay%s%s", report.Stamp(r.Due), report.Stamp(r.Ready), p.fellBack(), p.latest()))
 	}
 }
 
-// noLongerThan says when a rotation happens whoever refuses.
-func (p *pass) noLongerThan() string {
+// latest returns, as the end of a sentence, when the rotation takes place even if some targets lack the Standby.
+func (p *pass) latest() string {
 	if at := p.decision.Rotation.Deadline; !at.IsZero() {
-		return fmt.Sprintf(". It waits until %s at the latest", report.Stamp(at))
+		return fmt.Sprintf(". It takes place at %s at the latest", report.Stamp(at))
 	}
 	return ""
 }
 
-// fellBack names the namespaces whose files lost the Standby and were put right, which begins the wait anew.
+// fellBack returns, as the end of a sentence, the namespaces whose files lost the Standby and were restored, after
+// which the wait started again.
 func (p *pass) fellBack() string {
 	if len(p.fell) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(". It began anew since the file was put right in %s", report.Names(p.fell))
+	return fmt.Sprintf(". The wait started again because the file was restored in %s", report.Names(p.fell))
 }

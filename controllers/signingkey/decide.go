@@ -13,11 +13,11 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// decide says what is to be done about what was observed. Trouble, deletion and draining are cases of it. No trouble excuses a
-// revocation.
+// decide makes the decision from the observations, including trouble, deletion and draining. Revocations are carried
+// out despite trouble.
 func (p *pass) decide() error {
 	switch {
-	case p.key == nil: // what was retained goes on as it is
+	case p.key == nil: // retained objects do not change
 		return nil
 	case p.nothingLeft():
 		p.decision.Ended = true
@@ -31,42 +31,42 @@ func (p *pass) decide() error {
 	p.decision = rotation.Plan(p.now, p.policy, p.keyring.Ring, p.observed)
 	if p.decision.Restored {
 		p.freeze(keywrightv1alpha1.ReasonKeyringRestored, fmt.Sprintf(
-			"the keyring has generation %d and Secret %s has %d: the keyring comes from a backup. Delete Secret %s: it is "+
-				"then rebuilt from what the issuers have", p.keyring.Ring.Generation, p.secret.Name, keystore.Generation(p.secret),
-			p.name+contract.KeyringSuffix))
+			"the keyring has generation %d but Secret %s has %d: the keyring comes from a backup. Delete Secret %s: the "+
+				"controller then rebuilds it from the signing-key Secret", p.keyring.Ring.Generation, p.secret.Name,
+			keystore.Generation(p.secret), p.name+contract.KeyringSuffix))
 	}
 	return nil
 }
 
-// retained reports whether a SigningKey with the policy Retain may be let go. It may not while a keyring that cannot be read, or that is
-// lost, would leave trust behind that nobody can take up again: its condition says so. Nor may it before a revocation that was asked for is
-// in the keyring and in the signing-key Secret: without the SigningKey nobody would ask for it any more.
+// retained reports whether a deleted SigningKey with the policy Retain can be released. It cannot while the keyring is
+// unreadable or lost, since its keys would stay trusted and could not be managed again. Nor can it while a revocation
+// is missing in the keyring or the signing-key Secret, since the request is lost with the SigningKey.
 func (p *pass) retained() bool {
 	return p.key.DeletionTimestamp != nil && !p.policy.Ending() && p.unreadable == nil && !p.lost() && !p.anyUnrecorded()
 }
 
-// anyUnrecorded reports whether a revocation was asked for that the keyring does not record or the signing-key Secret does not know.
+// anyUnrecorded reports whether a requested revocation is missing in the keyring or in the signing-key Secret.
 func (p *pass) anyUnrecorded() bool {
 	recorded := desired.RevokedIDs(&p.keyring.Ring, nil)
 	if p.secret != nil {
 		listed := keystore.RevokedIn(p.secret).KeyIDs
 		recorded = slices.DeleteFunc(recorded, func(id string) bool { return !slices.Contains(listed, id) })
 	}
-	return len(p.pendingTokens()) > 0 || slices.ContainsFunc(p.asked, func(id string) bool { return !slices.Contains(recorded, id) })
+	return len(p.pendingTokens()) > 0 || slices.ContainsFunc(p.requested, func(id string) bool { return !slices.Contains(recorded, id) })
 }
 
-// lost reports whether both Secrets are gone while files hold keys.
+// lost reports whether both Secrets are missing while files hold keys.
 func (p *pass) lost() bool {
 	return p.secret == nil && p.keyring.Object == nil && len(p.targets.holders) > 0
 }
 
-// nothingLeft reports whether a SigningKey that is being deleted has neither Secrets nor files: it never had any, or a cache shows it although
-// its deletion is done.
+// nothingLeft reports whether a SigningKey that is being deleted has neither Secrets nor files: it never had any, or
+// the cache lags behind its deletion.
 func (p *pass) nothingLeft() bool {
 	return p.policy.Ending() && p.keyring.Object == nil && p.secret == nil && len(p.targets.holders) == 0
 }
 
-// settleKeyring finds the keyring to go by: the one that stands, a new one, or one that is rebuilt.
+// settleKeyring determines the keyring to use: the existing one, a new one, or a rebuilt one.
 func (p *pass) settleKeyring() error {
 	lost := p.lost()
 	switch deleting := p.policy.Deleting; {
@@ -74,20 +74,21 @@ func (p *pass) settleKeyring() error {
 		p.beginToEnd()
 	case p.unreadable != nil:
 		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, p.unreadable.Error()+
-			": nothing but revocations is carried out until it is restored, or deleted to be rebuilt from what the issuers have")
+			". Restore it, or delete it: the controller then rebuilds it from the signing-key Secret. Until then, only "+
+			"revocations are carried out")
 	case lost:
 		p.freeze(keywrightv1alpha1.ReasonKeysLost, fmt.Sprintf(
-			"both Secrets of %s are gone while %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
+			"both Secrets of %s are missing, but %d namespaces hold its public keys: restore one of the Secrets, or delete the "+
 				"SigningKey with deletionPolicy Delete", p.name, len(p.targets.holders)))
 	case p.keyring.Object == nil && p.secret != nil:
 		return p.rebuild()
-	case deleting && p.secret != nil: // whatever the Secret holds is taken away
+	case deleting && p.secret != nil: // all keys of the Secret are removed
 		p.keyring.Ring.Generation = max(p.keyring.Ring.Generation, keystore.Generation(p.secret))
 	}
 	return nil
 }
 
-// rebuild makes a keyring from the signing-key Secret.
+// rebuild creates a keyring from the signing-key Secret.
 func (p *pass) rebuild() error {
 	ring, err := keystore.Rebuild(p.secret, p.now)
 	var unreadable *keystore.UnreadableError
@@ -95,7 +96,7 @@ func (p *pass) rebuild() error {
 	case errors.As(err, &unreadable) && p.policy.Deleting:
 		p.beginToEnd()
 	case errors.As(err, &unreadable):
-		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, "the keyring is lost, and cannot be rebuilt: "+unreadable.Error())
+		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, "the keyring is missing and cannot be rebuilt: "+unreadable.Error())
 	case err != nil:
 		return err
 	default:
@@ -104,10 +105,10 @@ func (p *pass) rebuild() error {
 	return nil
 }
 
-// beginToEnd puts a keyring without keys in the place of one that is lost or cannot be read, because all trust is to be taken away.
+// beginToEnd replaces a lost or unreadable keyring by one without keys, for a deletion.
 func (p *pass) beginToEnd() {
 	p.keyring.Ring = rotation.Keyring{EverActive: true, Generation: 1, Spec: p.policy.KeySpec}
-	// A tombstone of the type that the files have: some libraries refuse a set with any other, and keep the keys that they had.
+	// The tombstone needs the key type of the files: some libraries refuse a set with another type, and keep their keys.
 	if was := (rotation.KeySpec{Algorithm: p.targets.algorithm}); was.Algorithm != "" && was.Type() != p.policy.Type() {
 		p.keyring.Ring.Spec = was
 	}
@@ -116,7 +117,7 @@ func (p *pass) beginToEnd() {
 	}
 }
 
-// keepKeyType lets a keyring that an earlier SigningKey of this name left behind go on with keys of its own type.
+// keepKeyType keeps the key type of a keyring that was retained from an earlier SigningKey of this name.
 func (p *pass) keepKeyType() {
 	spec := p.keyring.Ring.KeySpec()
 	if spec.Algorithm == "" || spec.Type() == p.policy.Type() {
@@ -124,23 +125,23 @@ func (p *pass) keepKeyType() {
 	}
 	if !p.policy.Ending() {
 		p.trouble = &trouble{reason: keywrightv1alpha1.ReasonKeyTypeDiffers, message: fmt.Sprintf(
-			"the retained keyring %s has %s keys and spec.algorithm is %s: its keys go on. Use an algorithm of the same type, or another name",
-			p.name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
+			"the retained keyring %s has %s keys but spec.algorithm is %s: its keys stay in use. Set an algorithm of the same "+
+				"key type, or use another name", p.name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
 	}
 	p.policy.KeySpec = spec
 }
 
-// freeze leaves all files as they are, but for revoked keys.
+// freeze keeps all files unchanged except for revoked keys.
 func (p *pass) freeze(reason, message string) {
 	p.trouble = &trouble{reason: reason, message: message, frozen: true}
 }
 
-// refuse notes a write that was refused. Whoever refuses must be found by an admin.
-func (p *pass) refuse(what string, err error) {
+// refuse records that a write was refused. An admin has to find the cause.
+func (p *pass) refuse(failed string, err error) {
 	p.refusal = err
 	p.trouble = &trouble{reason: keywrightv1alpha1.ReasonWriteRefused, frozen: p.frozen(), message: fmt.Sprintf(
-		"%s cannot be written: %s. Look for immutable: true, a quota, an admission policy or a webhook", what, shorten(err.Error()))}
+		"%s: %s. Check for immutable: true, a quota, an admission policy or a webhook", failed, shorten(err.Error()))}
 }
 
-// shorten keeps a message of the API server within what a condition can hold.
+// shorten limits a message of the API server to a length that fits into a condition.
 func shorten(text string) string { return report.Shorten(text, 600) }

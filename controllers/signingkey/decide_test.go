@@ -17,7 +17,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// seen is what a pass observed of a SigningKey with one Active key, its Secret, and a namespace that holds it.
+// seen returns the observations of a SigningKey with one Active key, its Secret, and a namespace that holds the key.
 func seen(change func(p *pass)) *pass {
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "main"}}
 	policy := rotation.Policy{
@@ -42,7 +42,7 @@ func deleted(policy rotation.Policy, draining, deleting bool) rotation.Policy {
 	return policy
 }
 
-// Trouble, deletion and retention are values that the decision knows.
+// The decision covers trouble, deletion and retention.
 func TestDecision(t *testing.T) {
 	unreadable := func(p *pass) {
 		p.unreadable = &keystore.UnreadableError{}
@@ -68,7 +68,7 @@ func TestDecision(t *testing.T) {
 		"retained":         {seen: terminating, release: true},
 		"retained, with a revocation that is not recorded": {seen: func(p *pass) {
 			terminating(p)
-			p.asked = []string{"k9"}
+			p.requested = []string{"k9"}
 		}},
 		"retained, unreadable": {
 			seen:   func(p *pass) { terminating(p); unreadable(p) },
@@ -105,7 +105,7 @@ func TestDecision(t *testing.T) {
 	}
 }
 
-// Whatever the trouble, a projection holds no revoked key.
+// In any trouble, a projection has no revoked key.
 func TestProjectionTakesRevokedKeysAway(t *testing.T) {
 	for name, change := range map[string]func(p *pass){
 		"all is well":              func(*pass) {},
@@ -133,7 +133,7 @@ func TestProjectionTakesRevokedKeysAway(t *testing.T) {
 	}
 }
 
-// A name without a SigningKey keeps what was retained, and nothing if nothing was.
+// A name without a SigningKey has the projection of its retained keyring, or none.
 func TestProjectionOfARetainedName(t *testing.T) {
 	p := seen(func(p *pass) { p.key = nil })
 	if projection, answered := p.projection("keys"); !answered || projection.Frozen || projection.Selector != nil || projection.KeyNamespace != "" {
@@ -149,7 +149,8 @@ func TestProjectionOfARetainedName(t *testing.T) {
 	}
 }
 
-// What the list of the key namespace ends is recorded if the list was made from this keyring, and not if it has expired since.
+// Entries of the key namespace's list are recorded if the list was made from this keyring, but not if they have expired
+// since.
 func TestWhatFilesAloneEndIsRecorded(t *testing.T) {
 	for name, c := range map[string]struct {
 		generation int64
@@ -172,7 +173,7 @@ func TestWhatFilesAloneEndIsRecorded(t *testing.T) {
 			p.targets.listGeneration = c.generation
 			c.change(p)
 		})
-		if got := p.inFilesAlone(); len(got) != c.want {
+		if got := p.onlyInFiles(); len(got) != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

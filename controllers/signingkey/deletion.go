@@ -14,8 +14,8 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// claim names this installation on a SigningKey, and puts the finalizer on it whenever it is missing: without it, a deletion would leave
-// Secrets and trust behind.
+// claim sets the annotation of this installation and the finalizer on a SigningKey if they are missing. Without the
+// finalizer, a deletion would leave Secrets and trusted keys behind.
 func (r *Reconciler) claim(ctx context.Context, key *keywrightv1alpha1.SigningKey) error {
 	if key.DeletionTimestamp != nil {
 		return nil
@@ -26,18 +26,19 @@ func (r *Reconciler) claim(ctx context.Context, key *keywrightv1alpha1.SigningKe
 	})
 }
 
-// end deletes the Secrets of a SigningKey that nobody trusts any more, then releases it. Its tombstones stay for a while.
+// end deletes the Secrets of a SigningKey whose deletion is complete, then releases it. Its tombstones stay for a
+// while.
 func (r *Reconciler) end(ctx context.Context, p *pass) error {
 	if !p.decision.Ended || p.trouble != nil || p.changed {
 		return nil
 	}
-	r.sayWhoWasLeft(p)
+	r.reportLeftBehind(p)
 	err := r.deleteSecrets(ctx, p.name)
 	if err == nil {
 		err = r.release(ctx, p)
 	}
 	if err != nil && !keystore.LostRace(err) {
-		p.refuse("the deletion of its Secrets", err)
+		p.refuse("the deletion cannot be completed", err)
 		return nil
 	}
 	return err
@@ -60,8 +61,8 @@ func (r *Reconciler) release(ctx context.Context, p *pass) error {
 	return client.IgnoreNotFound(err)
 }
 
-// patch changes metadata and nothing else: an update of the whole object would write durations in another spelling, over which
-// a GitOps tool and the controller would then quarrel.
+// patch changes only metadata. An update of the whole object would also change the spelling of durations, which a
+// GitOps tool would revert.
 func (r *Reconciler) patch(ctx context.Context, key *keywrightv1alpha1.SigningKey, change func() bool) error {
 	before := key.DeepCopy()
 	if !change() {
@@ -69,7 +70,7 @@ func (r *Reconciler) patch(ctx context.Context, key *keywrightv1alpha1.SigningKe
 	}
 	err := r.Client.Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	if err != nil {
-		*key = *before // the next pass is to try again
+		*key = *before // the next pass tries again
 	}
 	return err
 }

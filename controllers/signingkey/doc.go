@@ -1,4 +1,4 @@
-// Package signingkey reconciles SigningKeys. Each pass observes (reads only), decides (a pure function of what was seen and the time) and
-// applies (the only place that writes or hands over). It keeps the keyring, the signing-key Secret and the status of one SigningKey a work
-// item, and hands to the distribution what every ConfigMap must hold.
+// Package signingkey reconciles SigningKeys: their keyrings, signing-key Secrets and statuses. A work item is one
+// SigningKey. Each pass observes (only reads), decides (a pure function of observations and time) and applies (only
+// writes). It gives the distribution the files of every ConfigMap.
 package signingkey

@@ -15,7 +15,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// announce logs, counts and publishes what a pass did, once the keyring says so. One reason feeds all three.
+// announce logs the moves of a pass, and reports them as metrics and events, after the keyring was written. All have
+// the same reason.
 func (r *Reconciler) announce(ctx context.Context, p *pass) {
 	for _, m := range p.decision.Moves {
 		log.FromContext(ctx).Info("Moved key", "move", m.Kind, "kid", m.KeyID, "reason", m.Reason, "early", m.Early,
@@ -33,57 +34,57 @@ func (r *Reconciler) announce(ctx context.Context, p *pass) {
 	if n := p.decision.TokensRecorded; n > 0 {
 		log.FromContext(ctx).Info("Recorded Revocations", "count", n, "keyringGeneration", p.keyring.Ring.Generation)
 		r.Recorder.Eventf(p.key, nil, corev1.EventTypeNormal, "TokensRevoked", string(rotation.Revoke),
-			"Recorded %d Revocations: services reject what they name as soon as their files have it", n)
+			"Recorded %d Revocations: services reject the tokens once their files are updated", n)
 	}
 }
 
-// sentence says in one sentence what happened to which key, and why.
+// sentence returns the note of the event for a move.
 func sentence(m rotation.Move, p *pass) string {
 	switch m.Kind {
 	case rotation.Prepare:
-		return fmt.Sprintf("Made key %s: it waits as the Standby while it is published", m.KeyID)
+		return fmt.Sprintf("Generated key %s: it is published as the Standby", m.KeyID)
 	case rotation.Activate:
 		text := fmt.Sprintf("Key %s signs now", m.KeyID)
 		if m.Early && m.Reason == rotation.KeyRevoked {
-			text += fmt.Sprintf(", early, in place of a revoked key: some verifiers may not know it for up to %s",
+			text += fmt.Sprintf(", early, in place of a revoked key: some verifiers may lack it for up to %s",
 				p.policy.PropagationDelay)
 		}
 		return text
 	case rotation.Retire:
-		return fmt.Sprintf("Key %s signs no longer: it verifies until its last token has expired", m.KeyID)
+		return fmt.Sprintf("Key %s is retired: it stays published until its last token has expired", m.KeyID)
 	case rotation.Revoke:
-		return fmt.Sprintf("Key %s is revoked: it leaves every key set, and its tokens are rejected", m.KeyID)
+		return fmt.Sprintf("Key %s is revoked: it is removed from every key set, and its tokens are rejected", m.KeyID)
 	default:
-		return fmt.Sprintf("Key %s leaves the key set: none of its tokens can still be valid", m.KeyID)
+		return fmt.Sprintf("Key %s is removed from the key set: all its tokens have expired", m.KeyID)
 	}
 }
 
-// leaveBehind stops waiting for the targets that have held a rotation up, and names them.
+// leaveBehind stops waiting for the targets that delayed a rotation, and reports them in an event.
 func (r *Reconciler) leaveBehind(p *pass) {
 	left := r.Published.LeaveBehind(p.name, p.targets.lacking, p.at.Add(-p.policy.PropagationDelay-p.policy.ClockSkew))
-	p.targets.leftBehind = union(p.targets.leftBehind, left) // the status says so in any case, also if the next write is refused
+	p.targets.leftBehind = union(p.targets.leftBehind, left) // for the status, even if the next write is refused
 	slices.Sort(p.targets.leftBehind)
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", string(rotation.Activate),
-		"The rotation waited for %s for %s, and goes on without them: their pods reject the new tokens until their file is right",
-		report.Names(left), p.policy.WaitForTargets)
+		"The rotation waited %s for namespaces %s and proceeds without them: pods there reject new tokens until their file is up to date",
+		p.policy.WaitForTargets, report.Names(left))
 }
 
-// sayWhoWasLeft names the targets that refuse to have the keys of a deleted SigningKey taken away.
-func (r *Reconciler) sayWhoWasLeft(p *pass) {
+// reportLeftBehind reports the targets that refuse the removal of the keys of a deleted SigningKey, in an event.
+func (r *Reconciler) reportLeftBehind(p *pass) {
 	if len(p.targets.holders) > 0 {
 		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", "Delete",
-			"The deletion waited for %s for %s, and ends without them: their pods trust the keys until their file is right",
-			report.Names(p.targets.holders), p.policy.WaitForTargets)
+			"The deletion waited %s for namespaces %s and completes without them: pods there trust the keys until their file is updated",
+			p.policy.WaitForTargets, report.Names(p.targets.holders))
 	}
 }
 
-// sayWhoseItIs says that another installation reconciles the SigningKeys of this cluster.
-func (r *Reconciler) sayWhoseItIs(ctx context.Context, key *keywrightv1alpha1.SigningKey, owner string) {
+// reportOtherInstallation reports once that another installation reconciles the SigningKeys of this cluster.
+func (r *Reconciler) reportOtherInstallation(ctx context.Context, key *keywrightv1alpha1.SigningKey, owner string) {
 	if owner == "" {
 		return
 	}
-	text := fmt.Sprintf("the installation in namespace %s reconciles the SigningKeys of this cluster: the one in %s writes nothing. "+
-		"To replace that one, uninstall it, then start this one with --take-over-from=%s", owner, r.KeyNamespace, owner)
+	text := fmt.Sprintf("another installation, in namespace %s, reconciles the SigningKeys of this cluster: this one, in %s, writes "+
+		"nothing. To replace the other one, uninstall it, then start this one with --take-over-from=%s", owner, r.KeyNamespace, owner)
 	if was, _ := r.reportedRequest.Swap(key.UID, text); was == text {
 		return
 	}
@@ -91,7 +92,7 @@ func (r *Reconciler) sayWhoseItIs(ctx context.Context, key *keywrightv1alpha1.Si
 	r.Recorder.Eventf(key, nil, corev1.EventTypeWarning, "OtherInstallation", "Reconcile", "%s", text)
 }
 
-// reportRequest says once of each rotation request that it asks for nothing, or not yet.
+// reportRequest reports once for each rotation request that it is ignored, or has a time in the future.
 func (r *Reconciler) reportRequest(p *pass) {
 	reason, text := requestTrouble(p)
 	if text == "" {
@@ -104,21 +105,23 @@ func (r *Reconciler) reportRequest(p *pass) {
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, reason, "Ignore", "%s", text)
 }
 
-// requestTrouble says what is wrong with the rotation request of a SigningKey, nothing if it has none or a good one.
+// requestTrouble returns what is wrong with the rotation request of a SigningKey, empty if it has none or a valid one.
 func requestTrouble(p *pass) (reason, text string) {
 	policy, unreadable := desired.PolicyOf(p.key)
-	asked, handled := policy.RotateRequested, p.keyring.Ring.HandledRequest
+	requested, handled := policy.RotateRequested, p.keyring.Ring.HandledRequest
 	switch {
 	case unreadable != "":
 		return "InvalidRotateRequest", fmt.Sprintf(
-			"The annotation %s must be a time like 2026-01-31T12:00:00Z; %.40q asks for nothing", contract.RotateAnnotation, unreadable)
-	case asked.IsZero() || asked.Equal(handled):
+			"The annotation %s is ignored: it must be a time like 2026-01-31T12:00:00Z, but is %.40q",
+			contract.RotateAnnotation, unreadable)
+	case requested.IsZero() || requested.Equal(handled):
 		return "", ""
-	case asked.Before(handled):
+	case requested.Before(handled):
 		return "OldRotateRequest", fmt.Sprintf(
-			"The rotation that was requested at %s is older than that of %s, which was carried out: it asks for nothing", report.Stamp(asked), report.Stamp(handled))
-	case asked.After(p.now.Add(policy.ClockSkew)):
-		return "FutureRotateRequest", fmt.Sprintf("The rotation that was requested for %s waits for that time", report.Stamp(asked))
+			"The rotation request of %s is ignored: it is older than the last completed request, of %s",
+			report.Stamp(requested), report.Stamp(handled))
+	case requested.After(p.now.Add(policy.ClockSkew)):
+		return "FutureRotateRequest", fmt.Sprintf("The rotation request has a time in the future, %s, and waits until then", report.Stamp(requested))
 	}
 	return "", ""
 }

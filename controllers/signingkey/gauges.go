@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// gauges tell Prometheus how each SigningKey was when it was last looked at. Ages are counted when they are asked for.
+// gauges are the metrics of each SigningKey as of its last reconciliation. Ages are computed when they are collected.
 type gauges struct {
 	now func() time.Time
 	of  descriptions
@@ -23,18 +23,18 @@ type gauges struct {
 	byName map[string]*snapshot
 }
 
-// snapshot is how one SigningKey was.
+// snapshot is the state of one SigningKey.
 type snapshot struct {
-	keys              []keyState
-	conditions        map[string]float64
-	targets, inSync   float64
-	leftBehind        float64
-	next              time.Time
-	digest            string
-	open, done, alien float64 // revoked keys
-	tokens            map[string]float64
+	keys                []keyState
+	conditions          map[string]float64
+	targets, inSync     float64
+	leftBehind          float64
+	next                time.Time
+	digest              string
+	open, done, unknown float64 // revoked keys
+	tokens              map[string]float64
 
-	// generation of the keys, and since when they are being published, zero if they are everywhere.
+	// generation of the keyring. publishing is since when its keys are being published, zero if every target has them.
 	generation int64
 	publishing time.Time
 }
@@ -45,7 +45,7 @@ type keyState struct {
 	since time.Time
 }
 
-// descriptions are those of the gauges.
+// descriptions has the descriptions of the gauges.
 type descriptions struct {
 	keys, keyAge, condition, targets, inSync, leftBehind, rotation, keySet, revocations, tokens *prometheus.Desc
 }
@@ -58,20 +58,20 @@ func describe() descriptions {
 		keys:   gauge("keywright_keys", "Published keys by state.", "state"),
 		keyAge: gauge("keywright_key_age_seconds", "How long each published key has been in its state.", "kid", "state"),
 		condition: gauge("keywright_signingkey_condition",
-			"1 while a condition of the SigningKey is True, 0 while it is not.", "condition"),
+			"1 if the condition of the SigningKey is True, otherwise 0.", "condition"),
 		targets: gauge("keywright_targets", "Namespaces that the SigningKey selects."),
 		inSync:  gauge("keywright_targets_in_sync", "Selected namespaces that hold the current public keys."),
 		leftBehind: gauge("keywright_targets_left_behind",
-			"Namespaces that rotations no longer wait for: they refused a key, or lost it again and again, for rotation.waitForTargets."),
+			"Namespaces that rotations no longer wait for, because they lacked a key for rotation.waitForTargets."),
 		rotation: gauge("keywright_next_rotation_seconds",
-			"Seconds until the next rotation, negative when it is overdue; absent when none is planned."),
+			"Seconds until the next rotation; negative if it is overdue, absent if none is planned."),
 		keySet: gauge("keywright_keyset_info",
-			"1 for the key set that is published: the first 64 bits of the SHA-256 of its file, and the keyring generation.",
+			"1 for the published key set; digest is the first 64 bits of the SHA-256 of its file, generation that of the keyring.",
 			"digest", "generation"),
 		revocations: gauge("keywright_revocations",
-			"Revoked keys: open while a file or a pod is awaited, done, or unknown if there never was such a key.", "outcome"),
+			"Revoked keys, by outcome: open while a file or a pod is outstanding, done, or unknown if the keyring has no such key.", "outcome"),
 		tokens: gauge("keywright_token_revocations",
-			"Revocations of anything but keys: open while a file is awaited, listed, or refused for lack of a place.", "outcome"),
+			"Revocations of anything but keys, by outcome: open while a file is outstanding, listed, or refused if the list is full.", "outcome"),
 	}
 }
 
@@ -79,7 +79,8 @@ func newGauges(now func() time.Time) *gauges {
 	return &gauges{now: now, of: describe(), byName: map[string]*snapshot{}}
 }
 
-// note replaces what is known of one SigningKey. It returns how long it took to publish its keys when that has just ended.
+// note replaces the snapshot of a SigningKey. If the publication of its keys has just completed, it returns how long it
+// took.
 func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	ring := &p.keyring.Ring
 	n := &snapshot{
@@ -106,7 +107,7 @@ func (s *gauges) note(p *pass) (took time.Duration, done bool) {
 	for i := range revoked {
 		switch r := &revoked[i]; {
 		case !r.Known:
-			n.alien++
+			n.unknown++
 		case r.RemovedAt.IsZero() || r.Nudged.At.IsZero():
 			n.open++
 		default:
@@ -176,7 +177,7 @@ func (s *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(s.of.keySet, 1, n.digest, strconv.FormatInt(n.generation, 10))
 		gauge(s.of.revocations, n.open, "open")
 		gauge(s.of.revocations, n.done, "done")
-		gauge(s.of.revocations, n.alien, "unknown")
+		gauge(s.of.revocations, n.unknown, "unknown")
 		for outcome, count := range n.tokens {
 			gauge(s.of.tokens, count, outcome)
 		}

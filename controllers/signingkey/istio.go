@@ -16,37 +16,37 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// proxies is what Istio's proxies were given of one SigningKey: the RequestAuthentications that stand, and those that are asked for.
+// proxies is the state of Istio's proxies for one SigningKey: the existing and the requested RequestAuthentications.
 type proxies struct {
-	// output is nil if the SigningKey asks for none.
+	// output is nil if the SigningKey requests none.
 	output          *keywrightv1alpha1.IstioOutput
 	selector        labels.Selector
 	invalidSelector error
-	stands          map[string]*istio.RequestAuthentication
-	// trouble is a reason of a condition why none can be written, empty if they can.
+	existing        map[string]*istio.RequestAuthentication
+	// trouble is the reason for the condition if none can be written, otherwise empty.
 	trouble string
-	// unknown is set while nobody knows what stands.
+	// unknown is set while the existing ones are not known.
 	unknown bool
 	refused func(namespace string) string
 
-	// wanted counts the namespaces that ask for one. behind are those of them whose RequestAuthentication is not as it should be, leaving the others that
-	// still have one. Both are in the order in which they were looked at.
+	// wanted counts the namespaces that are selected. behind are those of them whose RequestAuthentication is not up to
+	// date. leaving are the others that still have one.
 	wanted          int
 	behind, leaving []string
 }
 
-// proxyKeys is what the proxies of one namespace hold.
+// proxyKeys is the state of the proxies of one namespace.
 type proxyKeys struct {
-	stands *istio.RequestAuthentication
-	inSync bool
-	// unknown is set while they may hold anything.
+	existing *istio.RequestAuthentication
+	inSync   bool
+	// unknown is set while the existing RequestAuthentications are not known.
 	unknown bool
 }
 
-// observeProxies reads what the watch of RequestAuthentications shows. It asks nobody.
+// observeProxies reads the RequestAuthentications from the cache of their watch.
 func (r *Reconciler) observeProxies(key *keywrightv1alpha1.SigningKey) proxies {
 	m := proxies{
-		trouble: r.Istio.Trouble(), unknown: !r.Istio.Readable(), stands: r.Istio.Of(key.Name),
+		trouble: r.Istio.Trouble(), unknown: !r.Istio.Readable(), existing: r.Istio.Of(key.Name),
 		refused: func(namespace string) string { return r.Istio.Refused(namespace, key.Name) },
 	}
 	if key.Spec.Outputs != nil && key.Spec.Outputs.Istio != nil {
@@ -56,33 +56,33 @@ func (r *Reconciler) observeProxies(key *keywrightv1alpha1.SigningKey) proxies {
 	return m
 }
 
-// look counts one namespace. file is the key set that its ConfigMap holds.
-func (m *proxies) look(namespace string, of labels.Set, selected bool, file string) proxyKeys {
-	k := proxyKeys{stands: m.stands[namespace], inSync: true}
-	asks := m.output != nil && m.invalidSelector == nil && m.selector.Matches(of)
+// addNamespace counts one namespace. file is the key set in its ConfigMap.
+func (m *proxies) addNamespace(namespace string, of labels.Set, selected bool, file string) proxyKeys {
+	k := proxyKeys{existing: m.existing[namespace], inSync: true}
+	matches := m.output != nil && m.invalidSelector == nil && m.selector.Matches(of)
 	switch {
-	case asks && selected:
+	case matches && selected:
 		m.wanted++
 		k.unknown = m.unknown
-		k.inSync = !m.unknown && (m.trouble == keywrightv1alpha1.ReasonIstioNotInstalled || k.stands.Is(m.output, file))
+		k.inSync = !m.unknown && (m.trouble == keywrightv1alpha1.ReasonIstioNotInstalled || k.existing.Is(m.output, file))
 		if !k.inSync {
 			m.behind = append(m.behind, namespace)
 		}
-	case k.stands == nil:
-	case asks || m.output != nil && m.invalidSelector != nil:
-		k.inSync = k.stands.KeySet() == file
+	case k.existing == nil:
+	case matches || m.output != nil && m.invalidSelector != nil:
+		k.inSync = k.existing.KeySet() == file
 	default:
 		m.leaving = append(m.leaving, namespace)
 	}
 	return k
 }
 
-// lacks reports whether proxies may refuse what a key signs. Without a RequestAuthentication they refuse nothing.
+// lacks reports whether proxies may reject tokens of a key. Without a RequestAuthentication they reject none.
 func (k *proxyKeys) lacks(id string, parsed publication.KeyIDs) bool {
-	return k.unknown || k.stands != nil && !slices.Contains(parsed.Of(k.stands.KeySet()), id)
+	return k.unknown || k.existing != nil && !slices.Contains(parsed.Of(k.existing.KeySet()), id)
 }
 
-// istioDistributed says whether Istio's proxies are given the keys. It is nil if nobody asks for that, and none has them.
+// istioDistributed returns the condition IstioDistributed, nil if no RequestAuthentication is requested or exists.
 func (p *pass) istioDistributed() *metav1.Condition {
 	m := &p.targets.proxies
 	if m.output == nil && len(m.leaving) == 0 {
@@ -96,14 +96,15 @@ func (p *pass) istioDistributed() *metav1.Condition {
 func (m *proxies) state() (ok bool, reason, message string) {
 	switch m.trouble {
 	case keywrightv1alpha1.ReasonIstioNotEnabled:
-		return false, m.trouble, "the controller runs without --istio, and writes no RequestAuthentication: set outputs.istio.enabled in the values of the chart, or apply config/istio. " +
-			"What stands of an earlier time stays as it is"
+		return false, m.trouble, "the controller runs without --istio and writes no RequestAuthentications: set " +
+			"outputs.istio.enabled in the values of the chart, or apply config/istio. Existing ones are not changed"
 	case keywrightv1alpha1.ReasonIstioNotInstalled:
-		return false, m.trouble, "the API server has no requestauthentications of security.istio.io/v1: install Istio 1.22 or later. The controller sees it within a minute"
+		return false, m.trouble, "the API server has no requestauthentications of security.istio.io/v1: install Istio 1.22 " +
+			"or later. The controller detects it within a minute"
 	case keywrightv1alpha1.ReasonIstioForbidden:
-		return false, m.trouble, "the controller may not read RequestAuthentications: give it the rights of config/istio"
+		return false, m.trouble, "the controller is not allowed to read RequestAuthentications: grant it the permissions of config/istio"
 	case keywrightv1alpha1.ReasonIstioUnreachable:
-		return false, m.trouble, "the API server does not say which RequestAuthentications there are"
+		return false, m.trouble, "the controller cannot list RequestAuthentications: check the API server"
 	}
 	switch {
 	case m.invalidSelector != nil:
@@ -112,7 +113,7 @@ func (m *proxies) state() (ok bool, reason, message string) {
 		return false, keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not have a RequestAuthentication with the current keys: %s%s",
 			len(m.behind), report.Names(m.behind), m.why(m.behind))
 	case len(m.leaving) > 0:
-		return false, keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces still have a RequestAuthentication that nobody asks for any more: %s%s",
+		return false, keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces still have a RequestAuthentication that is no longer requested: %s%s",
 			len(m.leaving), report.Names(m.leaving), m.why(m.leaving))
 	case m.wanted == 0:
 		return true, keywrightv1alpha1.ReasonNoTargets, "outputs.istio.selector selects none of the namespaces that have the keys"
@@ -121,7 +122,7 @@ func (m *proxies) state() (ok bool, reason, message string) {
 	}
 }
 
-// why is the first refusal among namespaces, as the end of a sentence.
+// why returns the first refusal among the namespaces, as the end of a sentence.
 func (m *proxies) why(namespaces []string) string {
 	for _, namespace := range namespaces {
 		if text := m.refused(namespace); text != "" {
@@ -131,12 +132,12 @@ func (m *proxies) why(namespaces []string) string {
 	return ""
 }
 
-// onProxies notes what proxies come to hold, and wakes the SigningKeys that this matters to.
+// onProxies records changes of RequestAuthentications, and queues the SigningKeys that they belong to.
 func (r *Reconciler) onProxies(ctx context.Context, q wiring.Queue) error {
 	r.Istio.OnTrouble(func() {
 		var keys keywrightv1alpha1.SigningKeyList
 		if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
-			return // without a cache nothing is known that a change could matter to
+			return // no SigningKey was read yet
 		}
 		for i := range keys.Items {
 			if keys.Items[i].Spec.Outputs != nil {

@@ -8,23 +8,23 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Metrics are what Prometheus can read of SigningKeys. No label holds more than a name, a kid, a state or a reason.
+// Metrics are the metrics of SigningKeys. The labels are only names, kids, states and reasons.
 type Metrics struct {
 	moves     *prometheus.CounterVec
 	publishes *prometheus.HistogramVec
 	gauges    *gauges
 }
 
-// NewMetrics registers the metrics. now is the clock that ages are told by.
+// NewMetrics registers the metrics. now is the clock for ages.
 func NewMetrics(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	m := &Metrics{
 		moves: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keywright_key_moves_total",
-			Help: "Moves of keys between their states, by the reason of the move.",
+			Help: "Transitions of keys between states, by reason.",
 		}, []string{"signingkey", "move", "reason"}),
 		publishes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "keywright_publish_duration_seconds",
-			Help:    "Time from a change of the keys until every target was seen to hold them.",
+			Help:    "Time from a change of the keys until every target held them.",
 			Buckets: prometheus.ExponentialBuckets(.125, 2, 14),
 		}, []string{"signingkey"}),
 		gauges: newGauges(now),
@@ -37,14 +37,14 @@ func (m *Metrics) move(name string, move rotation.Move) {
 	m.moves.WithLabelValues(name, string(move.Kind), string(move.Reason)).Inc()
 }
 
-// observe notes how one SigningKey stands.
+// observe records the state of a SigningKey.
 func (m *Metrics) observe(p *pass) {
 	if took, done := m.gauges.note(p); done {
 		m.publishes.WithLabelValues(p.name).Observe(took.Seconds())
 	}
 }
 
-// forget drops everything that is said of a SigningKey that no longer exists.
+// forget removes the metrics of a SigningKey that no longer exists.
 func (m *Metrics) forget(name string) {
 	of := prometheus.Labels{"signingkey": name}
 	m.moves.DeletePartialMatch(of)

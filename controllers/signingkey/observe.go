@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// pass is what one look at a SigningKey found, decided and did.
+// pass has the observations, the decision and the results of one pass over a SigningKey.
 type pass struct {
 	name string
 	// key is nil if there is no SigningKey of this name.
@@ -22,14 +22,14 @@ type pass struct {
 	policy rotation.Policy
 	// revocations are the Revocations of this name.
 	revocations []keywrightv1alpha1.Revocation
-	// asked are the key IDs that the spec names as revoked, or named while this process watched.
-	asked []string
+	// requested are the key IDs that the spec revokes, or revoked at any time since this process started.
+	requested []string
 	// at was read before anything else, now after it.
 	at, now time.Time
-	// confirmed is before the keyring was read, or written.
+	// confirmed is a time just before the keyring was read or written.
 	confirmed time.Time
 	keyring   keystore.Keyring
-	// unreadable is why the keyring cannot be understood.
+	// unreadable is why the keyring cannot be decoded, nil if it can.
 	unreadable *keystore.UnreadableError
 	secret     *corev1.Secret
 	targets    targets
@@ -39,23 +39,23 @@ type pass struct {
 	decision rotation.Decision
 	// trouble is a state that only an admin can end, nil if there is none.
 	trouble *trouble
-	// pending are the revocations that no keyring records.
+	// pending are the revocations that are not in the keyring.
 	pending []rotation.Revocation
 
-	// release is set when the deletion is over for Keywright but for the finalizer, and released when that is gone too, or there is no
+	// release is set if the deletion only has to remove the finalizer. released is set if that is done, or if there is no
 	// SigningKey.
 	release, released bool
-	// changed reports whether something was written, and another pass may find more to do.
+	// changed is set if something was written, so that another pass may find more to do.
 	changed bool
-	// refusal is why the last write was refused.
+	// refusal is why the last write was refused, nil if it was not.
 	refusal error
-	// unrecorded is set when the keyring could not be written: what was decided is in no keyring.
+	// unrecorded is set if the keyring could not be written: the decision is in no keyring.
 	unrecorded bool
-	// fell are the namespaces whose file lost the Standby lately and was put right, sorted.
+	// fell are the namespaces whose file recently lost the Standby and was restored, sorted.
 	fell []string
-	// podsLeft is, for each revoked key whose nudging is not done, how many pods wait for it.
+	// podsLeft is the number of pods that are still to be nudged, by revoked key.
 	podsLeft map[string]int32
-	// reportAgain is when to report progress that was not reported now, or zero.
+	// reportAgain is when to report progress that was not reported in this pass, or zero.
 	reportAgain time.Time
 }
 
@@ -70,7 +70,7 @@ type trouble struct {
 
 func (p *pass) frozen() bool { return p.trouble != nil && p.trouble.frozen }
 
-// observe reads everything that a decision goes by, and writes nothing.
+// observe reads everything that the decision depends on, and writes nothing.
 func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1alpha1.SigningKey) (*pass, error) {
 	p := &pass{name: name, key: key, at: r.Now()}
 	p.confirmed = p.at
@@ -81,8 +81,8 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 		return p, err
 	}
 	if key != nil {
-		p.asked = r.remember(p)
-		p.policy.Revoked = p.asked
+		p.requested = r.remember(p)
+		p.policy.Revoked = p.requested
 	}
 	var err error
 	p.keyring, err = keystore.ReadKeyring(ctx, r.API, r.KeyNamespace, name)
@@ -101,10 +101,10 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 		return p, err
 	}
 	p.policy.Revoked = union(p.policy.Revoked, p.targets.list.KeyIDs)
-	p.policy.Tokens = append(p.policy.Tokens, p.inFilesAlone()...)
+	p.policy.Tokens = append(p.policy.Tokens, p.onlyInFiles()...)
 	p.ca = r.observeCA(ctx, p.key.Spec.Distribution.CAConfigMap)
 	p.now = r.Now()
-	r.lookAtProof(p)
+	r.resumeFromProof(p)
 	if s := p.keyring.Ring.Standby(); s != nil {
 		p.fell = r.Published.FellBack(name, s.PublishedAt)
 	}
@@ -113,14 +113,15 @@ func (r *Reconciler) observe(ctx context.Context, name string, key *keywrightv1a
 		HeldSince:  r.Published.HeldSince(name, p.keyring.Ring.PublishedIDs()),
 		HandedOver: r.Published.HandedOver(name),
 		Holding:    p.targets.holding, Nudged: r.Refreshes.Finished(name),
-		Listed: p.listed(), Heard: p.heard(), Files: p.targets.selected + p.targets.kept, FileBytes: p.targets.largest,
+		Listed: p.listed(), Heard: p.listedForIssuers(), Files: p.targets.selected + p.targets.kept, FileBytes: p.targets.largest,
 		CA: p.ca.holds,
 	}
 	return p, nil
 }
 
-// remember returns every key ID that this process ever saw in the spec, which a GitOps tool may reset while nothing can be read or
-// written. What outlives the process is added when it is read: the revocation lists of the signing-key Secret and of the key namespace.
+// remember returns every key ID that this process has seen in the spec, which a GitOps tool may reset before the
+// keyring can be written. Revocations that outlive the process are read from the lists of the signing-key Secret and of
+// the key namespace.
 func (r *Reconciler) remember(p *pass) []string {
 	var seen []string
 	if before, ok := r.seenRevoked.Load(p.name); ok {
@@ -143,7 +144,7 @@ func union(a, b []string) []string {
 	return all
 }
 
-// digest is one of the resource versions of everything that a Standby is published in.
+// digest returns a digest of the resource versions of all objects in which a Standby is published.
 func (p *pass) digest() string {
 	if p.secret == nil {
 		return ""
@@ -151,8 +152,9 @@ func (p *pass) digest() string {
 	return desired.Digest(p.targets.digest + " " + string(p.secret.UID) + " " + p.secret.ResourceVersion)
 }
 
-// lookAtProof lets a process that has just started go on where the last one ended, if nothing changed meanwhile.
-func (r *Reconciler) lookAtProof(p *pass) {
+// resumeFromProof lets a process that has just started continue the wait of the Standby, if no target changed
+// meanwhile.
+func (r *Reconciler) resumeFromProof(p *pass) {
 	if s := p.keyring.Ring.Standby(); s != nil {
 		r.Published.Resume(p.name, s.ID, s.Proof, p.digest())
 	}

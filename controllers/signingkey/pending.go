@@ -11,9 +11,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// toTakeAway returns the keys that must be trusted and sign nowhere: those that were revoked, and all keys of a SigningKey that is
-// deleted with the policy Delete.
-func (p *pass) toTakeAway() []string {
+// toRemove returns the keys that must leave all files and stop signing: revoked ones, and all keys of a SigningKey that
+// is deleted with the policy Delete.
+func (p *pass) toRemove() []string {
 	ids := desired.RevokedIDs(&p.keyring.Ring, p.policy.Revoked)
 	if p.policy.Deleting {
 		ids = union(union(ids, p.keyring.Read.PublishedIDs()), allKeysIn(p.secret))
@@ -32,8 +32,8 @@ func allKeysIn(s *corev1.Secret) []string {
 	return ids
 }
 
-// trackPending follows the revocations that the keyring does not record, because it cannot be used or written: how far they are is
-// in memory, and in the status, which lends its times after a restart.
+// trackPending records the progress of revocations that are not in the keyring because it cannot be read or written.
+// The progress is in memory and in the status, from which its times are read after a restart.
 func (r *Reconciler) trackPending(p *pass) {
 	var known []rotation.Revocation
 	if before, ok := r.pending.Load(p.name); ok {
@@ -56,7 +56,7 @@ func (r *Reconciler) trackPending(p *pass) {
 	r.pending.Store(p.name, known)
 }
 
-// revocation begins to follow one, or goes on with what the status says of it.
+// revocation returns a new record of a revocation, with the times of the status if it has them.
 func (p *pass) revocation(id string) rotation.Revocation {
 	v := rotation.Revocation{
 		ID: id, At: p.now, Signed: p.observed.Secret.ActiveID == id,

@@ -9,9 +9,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// projection is what the files of this name must be. It reports false for a name that has neither SigningKey nor Secrets. A SigningKey
-// that nobody is to trust any more keeps its targets: where a ConfigMap is gone, running pods have the keys all the same, and must hear of
-// the tombstone.
+// projection returns what the files of this name must contain, and false for a name that has neither SigningKey nor
+// Secrets. A SigningKey that has ended keeps its targets: running pods may still have the keys of a missing ConfigMap,
+// and must get the tombstone.
 func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 	ring := &p.keyring.Ring
 	if p.key == nil {
@@ -24,7 +24,7 @@ func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 		}
 		return desired.Projection{}, false
 	}
-	if p.leftAsItIs() {
+	if p.projectsFrozen() {
 		held := slices.Concat(ring.PublishedIDs(), allKeysIn(p.secret), p.targets.held)
 		frozen := desired.NewFrozen(keystore.RevokedIn(p.secret).Union(p.pendingList()), held, keyNamespace, p.confirmed)
 		frozen.GatewayEntry = desired.GatewayEntryOf(p.key)
@@ -40,7 +40,7 @@ func (p *pass) projection(keyNamespace string) (desired.Projection, bool) {
 	return projection, true
 }
 
-// leftAsItIs reports whether there is no keyring to go by: the files stay as they are, but for revoked keys.
-func (p *pass) leftAsItIs() bool {
+// projectsFrozen reports whether there is no usable keyring, so that the files stay unchanged except for revoked keys.
+func (p *pass) projectsFrozen() bool {
 	return p.frozen() || p.unrecorded && (p.keyring.Object == nil || p.unreadable != nil)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// maxReceipts is how many revocations the status shows, the newest ones. The keyring keeps all.
+// maxReceipts is the maximum number of revocations in the status. The keyring has all.
 const maxReceipts = 256
 
-// keyRevocations are the receipts of the newest revocations: those that the keyring records, and those that it cannot.
+// keyRevocations returns the receipts of the newest revocations, in the keyring or pending.
 func (p *pass) keyRevocations() []keywrightv1alpha1.KeyRevocationStatus {
 	all := slices.Concat(p.keyring.Ring.Revoked, p.pending)
 	var out []keywrightv1alpha1.KeyRevocationStatus
@@ -24,7 +24,7 @@ func (p *pass) keyRevocations() []keywrightv1alpha1.KeyRevocationStatus {
 	return out
 }
 
-// receipt is that of one revocation.
+// receipt returns the receipt of a revocation.
 func (p *pass) receipt(r *rotation.Revocation) keywrightv1alpha1.KeyRevocationStatus {
 	receipt := keywrightv1alpha1.KeyRevocationStatus{
 		KeyID: r.ID, RevokedAt: metav1.NewTime(r.At.Truncate(time.Second)), Known: r.Known,
@@ -45,18 +45,18 @@ func (p *pass) receipt(r *rotation.Revocation) keywrightv1alpha1.KeyRevocationSt
 	return receipt
 }
 
-// terminatingFor is for how long a receipt names namespaces that are being deleted: no token outlives it.
+// terminatingFor is how long a receipt names namespaces that are being deleted. All tokens expire before.
 const terminatingFor = 2 * rotation.LongestLifetime
 
-// askForRefreshes asks for the pods to be touched that may know a revoked key, until a keyring records that it was done. While
-// the keyring cannot be written, that is remembered by the process alone.
-func (r *Reconciler) askForRefreshes(p *pass) {
+// requestNudges requests nudges of the pods that may have a revoked key, until the keyring records that they were done.
+// While the keyring cannot be written, only this process has that record.
+func (r *Reconciler) requestNudges(p *pass) {
 	var ids []string
 	for _, v := range slices.Concat(p.keyring.Ring.Revoked, p.pending) {
 		if v.Known && v.Nudged.At.IsZero() {
 			ids = append(ids, v.ID)
 		}
 	}
-	r.Refreshes.Ask(p.name, append(ids, p.tokensToNudge()...))
+	r.Refreshes.Add(p.name, append(ids, p.tokensToNudge()...))
 	p.podsLeft = r.Refreshes.Left(p.name)
 }

@@ -25,60 +25,61 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// Reconciler keeps the keyring, the signing-key Secret and the status of each SigningKey, and tells the
-// distribution what to publish.
+// Reconciler reconciles the keyring, the signing-key Secret and the status of each SigningKey, and gives the
+// distribution its public files.
 type Reconciler struct {
 	// Client reads SigningKeys, Namespaces and ConfigMaps from the cache, and writes.
 	Client client.Client
-	// API reads Secrets from the API server itself: the truth is never taken from a cache.
+	// API reads Secrets from the API server, never from a cache.
 	API client.Reader
-	// CAs is a cache of the ConfigMaps of the key namespace that bear contract.RoleIssuerCA. Without one, a SigningKey that names a CA has none.
+	// CAs is a cache of the ConfigMaps of the key namespace with contract.RoleIssuerCA. If it is nil, no CA is
+	// distributed.
 	CAs cache.Cache
-	// Istio shows what Istio's proxies are given. Nil where that is not this controller's to do.
+	// Istio has the RequestAuthentications. It is nil if the controller runs without --istio.
 	Istio *istio.Objects
 	// KeyNamespace holds the Secrets.
 	KeyNamespace string
-	// Installation knows whether another one reconciles the SigningKeys of this cluster.
+	// Installation reports whether another installation reconciles the SigningKeys of this cluster.
 	Installation *installation.Installation
 	// Now is the clock.
 	Now func() time.Time
-	// Generate makes a key pair.
+	// Generate generates a key pair.
 	Generate func(rotation.KeySpec) (rotation.Material, error)
 	// Recorder writes events.
 	Recorder events.EventRecorder
-	// Projections hands the result to the distribution.
+	// Projections gives the result to the distribution.
 	Projections *desired.Store
-	// Published says when a target last came to hold each key.
+	// Published has the times at which targets got each key.
 	Published *publication.Tracker
-	// Refreshes asks for kubelets to be nudged after a revocation, and knows how far that is.
+	// Refreshes requests nudges of pods after a revocation, and has their progress.
 	Refreshes *podrefresh.Requests
 	// Metrics counts moves and keys.
 	Metrics *Metrics
 
-	// seenRevoked are the key IDs that each SigningKey ever named, by its name: what was seen once is not lost when a GitOps
-	// tool resets the spec before the keyring could record it.
+	// seenRevoked has the key IDs that each SigningKey has ever revoked in its spec, by name. They are not lost if a
+	// GitOps tool resets the spec before the keyring is written.
 	seenRevoked sync.Map
-	// pending are the revocations that no keyring records yet, by name of the SigningKey.
+	// pending has the revocations that are not in the keyring yet, by name of the SigningKey.
 	pending sync.Map
-	// reportedRequest is what was said last of the rotation request of each SigningKey, so that it is said once.
+	// reportedRequest has the last event about the rotation request of each SigningKey, so that it is reported once.
 	reportedRequest sync.Map
-	// reported is what was written last to the status of each SigningKey.
+	// reported has the last written status of each SigningKey.
 	reported sync.Map
 }
 
-// maxPasses bounds how often one reconciliation plans again: Prepare, Activate, the next Prepare and what was seen of them
-// follow one another without waiting for events.
+// maxPasses limits the passes of one reconciliation: Prepare, Activate and the next Prepare follow one another without
+// waiting for events.
 const maxPasses = 8
 
-// Reconcile brings one SigningKey a step, or several, to where its policy wants it: it observes, decides and applies until nothing is
-// left to do at once, then reports. A name without a SigningKey takes the same way, since its keyring may have been retained.
+// Reconcile observes, decides and applies until no more steps are due for a SigningKey, then updates its status. A name
+// without a SigningKey is reconciled too, since its keyring may have been retained.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	key, err := r.get(ctx, req.Name)
 	if err != nil || key != nil && key.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(key, contract.Finalizer) {
 		return ctrl.Result{}, err
 	}
 	if owner, err := r.otherOwner(ctx, key); err != nil || owner != "" {
-		r.sayWhoseItIs(ctx, key, owner)
+		r.reportOtherInstallation(ctx, key, owner)
 		return ctrl.Result{RequeueAfter: time.Minute}, err
 	}
 	p, err := r.passes(ctx, req.Name, key)
@@ -90,7 +91,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	switch {
 	case keystore.LostRace(err):
-		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	case err != nil:
 		return ctrl.Result{}, err
@@ -120,7 +121,7 @@ func (r *Reconciler) otherOwner(ctx context.Context, key *keywrightv1alpha1.Sign
 	return owner, err
 }
 
-// passes makes passes until one changes nothing.
+// passes runs passes until one changes nothing.
 func (r *Reconciler) passes(ctx context.Context, name string, key *keywrightv1alpha1.SigningKey) (*pass, error) {
 	for left := maxPasses; ; left-- {
 		p, err := r.onePass(ctx, name, key)
@@ -142,7 +143,7 @@ func (r *Reconciler) onePass(ctx context.Context, name string, key *keywrightv1a
 	return p, r.apply(ctx, p)
 }
 
-// wakeIn is how long nothing needs to be done if nothing changes, 0 for ever.
+// wakeIn returns the time until the next reconciliation is due without a change, 0 if none is.
 func (p *pass) wakeIn() time.Duration {
 	wake := p.decision.Wake
 	for _, at := range []time.Time{p.overdueAt(), p.reportAgain} {
@@ -159,7 +160,7 @@ func (p *pass) wakeIn() time.Duration {
 	return max(wake.Sub(p.now), time.Millisecond)
 }
 
-// forget drops what this process remembers of a SigningKey that no longer exists.
+// forget removes what this process remembers of a SigningKey that no longer exists.
 func (r *Reconciler) forget(name string) {
 	r.Metrics.forget(name)
 	r.Refreshes.Forget(name)

@@ -19,19 +19,19 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// reportRevocations writes the receipts of the Revocations, and deletes those whose time after expiry is over.
+// reportRevocations writes the receipts of the Revocations, and deletes those whose ttlAfterExpiry has passed.
 func (r *Reconciler) reportRevocations(ctx context.Context, p *pass) error {
 	var failed error
 	for i := range p.revocations {
 		was := &p.revocations[i]
-		if over, at := p.over(was); over {
+		if expired, at := p.pastTTL(was); expired {
 			failed = errors.Join(failed, r.deleteRevocation(ctx, was))
 			continue
 		} else if !at.IsZero() && (p.reportAgain.IsZero() || at.Before(p.reportAgain)) {
 			p.reportAgain = at
 		}
 		next := was.DeepCopy()
-		p.receiptOf(next)
+		p.updateReceipt(next)
 		if equality.Semantic.DeepEqual(was.Status, next.Status) {
 			continue
 		}
@@ -50,8 +50,8 @@ func (r *Reconciler) deleteRevocation(ctx context.Context, v *keywrightv1alpha1.
 	return fmt.Errorf("delete the expired Revocation %s: %w", v.Name, err)
 }
 
-// over reports whether a Revocation is to be deleted, and when that will be so.
-func (p *pass) over(v *keywrightv1alpha1.Revocation) (bool, time.Time) {
+// pastTTL reports whether the ttlAfterExpiry of a Revocation has passed, and when it passes.
+func (p *pass) pastTTL(v *keywrightv1alpha1.Revocation) (bool, time.Time) {
 	t := p.tokenOf(v)
 	if t == nil || !t.Expired || v.Spec.TTLAfterExpiry == nil || v.DeletionTimestamp != nil {
 		return false, time.Time{}
@@ -70,14 +70,14 @@ func (p *pass) tokenOf(v *keywrightv1alpha1.Revocation) *rotation.TokenRevocatio
 	return &tokens[i]
 }
 
-// receiptOf puts what was done about a Revocation into its status.
-func (p *pass) receiptOf(v *keywrightv1alpha1.Revocation) {
+// updateReceipt updates the status of a Revocation.
+func (p *pass) updateReceipt(v *keywrightv1alpha1.Revocation) {
 	s := &v.Status
 	s.ObservedGeneration = v.Generation
 	var ready metav1.Condition
 	switch {
 	case p.key == nil:
-		ready = p.notReady(keywrightv1alpha1.ReasonNoSigningKey, fmt.Sprintf("there is no SigningKey %s: nothing is revoked until there is one", p.name))
+		ready = p.notReady(keywrightv1alpha1.ReasonNoSigningKey, fmt.Sprintf("SigningKey %s does not exist: nothing is revoked until it is created", p.name))
 	case v.Spec.KeyID != "":
 		ready = p.keyReceipt(v)
 	default:
@@ -101,7 +101,7 @@ func (p *pass) notReady(reason, message string) metav1.Condition {
 	return report.Condition(keywrightv1alpha1.ConditionReady, false, reason, message)
 }
 
-// keyReceipt is that of a Revocation of a key.
+// keyReceipt updates the receipt of a Revocation of a key, and returns its condition Ready.
 func (p *pass) keyReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	all := slices.Concat(p.keyring.Ring.Revoked, p.pending)
 	i := slices.IndexFunc(all, func(r rotation.Revocation) bool { return r.ID == v.Spec.KeyID })
@@ -118,25 +118,28 @@ func (p *pass) keyReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 		return p.removing()
 	case !r.Known:
 		return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonUnknownKey, fmt.Sprintf(
-			"SigningKey %s has no such key: its ID is remembered, and no token is rejected for it. See `kubectl get signingkey %[1]s -o yaml` for its keys", p.name))
+			"SigningKey %s has no such key: the ID is recorded, but no token is rejected. `kubectl get signingkey %[1]s -o yaml` "+
+				"lists its keys", p.name))
 	default:
-		return p.removed("the key")
+		return p.removed("no file of any namespace has the key")
 	}
 }
 
-// tokenReceipt is that of a Revocation of anything else.
+// tokenReceipt updates the receipt of a Revocation of anything else, and returns its condition Ready.
 func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	s, t := &v.Status, p.tokenOf(v)
 	full := p.decision.TokensFull[string(v.UID)]
 	switch {
 	case desired.InFuture(v, p.policy):
-		return p.notReady(keywrightv1alpha1.ReasonInFuture, "spec.issuedBefore is after the creation of this object: create another one with the current time")
+		return p.notReady(keywrightv1alpha1.ReasonInFuture, "spec.issuedBefore is after the creation of this object: create another Revocation with the current time")
 	case full == rotation.ListFull:
 		return p.notReady(keywrightv1alpha1.ReasonFull, fmt.Sprintf(
-			"the revocation list of SigningKey %s has its %d entries: revoke the subject instead of its tokens, or the key", p.name, rotation.MaxTokens))
+			"the revocation list of SigningKey %s is full (%d entries): revoke the subject instead of its tokens, or revoke the key",
+			p.name, rotation.MaxTokens))
 	case full == rotation.RecordsFull:
 		return p.notReady(keywrightv1alpha1.ReasonFull, fmt.Sprintf(
-			"SigningKey %s has %d Revocations: delete those that have expired, or give them ttlAfterExpiry", p.name, rotation.MaxTokenRecords))
+			"SigningKey %s has the maximum of %d Revocations: delete expired ones, or set their ttlAfterExpiry",
+			p.name, rotation.MaxTokenRecords))
 	case t == nil:
 		return p.waiting()
 	}
@@ -147,26 +150,26 @@ func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	}
 	switch {
 	case t.LeftPods:
-		return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonExpired, "no token that is named can be valid any more")
+		return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonExpired, "all tokens that it names have expired")
 	case t.RemovedAt.IsZero():
 		return p.removing()
 	default:
-		return p.removed("what is named")
+		return p.removed("the revocation lists of all namespaces have the entry")
 	}
 }
 
-// waiting is the condition of a Revocation that no keyring records yet.
+// waiting returns the condition of a Revocation that is not in the keyring yet.
 func (p *pass) waiting() metav1.Condition {
 	if p.trouble != nil {
-		return p.notReady(p.trouble.reason, "the files name it as far as they can be written, and no keyring records it: "+p.trouble.message)
+		return p.notReady(p.trouble.reason, "it is not in the keyring yet, only in files that can be written: "+p.trouble.message)
 	}
-	return p.notReady(keywrightv1alpha1.ReasonRemoving, "it is about to be recorded: changes of a revocation list are gathered")
+	return p.notReady(keywrightv1alpha1.ReasonRemoving, "it is recorded with the next batch of changes to the revocation list")
 }
 
 func (p *pass) removing() metav1.Condition {
 	return p.notReady(keywrightv1alpha1.ReasonRemoving, fmt.Sprintf("the files of %d of %d namespaces are up to date", p.targets.inSync, p.targets.selected))
 }
 
-func (p *pass) removed(what string) metav1.Condition {
-	return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonRemoved, "no file of any namespace makes anybody trust "+what)
+func (p *pass) removed(message string) metav1.Condition {
+	return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonRemoved, message)
 }

@@ -17,19 +17,19 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// ProgressEvery is how often the status tells how many targets have the current keys while they are being written. That it began
-// and that it ended is told at once.
+// ProgressEvery is how often the status is updated while a distribution proceeds. Its beginning and its end are
+// reported at once.
 const ProgressEvery = 10 * time.Second
 
-// reportedStatus is a status that was written, and what the API server made of it.
+// reportedStatus is a status that was written, and what the API server stored.
 type reportedStatus struct {
 	sent, stored *keywrightv1alpha1.SigningKeyStatus
 	at           time.Time
-	// noTargets is set once it was said that the selector selects nothing.
+	// noTargets is set if the status reported that the selector selects no namespace.
 	noTargets bool
 }
 
-// report says how a SigningKey is: to Prometheus, and in its status if that says anything new.
+// report updates the metrics of a SigningKey, and its status if it changed.
 func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	r.Metrics.observe(p)
 	r.reportRequest(p)
@@ -40,7 +40,7 @@ func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	}
 	last := r.lastReport(p.name)
 	if last.sent != nil && equality.Semantic.DeepEqual(key.Status, *last.sent) && equality.Semantic.DeepEqual(p.key.Status, *last.stored) {
-		return nil // an older CRD drops what it does not know: to write it again would change nothing
+		return nil // an older CRD drops unknown fields: writing them again changes nothing
 	}
 	if last.at.Add(ProgressEvery).After(p.now) && onlyProgress(&p.key.Status, &key.Status) {
 		p.reportAgain = last.at.Add(ProgressEvery)
@@ -52,7 +52,7 @@ func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	}
 	r.reported.Store(p.name, reportedStatus{sent, key.Status.DeepCopy(), p.now, p.targets.matched == 0})
 	if !equality.Semantic.DeepEqual(*sent, key.Status) {
-		log.FromContext(ctx).Info("The API server stores less of the status than was written: apply the CRD of this version")
+		log.FromContext(ctx).Info("The API server dropped fields of the status: apply the CRDs of this version")
 	}
 	r.warnOfNoTargets(p, last)
 	r.warnOfTrouble(p)
@@ -66,7 +66,7 @@ func (r *Reconciler) lastReport(name string) reportedStatus {
 	return last
 }
 
-// warnOfTrouble says it once when a SigningKey comes to need an admin.
+// warnOfTrouble writes an event when a SigningKey begins to need an admin.
 func (r *Reconciler) warnOfTrouble(p *pass) {
 	before := meta.FindStatusCondition(p.key.Status.Conditions, keywrightv1alpha1.ConditionStalled)
 	if p.trouble == nil || before != nil && before.Reason == p.trouble.reason && before.Message == p.trouble.message {
@@ -75,20 +75,20 @@ func (r *Reconciler) warnOfTrouble(p *pass) {
 	r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, p.trouble.reason, "Reconcile", "%s", p.trouble.message)
 }
 
-// warnOfNoTargets says it once when a selector comes to select nothing: it may be mistyped.
+// warnOfNoTargets writes an event when a selector begins to select no namespace, since it may be misspelt.
 func (r *Reconciler) warnOfNoTargets(p *pass, last reportedStatus) {
 	before := meta.FindStatusCondition(p.key.Status.Conditions, keywrightv1alpha1.ConditionDistributed)
-	said := last.noTargets || last.sent == nil && before != nil && before.Reason == keywrightv1alpha1.ReasonNoTargets
-	if p.targets.matched == 0 && p.targets.selector != nil && !p.frozen() && !said {
+	reported := last.noTargets || last.sent == nil && before != nil && before.Reason == keywrightv1alpha1.ReasonNoTargets
+	if p.targets.matched == 0 && p.targets.selector != nil && !p.frozen() && !reported {
 		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, keywrightv1alpha1.ReasonNoTargets, "Distribute",
 			"distribution.namespaceSelector selects no namespace: no service gets the public keys")
 	}
 }
 
-// onlyProgress reports whether two statuses differ in how far a distribution is, which goes on, and in nothing else.
+// onlyProgress reports whether two statuses differ only in the progress of a distribution that is not complete.
 func onlyProgress(was, is *keywrightv1alpha1.SigningKeyStatus) bool {
 	same := is.DeepCopy()
-	// behind reports whether a condition says so, before and now, and lets it say the same.
+	// behind reports whether a condition has the reason TargetsBehind before and now, and then ignores its message.
 	behind := func(kind string) bool {
 		before, after := meta.FindStatusCondition(was.Conditions, kind), meta.FindStatusCondition(same.Conditions, kind)
 		if before == nil || after == nil || before.Reason != keywrightv1alpha1.ReasonTargetsBehind {
@@ -105,7 +105,7 @@ func onlyProgress(was, is *keywrightv1alpha1.SigningKeyStatus) bool {
 	return (keys || ca || proxies) && equality.Semantic.DeepEqual(was, same)
 }
 
-// status says what the pass found. The given conditions only lend their transition times.
+// status returns the status after a pass. The given conditions only provide transition times.
 func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.SigningKeyStatus {
 	ring := &p.keyring.Ring
 	s := keywrightv1alpha1.SigningKeyStatus{

@@ -21,48 +21,49 @@ import (
 	"github.com/keywright/keywright/controllers/publication"
 )
 
-// targets is what the cache shows of the namespaces of one SigningKey.
+// targets has the state of the namespaces of one SigningKey, from the cache.
 type targets struct {
-	// selector is nil when it is invalid.
+	// selector is nil if it is invalid.
 	selector        labels.Selector
 	invalidSelector error
-	// matched counts the namespaces that the selector selects; selected counts the key namespace with them.
+	// matched is the number of namespaces that the selector selects. selected includes the key namespace.
 	matched, selected int
 	inSync            int
 	kept              int
-	// held are the kids that any file has.
+	// held are the kids in any file.
 	held []string
 	// holders are the namespaces whose file holds a key, selected or not, sorted.
 	holders []string
-	// behind are the targets that do not hold the current keys, and lacking those of them that are awaited. leftBehind are those
-	// that rotations no longer wait for. All are sorted.
+	// behind are the targets that do not hold the current keys. lacking are those that rotations wait for, and leftBehind
+	// those that they no longer wait for. All are sorted.
 	behind, lacking, leftBehind []string
 	// withoutCA are the namespaces that do not hold the current CA, sorted.
 	withoutCA []string
-	// terminating are the namespaces that are being deleted and whose ConfigMap is gone, sorted: pods there may run on.
+	// terminating are the namespaces that are being deleted and whose ConfigMap is gone, sorted. Their pods may still run.
 	terminating []string
-	// lagging counts for each published key the awaited files that lack it.
+	// lagging is the number of awaited files without the key, by published key.
 	lagging map[string]int
-	// holding counts for each revoked key the files that still hold it.
+	// holding is the number of files that still hold the key, by revoked key.
 	holding map[string]int
-	// list is the revocation list of the key namespace, if it is as the controller left it, and listGeneration that of its keyring.
+	// list is the revocation list of the key namespace, if the controller wrote it. listGeneration is that of its keyring.
 	list           issuerfiles.Revoked
 	listGeneration int64
-	// lists are the revocation lists beside the files that hold a key, each once.
+	// lists are the distinct revocation lists beside the files that hold a key.
 	lists map[string]bool
-	// gateway counts where another object has the gateway entry, nil unless this one asks for it.
+	// gateway has the namespaces where another object has the gateway entry. It is nil unless this one requests the entry.
 	gateway *desired.GatewayTaken
-	// proxies are those of Istio.
+	// proxies is the state of Istio's proxies.
 	proxies proxies
 	// largest is the size of the largest ConfigMap that holds a key, in bytes.
 	largest int
-	// algorithm is that of a key in the file of the key namespace, or of another one if that has none. Empty if no file has any.
+	// algorithm is that of a key in the file of the key namespace, or else in another file. It is empty if no file has a
+	// key.
 	algorithm string
-	// digest is one of the resource versions of all awaited ConfigMaps.
+	// digest is a digest of the resource versions of all awaited ConfigMaps.
 	digest string
 }
 
-// wanted is what every file of one SigningKey is compared with.
+// wanted is what the files of one SigningKey are compared with.
 type wanted struct {
 	name    string
 	files   desired.Files
@@ -71,13 +72,13 @@ type wanted struct {
 	parsed  publication.KeyIDs
 	tracker *publication.Tracker
 	now     time.Time
-	// keepFor is how long a namespace that is no longer selected is awaited, delay the propagation delay.
+	// keepFor is how long rotations wait for a namespace that is no longer selected. delay is the propagation delay.
 	keepFor, delay time.Duration
 	keyNamespace   string
 	versions       []string
 }
 
-// observeTargets reads the cache: namespaces by their metadata, and the ConfigMaps of the one reserved name.
+// observeTargets reads the metadata of namespaces, and the ConfigMaps of the reserved name, from the cache.
 func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, error) {
 	t := targets{lagging: map[string]int{}, holding: map[string]int{}, lists: map[string]bool{}}
 	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(p.key.Spec.Distribution.NamespaceSelector)
@@ -102,7 +103,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 		want.revoked = append(want.revoked, ring.Revoked[i].ID)
 	}
 	for i := range namespaces.Items {
-		t.look(&namespaces.Items[i], files[namespaces.Items[i].Name], want)
+		t.addNamespace(&namespaces.Items[i], files[namespaces.Items[i].Name], want)
 	}
 	for _, names := range [][]string{
 		t.behind, t.withoutCA, t.lacking, t.leftBehind, t.holders, t.terminating, t.proxies.behind, t.proxies.leaving, want.versions,
@@ -118,7 +119,7 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, erro
 	return t, nil
 }
 
-// configMaps returns what stands under the reserved name, by namespace.
+// configMaps returns the ConfigMaps of the reserved name, by namespace.
 func configMaps(ctx context.Context, c client.Reader) (map[string]*corev1.ConfigMap, error) {
 	var list corev1.ConfigMapList
 	if err := c.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
@@ -133,11 +134,11 @@ func configMaps(ctx context.Context, c client.Reader) (map[string]*corev1.Config
 	return files, nil
 }
 
-// look counts one namespace.
-func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
+// addNamespace counts one namespace.
+func (t *targets) addNamespace(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, want *wanted) {
 	content, list, ca := filesIn(cm, want.name)
-	holds := t.hold(ns.Name, content, want)
-	proxiesHold := t.holdInProxies(ns.Name, holds, want)
+	holds := t.addFile(ns.Name, content, want)
+	proxiesHold := t.addProxies(ns.Name, holds, want)
 	if holds && (t.algorithm == "" || ns.Name == want.keyNamespace) {
 		t.algorithm = cmp.Or(algorithmOfSet(content), t.algorithm)
 	}
@@ -163,22 +164,22 @@ func (t *targets) look(ns *metav1.PartialObjectMetadata, cm *corev1.ConfigMap, w
 	switch {
 	case selected:
 		t.selected++
-		t.gateway.Look(ns.Name, ns.Labels)
+		t.gateway.Add(ns.Name, ns.Labels)
 	case holds || proxiesHold:
 		t.kept++
 	default:
 		return
 	}
-	proxies := t.proxies.look(ns.Name, ns.Labels, selected, content)
+	proxies := t.proxies.addNamespace(ns.Name, ns.Labels, selected, content)
 	inSync := content == want.files.KeySet && list == want.files.Revoked && proxies.inSync
 	if inSync && selected {
 		t.inSync++
 	}
 	t.note(ns.Name, inSync, want.holdsCA(ca))
-	t.await(ns.Name, cm, proxies, inSync, t.over(ns.Name, cm, selected, want), want)
+	t.await(ns.Name, cm, proxies, inSync, t.pastKeepFor(ns.Name, cm, selected, want), want)
 }
 
-// filesIn returns what a ConfigMap holds of a name. What is that of a TrustedIssuer gives way.
+// filesIn returns the files of a SigningKey in a ConfigMap. It ignores those of a TrustedIssuer of the same name.
 func filesIn(cm *corev1.ConfigMap, name string) (keySet, list, ca string) {
 	if cm == nil || desired.IsForeign(cm, name) {
 		return "", "", ""
@@ -186,7 +187,7 @@ func filesIn(cm *corev1.ConfigMap, name string) (keySet, list, ca string) {
 	return cm.Data[name+contract.JWKSSuffix], cm.Data[name+contract.RevokedSuffix], cm.Data[name+contract.CASuffix]
 }
 
-// note notes what a namespace does not hold.
+// note records whether a namespace lacks the current keys or the CA.
 func (t *targets) note(namespace string, inSync, holdsCA bool) {
 	if !inSync {
 		t.behind = append(t.behind, namespace)
@@ -196,10 +197,10 @@ func (t *targets) note(namespace string, inSync, holdsCA bool) {
 	}
 }
 
-// holdsCA reports whether a CA is the current one.
+// holdsCA reports whether ca is the current CA.
 func (w *wanted) holdsCA(ca string) bool { return ca == w.files.CA || w.files.KeepCA }
 
-// sizeOf is how many bytes the files of a ConfigMap have.
+// sizeOf returns the size of the files in a ConfigMap, in bytes.
 func sizeOf(cm *corev1.ConfigMap) int {
 	size := 0
 	for _, content := range cm.Data {
@@ -208,7 +209,7 @@ func sizeOf(cm *corev1.ConfigMap) int {
 	return size
 }
 
-// algorithmOfSet returns the alg of the first key of a JWKS, empty if there is none that the API knows.
+// algorithmOfSet returns the alg of the first key of a JWKS, empty if there is none or if the API does not know it.
 func algorithmOfSet(jwks string) string {
 	keys, err := issuerfiles.DecodeKeySet([]byte(jwks))
 	if err != nil || len(keys) == 0 {
@@ -221,8 +222,8 @@ func algorithmOfSet(jwks string) string {
 	return alg
 }
 
-// hold counts a file that holds any key.
-func (t *targets) hold(namespace, content string, want *wanted) bool {
+// addFile counts a file if it holds any key, and reports whether it does.
+func (t *targets) addFile(namespace, content string, want *wanted) bool {
 	if content == "" || issuerfiles.TrustsNobody(content) {
 		return false
 	}
@@ -235,16 +236,17 @@ func (t *targets) hold(namespace, content string, want *wanted) bool {
 	return true
 }
 
-// holdInProxies counts a RequestAuthentication that holds any key. also is set if the file of its namespace was counted.
-func (t *targets) holdInProxies(namespace string, also bool, want *wanted) bool {
-	stands := t.proxies.stands[namespace]
-	if stands == nil || !stands.Trusts() {
+// addProxies counts a RequestAuthentication if it holds any key, and reports whether it does. counted is set if the
+// file of the namespace was counted.
+func (t *targets) addProxies(namespace string, counted bool, want *wanted) bool {
+	existing := t.proxies.existing[namespace]
+	if existing == nil || !existing.Trusts() {
 		return false
 	}
-	if !also {
+	if !counted {
 		t.holders = append(t.holders, namespace)
 	}
-	for _, id := range want.parsed.Of(stands.KeySet()) {
+	for _, id := range want.parsed.Of(existing.KeySet()) {
 		if slices.Contains(want.revoked, id) {
 			t.holding[id]++
 		}
@@ -252,8 +254,9 @@ func (t *targets) holdInProxies(namespace string, also bool, want *wanted) bool 
 	return true
 }
 
-// over reports whether the time of a namespace that is no longer selected is over: then nobody waits for it, whatever it refuses.
-func (t *targets) over(namespace string, cm *corev1.ConfigMap, selected bool, want *wanted) bool {
+// pastKeepFor reports whether a namespace has been deselected for longer than keepFor. Rotations then no longer wait
+// for it.
+func (t *targets) pastKeepFor(namespace string, cm *corev1.ConfigMap, selected bool, want *wanted) bool {
 	since := want.tracker.DeselectedSince(want.name, namespace, selected || t.selector == nil)
 	if since.IsZero() {
 		return false
@@ -264,15 +267,15 @@ func (t *targets) over(namespace string, cm *corev1.ConfigMap, selected bool, wa
 	return !want.now.Before(since.Add(want.keepFor + time.Second))
 }
 
-// await counts what a rotation waits for. A target without a ConfigMap is awaited only if there was one: nobody else there can
-// have mounted it.
-func (t *targets) await(namespace string, cm *corev1.ConfigMap, proxies proxyKeys, inSync, over bool, want *wanted) {
+// await records whether a rotation waits for a target. It does not wait for one that never had a ConfigMap, since no
+// pod there can have mounted it.
+func (t *targets) await(namespace string, cm *corev1.ConfigMap, proxies proxyKeys, inSync, past bool, want *wanted) {
 	awaited := want.tracker.Awaits(want.name, namespace, inSync, want.delay)
 	switch {
 	case !awaited:
 		t.leftBehind = append(t.leftBehind, namespace)
 		return
-	case over || cm == nil && proxies.stands == nil && !want.tracker.WasLost(want.name, namespace):
+	case past || cm == nil && proxies.existing == nil && !want.tracker.WasLost(want.name, namespace):
 		return
 	}
 	var held []string
@@ -280,8 +283,8 @@ func (t *targets) await(namespace string, cm *corev1.ConfigMap, proxies proxyKey
 		want.versions = append(want.versions, namespace+" "+string(cm.UID)+" "+cm.ResourceVersion)
 		held = want.parsed.Of(cm.Data[want.name+contract.JWKSSuffix])
 	}
-	if proxies.stands != nil {
-		want.versions = append(want.versions, namespace+" proxies "+proxies.stands.Version())
+	if proxies.existing != nil {
+		want.versions = append(want.versions, namespace+" proxies "+proxies.existing.Version())
 	}
 	lacks := false
 	for _, id := range want.ids {

@@ -27,9 +27,9 @@ func (r *Reconciler) observeRevocations(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// inFilesAlone returns requests for what the list of the key namespace ends and the keyring does not record. It was asked for by a Revocation that
-// was deleted again while the keyring could not be written. What the list of an older keyring names has expired since.
-func (p *pass) inFilesAlone() []rotation.TokenRequest {
+// onlyInFiles returns requests for entries of the key namespace's list that the keyring lacks. Their Revocations were
+// deleted while the keyring could not be written. Entries of a list of an older keyring have expired since.
+func (p *pass) onlyInFiles() []rotation.TokenRequest {
 	ring := &p.keyring.Ring
 	if p.unreadable != nil || p.keyring.Object == nil || p.targets.listGeneration < ring.Generation {
 		return nil
@@ -53,7 +53,7 @@ func (p *pass) listed() map[string]bool {
 	for content := range p.targets.lists {
 		list, err := issuerfiles.DecodeRevoked([]byte(content))
 		if err != nil {
-			return nil // it is being put right
+			return nil // it is being restored
 		}
 		lists = append(lists, list)
 	}
@@ -68,31 +68,32 @@ func (p *pass) listed() map[string]bool {
 	return listed
 }
 
-// heard returns the UIDs of the TokenRevocations that the signing-key Secret lists.
-func (p *pass) heard() map[string]bool {
+// listedForIssuers returns the UIDs of the TokenRevocations that the signing-key Secret lists.
+func (p *pass) listedForIssuers() map[string]bool {
 	if p.secret == nil {
 		return nil
 	}
-	list, heard := keystore.RevokedIn(p.secret), map[string]bool{}
+	list, listed := keystore.RevokedIn(p.secret), map[string]bool{}
 	for i := range p.keyring.Ring.Tokens {
 		if t := &p.keyring.Ring.Tokens[i]; t.HeardAt.IsZero() && !t.Expired && desired.Lists(list, t) {
-			heard[t.UID] = true
+			listed[t.UID] = true
 		}
 	}
-	return heard
+	return listed
 }
 
-// pendingTokens are the requests that the keyring which was read does not record.
+// pendingTokens returns the requests that are not in the keyring that was read.
 func (p *pass) pendingTokens() []rotation.TokenRequest {
 	return p.keyring.Read.Unrecorded(p.policy.Tokens)
 }
 
-// pendingList is what must be trusted nowhere although no keyring records it.
+// pendingList returns the revocation list of everything that is revoked but not in the keyring.
 func (p *pass) pendingList() issuerfiles.Revoked {
-	return desired.Pending(p.toTakeAway(), p.pendingTokens(), p.policy)
+	return desired.Pending(p.toRemove(), p.pendingTokens(), p.policy)
 }
 
-// tokensToNudge are the Revocations with nudge that every file lists: pods are touched for them next.
+// tokensToNudge returns the UIDs of Revocations with nudge that every file lists, and for which pods were not nudged
+// yet.
 func (p *pass) tokensToNudge() []string {
 	var uids []string
 	for i := range p.keyring.Ring.Tokens {
@@ -103,7 +104,7 @@ func (p *pass) tokensToNudge() []string {
 	return uids
 }
 
-// tokenOutcomes counts Revocations of anything but keys by how far they are.
+// tokenOutcomes returns the number of Revocations of anything but keys, by outcome.
 func (p *pass) tokenOutcomes() map[string]float64 {
 	refused := float64(len(p.decision.TokensFull))
 	out := map[string]float64{"open": float64(len(p.pendingTokens())) - refused, "listed": 0, "refused": refused}

@@ -25,19 +25,19 @@ func (r *Reconciler) Name() string { return "signingkey" }
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 4 }
 
-// Watches are SigningKeys, their Revocations, their Secrets, the namespaces they may select and the ConfigMaps there.
+// Watches returns watches of SigningKeys, Revocations, Secrets of the key namespace, Namespaces and their ConfigMaps.
 func (r *Reconciler) Watches() []wiring.Watch {
-	asked := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, wiring.DeletionChanged(), finalizersChanged())
+	changed := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, wiring.DeletionChanged(), finalizersChanged())
 	return []wiring.Watch{
-		{Object: &keywrightv1alpha1.SigningKey{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{asked}},
+		{Object: &keywrightv1alpha1.SigningKey{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{changed}},
 		{Object: &keywrightv1alpha1.Revocation{}, Handler: handler.EnqueueRequestsFromMapFunc(revocationToSigningKey), Predicates: []predicate.Predicate{predicate.GenerationChangedPredicate{}}},
 		{Object: &corev1.Secret{}, Metadata: true, Handler: handler.EnqueueRequestsFromMapFunc(secretToSigningKey)},
-		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.wakeAll(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
+		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.enqueueAll(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
 		{Object: &corev1.ConfigMap{}, Handler: r.Published.Handler()},
 	}
 }
 
-// Sources tell how far the nudging of pods is, what Istio's proxies are given, and that the CA of an issuer changed.
+// Sources returns sources of the progress of nudges, and of changes of RequestAuthentications and CA ConfigMaps.
 func (r *Reconciler) Sources() []source.Source {
 	all := []source.Source{r.Refreshes.Progressed()}
 	if r.CAs != nil {
@@ -53,7 +53,7 @@ func (r *Reconciler) Sources() []source.Source {
 func (r *Reconciler) caToSigningKeys(ctx context.Context, o client.Object) []reconcile.Request {
 	var keys keywrightv1alpha1.SigningKeyList
 	if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "List the SigningKeys that may name a ConfigMap", "configMap", o.GetName())
+		log.FromContext(ctx).Error(err, "Failed to list the SigningKeys of a CA ConfigMap", "configMap", o.GetName())
 		return nil
 	}
 	var all []reconcile.Request
@@ -80,9 +80,9 @@ func secretToSigningKey(_ context.Context, o client.Object) []reconcile.Request 
 	return []reconcile.Request{wiring.Named(name)}
 }
 
-// wakeAll lets every SigningKey look at its targets again, a moment after namespaces changed.
-func (r *Reconciler) wakeAll() handler.EventHandler {
-	wake := wiring.OnAny(func(ctx context.Context) ([]string, error) {
+// enqueueAll queues every SigningKey shortly after a namespace changed.
+func (r *Reconciler) enqueueAll() handler.EventHandler {
+	enqueue := wiring.OnAny(func(ctx context.Context) ([]string, error) {
 		var keys keywrightv1alpha1.SigningKeyList
 		err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy)
 		names := make([]string, len(keys.Items))
@@ -91,15 +91,15 @@ func (r *Reconciler) wakeAll() handler.EventHandler {
 		}
 		return names, err
 	})
-	onDelete := wake.DeleteFunc
-	wake.DeleteFunc = func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) {
-		r.Published.NamespaceGone(e.Object.GetName())
+	onDelete := enqueue.DeleteFunc
+	enqueue.DeleteFunc = func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) {
+		r.Published.NamespaceDeleted(e.Object.GetName())
 		onDelete(ctx, e, q)
 	}
-	return wake
+	return enqueue
 }
 
-// finalizersChanged passes what can take the finalizer away.
+// finalizersChanged passes updates that change finalizers.
 func finalizersChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return !slices.Equal(e.ObjectOld.GetFinalizers(), e.ObjectNew.GetFinalizers())

@@ -6,7 +6,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// activations looks for a key that came to sign.
+// activations checks each key that starts to sign.
 func (f *facts) activations(ring *rotation.Keyring) {
 	a := ring.Active()
 	if a == nil || f.key(a.ID).activated {
@@ -38,7 +38,7 @@ func (f *facts) activations(ring *rotation.Keyring) {
 	}
 }
 
-// spacing is invariant 5: two scheduled rotations are an interval apart.
+// spacing checks invariant 5: two scheduled rotations are at least an interval apart.
 func (f *facts) spacing(was, a *rotation.Key, ring *rotation.Keyring) {
 	if was == nil || was.KeySpec != a.KeySpec || ring.HandledRequest != f.ring.HandledRequest || f.ring.Stopped != "" {
 		return
@@ -49,7 +49,7 @@ func (f *facts) spacing(was, a *rotation.Key, ring *rotation.Keyring) {
 	f.scheduled = f.w.now
 }
 
-// excuse says why a namespace need not know a key that comes to sign, empty if it must.
+// excuse returns why a namespace may lack a key that starts to sign, empty if it must have it.
 func (f *facts) excuse(name string, n *namespaceFacts, a *rotation.Key) string {
 	ns, err := f.w.store.get(ref{kindNamespace, "", name})
 	p, by := f.w.writer, f.w.writing
@@ -65,7 +65,7 @@ func (f *facts) excuse(name string, n *namespaceFacts, a *rotation.Key) string {
 	case !n.file.IsZero() && f.w.now.Before(n.file.Add(f.w.lag)) && n.damaged == 0:
 		return "it had no file before"
 	case !f.w.now.Before(a.PreparedAt.Add(f.wait - f.w.skew)):
-		if !n.left || !slices.Contains(f.w.processes[:], n.leftBy) { // one that lives and left it before still remembers
+		if !n.left || !slices.Contains(f.w.processes[:], n.leftBy) { // a process that left it behind before, and still runs, remembers that
 			n.left, n.leftBy = true, p
 		}
 		return "it was waited for long enough"

@@ -9,7 +9,7 @@ import (
 	"github.com/keywright/keywright/controllers/keystore"
 )
 
-// calm ends the storm: everything works, one process runs, and all must come to rest, right, within bounds.
+// calm ends the storm: it stops all faults, runs one process, and checks that the state converges within bounds.
 func (w *world) calm() {
 	if w.wrong != "" {
 		return
@@ -45,7 +45,7 @@ func (w *world) calm() {
 func (w *world) delay() time.Duration   { return w.users.spec.Distribution.PropagationDelay.Duration }
 func (w *world) skewNow() time.Duration { return w.users.spec.Token.ClockSkew.Duration }
 
-// bringBack applies the SigningKey as users want it. One that is being deleted ends first.
+// bringBack applies the SigningKey of the users. If it is being deleted, it waits for the end of that.
 func (w *world) bringBack() {
 	w.awaitEnd()
 	if w.key() == nil {
@@ -78,7 +78,7 @@ func (w *world) stalled() string {
 	return ""
 }
 
-// waysOut takes the documented way out of each trouble that only an admin can end.
+// waysOut carries out the documented repair of each trouble that only an admin can end.
 func (w *world) waysOut() {
 	for range 8 {
 		reason := w.stalled()
@@ -103,7 +103,7 @@ func (w *world) resolve(reason string) {
 	case keywrightv1alpha1.ReasonKeyringRestored:
 		_ = w.store.delete(keyringRef, nil)
 	case keywrightv1alpha1.ReasonKeyringInvalid:
-		if w.secret(keyringRef) == nil || !w.rebuildable() { // the Secret cannot be read either
+		if w.secret(keyringRef) == nil || !w.rebuildable() { // the Secret is unreadable, too
 			w.startAnew(keywrightv1alpha1.Delete)
 		} else {
 			_ = w.store.delete(keyringRef, nil)
@@ -126,7 +126,7 @@ func (w *world) resolve(reason string) {
 	}
 }
 
-// thaw deletes what somebody made immutable, and restarts the issuers that mounted it: their kubelets do not renew it.
+// thaw deletes immutable objects, and restarts the issuers that mounted them, since their kubelets do not renew them.
 func (w *world) thaw() {
 	for _, r := range []ref{keyringRef, secretRef} {
 		if s := w.secret(r); s != nil && isTrue(s.Immutable) && w.wrong == "" {
@@ -141,7 +141,7 @@ func (w *world) thaw() {
 	}
 }
 
-// rebuildable reports whether the signing-key Secret holds what a keyring is rebuilt from.
+// rebuildable reports whether a keyring can be rebuilt from the signing-key Secret.
 func (w *world) rebuildable() bool {
 	s := w.secret(secretRef)
 	if s == nil {
@@ -151,7 +151,7 @@ func (w *world) rebuildable() bool {
 	return err == nil
 }
 
-// startAnew deletes the SigningKey with a policy; bringBack makes it again.
+// startAnew deletes the SigningKey with a policy. bringBack creates it again.
 func (w *world) startAnew(policy keywrightv1alpha1.DeletionPolicy) {
 	w.users.edit(func(k *keywrightv1alpha1.SigningKey) { k.Spec.DeletionPolicy = policy })
 	w.live(2 * time.Minute)

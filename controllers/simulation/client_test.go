@@ -14,9 +14,9 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// cached is the Client of a process: reads come from its views, but those of Secrets, and writes go to the store.
+// cached is the Client of a process. It reads from its views, except Secrets, and writes to the store.
 type cached struct {
-	client.Client // nil: what is not implemented is not used
+	client.Client // nil, since other methods are not used
 	p             *process
 }
 
@@ -36,13 +36,13 @@ func (c *cached) Get(ctx context.Context, key client.ObjectKey, into client.Obje
 	return nil
 }
 
-// sawFiles is where a reconciliation is that has looked at the files.
+// sawFiles is the point of a reconciliation after it has read the files.
 const sawFiles = "saw the files"
 
 func (c *cached) List(ctx context.Context, list client.ObjectList, _ ...client.ListOption) error {
 	kind := kindOfList(list)
 	fill(list, sortedObjects(c.p.views[kind].objects, kind, ""))
-	if kind == kindConfigMap { // a process can be held up for hours between what it saw and what it makes of it
+	if kind == kindConfigMap { // a process can be paused for hours between an observation and its decision
 		c.p.pause(ctx, sawFiles)
 	}
 	return nil
@@ -61,7 +61,7 @@ func (q *quorum) Get(ctx context.Context, key client.ObjectKey, into client.Obje
 	return err
 }
 
-// List does not pause: the product holds a lock meanwhile, and another worker of the process would wait for it.
+// List does not pause: the product holds a lock meanwhile, for which another worker of the process would wait.
 func (q *quorum) List(_ context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	var o client.ListOptions
 	o.ApplyOptions(opts)
@@ -112,7 +112,7 @@ func fill(list client.ObjectList, objects []client.Object) {
 	}
 }
 
-// copyInto gives the caller a copy of its own.
+// copyInto gives the caller its own copy.
 func copyInto(o, into client.Object) {
 	switch into := into.(type) {
 	case *keywrightv1alpha1.SigningKey:
@@ -194,10 +194,10 @@ func (s *statusWriter) Update(ctx context.Context, o client.Object, _ ...client.
 	return s.p.write(ctx, "update status of", refOf(o), o, func() (client.Object, error) { return s.p.w.store.update(o, true) })
 }
 
-// write sends a write to the store, with the faults that may befall it, and hands over before and after.
+// write sends a write to the store, with random faults, and pauses before and after.
 func (p *process) write(ctx context.Context, what string, r ref, into client.Object, do func() (client.Object, error)) error {
 	text := fmt.Sprintf("%s %s", what, r)
-	if r.kind == kindPod { // touched in parallel: the order must not count
+	if r.kind == kindPod { // pods are nudged in parallel: the order must not matter
 		p.w.pods.mu.Lock()
 		defer p.w.pods.mu.Unlock()
 		return p.w.faults.refusal(r, func() error { _, err := do(); return err })

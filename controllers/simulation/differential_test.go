@@ -24,8 +24,8 @@ import (
 	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
-// TestStoreIsLikeTheAPIServer carries out the same random operations on the store and on a real API server, and compares the kind of
-// error and what is stored after each.
+// TestStoreIsLikeTheAPIServer applies the same random operations to the store and to a real API server, and compares
+// the kind of error and the stored object after each.
 func TestStoreIsLikeTheAPIServer(t *testing.T) {
 	scheme := runtime.NewScheme()
 	must(clientgoscheme.AddToScheme(scheme))
@@ -47,7 +47,7 @@ func TestStoreIsLikeTheAPIServer(t *testing.T) {
 	}
 }
 
-// pair is the store and the real API server, with what stands in each.
+// pair is the store and the real API server, with the objects in each.
 type pair struct {
 	t    *testing.T
 	rnd  *rand.Rand
@@ -75,7 +75,7 @@ func (p *pair) refs() []ref {
 	}
 }
 
-// run carries out random operations; in the last quarter the namespace is Terminating.
+// run applies random operations. In the last quarter, the namespace is Terminating.
 func (p *pair) run(n int) {
 	for i := range n {
 		if i == n*3/4 {
@@ -96,7 +96,7 @@ func (p *pair) withName(r ref) client.Object {
 	return o
 }
 
-// fresh makes an object with random contents.
+// fresh returns an object with random content.
 func (p *pair) fresh(r ref) client.Object {
 	o := p.withName(r)
 	p.vary(o)
@@ -182,7 +182,7 @@ func (p *pair) operate(r ref) {
 	}
 }
 
-// update replaces what stands, with a version that may be old, none, or of another object.
+// update replaces an object, with a version that may be current, old, empty, or of another object.
 func (p *pair) update(r ref, inAPI, mem client.Object) {
 	next := p.fresh(r)
 	how := p.rnd.IntN(6)
@@ -261,7 +261,7 @@ func (p *pair) both(what string, o client.Object, inAPI, mem func(client.Object)
 	p.compare(what, r, inAPI(o), err)
 }
 
-// compare compares the kinds of two errors, and what stands after them.
+// compare compares the kinds of two errors, and the stored objects after them.
 func (p *pair) compare(what string, r ref, inAPI, mem error) {
 	p.t.Helper()
 	if a, b := apierrors.ReasonForError(inAPI), apierrors.ReasonForError(mem); a != b || (inAPI == nil) != (mem == nil) {
@@ -279,7 +279,7 @@ func (p *pair) compare(what string, r ref, inAPI, mem error) {
 	}
 }
 
-// plain is an object as JSON, without what must differ.
+// plain returns an object as JSON, without fields that must differ.
 func plain(t *testing.T, o client.Object) map[string]any {
 	t.Helper()
 	o = o.DeepCopyObject().(client.Object)

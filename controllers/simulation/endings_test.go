@@ -20,16 +20,16 @@ func clients() []string  { return []string{"web", "c"} }
 // ending is a Revocation of tokens.
 type ending struct {
 	ref ref
-	// names reports whether it names a token, whatever its time.
+	// names reports whether it applies to a token, regardless of its time.
 	names  func(*signed) bool
-	before time.Time // zero for a token, whatever its time
-	// carriedOut is when its receipt first said that every file has it, zero before.
+	before time.Time // zero for a token, regardless of its time
+	// carriedOut is when its receipt first reported that every file has it, zero before.
 	carriedOut time.Time
-	// gone: its object was deleted. loose: what records it was edited by somebody else after that, and it may be forgotten.
+	// gone: its object was deleted. loose: another client then edited its record, which may be lost.
 	gone, loose bool
 }
 
-// endTokens makes a Revocation of a token, a session, a subject, a client, or everything.
+// endTokens creates a Revocation of a token, a session, a subject, a client, or everything.
 func (u *users) endTokens() {
 	w, rnd := u.w, u.rnd
 	before := metav1.NewTime(w.now.Add(-pick(rnd, 0, time.Minute, 10*time.Minute)).Truncate(time.Second))
@@ -42,7 +42,7 @@ func (u *users) endTokens() {
 	switch rnd.IntN(10) {
 	case 8, 9:
 		id := fmt.Sprintf("session-%d", rnd.IntN(len(w.sessions.logins)+1))
-		if id == fmt.Sprintf("session-%d", len(w.sessions.logins)) { // real IDs are random: nobody can name one that begins later
+		if id == fmt.Sprintf("session-%d", len(w.sessions.logins)) { // real IDs are random, so a Revocation cannot name a later session
 			id = "session-of-nobody"
 		}
 		v.Spec.SessionID, e.before, e.names = id, time.Time{}, func(t *signed) bool { return t.session == id }
@@ -55,7 +55,7 @@ func (u *users) endTokens() {
 	case 5:
 		v.Spec.Everything, v.Spec.IssuedBefore, e.names = true, &before, func(*signed) bool { return true }
 	default:
-		id := fmt.Sprint(rnd.IntN(w.pods.tokens + 1)) // 0 was never given
+		id := fmt.Sprint(rnd.IntN(w.pods.tokens + 1)) // token 0 was never issued
 		v.Spec.TokenID, e.before, e.names = id, time.Time{}, func(t *signed) bool { return t.id == id }
 	}
 	w.facts.endings = append(w.facts.endings, e)
@@ -69,7 +69,7 @@ func (u *users) deleteRevocation() {
 	}
 }
 
-// revocationChanged follows the receipt of a Revocation.
+// revocationChanged checks the receipt of a Revocation.
 func (f *facts) revocationChanged(c change) {
 	i := slices.IndexFunc(f.endings, func(e *ending) bool { return e.ref == c.ref })
 	if i < 0 {
@@ -86,7 +86,7 @@ func (f *facts) revocationChanged(c change) {
 	}
 }
 
-// loosen notes that somebody edited a Secret: what is recorded nowhere else may be forgotten.
+// loosen records that a user edited a Secret: revocations that are recorded only there may be lost.
 func (f *facts) loosen() {
 	if f.w.writer != nil {
 		return
@@ -96,15 +96,16 @@ func (f *facts) loosen() {
 	}
 }
 
-// named reports whether a Revocation names a token, or may be taken to do so for the clockSkew.
+// named reports whether a Revocation applies to a token, or may apply because of the clockSkew.
 func (f *facts) named(t *signed) bool {
-	mostSkew := f.w.skew + time.Minute // the longest that users ever ask for
+	mostSkew := f.w.skew + time.Minute // the largest clockSkew that users set
 	return slices.ContainsFunc(f.endings, func(e *ending) bool {
 		return e.names(t) && (e.before.IsZero() || !t.issued.After(e.before.Add(mostSkew)))
 	})
 }
 
-// mustRefuse is invariant 10: a verifier that has read its file since the receipt said so accepts no token that is named.
+// mustRefuse checks invariant 10: a verifier that has read its file after the receipt reported the removal rejects all
+// tokens of a Revocation.
 func (f *facts) mustRefuse(p *pod, t *signed) {
 	if p.issuer || p.content == "" || !p.owned || !t.until.After(f.w.now) {
 		return
@@ -119,8 +120,8 @@ func (f *facts) mustRefuse(p *pod, t *signed) {
 	}
 }
 
-// checkEndings asserts that at rest every Revocation is carried out or has expired, that the files list what the keyring says, and that nothing
-// stays in it for ever.
+// checkEndings asserts that at rest every Revocation is completed or has expired, that the files have the entries of
+// the keyring, and that no entry stays there permanently.
 func (w *world) checkEndings() {
 	if w.wrong != "" {
 		return

@@ -14,49 +14,49 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// facts are what is true, whatever the processes know of it. The invariants are asserted by them.
+// facts is the true state, which processes may not know. The invariants are checked against it.
 type facts struct {
-	// goneByDelete is set if the last SigningKey went with the policy Delete.
+	// goneByDelete is set if the last SigningKey was deleted with the policy Delete.
 	goneByDelete bool
 	w            *world
-	ring         rotation.Keyring // the last one that could be read
+	ring         rotation.Keyring // the last readable one
 	keys         map[string]*keyFacts
 	namespaces   map[string]*namespaceFacts
-	// shortest is the shortest interval, and wait the shortest waitForTargets, that was ever asked for.
+	// shortest is the shortest interval, and wait the shortest waitForTargets, of all specs.
 	shortest, wait time.Duration
 	highest        int64     // the highest generation of a keyring
-	scheduled      time.Time // the last scheduled rotation
-	endings        []*ending // the Revocations of tokens that users made
-	editedSecret   bool      // the signing-key Secret was written by somebody else last
+	scheduled      time.Time // time of the last scheduled rotation
+	endings        []*ending // the Revocations of tokens by users
+	editedSecret   bool      // another client wrote the signing-key Secret last
 }
 
-// keyFacts are those of one key.
+// keyFacts are the facts of one key.
 type keyFacts struct {
 	activated, stored bool
-	// dead: all trust was taken away by a deletion. foreign: somebody put it into the Secret by hand.
+	// dead: a deletion ended its trust. foreign: a user added it to the Secret.
 	dead, foreign bool
-	// asked: a user revoked it. loose: the request was reset before it was recorded anywhere, and may be lost.
+	// asked: a user revoked it. loose: the request was reset before it was recorded, and may be lost.
 	asked, loose bool
-	recorded     int64 // the keyring generation that recorded the revocation
-	// known is the step from which on a process has taken the revocation up.
+	recorded     int64 // generation of the keyring that recorded the revocation
+	// known is the step at which a process recorded the revocation.
 	known map[*process]int
-	// excused are the namespaces that need not know the key until they have held it for the lag.
+	// excused are the namespaces that may lack the key until they have held it for the lag.
 	excused map[string]bool
 	tokens  []*signed
 }
 
-// namespaceFacts are those of one namespace.
+// namespaceFacts are the facts of one namespace.
 type namespaceFacts struct {
-	held       map[string]time.Time // since when its file holds each key
-	file       time.Time            // since when it has a file that trusts somebody
+	held       map[string]time.Time // when its file got each key
+	file       time.Time            // when it got a file with keys
 	selected   bool
-	selectedAt time.Time            // since when it is, or is not
-	unheard    bool                 // it was deselected again before any controller had taken note that it was selected
-	edited     bool                 // somebody else wrote its file last
+	selectedAt time.Time            // when it was selected or deselected
+	unheard    bool                 // it was deselected before any controller saw that it was selected
+	edited     bool                 // another client wrote its file last
 	left       bool                 // left behind
-	leftBy     *process             // who remembers it: another leader does not
-	taken      map[string]time.Time // since when it held each key that somebody took away
-	damaged    int                  // the number of the last change of ConfigMaps in which somebody damaged its file, from 1
+	leftBy     *process             // the process that recorded that, since another leader does not know it
+	taken      map[string]time.Time // when it got each key that was then removed
+	damaged    int                  // number of the last change of ConfigMaps in which a user damaged its file, from 1
 }
 
 func newFacts(w *world) *facts {
@@ -83,10 +83,10 @@ func (f *facts) namespace(name string) *namespaceFacts {
 
 func labelsOf(o client.Object) labels.Set { return o.GetLabels() }
 
-// commit hears of every change of the store.
+// commit is called for every change of the store.
 func (w *world) commit(c change) {
 	f := w.facts
-	if w.writer == nil && w.step > 0 && c.ref.kind != kindPod { // pods are touched in parallel, in any order
+	if w.writer == nil && w.step > 0 && c.ref.kind != kindPod { // pods are nudged in parallel, in any order
 		w.log("users: %s", describe(c))
 		if c.ref.kind == kindSigningKey || c.ref.kind == kindSecret {
 			w.disturbed = w.now
@@ -143,7 +143,7 @@ func describe(c change) string {
 	}
 }
 
-// reselect brings up to date which namespaces are selected. Without a SigningKey all stays as it was.
+// reselect updates which namespaces are selected. Without a SigningKey, nothing changes.
 func (f *facts) reselect() {
 	key := f.w.key()
 	if key == nil {
@@ -162,7 +162,7 @@ func (f *facts) signingKeyChanged(c change) {
 	key, _ := c.new.(*keywrightv1alpha1.SigningKey)
 	if key == nil {
 		f.w.log("SigningKey %s is gone", signingKey)
-		if old, ok := c.old.(*keywrightv1alpha1.SigningKey); ok { // a user may have thought better of it meanwhile
+		if old, ok := c.old.(*keywrightv1alpha1.SigningKey); ok { // a user may have removed it again meanwhile
 			f.goneByDelete = old.Spec.DeletionPolicy == keywrightv1alpha1.Delete
 		}
 		return
@@ -202,7 +202,7 @@ func shorter(a, b time.Duration) time.Duration {
 	return a
 }
 
-// durable reports whether a revocation is on record where a process that starts would find it.
+// durable reports whether a revocation is recorded where a new process finds it.
 func (f *facts) durable(kid string) bool {
 	if slices.ContainsFunc(f.ring.Revoked, func(r rotation.Revocation) bool { return r.ID == kid }) && f.w.secret(keyringRef) != nil {
 		return true
@@ -210,7 +210,7 @@ func (f *facts) durable(kid string) bool {
 	return slices.Contains(f.inSecretList(), kid)
 }
 
-// inSecretList are the keys that the revocation list of the issuers names.
+// inSecretList returns the keys in the revocation list of the issuers.
 func (f *facts) inSecretList() []string {
 	s := f.w.secret(secretRef)
 	if s == nil {
@@ -223,7 +223,7 @@ func (f *facts) inSecretList() []string {
 	return list.KeyIDs
 }
 
-// keyringChanged checks the shape of a keyring that a controller wrote, and follows what it decided.
+// keyringChanged checks a keyring that a controller wrote, and records its decisions.
 func (f *facts) keyringChanged(c change) {
 	s, _ := c.new.(*corev1.Secret)
 	if s == nil {

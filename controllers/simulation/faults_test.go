@@ -10,16 +10,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// faults are those of the infrastructure.
+// faults are the faults of the infrastructure.
 type faults struct {
 	w *world
-	// clean has none.
+	// clean is set if there are none.
 	clean bool
-	// refused are the objects that admission refuses to let controllers write.
+	// refused are the objects that admission refuses from controllers.
 	refused map[ref]bool
-	// calm ends them all.
+	// calm ends all faults.
 	calm bool
-	// still ends those that go by themselves: answers are lost no more, and what is refused stays so.
+	// still ends the temporary faults: responses are not lost any more, but refused objects stay refused.
 	still bool
 }
 
@@ -45,7 +45,7 @@ func (f *faults) refusal(r ref, do func() error) error {
 	return do()
 }
 
-// write lets a write be refused, get lost before it arrives or after it was carried out, or pass.
+// write decides whether a write is refused, is lost before or after it is applied, or succeeds.
 func (f *faults) write(p *process, r ref, do func() error) error {
 	switch {
 	case f.refused[r]:
@@ -62,7 +62,7 @@ func (f *faults) write(p *process, r ref, do func() error) error {
 	}
 }
 
-// strike does one thing that should not happen.
+// strike causes one random fault.
 func (f *faults) strike() {
 	if f.clean {
 		return
@@ -93,8 +93,8 @@ func (f *faults) strike() {
 	}
 }
 
-// holdUp lets longer than the propagation delay pass between what a reconciliation saw of the files and what it makes of it. Meanwhile somebody
-// takes the Standby out of a file.
+// holdUp delays a reconciliation for longer than the propagation delay, between its observation of the files and its
+// decision. Meanwhile a user removes the Standby from a file.
 func (w *world) holdUp() {
 	p := w.anyProcess()
 	if p == nil || !w.users.rough || len(p.working) > 0 {
@@ -114,7 +114,7 @@ func (w *world) holdUp() {
 	}
 }
 
-// toggle lets admission refuse one object, or let it in again.
+// toggle makes admission refuse one object, or accept it again.
 func (f *faults) toggle() {
 	w := f.w
 	r := keyRef

@@ -9,9 +9,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// fetchedCache is the cache that a process has of what the fetcher hands over.
+// fetchedCache is the cache of the fetcher's ConfigMap in a process.
 type fetchedCache struct {
-	cache.Cache // nil: what is not implemented is not used
+	cache.Cache // nil, since other methods are not used
 	p           *process
 	handlers    []toolscache.ResourceEventHandler
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// generationIn returns the generation that a ConfigMap says its file was made from.
+// generationIn returns the generation in the record of a ConfigMap.
 func generationIn(cm *corev1.ConfigMap) int64 {
 	var records map[string]struct {
 		Generation int64 `json:"generation"`
@@ -24,7 +24,7 @@ func generationIn(cm *corev1.ConfigMap) int64 {
 	return records[signingKey].Generation
 }
 
-// deselectedIn reports whether a ConfigMap records that its namespace is no longer selected.
+// deselectedIn reports whether the record of a ConfigMap has the deselection of its namespace.
 func deselectedIn(cm *corev1.ConfigMap) bool {
 	var records map[string]struct {
 		DeselectedAt *time.Time `json:"deselectedAt"`
@@ -38,7 +38,7 @@ func generationOf(s *corev1.Secret) int64 {
 	return g
 }
 
-// fileChanged follows the file of a namespace, and checks one that a controller wrote.
+// fileChanged records a change of the file of a namespace, and checks it if a controller wrote it.
 func (f *facts) fileChanged(c change) {
 	n := f.namespace(c.ref.namespace)
 	old, _ := c.old.(*corev1.ConfigMap)
@@ -70,14 +70,14 @@ func (f *facts) fileChanged(c change) {
 	case len(kids) == 0:
 		n.file = time.Time{}
 		if f.w.writer != nil {
-			n.damaged = 0 // nobody there has a key any more
+			n.damaged = 0 // no pod there has a key any more
 		}
 	case n.file.IsZero():
 		n.file = f.w.now
 	}
 }
 
-// damage notes that somebody took keys out of a file: those that sign or signed need not be known there until it is put right.
+// damage records that a user removed keys from a file. Until it is restored, signing keys may be missing there.
 func (f *facts) damage(name string, n *namespaceFacts, kids []string) {
 	n.damaged = len(f.w.store.changes[kindConfigMap])
 	for kid, since := range n.held {
@@ -92,7 +92,7 @@ func (f *facts) damage(name string, n *namespaceFacts, kids []string) {
 	}
 }
 
-// checkFile asserts the invariants about a ConfigMap that a controller wrote.
+// checkFile checks the invariants for a ConfigMap that a controller wrote.
 func (f *facts) checkFile(name string, n *namespaceFacts, old, cm *corev1.ConfigMap, content, before string, kids []string) {
 	if cm == nil {
 		if !isTrue(old.Immutable) {
@@ -115,7 +115,7 @@ func (f *facts) checkFile(name string, n *namespaceFacts, old, cm *corev1.Config
 		}
 	}
 	g, was := generationIn(cm), generationIn(old)
-	rebuilt := f.ring.Generation == g // from a Secret that is older than the files: the keyring is the truth
+	rebuilt := f.ring.Generation == g // from a Secret that is older than the files: the keyring is the source of truth
 	if old != nil && !n.edited && !rebuilt && was <= f.highest && g < was && len(kids) > 0 && before != "" && !issuerfiles.TrustsNobody(before) {
 		f.w.violate("invariant 6: the file of %s goes back from %d to %d", name, was, g)
 	}
@@ -127,8 +127,8 @@ func (f *facts) checkFile(name string, n *namespaceFacts, old, cm *corev1.Config
 	}
 }
 
-// checkRevoked is invariant 3: a process that has taken a revocation up writes the key nowhere, and nobody does from a keyring that
-// records it.
+// checkRevoked checks invariant 3: a process that has recorded a revocation writes the key nowhere, and no process does
+// from a keyring that has it.
 func (f *facts) checkRevoked(what string, generation int64, kids []string) {
 	for _, kid := range kids {
 		k := f.key(kid)
@@ -144,13 +144,13 @@ func (f *facts) checkRevoked(what string, generation int64, kids []string) {
 	}
 }
 
-// checkTombstone asserts that no trust is taken away that somebody may rely on.
+// checkTombstone asserts that no trust ends that live tokens depend on.
 func (f *facts) checkTombstone(name string, n *namespaceFacts, held []string) {
 	key := f.w.key()
 	if len(f.ring.PublishedIDs()) == 0 || f.w.secret(keyringRef) == nil && f.w.secret(secretRef) == nil {
 		return
 	}
-	ours := slices.DeleteFunc(held, func(kid string) bool { return !slices.Contains(f.ring.PublishedIDs(), kid) }) // the others were planted
+	ours := slices.DeleteFunc(held, func(kid string) bool { return !slices.Contains(f.ring.PublishedIDs(), kid) }) // the others were added by users
 	if key == nil || key.DeletionTimestamp == nil {
 		if n.selected && f.w.now.After(n.selectedAt.Add(f.w.lag)) && !f.allRevoked(ours) {
 			f.w.violate("%s is selected, and a tombstone takes all trust away", name)
@@ -165,7 +165,7 @@ func (f *facts) checkTombstone(name string, n *namespaceFacts, held []string) {
 	}
 }
 
-// allRevoked reports whether users took the trust in each of these keys away, by a revocation or by a deletion.
+// allRevoked reports whether users ended the trust in each of these keys, by a revocation or a deletion.
 func (f *facts) allRevoked(kids []string) bool {
 	for _, kid := range kids {
 		if k := f.key(kid); !k.asked && !k.dead {
@@ -222,7 +222,7 @@ func (f *facts) secretChanged(c change) {
 	}
 }
 
-// signed follows a token, which every verifier must accept from now on.
+// signed records a token, which every verifier must accept until it expires.
 func (f *facts) signed(t *signed) {
 	k := f.key(t.kid)
 	if k.dead || k.foreign {
@@ -238,7 +238,7 @@ func (f *facts) signed(t *signed) {
 	}
 }
 
-// split reports whether some namespace may rely on the one token and not on the other, since it was deselected in between.
+// split reports whether a namespace may accept one token and not the other, because it was deselected in between.
 func (f *facts) split(o, t *signed) bool {
 	for _, n := range f.namespaces {
 		if !n.selected && n.selectedAt.After(o.at) && !n.selectedAt.After(t.at) {
@@ -266,7 +266,7 @@ func (f *facts) relied(name string, n *namespaceFacts, k *keyFacts, t *signed) b
 	return true
 }
 
-// mustAccept is invariant 1.
+// mustAccept checks invariant 1.
 func (f *facts) mustAccept(p *pod, k *keyFacts, t *signed) {
 	n := f.namespace(p.namespace)
 	if p.issuer || p.content == "" || !f.w.now.After(p.since.Add(f.w.lag)) || !f.relied(p.namespace, n, k, t) {
@@ -278,7 +278,7 @@ func (f *facts) mustAccept(p *pod, k *keyFacts, t *signed) {
 	}
 }
 
-// reread checks a verifier that has read its file again.
+// reread checks a verifier after it has read its file.
 func (f *facts) reread(p *pod) {
 	for _, kid := range slices.Sorted(maps.Keys(f.keys)) {
 		k := f.keys[kid]
@@ -289,7 +289,8 @@ func (f *facts) reread(p *pod) {
 	}
 }
 
-// taken notes the revocations that a process has taken up: its signingkey controller saw them when it began, and could read all.
+// taken records the revocations that a process knows: its signingkey controller saw them at its start, and could read
+// all objects.
 func (f *facts) taken(a *activity) {
 	const lostRace = 50 * time.Millisecond
 	if a.c.Name() != "signingkey" || a.item.Name != signingKey || a.faulted || a.crashed || a.asked == nil || a.result.RequeueAfter == lostRace {

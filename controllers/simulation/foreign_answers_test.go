@@ -8,7 +8,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-// says makes an issuer answer rightly, or in one of the ways in which issuers fail and lie.
+// says makes an issuer respond correctly, or in one of the ways in which issuers fail.
 func (f *foreign) says(o *otherIssuer, how int) {
 	a := answer{http.StatusOK, o.set()}
 	switch how {
@@ -24,7 +24,7 @@ func (f *foreign) says(o *otherIssuer, how int) {
 		a.body = o.set(stray.Private)
 	case 5: // a key of the SigningKey
 		a.body = o.set(f.ours()...)
-	case 6: // nothing but keys of the SigningKey
+	case 6: // only keys of the SigningKey
 		a.body = setOf(f.ours()...)
 	case 7: // another key with the kid of one of its own
 		a.body = o.set(renamed(o.keys[0].Public, o.keys[len(o.keys)-1].ID))
@@ -42,7 +42,7 @@ func (f *foreign) says(o *otherIssuer, how int) {
 	bazaar.answers.Store(o.path, a)
 }
 
-// ours are the public keys of the SigningKey.
+// ours returns the public keys of the SigningKey.
 func (f *foreign) ours() [][]byte {
 	var all [][]byte
 	for _, k := range f.w.facts.ring.PublishedKeys() {

@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// foreignDeeds are what users and others do with other issuers.
+// foreignDeeds are the actions of users and others on other issuers.
 func (u *users) foreignDeeds() []deed {
 	f := u.w.foreign
 	if f == nil {
@@ -44,12 +44,12 @@ func (u *users) makeTrusted(o *otherIssuer) {
 	ti.Spec = trustedSpec("https://"+o.name+".example.com", source, &metav1.LabelSelector{MatchLabels: map[string]string{"verify": "yes"}})
 	ti.Spec.Distribution.GatewayEntry = u.rnd.IntN(2) == 0
 	_, _ = u.w.store.create(ti)
-	if u.rnd.IntN(2) == 0 { // else what was handed over for another object of its name may still be there
+	if u.rnd.IntN(2) == 0 { // otherwise the entry of an earlier object of this name may still exist
 		u.fetch()
 	}
 }
 
-// rotateElsewhere gives an issuer new keys. Some withdraw the old ones without an overlap.
+// rotateElsewhere gives an issuer new keys. Some issuers withdraw the old ones without an overlap.
 func (u *users) rotateElsewhere(o *otherIssuer) {
 	u.w.foreign.rotate(o, 1+u.rnd.IntN(2))
 	o.keys = o.keys[:1+u.rnd.IntN(min(4, len(o.keys)))]
@@ -72,7 +72,7 @@ func (u *users) fetchLies() {
 	u.w.foreign.fetch()
 }
 
-// breakIn is somebody who has taken over the fetcher, and writes what its rights allow.
+// breakIn is an attacker who controls the fetcher, and writes what its permissions allow.
 func (u *users) breakIn() {
 	f := u.w.foreign
 	stray, err := material("ES256", fmt.Sprintf("foreign stray %d", u.rnd.IntN(5)))

@@ -18,7 +18,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// thumbprints are those of the keys of a set (RFC 7638), whatever their kids are.
+// thumbprints returns the RFC 7638 thumbprints of the keys of a set, regardless of their kids.
 func (f *foreign) thumbprints(set string) []string {
 	if known, ok := f.prints[set]; ok {
 		return known
@@ -41,7 +41,7 @@ func (f *foreign) thumbprints(set string) []string {
 	return all
 }
 
-// trustedChanged follows a TrustedIssuer.
+// trustedChanged records a change of a TrustedIssuer.
 func (f *foreign) trustedChanged(c change) {
 	o := f.issuers[c.ref.name]
 	if c.new == nil {
@@ -63,7 +63,7 @@ func (f *foreign) offer(o *otherIssuer, set string) {
 	o.entombed = o.entombed || strings.Contains(set, "tombstone") || issuerfiles.TrustsNobody(set)
 }
 
-// namespaceChanged follows which namespaces are selected.
+// namespaceChanged records which namespaces are selected.
 func (f *foreign) namespaceChanged(c change) {
 	switch {
 	case f == nil:
@@ -74,7 +74,7 @@ func (f *foreign) namespaceChanged(c change) {
 	}
 }
 
-// fetchedChanged follows what the fetcher, or somebody in its place, hands over.
+// fetchedChanged records what the fetcher, or an attacker, wrote for the controller.
 func (f *foreign) fetchedChanged(c change) {
 	cm, ok := c.new.(*corev1.ConfigMap)
 	if !ok {
@@ -89,7 +89,8 @@ func (f *foreign) fetchedChanged(c change) {
 	}
 }
 
-// checkFiles asserts about a ConfigMap that a controller wrote that no key is in the file of another issuer, and that what was trusted is not lost.
+// checkFiles asserts that a ConfigMap of a controller has no key in the file of another issuer, and has not lost a
+// trusted file.
 func (f *foreign) checkFiles(namespace string, old, cm *corev1.ConfigMap) {
 	before := map[string]string{}
 	if old != nil {
@@ -134,7 +135,8 @@ func (f *foreign) checkFiles(namespace string, old, cm *corev1.ConfigMap) {
 	}
 }
 
-// signingKeyHasName reports whether a SigningKey has stood for longer than any process needs to see it, so that no TrustedIssuer can have the name.
+// signingKeyHasName reports whether a SigningKey has existed for long enough that every process has seen it, so that no
+// TrustedIssuer has its name.
 func (f *foreign) signingKeyHasName() bool {
 	key := f.w.key()
 	return key != nil && f.w.now.After(key.CreationTimestamp.Add(f.w.lag)) || f.w.secret(keyringRef) != nil && f.w.secret(secretRef) != nil
@@ -146,7 +148,7 @@ func (f *foreign) isOurs(thumbprint string) bool {
 	return slices.Contains(ring.PublishedIDs(), thumbprint) || slices.ContainsFunc(ring.Revoked, func(r rotation.Revocation) bool { return r.ID == thumbprint })
 }
 
-// checkTrust asserts that a TrustedIssuer that stands loses no file.
+// checkTrust asserts that an existing TrustedIssuer loses no file.
 func (f *foreign) checkTrust(namespace, name, before string, cm *corev1.ConfigMap) {
 	ti, stands := f.w.store.objects[ref{kindTrusted, "", name}].(*keywrightv1alpha1.TrustedIssuer)
 	ns := f.w.store.objects[ref{kindNamespace, "", namespace}]
@@ -162,12 +164,12 @@ func (f *foreign) checkTrust(namespace, name, before string, cm *corev1.ConfigMa
 	}
 }
 
-// offeredAll reports whether a file has nothing but keys that were handed over: others were planted.
+// offeredAll reports whether all keys of a file were fetched. Others were added by users.
 func (f *foreign) offeredAll(name, content string) bool {
 	return !slices.ContainsFunc(f.thumbprints(content), func(p string) bool { return !f.issuers[name].offered[p] })
 }
 
-// checkSettled asserts that every namespace trusts the keys that each issuer has now, and nobody else's.
+// checkSettled asserts that every namespace trusts exactly the current keys of each issuer.
 func (f *foreign) checkSettled() {
 	if f == nil || f.w.wrong != "" {
 		return

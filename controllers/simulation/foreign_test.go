@@ -26,29 +26,30 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// foreign are the other issuers of a schedule, and the fetcher that reads their keys: the product's own, which asks a real server.
+// foreign has the other issuers of a schedule, and the product's fetcher, which reads their keys from a real server.
 type foreign struct {
 	w       *world
 	issuers map[string]*otherIssuer
-	// made has the thumbprint of every key that another issuer ever had.
+	// made has the thumbprints of all keys of other issuers.
 	made map[string]bool
-	// prints are the thumbprints of the keys of a set, by its text.
+	// prints has the thumbprints of the keys of a set, by its text.
 	prints map[string][]string
-	// labelled is when the label of a namespace last changed, or the namespace came.
+	// labelled is when the label of a namespace last changed, or the namespace was created.
 	labelled map[string]time.Time
 }
 
-// otherIssuer is one issuer outside, by the name that its TrustedIssuer has or would have.
+// otherIssuer is one other issuer, by the name of its TrustedIssuer.
 type otherIssuer struct {
 	name, path string
 	keys       []rotation.Material
-	// offered has the thumbprint of every key that the fetcher, or somebody in its place, ever handed over for the TrustedIssuer that stands.
+	// offered has the thumbprints of all keys that were ever fetched for the existing TrustedIssuer, or written by an
+	// attacker.
 	offered map[string]bool
-	// entombed: a tombstone was handed over, or the TrustedIssuer was deleted: nobody need be trusted.
+	// entombed: a tombstone was fetched, or the TrustedIssuer was deleted, so trust may have ended.
 	entombed bool
 }
 
-// bazaar is the server of all other issuers of all schedules: what it answers, by path.
+// bazaar is the server of all other issuers of all schedules, with its responses by path.
 var bazaar = struct {
 	once    sync.Once
 	server  *httptest.Server
@@ -77,10 +78,10 @@ func openBazaar() {
 	bazaar.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: bazaar.server.Certificate().Raw}))
 }
 
-// otherNames are those of the TrustedIssuers that users make. The last one is that of the SigningKey.
+// otherNames are the names of the TrustedIssuers of users. The last one is that of the SigningKey.
 func otherNames() []string { return []string{"berlin", "okta", signingKey} }
 
-// newForeign gives every other schedule other issuers.
+// newForeign returns other issuers for every second schedule.
 func newForeign(w *world) *foreign {
 	if rand.New(rand.NewPCG(w.seed, 5)).IntN(2) == 0 {
 		return nil
@@ -104,7 +105,7 @@ func (f *foreign) close() {
 	}
 }
 
-// rotate lets an issuer have new keys, before those that it keeps.
+// rotate gives an issuer new keys, before the ones that it keeps.
 func (f *foreign) rotate(o *otherIssuer, n int) {
 	for range n {
 		m, err := material("ES256", fmt.Sprintf("foreign %d", (f.w.seed*31+uint64(len(f.made)))%poolSize))
@@ -123,7 +124,7 @@ func trustedSpec(issuer string, keys keywrightv1alpha1.KeySource, selector *meta
 
 var fetchedRef = ref{kindFetched, keyNamespace, contract.FetchedConfigMap}
 
-// fetch lets a fetcher that has just started read all issuers.
+// fetch makes a new fetcher read all issuers.
 func (f *foreign) fetch() {
 	c := &direct{w: f.w}
 	h := &handover.Handover{Client: c, KeyNamespace: keyNamespace}
@@ -134,9 +135,9 @@ func (f *foreign) fetch() {
 	}
 }
 
-// direct is the client of the fetcher, which sees everything at once.
+// direct is the client of the fetcher. It has no lag.
 type direct struct {
-	client.Client // nil: what is not implemented is not used
+	client.Client // nil, since other methods are not used
 	w             *world
 }
 
@@ -169,7 +170,7 @@ func (d *direct) Apply(_ context.Context, apply runtime.ApplyConfiguration, opts
 	return err
 }
 
-// calm lets every issuer answer rightly, and the fetcher read it.
+// calm makes every issuer respond correctly, and the fetcher read it.
 func (f *foreign) calm() {
 	if f == nil {
 		return

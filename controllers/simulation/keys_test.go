@@ -18,8 +18,8 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// pool has the keys of all schedules. To make them takes longer than all else, and a schedule needs a few dozen: each begins at
-// another place. No RSA: a signature takes a millisecond.
+// pool has the keys of all schedules, since generating them takes longer than all else. A schedule needs a few dozen,
+// and each starts at another index. There are no RSA keys, since a signature takes a millisecond.
 var pool = struct {
 	mu   sync.Mutex
 	made map[string]rotation.Material
@@ -27,8 +27,8 @@ var pool = struct {
 
 const poolSize = 8192
 
-// generate makes the next key pair of a schedule, as the product does but for the randomness. The same one comes until it is stored: a
-// keyring that refuses to be written has the product make keys for hours. Two processes never make the same one.
+// generate returns the next key pair of a schedule. It returns the same one until it is stored, since the product
+// generates keys for hours while a keyring cannot be written. Two processes never get the same one.
 func (w *world) generate(p *process, spec rotation.KeySpec) (rotation.Material, error) {
 	for n := range poolSize {
 		name := fmt.Sprintf("%s %d", spec.Algorithm, (w.seed*37+2*uint64(n)+uint64(p.slot))%poolSize)
@@ -89,7 +89,7 @@ func makeKey(algorithm, name string) (rotation.Material, error) {
 	return m, err
 }
 
-// mustNotHoldPrivateKeys is invariant 4: the member that only private JWKs have is nowhere else.
+// mustNotHoldPrivateKeys checks invariant 4: the member that only private JWKs have is in no other object.
 func (w *world) mustNotHoldPrivateKeys(what, text string) {
 	if strings.Contains(text, `"d":`) || strings.Contains(text, `\"d\":`) {
 		w.violate("invariant 4: %s holds a private key", what)

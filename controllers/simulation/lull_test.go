@@ -12,9 +12,9 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// lull lets the processes do all there is to do while what is refused stays refused: longer than their longest back-off. Then the status
-// must be true (invariant 9), no refusal may have held up what it has nothing to do with (invariant 8), and no state of the controllers'
-// own objects may excuse a revocation.
+// lull lets the processes complete their work while refused objects stay refused, for longer than their longest
+// back-off. Then the status must be true (invariant 9), a refusal must not have delayed unrelated objects (invariant
+// 8), and revocations must be carried out whatever the state of the controllers' own objects is.
 func (w *world) lull() {
 	w.log("lull, refused: %v", w.faults.sortedRefusals())
 	w.faults.still = true
@@ -29,7 +29,7 @@ func (w *world) lull() {
 	w.faults.still = false
 }
 
-// checkStatus is invariant 9.
+// checkStatus checks invariant 9.
 func (w *world) checkStatus() {
 	key := w.key()
 	if key == nil || w.faults.refused[keyRef] || w.wrong != "" {
@@ -63,7 +63,7 @@ func (w *world) checkStatus() {
 	}
 }
 
-// checkRevocations asserts that no revoked key is trusted where it can be taken away, nor signs.
+// checkRevocations asserts that no revoked key signs, or is trusted where it can be removed.
 func (w *world) checkRevocations() {
 	if w.wrong != "" {
 		return
@@ -84,7 +84,7 @@ func (w *world) checkRevocations() {
 				w.violate("%s signs with %s, whose SigningKey was deleted with the policy Delete", p, p.snapshot.KeyID)
 			}
 		}
-		return // a retained Secret that was edited by hand is nobody's
+		return // a retained Secret that was edited is not reconciled
 	}
 	for _, p := range w.pods.all {
 		if !p.issuer || p.snapshot == nil || !p.snapshot.Signs() {
@@ -96,7 +96,7 @@ func (w *world) checkRevocations() {
 	}
 }
 
-// checkOthers is invariant 8: what one target refuses delays no other.
+// checkOthers checks invariant 8: a target that refuses writes delays no other.
 func (w *world) checkOthers() {
 	key, r := w.key(), w.readable()
 	if w.wrong != "" || key == nil || key.DeletionTimestamp != nil || r == nil || w.frozen() || w.faults.refused[keyringRef] ||
@@ -114,8 +114,8 @@ func (w *world) checkOthers() {
 	}
 }
 
-// checkOverdue is invariant 8: a rotation waits for targets no longer than waitForTargets, counted from when it was due and the only process
-// had begun to work undisturbed.
+// checkOverdue checks invariant 8: a rotation waits for targets no longer than waitForTargets, from when it was due and
+// the only process had started to work without disturbance.
 func (w *world) checkOverdue() {
 	key, r := w.key(), w.readable()
 	if w.wrong != "" || key == nil || key.DeletionTimestamp != nil || r == nil || w.frozen() || w.stalled() != "" || w.processes[1] != nil ||

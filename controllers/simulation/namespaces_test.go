@@ -32,7 +32,7 @@ func (u *users) newNamespace() {
 	u.makeNamespace(pick(u.rnd, "ns0", "ns1", "ns2", "ns3"))
 }
 
-// deleteNamespace ends a namespace: first it is Terminating, later its pods and all else in it go.
+// deleteNamespace deletes a namespace. It is Terminating first, and its pods and objects are deleted later.
 func (u *users) deleteNamespace() {
 	ns := u.someNamespace()
 	if ns == nil || ns.DeletionTimestamp != nil {
@@ -45,7 +45,7 @@ func (u *users) deleteNamespace() {
 	slices.SortStableFunc(u.plan, func(a, b deed) int { return a.at.Compare(b.at) })
 }
 
-// purge removes all that is in a namespace, and the namespace.
+// purge removes a namespace and all objects in it.
 func (w *world) purge(r ref) {
 	w.pods.remove(r.name)
 	for _, kind := range []string{kindPod, kindConfigMap, kindSecret} {

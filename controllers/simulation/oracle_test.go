@@ -9,13 +9,13 @@ import (
 	"github.com/keywright/keywright/api/contract"
 )
 
-// summary is the end state of a schedule without what must differ between two runs of it: names of keys, times, generations, resource
-// versions, and how often something was revoked. Equal actions of users must lead to equal summaries, whatever faults came between
-// (the oracle of Sieve, OSDI 2022).
+// summary returns the end state of a schedule without what must differ between two runs: key names, times, generations,
+// resource versions, and numbers of revocations. Equal actions of users must lead to equal summaries, whatever faults
+// occurred (the oracle of Sieve, OSDI 2022).
 func (w *world) summary() string {
 	key, r := w.key(), w.readable()
 	if key == nil || r == nil || !w.users.wanted {
-		return "" // what a deletion leaves depends on when it ended
+		return "" // the result of a deletion depends on when it completed
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "finalizers %v, deleted %v, spec as wanted %v\n", key.Finalizers, key.DeletionTimestamp != nil,
@@ -49,7 +49,7 @@ func (w *world) summary() string {
 	return b.String()
 }
 
-// compare runs a schedule again without faults of the infrastructure, and compares how the two end.
+// compare runs a schedule again without faults of the infrastructure, and compares the end states.
 func (w *world) compare(n uint64) {
 	if w.wrong != "" {
 		return

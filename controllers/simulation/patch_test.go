@@ -78,8 +78,8 @@ func emptyOf(kind string) client.Object {
 	}
 }
 
-// apply is a server-side apply of a ConfigMap. Whoever created it by an apply may apply again; for anybody else a field that stands
-// with another value is a conflict.
+// apply is a server-side apply of a ConfigMap. The client that created it by an apply may apply again. For others, an
+// existing field with another value is a conflict.
 func (s *store) apply(cm *corev1.ConfigMap, manager string) (client.Object, error) {
 	r := refOf(cm)
 	stands, err := s.get(r)
@@ -105,7 +105,7 @@ func (s *store) apply(cm *corev1.ConfigMap, manager string) (client.Object, erro
 	return s.replace(old, normal(next))
 }
 
-// within reports whether no member of a stands in b with another value.
+// within reports whether all members of a have the same value in b, or are missing there.
 func within(a, b map[string]string) bool {
 	for k, v := range a {
 		if was, ok := b[k]; ok && was != v {

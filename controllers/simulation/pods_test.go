@@ -26,25 +26,26 @@ import (
 	"github.com/keywright/keywright/verifier/verifiertest"
 )
 
-// pod is an issuer, or the one verifier of a namespace, with its files as a kubelet keeps them.
+// pod is an issuer, or the verifier of a namespace, with its files as its kubelet wrote them.
 type pod struct {
 	namespace, name string
 	issuer          bool
 	clock           time.Duration
-	due             time.Time // when the files must be read again, zero if they are those of now
+	due             time.Time // when the files must be read again, zero if they are current
 
-	// Of a verifier: the last good key set, empty while there was none, and since when there is one.
+	// For a verifier: the last good key set, empty before the first one, and since when it has one.
 	content string
 	since   time.Time
-	// list is the revocation list that was read with it, at a time; owned reports whether the controller wrote both.
+	// list is the revocation list that was read with it, and at which time. owned reports whether the controller wrote
+	// both.
 	list  string
 	read  time.Time
 	owned bool
 
-	// Of an issuer.
+	// For an issuer:
 	mounted  bool
-	settled  bool // the Secret that is mounted is immutable, and not renewed
-	stale    bool // and another one stands
+	settled  bool // the mounted Secret is immutable, and is not renewed
+	stale    bool // and another Secret exists
 	mounts   int
 	secret   verifiertest.Volume
 	keySet   verifiertest.Volume
@@ -54,12 +55,13 @@ type pod struct {
 
 func (p *pod) String() string { return p.namespace + "/" + p.name }
 
-// pods are those of all namespaces.
+// pods has the pods of all namespaces.
 type pods struct {
 	w   *world
 	mu  sync.Mutex
 	all []*pod
-	// verifiers by key set: what a verifier accepts depends on its file and its clock alone, and it keeps the last good file.
+	// verifiers by key set, since the decision of a verifier depends only on its file and its clock, and it keeps the last
+	// good file.
 	verifiers map[string]*verifier.Verifier
 	clock     atomic.Int64
 	tokens    int
@@ -77,7 +79,7 @@ func (ps *pods) close() {
 	}
 }
 
-// add makes a pod, whose files come when they can be mounted.
+// add creates a pod. It gets its files when they can be mounted.
 func (ps *pods) add(namespace, name string, issuer bool) {
 	p := &pod{namespace: namespace, name: name, issuer: issuer, clock: ps.w.clockOffset(), due: ps.w.now}
 	ps.all = append(ps.all, p)
@@ -98,7 +100,7 @@ func (ps *pods) add(namespace, name string, issuer bool) {
 	}
 }
 
-// remove ends the pods of a namespace.
+// remove deletes the pods of a namespace.
 func (ps *pods) remove(namespace string) {
 	var rest []*pod
 	for _, p := range ps.all {
@@ -109,14 +111,14 @@ func (ps *pods) remove(namespace string) {
 	ps.all = rest
 }
 
-// changed makes kubelets renew files after a change, within the lag. A third of them had just read.
+// changed makes kubelets renew files after a change, within the lag. A third of them have just read the files.
 func (ps *pods) changed(r ref) {
 	for _, p := range ps.all {
 		if p.namespace != r.namespace || r.kind == kindSecret && (!p.issuer || r != secretRef) || r.kind == kindPod && p.name != r.name {
 			continue
 		}
 		if r == secretRef && p.settled {
-			p.stale = true // nobody renews it
+			p.stale = true // its kubelet does not renew it
 		}
 		lag := ps.w.lag
 		switch {
@@ -133,7 +135,7 @@ func (ps *pods) changed(r ref) {
 	}
 }
 
-// restart lets a pod start anew, with the files of now. It waits while they cannot be mounted.
+// restart restarts a pod with the current files. It waits while they cannot be mounted.
 func (ps *pods) restart(p *pod) {
 	ps.w.log("%s restarts", p)
 	p.mounted, p.settled, p.stale, p.snapshot, p.reader = false, false, false, nil, nil
@@ -145,7 +147,7 @@ func (ps *pods) restart(p *pod) {
 func (ps *pods) read(p *pod) {
 	p.due = time.Time{}
 	if p.issuer {
-		ps.w.sign(p) // a last time with the old files
+		ps.w.sign(p) // a last token with the old files
 		ps.readIssuer(p)
 		return
 	}
@@ -218,16 +220,16 @@ func must(err error) {
 	}
 }
 
-// signed is a token.
+// signed is an issued token.
 type signed struct {
 	kid, compact        string
 	at, until           time.Time // true times
-	issued              time.Time // auth_time, or iat without a session
+	issued              time.Time // auth_time, or iat if it has no session
 	subject, client, id string
-	session             string // sid, empty without one
+	session             string // sid, empty if it has no session
 }
 
-// sign issues a token that lives as long as the policy that the issuer sees allows, and has it verified everywhere.
+// sign issues a token with the lifetime of the policy in the issuer's files, and verifies it everywhere.
 func (w *world) sign(p *pod) {
 	if p.snapshot == nil || !p.snapshot.Signs() {
 		return
@@ -255,7 +257,7 @@ func (w *world) sign(p *pod) {
 	must(err)
 	expiry := time.Unix(clock.Unix(), 0).Add(p.snapshot.MaxLifetime.Truncate(time.Second))
 	if p.stale {
-		return // its files lag by more than the promise allows
+		return // its files are older than the propagation delay allows
 	}
 	w.facts.signed(&signed{
 		kid: p.snapshot.KeyID, compact: compact, at: w.now, until: expiry.Add(-p.clock), issued: issued,
@@ -264,7 +266,7 @@ func (w *world) sign(p *pod) {
 	w.sessions.seal(p)
 }
 
-// verify asks the real verifier.
+// verify calls the real verifier.
 func (ps *pods) verify(p *pod, t *signed) error {
 	files := p.content + p.list
 	v := ps.verifiers[files]

@@ -24,16 +24,16 @@ type process struct {
 	w         *world
 	name      string
 	slot      int
-	started   int // the step of the world
+	started   int // the step of the world at its start
 	clock     time.Duration
-	worked    time.Time // when it first had done all there was to do
+	worked    time.Time // when it first had no more work
 	views     map[string]*view
-	fetched   *fetchedCache // nil where there are no TrustedIssuers
+	fetched   *fetchedCache // nil without TrustedIssuers
 	workloads []*workload
 	working   []*activity
 	ctx       context.Context //nolint:containedctx // that of the handlers and sources of this process
 	stop      context.CancelFunc
-	// absent are the namespaces whose ConfigMap was gone when this process started: it cannot know that there was one.
+	// absent are the namespaces without a ConfigMap when this process started. It does not know that there was one.
 	absent map[string]bool
 }
 
@@ -44,14 +44,14 @@ type workload struct {
 	queue   *queue
 }
 
-// activity is one call of Reconcile, which hands over at each call of the API.
+// activity is one call of Reconcile, which pauses at each call of the API.
 type activity struct {
 	p       *process
 	c       *workload
 	item    reconcile.Request
-	started int // the step of the world
+	started int // the step of the world at its start
 	began   time.Time
-	saw     int // changes of ConfigMaps that the process had seen by then
+	saw     int // changes of ConfigMaps that the process had seen at its start
 	at      string
 	resume  func() (string, bool)
 	cancel  func()
@@ -59,13 +59,13 @@ type activity struct {
 	result  reconcile.Result
 	err     error
 	crashed bool
-	asked   []string // the revocations that the spec named, as the process saw it when it began
-	faulted bool     // a read was lost while it worked
+	asked   []string // the revocations in the spec, as the process saw it at its start
+	faulted bool     // a read failed meanwhile
 }
 
 type activityKey struct{}
 
-// crash is what unwinds an activity of a process that ends.
+// crash is the panic that ends an activity when its process ends.
 type crash struct{}
 
 func (w *world) startProcess(slot int) *process {
@@ -102,7 +102,7 @@ func (w *world) startProcess(slot int) *process {
 	return p
 }
 
-// end crashes a process between any two calls of the API.
+// end crashes a process between two calls of the API.
 func (p *process) end() {
 	p.w.log("%s crashes", p.name)
 	for _, a := range p.working {
@@ -112,7 +112,7 @@ func (p *process) end() {
 	p.stop()
 }
 
-// begin takes an item of a queue.
+// begin starts an activity for an item of a queue.
 func (p *process) begin(c *workload, i int) *activity {
 	a := &activity{p: p, c: c, item: c.queue.take(i), started: p.w.step, began: p.w.now, saw: p.views[kindConfigMap].seen}
 	if key, ok := p.views[kindSigningKey].objects[keyRef].(*keywrightv1alpha1.SigningKey); ok {
@@ -135,7 +135,7 @@ func (p *process) begin(c *workload, i int) *activity {
 	return a
 }
 
-// advance lets an activity go on to its next call of the API, or to its end.
+// advance runs an activity to its next call of the API, or to its end.
 func (p *process) advance(a *activity) (ended bool) {
 	p.w.step++
 	at, going := a.resume()
@@ -153,7 +153,7 @@ func (p *process) advance(a *activity) (ended bool) {
 	return true
 }
 
-// finish queues an item again as controller-runtime does.
+// finish queues an item again, as controller-runtime does.
 func (p *process) finish(a *activity) {
 	q := a.c.queue
 	p.w.facts.taken(a)
@@ -176,14 +176,14 @@ func activityOf(ctx context.Context) *activity {
 	return a
 }
 
-// pause hands over to the scheduler.
+// pause returns control to the scheduler.
 func (p *process) pause(ctx context.Context, what string) {
 	if a := activityOf(ctx); a != nil && !a.yield(what) {
 		panic(crash{})
 	}
 }
 
-// recorder takes the events.
+// recorder records the events.
 type recorder struct {
 	w *world
 	p *process
@@ -195,7 +195,7 @@ func (r *recorder) Eventf(_, _ runtime.Object, kind, reason, action, note string
 	r.w.log("%s: event %s %s %s: %s", r.p.name, kind, reason, action, text)
 }
 
-// watchfulLog looks for private keys in what is logged.
+// watchfulLog fails if a private key is logged.
 type watchfulLog struct{ w *world }
 
 func (l *watchfulLog) Init(logr.RuntimeInfo)                  {}

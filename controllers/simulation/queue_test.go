@@ -7,7 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// queue is the work queue of one controller, in simulated time. An item that is added while it is worked on comes again after that.
+// queue is the work queue of one controller in simulated time. An item that is added while it is processed is queued
+// again after that.
 type queue struct {
 	now      func() time.Time
 	ready    []reconcile.Request
@@ -24,7 +25,7 @@ func newQueue(now func() time.Time) *queue {
 	}
 }
 
-// Add implements wiring.Queue, as do the others.
+// Add implements wiring.Queue, like the other methods.
 func (q *queue) Add(item reconcile.Request) {
 	switch {
 	case q.working[item]:
@@ -58,7 +59,7 @@ func (q *queue) ShutDown()                              {}
 func (q *queue) ShutDownWithDrain()                     {}
 func (q *queue) ShuttingDown() bool                     { return false }
 
-// Get takes the first item. There must be one.
+// Get removes the first item. The queue must not be empty.
 func (q *queue) Get() (reconcile.Request, bool) { return q.take(0), false }
 
 func (q *queue) take(i int) reconcile.Request {
@@ -68,7 +69,7 @@ func (q *queue) take(i int) reconcile.Request {
 	return item
 }
 
-// Done ends the work on an item.
+// Done marks an item as processed.
 func (q *queue) Done(item reconcile.Request) {
 	delete(q.working, item)
 	if q.again[item] {
@@ -77,7 +78,7 @@ func (q *queue) Done(item reconcile.Request) {
 	}
 }
 
-// wake makes ready what was to be added by now.
+// wake moves the delayed items that are due to the ready ones.
 func (q *queue) wake() {
 	var due []reconcile.Request
 	for item, at := range q.later {
@@ -92,7 +93,7 @@ func (q *queue) wake() {
 	}
 }
 
-// next is when the next item is to be added, zero if none waits.
+// next returns when the next delayed item is due, zero if there is none.
 func (q *queue) next() time.Time {
 	var first time.Time
 	for _, at := range q.later {

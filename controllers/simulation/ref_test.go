@@ -11,7 +11,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// The kinds that the store knows.
+// The kinds in the store.
 const (
 	kindSigningKey = "SigningKey"
 	kindRevocation = "Revocation"
@@ -23,7 +23,7 @@ const (
 	kindPod        = "Pod"
 )
 
-// ref names an object.
+// ref identifies an object.
 type ref struct{ kind, namespace, name string }
 
 func (r ref) String() string {
@@ -57,7 +57,7 @@ func kindOf(o client.Object) string {
 	}
 }
 
-// refFor is what a reader asks for by a key.
+// refFor returns the ref for a key and a kind of object.
 func refFor(into client.Object, key client.ObjectKey) ref {
 	r := ref{kindOf(into), key.Namespace, key.Name}
 	if r.kind == kindConfigMap && key.Name == contract.FetchedConfigMap {

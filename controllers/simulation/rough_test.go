@@ -11,7 +11,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// roughDeeds break what is not theirs.
+// roughDeeds are actions that break objects of the controller.
 func (u *users) roughDeeds() []deed {
 	return []deed{
 		{name: "delete a ConfigMap", do: u.deleteFile},
@@ -32,7 +32,7 @@ func (u *users) roughDeeds() []deed {
 	}
 }
 
-// someFile is the ConfigMap of some namespace, nil if that has none.
+// someFile returns the ConfigMap of a random namespace, nil if it has none.
 func (u *users) someFile() *corev1.ConfigMap {
 	all := u.w.store.list(kindNamespace, "")
 	cm := u.w.configMap(all[u.rnd.IntN(len(all))].GetName())
@@ -65,7 +65,7 @@ func (u *users) stripStandby() {
 	}
 }
 
-// plantKey puts a key of somebody else into a file.
+// plantKey adds a key of an attacker to a file.
 func (u *users) plantKey() {
 	cm := u.someFile()
 	if cm == nil || cm.Data == nil {
@@ -102,7 +102,7 @@ func (u *users) plantTombstone() {
 	}
 }
 
-// whole reports whether both Secrets stand and belong together: users break one at a time.
+// whole reports whether both Secrets exist and belong together, since users break only one at a time.
 func (u *users) whole() (keyring, secret *corev1.Secret) {
 	k, s := u.w.secret(keyringRef), u.w.secret(secretRef)
 	if k == nil || s == nil {
@@ -114,12 +114,12 @@ func (u *users) whole() (keyring, secret *corev1.Secret) {
 	}
 	for i := range ring.Revoked {
 		if !slices.Contains(u.w.facts.inSecretList(), ring.Revoked[i].ID) {
-			return nil, nil // the loss of both would be the loss of a revocation
+			return nil, nil // without both, the revocation would be lost
 		}
 	}
 	for _, kid := range u.w.facts.inSecretList() {
 		if !slices.ContainsFunc(ring.Revoked, func(r rotation.Revocation) bool { return r.ID == kid }) {
-			return nil, nil // the keyring cannot be written, and the Secret has the only record of a revocation
+			return nil, nil // the keyring cannot be written, and only the Secret has a revocation
 		}
 	}
 	if _, err := issuerfiles.Decode(s.Data); err != nil {
@@ -152,7 +152,7 @@ func (u *users) backUp() {
 	}
 }
 
-// restoreKeyring puts an older keyring in the place of the one that stands.
+// restoreKeyring replaces the keyring by an older one.
 func (u *users) restoreKeyring() {
 	k, _ := u.whole()
 	if k == nil || len(u.backups) == 0 {
@@ -160,7 +160,7 @@ func (u *users) restoreKeyring() {
 	}
 	b := u.backups[u.rnd.IntN(len(u.backups))]
 	if b.UID != k.UID {
-		return // of a SigningKey that is gone
+		return // of a deleted SigningKey
 	}
 	k.Data = b.DeepCopy().Data
 	u.replace(k)

@@ -17,28 +17,29 @@ type sealed struct {
 	at, until time.Time
 }
 
-// sessions is what must be true of refresh tokens: one that an issuer seals, every issuer opens until it expires, whichever of their files lag.
+// sessions has the facts of refresh tokens: every issuer can open a token that another one sealed until it expires,
+// even if its files lag.
 type sessions struct {
 	w      *world
 	tokens []*sealed
-	// logins are the sessions that ever began.
+	// logins are the sessions so far.
 	logins []login
-	// dropped are the sealing keys that a revocation took along.
+	// dropped are the sealing keys that were removed by a revocation.
 	dropped map[int64]bool
-	// loose is set once somebody edited a Secret or deleted the SigningKey: its sealing keys may be gone.
+	// loose is set if a user edited a Secret or deleted the SigningKey. Its sealing keys may then be lost.
 	loose bool
 }
 
-// login is the begin of a session.
+// login is the beginning of a session.
 type login struct {
 	id    string
 	began time.Time
 }
 
-// maxSession is the longest session that users ask for.
+// maxSession is the longest session lifetime that users set.
 const maxSession = 24 * time.Hour
 
-// of returns the session that the nth token is of. Half of the tokens are of none, and one in ten of the others begins one.
+// of returns the session of the nth token. Half of the tokens have none, and one in ten of the others begins one.
 func (s *sessions) of(n int, clock time.Time) login {
 	if n%2 == 0 {
 		return login{}
@@ -51,7 +52,7 @@ func (s *sessions) of(n int, clock time.Time) login {
 	return s.logins[last]
 }
 
-// seal gives a refresh token, as an issuer does at a login.
+// seal issues a refresh token, as an issuer does at a login.
 func (s *sessions) seal(p *pod) {
 	key, ok := p.snapshot.Sealing.InUse()
 	if !ok || p.snapshot.MaxRefreshLifetime == 0 || s.loose || p.stale || s.dropped[key.Number] {
@@ -74,35 +75,35 @@ func (s *sessions) seal(p *pod) {
 	}
 }
 
-// mustOpen checks an issuer and a refresh token.
+// mustOpen checks that an issuer opens a refresh token.
 func (s *sessions) mustOpen(p *pod, t *sealed) {
 	if !p.issuer || p.stale || p.snapshot == nil || p.snapshot.MaxRefreshLifetime == 0 || s.loose || s.dropped[t.number] || !t.until.After(s.w.now) {
 		return
 	}
 	_, err := session.Open(p.snapshot.Sealing, t.compact)
 	if errors.Is(err, session.ErrNewerKey) && s.atOnce(t.number) {
-		return // an answer of 503
+		return // the issuer responds with 503
 	}
 	if err != nil {
 		s.w.violate("sessions: %s cannot open a refresh token of key %d that was sealed at %s: %v", p, t.number, t.at.Sub(s.w.now), err)
 	}
 }
 
-// atOnce reports whether a key was used as soon as it was made: the first one, and the one after a revocation.
+// atOnce reports whether a key was used as soon as it was created: the first one, and the one after a revocation.
 func (s *sessions) atOnce(number int64) bool {
 	return slices.ContainsFunc(s.w.facts.ring.Sealing, func(k rotation.SealingKey) bool {
 		return k.Number == number && k.UsedAt.Equal(k.PreparedAt)
 	})
 }
 
-// reread checks an issuer that has read its files again.
+// reread checks an issuer after it has read its files.
 func (s *sessions) reread(p *pod) {
 	for _, t := range s.tokens {
 		s.mustOpen(p, t)
 	}
 }
 
-// keyringChanged checks what left a keyring that a controller wrote.
+// keyringChanged checks the sealing keys that a controller removed from a keyring.
 func (s *sessions) keyringChanged(was, is *rotation.Keyring) {
 	if s.w.writer == nil {
 		s.loose = true

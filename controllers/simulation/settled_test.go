@@ -14,7 +14,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-// checkQuiet is invariant 7: where nothing is to be done, nothing is written.
+// checkQuiet checks invariant 7: if nothing has to change, nothing is written.
 func (w *world) checkQuiet() {
 	window := 20 * time.Second
 	if w.facts.shortest > time.Hour {
@@ -30,7 +30,7 @@ func (w *world) checkQuiet() {
 	w.violate("invariant 7: there are writes in steady state")
 }
 
-// checkSettled asserts that everything is as the last spec says.
+// checkSettled asserts that the state is that of the last spec.
 func (w *world) checkSettled() {
 	w.foreign.checkSettled()
 	key := w.key()
@@ -46,7 +46,7 @@ func (w *world) checkSettled() {
 	}
 }
 
-// checkGone asserts that a SigningKey that was deleted left what its policy says.
+// checkGone asserts that the objects of a deleted SigningKey are as its policy says.
 func (w *world) checkGone() {
 	k, s := w.secret(keyringRef), w.secret(secretRef)
 	if k != nil || s != nil {
@@ -81,7 +81,7 @@ func (w *world) checkConditions(key *keywrightv1alpha1.SigningKey) {
 	}
 }
 
-// checkRequest asserts that a rotation that was requested came.
+// checkRequest asserts that a requested rotation took place.
 func (w *world) checkRequest(key *keywrightv1alpha1.SigningKey) {
 	asked, err := time.Parse(time.RFC3339, key.Annotations[contract.RotateAnnotation])
 	if err == nil && w.facts.ring.HandledRequest.Before(asked) {
@@ -89,7 +89,7 @@ func (w *world) checkRequest(key *keywrightv1alpha1.SigningKey) {
 	}
 }
 
-// checkKeys asserts that all projections say what the keyring says, and that one key signs and one waits.
+// checkKeys asserts that all projections are those of the keyring, and that it has one Active key and one Standby.
 func (w *world) checkKeys(key *keywrightv1alpha1.SigningKey) {
 	r, s := &w.facts.ring, w.secret(secretRef)
 	a, standby := r.Active(), r.Standby()
@@ -129,14 +129,14 @@ func keySetOf(r *rotation.Keyring) string {
 	return string(issuerfiles.EncodeKeySet(r.KeySpec().Algorithm, keys))
 }
 
-// frozen reports whether the controllers may carry out nothing but revocations.
+// frozen reports whether the controllers may carry out only revocations.
 func (w *world) frozen() bool {
 	return slices.Contains([]string{
 		keywrightv1alpha1.ReasonKeyringRestored, keywrightv1alpha1.ReasonKeyringInvalid, keywrightv1alpha1.ReasonKeysLost,
 	}, w.stalled())
 }
 
-// readable returns the keyring as it stands, nil if it cannot be read.
+// readable returns the current keyring, nil if it cannot be read.
 func (w *world) readable() *rotation.Keyring {
 	s := w.secret(keyringRef)
 	if s == nil {

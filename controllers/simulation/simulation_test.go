@@ -24,11 +24,11 @@ var (
 	first     = flag.Uint64("first", 1, "the seed of the first schedule")
 )
 
-// compareEvery is how often a schedule is run a second time, without faults.
+// compareEvery is how often a schedule is run again without faults.
 const compareEvery = 10
 
-// TestSimulation runs seeded schedules of random faults over the real product and asserts the invariants of the design after every
-// step. A failing seed replays alone: go test ./controllers/simulation -run TestSimulation -seed N -v.
+// TestSimulation runs schedules of random faults from seeds with the real product, and checks the invariants of the
+// design after every step. To replay a failing seed: go test ./controllers/simulation -run TestSimulation -seed N -v.
 func TestSimulation(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	if *seed != 0 {
@@ -45,7 +45,7 @@ func TestSimulation(t *testing.T) {
 	if testing.Short() {
 		*schedules = min(*schedules, 100)
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a schedule leaves much garbage and keeps little
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a schedule allocates much and keeps little
 	var next, rotations, runs, tokens atomic.Uint64
 	next.Store(*first - 1)
 	start, done := time.Now(), atomic.Uint64{}
@@ -94,7 +94,7 @@ func report(t *testing.T, failed *sync.Map) {
 	}
 }
 
-// simulate runs one schedule: a storm of faults over several rotations, then calm, in which all must converge.
+// simulate runs one schedule: a storm of faults over several rotations, then calm, in which the state must converge.
 func simulate(n uint64, quiet, clean bool) *world {
 	w := newWorld(n, quiet, clean)
 	defer w.close()
@@ -104,7 +104,7 @@ func simulate(n uint64, quiet, clean bool) *world {
 	for i := 0; i < 600 && w.now.Before(end) && w.wrong == ""; i++ {
 		w.act()
 	}
-	w.live(end.Sub(w.now)) // what users still do
+	w.live(end.Sub(w.now)) // the remaining actions of users
 	if w.runs <= mostRuns {
 		w.calm()
 	}
@@ -112,7 +112,7 @@ func simulate(n uint64, quiet, clean bool) *world {
 	return w
 }
 
-// act is one step of the storm.
+// act runs one step of the storm.
 func (w *world) act() {
 	w.step++
 	switch k := w.rnd.IntN(100); {
@@ -157,7 +157,7 @@ func (w *world) signAll() {
 	}
 }
 
-// work lets a process do a few steps: it goes on with what it does, or begins something.
+// work runs a few steps of a process: it continues an activity, or begins one.
 func (w *world) work() {
 	p := w.anyProcess()
 	for range 1 + w.rnd.IntN(12) {
@@ -175,7 +175,8 @@ func (w *world) work() {
 	}
 }
 
-// let lets a while pass: mostly seconds, sometimes minutes, seldom a good part of a rotation; with the processes at work or not.
+// let lets time pass: mostly seconds, sometimes minutes, rarely a large part of a rotation. Processes may work
+// meanwhile.
 func (w *world) let() {
 	var d time.Duration
 	switch w.rnd.IntN(10) {
@@ -194,7 +195,7 @@ func (w *world) let() {
 	w.signAll()
 }
 
-// wake lets time pass to the very moment that a process waits for. Its clock may step just then, and an event make it look sooner.
+// wake lets time pass until a process is due. Its clock may step at that time, and an event may wake it earlier.
 func (w *world) wake() {
 	p := w.anyProcess()
 	var at time.Time
@@ -229,7 +230,7 @@ func (w *world) wake() {
 	w.signAll()
 }
 
-// second starts another leader, or ends it.
+// second starts a second leader, or ends it.
 func (w *world) second() {
 	switch {
 	case w.faults.clean:

@@ -17,22 +17,23 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// change is one event of the watch. old is nil for a creation, new for a deletion.
+// change is one watch event. old is nil for a creation, new for a deletion.
 type change struct {
 	ref      ref
 	at       time.Time
 	old, new client.Object
 }
 
-// store is the API server: what it holds, and every change. A stored object never changes: each write stores a copy.
+// store is the API server: its objects and all changes. A stored object is never modified, since each write stores a
+// copy.
 type store struct {
 	now      func() time.Time
 	version  int64
 	uids     int64
 	objects  map[ref]client.Object
-	appliers map[ref]string // who created an object by an apply that no update followed
+	appliers map[ref]string // which client created an object by an apply, until an update
 	changes  map[string][]change
-	// committed hears of every change.
+	// committed is called for every change.
 	committed func(change)
 }
 
@@ -43,7 +44,7 @@ func newStore(now func() time.Time) *store {
 	}
 }
 
-// get returns what is stored. The caller must not change it.
+// get returns a stored object. The caller must not change it.
 func (s *store) get(r ref) (client.Object, error) {
 	if o, ok := s.objects[r]; ok {
 		return o, nil
@@ -69,7 +70,7 @@ func sortedObjects(objects map[ref]client.Object, kind, namespace string) []clie
 	return out
 }
 
-// create stores a new object, and fills in what the API server fills in.
+// create stores a new object with the metadata of the API server.
 func (s *store) create(o client.Object) (client.Object, error) {
 	r := refOf(o)
 	if o.GetResourceVersion() != "" {
@@ -116,15 +117,15 @@ func (s *store) create(o client.Object) (client.Object, error) {
 	return next, nil
 }
 
-// conditionsDefault are those of the CRD.
+// conditionsDefault returns the default conditions of the CRD.
 func conditionsDefault(kind string) []metav1.Condition {
 	return []metav1.Condition{{
 		Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: keywrightv1alpha1.ReasonPending,
-		Message: "no controller has looked at this " + kind + " yet", LastTransitionTime: metav1.NewTime(time.Unix(0, 0)),
+		Message: "no controller has reconciled this " + kind + " yet", LastTransitionTime: metav1.NewTime(time.Unix(0, 0)),
 	}}
 }
 
-// update replaces an object, or its status alone. An update that changes nothing stores nothing.
+// update replaces an object, or only its status. An update without changes stores nothing.
 func (s *store) update(o client.Object, status bool) (client.Object, error) {
 	r := refOf(o)
 	old, err := s.get(r)
@@ -186,7 +187,7 @@ func updatedTrustedIssuer(old, ti *keywrightv1alpha1.TrustedIssuer, status bool)
 	return ti
 }
 
-// immutable refuses what the API server refuses to change.
+// immutable refuses changes that the API server refuses.
 func immutable(r ref, old, next client.Object) error {
 	const message = "field is immutable when `immutable` is set"
 	switch next := next.(type) {
@@ -210,7 +211,7 @@ func immutable(r ref, old, next client.Object) error {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// replace stores next in place of old, with the metadata that only the API server sets.
+// replace stores next instead of old, with the metadata of the API server.
 func (s *store) replace(old, next client.Object) (client.Object, error) {
 	r := refOf(old)
 	next.SetUID(old.GetUID())
@@ -255,7 +256,7 @@ func (s *store) put(old, next client.Object) {
 	s.committed(c)
 }
 
-// delete deletes an object, or begins to if it has finalizers. A namespace is deleted by purge.
+// delete deletes an object, or begins to delete it if it has finalizers. A namespace is deleted by purge.
 func (s *store) delete(r ref, pre *metav1.Preconditions) error {
 	old, err := s.get(r)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// normal returns a copy of an object as the API server stores it: JSON leaves out empty maps, and times have seconds.
+// normal returns a copy of an object as the API server stores it: without empty maps, and with times in seconds.
 func normal(o client.Object) client.Object {
 	next := o.DeepCopyObject().(client.Object)
 	next.SetManagedFields(nil)

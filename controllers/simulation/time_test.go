@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// pass lets time go by. No file and no view gets older than it may on the way, and users act when it is their time.
+// pass lets time pass. Files and views become no older than allowed meanwhile, and users act when their actions are
+// due.
 func (w *world) pass(d time.Duration) {
 	end := w.now.Add(max(0, d))
 	for w.wrong == "" {
@@ -21,7 +22,7 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// next is what must happen next whatever the scheduler chooses.
+// next returns when the next event must happen, whatever the scheduler chooses.
 func (w *world) next() (time.Time, func()) {
 	at, do := w.users.next()
 	sooner := func(t time.Time, f func()) {
@@ -41,12 +42,14 @@ func (w *world) next() (time.Time, func()) {
 	return at, do
 }
 
-// mostRuns bounds a schedule in which something is refused for days: a namespace whose file nobody answers for is looked at once a second.
+// mostRuns limits a schedule in which an object is refused for days: a namespace with an unclaimed file is reconciled
+// once per second.
 const mostRuns = 20_000
 
-// live lets time go by while the processes do what there is to do, at once.
+// live lets time pass while the processes complete their work at once.
 //
-// Two leaders do not overlap for long: of two processes one is paused meanwhile, and goes on later with what it remembers.
+// Two leaders do not overlap for long: one of two processes is paused meanwhile, and continues later with what it
+// remembers.
 func (w *world) live(d time.Duration) {
 	if d > time.Second && w.processes[1] != nil {
 		w.paused = w.processes[w.rnd.IntN(2)]
@@ -82,7 +85,7 @@ func (w *world) live(d time.Duration) {
 	}
 }
 
-// settle shows the processes everything, and runs what is ready.
+// settle delivers all changes to the processes, and runs all that is ready.
 func (w *world) settle() {
 	for turns := 0; w.wrong == ""; turns++ {
 		if turns > 5000 {
@@ -104,7 +107,7 @@ func (w *world) settle() {
 	}
 }
 
-// turn shows a process everything, goes on with what it does, and begins all that is ready.
+// turn delivers all changes to a process, continues its activities, and begins all that are ready.
 func (p *process) turn() bool {
 	busy := false
 	for _, kind := range p.w.watchedKinds() {

@@ -12,21 +12,21 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// users act at times that are fixed when the schedule begins, so that two runs of it differ in the faults alone.
+// users act at times that are set when the schedule begins, so that two runs of it differ only in the faults.
 type users struct {
 	w       *world
-	rnd     *rand.Rand // of the action that is carried out
+	rnd     *rand.Rand // for the current action
 	plan    []deed
-	due     time.Time // when the action that is carried out was to begin
+	due     time.Time // when the current action was due
 	backups []*corev1.Secret
-	spec    keywrightv1alpha1.SigningKeySpec // what they want
-	wanted  bool                             // whether they want the SigningKey
+	spec    keywrightv1alpha1.SigningKeySpec // the spec that they want
+	wanted  bool                             // whether they want the SigningKey to exist
 	ends    time.Duration
-	// rough users also break what is not theirs.
+	// rough users also break objects of the controller.
 	rough bool
 }
 
-// deed is one action.
+// deed is one action of a user.
 type deed struct {
 	at   time.Time
 	name string
@@ -77,13 +77,13 @@ func newUsers(w *world) *users {
 	return u
 }
 
-// least is the shortest interval that the API server accepts.
+// least returns the shortest interval that the API server accepts.
 func (u *users) least() time.Duration {
 	s := &u.spec
 	return s.Distribution.PropagationDelay.Duration + s.Token.MaxLifetime.Duration + s.Token.ClockSkew.Duration
 }
 
-// begin makes what stands when the first process starts.
+// begin creates the objects that exist when the first process starts.
 func (u *users) begin() {
 	u.makeNamespace(keyNamespace)
 	for i := range 1 + u.rnd.IntN(3) {
@@ -107,11 +107,11 @@ func (u *users) makeNamespace(name string) {
 
 func (u *users) makeKey() {
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: signingKey}, Spec: *u.spec.DeepCopy()}
-	_, _ = u.w.store.create(key) // one that is being deleted stays
+	_, _ = u.w.store.create(key) // one that is being deleted still exists
 	u.wanted = true
 }
 
-// next is the next action.
+// next returns the next action.
 func (u *users) next() (time.Time, func()) {
 	if len(u.plan) == 0 {
 		return time.Time{}, nil
@@ -125,7 +125,7 @@ func (u *users) next() (time.Time, func()) {
 	}
 }
 
-// edit changes the SigningKey, if it stands.
+// edit changes the SigningKey, if it exists.
 func (u *users) edit(change func(*keywrightv1alpha1.SigningKey)) {
 	if key := u.w.key(); key != nil {
 		next := key.DeepCopy()
@@ -135,7 +135,7 @@ func (u *users) edit(change func(*keywrightv1alpha1.SigningKey)) {
 	}
 }
 
-// deeds are all that users do.
+// deeds returns all actions of users.
 func (u *users) deeds() []deed {
 	all := []deed{
 		{name: "reset the spec", do: u.reset},
@@ -198,7 +198,7 @@ func (u *users) editSpec() {
 	u.apply()
 }
 
-// editLifetime changes how long tokens live.
+// editLifetime changes the lifetime of tokens.
 func (u *users) editLifetime() {
 	s := &u.spec
 	s.Token.MaxLifetime = seconds(pick(u.rnd, time.Second, time.Minute, time.Hour, 3*time.Hour))
@@ -206,7 +206,7 @@ func (u *users) editLifetime() {
 	u.apply()
 }
 
-// repair takes the way out of what only an admin can end, but for what begins with a deletion.
+// repair carries out the repair of what only an admin can end, unless it begins with a deletion.
 func (u *users) repair() {
 	switch reason := u.w.stalled(); reason {
 	case keywrightv1alpha1.ReasonKeyringRestored, keywrightv1alpha1.ReasonKeyringInvalid:
@@ -223,7 +223,7 @@ func (u *users) repair() {
 	}
 }
 
-// apply brings the spec to what users want, as kubectl apply does.
+// apply applies the spec of the users, as kubectl apply does.
 func (u *users) apply() {
 	u.edit(func(k *keywrightv1alpha1.SigningKey) {
 		want := *u.spec.DeepCopy()
@@ -245,7 +245,7 @@ func (u *users) requestRotation() {
 	})
 }
 
-// revoke names keys of one state, or one that nobody knows.
+// revoke revokes keys of one state, or an unknown one.
 func (u *users) revoke() {
 	kids := slices.Clone(u.spec.RevokedKeyIDs)
 	ring := &u.w.facts.ring
@@ -264,7 +264,7 @@ func (u *users) revoke() {
 	u.apply()
 }
 
-// reset is a GitOps tool that brings the spec back to what Git says, which knows of no revocation.
+// reset is a GitOps tool that restores the spec in Git, which has no revocations.
 func (u *users) reset() {
 	u.spec.RevokedKeyIDs = nil
 	finalizers := u.rnd.IntN(3) > 0
@@ -283,7 +283,7 @@ func (u *users) deleteKey() {
 	_ = u.w.store.delete(keyRef, nil)
 }
 
-// remake applies the SigningKey again, perhaps with another type of key.
+// remake creates the SigningKey again, perhaps with another key type.
 func (u *users) remake() {
 	if u.w.key() == nil && u.rnd.IntN(4) == 0 {
 		u.spec.Algorithm = pick(u.rnd, keywrightv1alpha1.ES256, keywrightv1alpha1.EdDSA)

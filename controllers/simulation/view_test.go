@@ -14,14 +14,14 @@ import (
 	"github.com/keywright/keywright/controllers/wiring"
 )
 
-// view is what a process has seen of one kind: the informer's cache. It lags.
+// view is a process's informer cache of one kind. It lags.
 type view struct {
 	kind    string
-	seen    int // changes of the store that it shows
+	seen    int // changes of the store that it has seen
 	objects map[ref]client.Object
 }
 
-// watchedKinds are those that a process caches, in the order in which a turn delivers them.
+// watchedKinds are the kinds that a process caches, in the order in which a turn delivers them.
 func (w *world) watchedKinds() []string {
 	kinds := []string{kindSigningKey, kindRevocation, kindSecret, kindNamespace, kindConfigMap}
 	if w.foreign != nil {
@@ -30,7 +30,7 @@ func (w *world) watchedKinds() []string {
 	return kinds
 }
 
-// shown is an object as the cache of a process holds it: as cacheOptions of the product says. nil is for what it does not hold.
+// shown returns an object as in the cache of a process, by the product's cacheOptions, and nil if it is not cached.
 func shown(o client.Object) client.Object {
 	switch o := o.(type) {
 	case nil:
@@ -68,7 +68,7 @@ func metadataOf(o client.Object, kind string) *metav1.PartialObjectMetadata {
 	return m
 }
 
-// open fills the views of a process that starts, and hands what they show to the handlers.
+// open fills the views of a new process, and delivers their objects to the handlers.
 func (p *process) open() {
 	for _, kind := range p.w.watchedKinds() {
 		v := &view{kind: kind, seen: len(p.w.store.changes[kind]), objects: map[ref]client.Object{}}
@@ -86,10 +86,11 @@ func (p *process) open() {
 	}
 }
 
-// behind is how many changes of a kind a process has not seen.
+// behind returns how many changes of a kind a process has not seen.
 func (p *process) behind(kind string) int { return len(p.w.store.changes[kind]) - p.views[kind].seen }
 
-// catchUp shows a process the next n changes of a kind. Collapsed, it sees of each object the last one only, as after a relist.
+// catchUp delivers the next n changes of a kind to a process. If collapsed, it sees only the last one of each object,
+// as after a relist.
 func (p *process) catchUp(kind string, n int, collapsed bool) {
 	v := p.views[kind]
 	batch := p.w.store.changes[kind][v.seen : v.seen+n]
@@ -115,7 +116,7 @@ func (p *process) catchUp(kind string, n int, collapsed bool) {
 	}
 }
 
-// dispatch hands a change to the handlers of all controllers whose predicates let it pass.
+// dispatch delivers a change to the handlers of all controllers whose predicates pass it.
 func (p *process) dispatch(kind string, was, is client.Object, initial bool) {
 	if kind == kindFetched {
 		p.fetched.dispatch(was, is, initial)
@@ -158,7 +159,7 @@ func handOn(ctx context.Context, watch wiring.Watch, was, is client.Object, init
 	}
 }
 
-// due is when a process must have seen its next change of any kind, zero if it has seen all.
+// due returns when a process must have seen its next change of any kind, zero if it has seen all.
 func (p *process) due(lag time.Duration) (time.Time, string) {
 	var first time.Time
 	of := ""

@@ -49,18 +49,19 @@ type world struct {
 	users     *users
 	facts     *facts
 	sessions  *sessions
-	foreign   *foreign // nil in every other schedule
+	foreign   *foreign // nil in every second schedule
 	processes [2]*process
-	writer    *process // who writes just now, nil for users
+	writer    *process // the process that is writing, nil for users
 	writing   *activity
 	starts    int
 	paused    *process
-	disturbed time.Time // when users or refusals last changed what rotations go by
+	disturbed time.Time // when users or refusals last changed what rotations depend on
 	runs      int
 	stormy    int // the runs before the calm
 	rotations int
 	nudgePods bool
-	// lag is the smallest propagation delay and skew the smallest clock skew that the spec ever says: files and clocks keep to them.
+	// lag is the smallest propagation delay, and skew the smallest clock skew, of all specs. Files and clocks keep to
+	// them.
 	lag, skew time.Duration
 }
 
@@ -118,7 +119,7 @@ func (w *world) violate(format string, args ...any) {
 
 func (w *world) String() string { return strings.Join(w.trace, "\n") }
 
-// clockOffset is one that any clock may have or step to: all are within the skew of each other.
+// clockOffset returns an offset for a clock. All clocks are within the skew of each other.
 func (w *world) clockOffset() time.Duration {
 	if w.faults.clean {
 		return 0
@@ -133,7 +134,7 @@ func (w *world) clockOffset() time.Duration {
 	}
 }
 
-// key returns the SigningKey as it stands, nil if there is none.
+// key returns the current SigningKey, nil if there is none.
 func (w *world) key() *keywrightv1alpha1.SigningKey {
 	k, _ := w.store.objects[keyRef].(*keywrightv1alpha1.SigningKey)
 	return k
@@ -149,7 +150,7 @@ func (w *world) configMap(namespace string) *corev1.ConfigMap {
 	return cm
 }
 
-// fileIn returns the key set that stands in a namespace, empty if there is none.
+// fileIn returns the key set in the ConfigMap of a namespace, empty if there is none.
 func (w *world) fileIn(namespace string) string {
 	if cm := w.configMap(namespace); cm != nil {
 		return cm.Data[signingKey+contract.JWKSSuffix]
@@ -157,7 +158,7 @@ func (w *world) fileIn(namespace string) string {
 	return ""
 }
 
-// listIn returns the revocation list that stands in a namespace, empty if there is none.
+// listIn returns the revocation list in the ConfigMap of a namespace, empty if there is none.
 func (w *world) listIn(namespace string) string {
 	if cm := w.configMap(namespace); cm != nil {
 		return cm.Data[signingKey+contract.RevokedSuffix]
@@ -165,7 +166,7 @@ func (w *world) listIn(namespace string) string {
 	return ""
 }
 
-// targets are the namespaces that the SigningKey selects, sorted, with those that are being deleted.
+// targets returns the namespaces that the SigningKey selects, including those that are being deleted, sorted.
 func (w *world) targets() []client.Object {
 	key := w.key()
 	var out []client.Object

@@ -1,3 +1,3 @@
-// Package trustedissuer tells the distribution what the files of each TrustedIssuer must be, and reports how they are. It fetches nothing:
-// the fetcher does, in a process without private keys, and every key that it hands over is checked again here.
+// Package trustedissuer gives the distribution the files of each TrustedIssuer, and updates its status. It fetches
+// nothing. The fetcher does that, in a process without private keys, and every key from it is checked again here.
 package trustedissuer

@@ -7,7 +7,7 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Metrics are what Prometheus can read of TrustedIssuers.
+// Metrics are the metrics of TrustedIssuers.
 type Metrics struct {
 	conditions, keys, leftOut, fetched *prometheus.GaugeVec
 }
@@ -18,16 +18,16 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, append([]string{"trustedissuer"}, labels...))
 	}
 	m := &Metrics{
-		conditions: gauge("keywright_trustedissuer_condition", "1 while a condition of the TrustedIssuer is True, 0 while it is not.", "condition"),
+		conditions: gauge("keywright_trustedissuer_condition", "1 if the condition of the TrustedIssuer is True, otherwise 0.", "condition"),
 		keys:       gauge("keywright_trustedissuer_keys", "Keys of the TrustedIssuer that are distributed."),
-		leftOut:    gauge("keywright_trustedissuer_keys_left_out", "Keys that the TrustedIssuer publishes and that are not distributed."),
-		fetched:    gauge("keywright_trustedissuer_last_fetch_timestamp_seconds", "When a good answer was recorded last, as a Unix time; absent for inline keys."),
+		leftOut:    gauge("keywright_trustedissuer_keys_left_out", "Keys that the TrustedIssuer publishes but that are not distributed."),
+		fetched:    gauge("keywright_trustedissuer_last_fetch_timestamp_seconds", "Unix time at which a valid response was last recorded; absent for inline keys."),
 	}
 	registry.MustRegister(m.conditions, m.keys, m.leftOut, m.fetched)
 	return m
 }
 
-// observe notes how one TrustedIssuer stands.
+// observe records the state of a TrustedIssuer.
 func (m *Metrics) observe(p *pass) {
 	name := p.ti.Name
 	for _, absent := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale} {
@@ -49,7 +49,7 @@ func (m *Metrics) observe(p *pass) {
 	m.fetched.WithLabelValues(name).Set(float64(p.entry.FetchedAt.Unix()))
 }
 
-// forget drops what is said of a TrustedIssuer that no longer exists.
+// forget removes the metrics of a TrustedIssuer that no longer exists.
 func (m *Metrics) forget(name string) {
 	of := prometheus.Labels{"trustedissuer": name}
 	for _, vec := range []*prometheus.GaugeVec{m.conditions, m.keys, m.leftOut, m.fetched} {

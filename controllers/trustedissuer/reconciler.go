@@ -24,36 +24,36 @@ import (
 	"github.com/keywright/keywright/controllers/podrefresh"
 )
 
-// Reconciler keeps the projection and the status of each TrustedIssuer.
+// Reconciler reconciles the projection and the status of each TrustedIssuer.
 type Reconciler struct {
 	// Client reads TrustedIssuers, SigningKeys, Namespaces and ConfigMaps from the cache, and writes statuses.
 	Client client.Client
-	// Fetched is a cache of what the fetcher hands over.
+	// Fetched is a cache of the ConfigMap of the fetcher.
 	Fetched cache.Cache
-	// API reads Secrets from the API server itself.
+	// API reads Secrets from the API server.
 	API client.Reader
-	// KeyNamespace holds the Secrets and what was fetched.
+	// KeyNamespace has the Secrets and the ConfigMap of the fetcher.
 	KeyNamespace string
-	// Installation knows whether another one reconciles the objects of this cluster.
+	// Installation reports whether another installation reconciles the objects of this cluster.
 	Installation *installation.Installation
 	// Now is the clock.
 	Now func() time.Time
 	// Recorder writes events.
 	Recorder events.EventRecorder
-	// Projections hands the result to the distribution.
+	// Projections gives the result to the distribution.
 	Projections *desired.Store
-	// Refreshes asks for kubelets to be nudged after a key was withdrawn.
+	// Refreshes requests nudges of pods after a key was withdrawn.
 	Refreshes *podrefresh.Requests
-	// Metrics shows the age of the keys.
+	// Metrics has the conditions, keys and fetch times.
 	Metrics *Metrics
 
-	// published are the kids that each TrustedIssuer had last, by its name.
+	// published has the last published kids, by name of the TrustedIssuer.
 	published sync.Map
-	// reportedAt is when the status of each was written last.
+	// reportedAt is when the status was last written, by name of the TrustedIssuer.
 	reportedAt sync.Map
 }
 
-// pass is one look at a TrustedIssuer.
+// pass has the observations of one reconciliation of a TrustedIssuer.
 type pass struct {
 	ti    *keywrightv1alpha1.TrustedIssuer
 	entry fetched.Entry
@@ -62,17 +62,17 @@ type pass struct {
 	trusted desired.Trusted
 	targets targets
 	now     time.Time
-	// wake is when to look again, zero for never.
+	// wake is when to reconcile again, zero if no time is due.
 	wake time.Time
 }
 
-// waitForSigningKeys is when to look again while the keys of a SigningKey are not known yet.
+// waitForSigningKeys is when to reconcile again while the keys of a SigningKey are not known yet.
 const waitForSigningKeys = time.Second
 
-// lookAgainForName is how often to look whether a SigningKey that has the name is gone, with its Secrets.
-const lookAgainForName = 10 * time.Second
+// recheckNameEvery is how often to check whether a SigningKey of the same name, and its Secrets, still exist.
+const recheckNameEvery = 10 * time.Second
 
-// Reconcile brings the projection of one TrustedIssuer up to date, and reports.
+// Reconcile updates the projection and the status of a TrustedIssuer.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var ti keywrightv1alpha1.TrustedIssuer
 	err := r.Client.Get(ctx, req.NamespacedName, &ti)
@@ -99,7 +99,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	p.trusted = desired.OfTrustedIssuer(&ti, p.entry, desired.KeyIDsOfSigningKeys(r.Projections.All()), r.KeyNamespace, p.now)
 	if p.taken {
 		r.Projections.Retract(ti.Name)
-		p.wakeAt(p.now.Add(lookAgainForName))
+		p.wakeAt(p.now.Add(recheckNameEvery))
 	} else {
 		r.Projections.Set(ti.Name, p.trusted.Projection)
 	}
@@ -109,13 +109,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	r.nudgeWithdrawn(p)
 	err = r.report(ctx, p)
 	if keystore.LostRace(err) {
-		log.FromContext(ctx).V(1).Info("Another write came first, reading again")
+		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	}
 	return ctrl.Result{RequeueAfter: p.wakeIn()}, err
 }
 
-// knowsSigningKeys reports whether the keys of every SigningKey are known: no TrustedIssuer may have one of them.
+// knowsSigningKeys reports whether the keys of every SigningKey are known. No TrustedIssuer may have one of them.
 func (r *Reconciler) knowsSigningKeys(ctx context.Context) (bool, error) {
 	var keys keywrightv1alpha1.SigningKeyList
 	if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
@@ -132,7 +132,7 @@ func (r *Reconciler) knowsSigningKeys(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// nameTaken reports whether a SigningKey has a name, or left its Secrets.
+// nameTaken reports whether a SigningKey has the name, or retained Secrets of one.
 func (r *Reconciler) nameTaken(ctx context.Context, name string) (bool, error) {
 	var key keywrightv1alpha1.SigningKey
 	err := r.Client.Get(ctx, client.ObjectKey{Name: name}, &key)
@@ -145,8 +145,8 @@ func (r *Reconciler) nameTaken(ctx context.Context, name string) (bool, error) {
 	return keystore.Has(ctx, r.API, r.KeyNamespace, name)
 }
 
-// nudgeWithdrawn asks for kubelets to be nudged for keys that are no longer published: those that this process saw, and those that files
-// still hold.
+// nudgeWithdrawn requests nudges of pods for keys that are no longer published: those that this process has published,
+// and those that are still in files.
 func (r *Reconciler) nudgeWithdrawn(p *pass) {
 	name := p.ti.Name
 	if p.taken || p.trusted.Projection.Frozen {
@@ -172,11 +172,11 @@ func (r *Reconciler) nudgeWithdrawn(p *pass) {
 		return
 	}
 	if p.ti.Spec.Withdrawn != keywrightv1alpha1.Wait {
-		r.Refreshes.Ask(name, withdrawn)
+		r.Refreshes.Add(name, withdrawn)
 	}
 	if len(before) > 0 {
 		r.Recorder.Eventf(p.ti, nil, corev1.EventTypeNormal, "KeysWithdrawn", "Distribute",
-			"The issuer no longer publishes %d of its keys: they leave the files of all namespaces", len(withdrawn))
+			"The issuer withdrew %d keys: they are removed from the files of all namespaces", len(withdrawn))
 	}
 }
 
@@ -187,14 +187,14 @@ func (p *pass) wakeIn() time.Duration {
 	return max(p.wake.Sub(p.now), time.Millisecond)
 }
 
-// wakeAt looks again at a time, or before.
+// wakeAt sets the next reconciliation to at, unless it is earlier.
 func (p *pass) wakeAt(at time.Time) {
 	if at.After(p.now) && (p.wake.IsZero() || at.Before(p.wake)) {
 		p.wake = at
 	}
 }
 
-// forget drops what this process knows of a name that has no TrustedIssuer.
+// forget removes what this process remembers of a name without a TrustedIssuer.
 func (r *Reconciler) forget(name string) {
 	r.Projections.Retract(name)
 	r.Refreshes.Forget(name)

@@ -19,10 +19,10 @@ import (
 	"github.com/keywright/keywright/controllers/report"
 )
 
-// progressEvery is how often the status says how many namespaces have the current keys while they are being written.
+// progressEvery is how often the status is updated while a distribution proceeds.
 const progressEvery = 10 * time.Second
 
-// report writes the status if it says anything new.
+// report updates the metrics, and the status if it changed.
 func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	r.Metrics.observe(p)
 	next := p.ti.DeepCopy()
@@ -45,7 +45,8 @@ func (r *Reconciler) report(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// onlyProgress reports whether a status differs from the one that stands in how far a distribution is, which goes on, and in nothing else.
+// onlyProgress reports whether a status differs from the current one only in the progress of a distribution that is not
+// complete.
 func (p *pass) onlyProgress(next *keywrightv1alpha1.TrustedIssuerStatus) bool {
 	was := p.ti.Status.DeepCopy()
 	before, after := meta.FindStatusCondition(was.Conditions, keywrightv1alpha1.ConditionDistributed), meta.FindStatusCondition(next.Conditions, keywrightv1alpha1.ConditionDistributed)
@@ -56,7 +57,7 @@ func (p *pass) onlyProgress(next *keywrightv1alpha1.TrustedIssuerStatus) bool {
 	return equality.Semantic.DeepEqual(was, next)
 }
 
-// announce says it once, as an event, when a TrustedIssuer comes to need somebody.
+// announce writes an event when a TrustedIssuer becomes Stalled or Stale.
 func (r *Reconciler) announce(p *pass, next *keywrightv1alpha1.TrustedIssuerStatus) {
 	for _, kind := range []string{keywrightv1alpha1.ConditionStalled, keywrightv1alpha1.ConditionStale} {
 		before, after := meta.FindStatusCondition(p.ti.Status.Conditions, kind), meta.FindStatusCondition(next.Conditions, kind)
@@ -66,7 +67,7 @@ func (r *Reconciler) announce(p *pass, next *keywrightv1alpha1.TrustedIssuerStat
 	}
 }
 
-// status says what the pass found. The given conditions only lend their transition times.
+// status returns the status after a pass. The given conditions only provide transition times.
 func (p *pass) status(was []metav1.Condition) keywrightv1alpha1.TrustedIssuerStatus {
 	t := &p.targets
 	s := keywrightv1alpha1.TrustedIssuerStatus{
@@ -110,10 +111,10 @@ func (p *pass) addKeys(s *keywrightv1alpha1.TrustedIssuerStatus) {
 
 func (p *pass) inline() bool { return p.ti.Spec.Keys.Inline != "" }
 
-// handedOver reports whether the fetcher answered for this very object.
+// handedOver reports whether the entry of the fetcher is for this object, and not an earlier one of the same name.
 func (p *pass) handedOver() bool { return p.entry.UID == string(p.ti.UID) }
 
-// bounded cuts a text that somebody else wrote to what the API takes.
+// bounded limits a text to the length that the API accepts.
 func bounded(text string, most int) string {
 	return fmt.Sprintf("%.*s", most, strings.ToValidUTF8(text, "?"))
 }
@@ -128,16 +129,17 @@ func (p *pass) conditions() []metav1.Condition {
 	}
 	if since, stale := p.stale(); stale {
 		all = append(all, report.Condition(keywrightv1alpha1.ConditionStale, true, keywrightv1alpha1.ReasonTooOld,
-			fmt.Sprintf("no good answer was recorded since %s, which is longer than maxStaleness: the keys of that time stay", report.Stamp(since))))
+			fmt.Sprintf("the last valid response was recorded at %s, longer than maxStaleness ago: its keys stay in use", report.Stamp(since))))
 	}
 	return all
 }
 
 func (p *pass) nameTaken() string {
-	return fmt.Sprintf("a SigningKey has the name %s, or its Secrets are still there: create this TrustedIssuer under another name", p.ti.Name)
+	return fmt.Sprintf("the name %s belongs to a SigningKey or to its retained Secrets: create this TrustedIssuer with another name", p.ti.Name)
 }
 
-// ready is True while the keys of the issuer are known and distributed. That the last answer was bad makes it no less ready.
+// ready returns the condition Ready, which is True while keys of the issuer are distributed, even if the last fetch
+// failed.
 func (p *pass) ready() metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionReady
 	switch {
@@ -146,7 +148,7 @@ func (p *pass) ready() metav1.Condition {
 	case errors.Is(p.trusted.Err, desired.ErrNotFetched):
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case p.trusted.Err != nil:
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": what was distributed stays")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": the keys that were distributed before stay")
 	case p.trusted.InvalidSelector != nil:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
 	case len(p.targets.behind) > 0:
@@ -158,12 +160,12 @@ func (p *pass) ready() metav1.Condition {
 
 func (p *pass) notFetched() string {
 	if p.handedOver() && p.entry.Failure != "" {
-		return "the keys could not be fetched yet: " + p.entry.Failure
+		return "the keys have not been fetched yet: " + p.entry.Failure
 	}
-	return "the fetcher has not read the keys yet: it runs if the chart's trustedIssuers.enabled is set"
+	return "the fetcher has not fetched the keys yet: check that it runs (trustedIssuers.enabled in the values of the chart)"
 }
 
-// fetched is about the last answer.
+// fetched returns the condition Fetched, about the last fetch.
 func (p *pass) fetched() metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionFetched
 	switch {
@@ -171,13 +173,13 @@ func (p *pass) fetched() metav1.Condition {
 		return report.Condition(kind, true, keywrightv1alpha1.ReasonInline, "the keys are in the spec")
 	case p.handedOver() && p.entry.Failure != "":
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonFetchFailed,
-			fmt.Sprintf("since %s no answer can be used: %s", report.Stamp(p.entry.FailedSince), p.entry.Failure))
+			fmt.Sprintf("fetches have failed since %s: %s", report.Stamp(p.entry.FailedSince), p.entry.Failure))
 	case !p.handedOver() || len(p.entry.KeySet) == 0:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case !p.ofThisSource():
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed: until it answers, the keys of the source before it stay")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed, and the new source was not fetched yet: the keys of the previous source stay")
 	default:
-		return report.Condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last answer of the issuer could be used")
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last response of the issuer is valid")
 	}
 }
 
@@ -186,7 +188,7 @@ func (p *pass) ofThisSource() bool {
 	return err == nil && source == p.entry.Source
 }
 
-// stale reports since when no good answer was recorded, and whether that is too long.
+// stale returns when a valid response was last recorded, and whether that is longer than maxStaleness ago.
 func (p *pass) stale() (since time.Time, stale bool) {
 	if p.inline() || p.taken || !p.handedOver() || p.entry.FetchedAt.IsZero() {
 		return time.Time{}, false

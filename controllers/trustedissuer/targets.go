@@ -15,18 +15,18 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// targets is what the cache shows of the namespaces of one TrustedIssuer.
+// targets has the state of the namespaces of one TrustedIssuer, from the cache.
 type targets struct {
 	selected, inSync, kept int
 	// behind are the namespaces that do not hold the current keys, sorted.
 	behind []string
-	// gateway counts where another object has the gateway entry, nil unless this one asks for it.
+	// gateway has the namespaces where another object has the gateway entry. It is nil unless this one requests the entry.
 	gateway *desired.GatewayTaken
 	// held are the kids in any file.
 	held []string
 }
 
-// observeTargets compares what stands in the cache with what is wanted.
+// observeTargets compares the ConfigMaps in the cache with the projection.
 func (r *Reconciler) observeTargets(ctx context.Context, p *pass) error {
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
@@ -51,14 +51,14 @@ func (r *Reconciler) observeTargets(ctx context.Context, p *pass) error {
 		}
 	}
 	for i := range namespaces.Items {
-		p.look(&namespaces.Items[i], content[namespaces.Items[i].Name])
+		p.addNamespace(&namespaces.Items[i], content[namespaces.Items[i].Name])
 	}
 	slices.Sort(p.targets.behind)
 	return nil
 }
 
-// look counts one namespace.
-func (p *pass) look(ns *metav1.PartialObjectMetadata, content string) {
+// addNamespace counts one namespace.
+func (p *pass) addNamespace(ns *metav1.PartialObjectMetadata, content string) {
 	t, projection := &p.targets, &p.trusted.Projection
 	holds := content != "" && !issuerfiles.TrustsNobody(content)
 	inSync := content == projection.Files.KeySet && !projection.Frozen
@@ -67,7 +67,7 @@ func (p *pass) look(ns *metav1.PartialObjectMetadata, content string) {
 		return
 	case projection.Selects(ns.Name, labels.Set(ns.Labels)):
 		t.selected++
-		t.gateway.Look(ns.Name, ns.Labels)
+		t.gateway.Add(ns.Name, ns.Labels)
 		if inSync {
 			t.inSync++
 			return

@@ -22,26 +22,26 @@ func (r *Reconciler) Name() string { return "trustedissuer" }
 // Workers implements wiring.Controller.
 func (r *Reconciler) Workers() int { return 2 }
 
-// Watches are TrustedIssuers, the SigningKeys whose names and keys they may not have, the namespaces that they may select, and the ConfigMaps
-// there.
+// Watches returns watches of TrustedIssuers, of SigningKeys, whose names and keys they may not have, and of Namespaces
+// and their ConfigMaps.
 func (r *Reconciler) Watches() []wiring.Watch {
 	return []wiring.Watch{
 		{Object: &keywrightv1alpha1.TrustedIssuer{}, Handler: &handler.EnqueueRequestForObject{}, Predicates: []predicate.Predicate{predicate.GenerationChangedPredicate{}}},
-		{Object: &keywrightv1alpha1.SigningKey{}, Handler: r.wakeAll()},
-		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.wakeAll(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
-		{Object: &corev1.ConfigMap{}, Handler: r.wakeOfFiles()},
+		{Object: &keywrightv1alpha1.SigningKey{}, Handler: r.enqueueAll()},
+		{Object: &corev1.Namespace{}, Metadata: true, Handler: r.enqueueAll(), Predicates: []predicate.Predicate{wiring.SelectionChanged()}},
+		{Object: &corev1.ConfigMap{}, Handler: r.onConfigMap()},
 	}
 }
 
-// Sources bring what the fetcher hands over.
+// Sources returns a source of changes of the fetcher's ConfigMap.
 func (r *Reconciler) Sources() []source.Source {
-	return []source.Source{source.Kind[client.Object](r.Fetched, &corev1.ConfigMap{}, r.wakeAll())}
+	return []source.Source{source.Kind[client.Object](r.Fetched, &corev1.ConfigMap{}, r.enqueueAll())}
 }
 
-// wakeOfFiles lets the TrustedIssuers be looked at again whose files changed. A rotation of one issuer in many namespaces is no reason to look at all
-// others.
-func (r *Reconciler) wakeOfFiles() handler.EventHandler {
-	wake := func(ctx context.Context, q wiring.Queue, before, after client.Object) {
+// onConfigMap queues the TrustedIssuers whose files changed, and no others: one rotation changes the ConfigMaps of many
+// namespaces.
+func (r *Reconciler) onConfigMap() handler.EventHandler {
+	enqueue := func(ctx context.Context, q wiring.Queue, before, after client.Object) {
 		was, _ := before.(*corev1.ConfigMap)
 		is, _ := after.(*corev1.ConfigMap)
 		for file := range is.Data {
@@ -53,22 +53,22 @@ func (r *Reconciler) wakeOfFiles() handler.EventHandler {
 		}
 	}
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q wiring.Queue) { wake(ctx, q, nil, e.Object) },
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q wiring.Queue) { enqueue(ctx, q, nil, e.Object) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q wiring.Queue) {
-			wake(ctx, q, e.ObjectOld, e.ObjectNew)
-			wake(ctx, q, e.ObjectNew, e.ObjectOld) // a file that is gone
+			enqueue(ctx, q, e.ObjectOld, e.ObjectNew)
+			enqueue(ctx, q, e.ObjectNew, e.ObjectOld) // for removed files
 		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) { wake(ctx, q, nil, e.Object) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q wiring.Queue) { enqueue(ctx, q, nil, e.Object) },
 	}
 }
 
-// exists reports whether there is a TrustedIssuer of a name, as the cache shows it.
+// exists reports whether the cache has a TrustedIssuer of a name.
 func (r *Reconciler) exists(ctx context.Context, name string) bool {
 	return r.Client.Get(ctx, client.ObjectKey{Name: name}, &keywrightv1alpha1.TrustedIssuer{}) == nil
 }
 
-// wakeAll lets every TrustedIssuer be looked at again, a moment after anything changed.
-func (r *Reconciler) wakeAll() handler.EventHandler {
+// enqueueAll queues every TrustedIssuer shortly after any object changed.
+func (r *Reconciler) enqueueAll() handler.EventHandler {
 	return wiring.OnAny(func(ctx context.Context) ([]string, error) {
 		var all keywrightv1alpha1.TrustedIssuerList
 		err := r.Client.List(ctx, &all, client.UnsafeDisableDeepCopy)

@@ -1,3 +1,3 @@
-// Package wiring says how work comes to a controller: which objects it watches, which work items their changes queue, and with which
-// priority. What a controller lists here is what a manager builds, and what the simulation delivers.
+// Package wiring defines which objects a controller watches, and which work items their changes queue, with which
+// priority. A manager builds controllers from that, and the simulation delivers changes by it.
 package wiring

@@ -7,14 +7,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
-// SelectionChanged passes what can make a namespace a target or end that.
+// SelectionChanged passes changes of labels, and the beginning of a deletion, which can change whether a namespace is a
+// target.
 func SelectionChanged() predicate.Predicate {
 	return predicate.Or(DeletionChanged(), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },
 	})
 }
 
-// DeletionChanged passes the begin of a deletion.
+// DeletionChanged passes the beginning of a deletion.
 func DeletionChanged() predicate.Predicate {
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {

@@ -14,12 +14,12 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// reconnectEvery is how often an informer tries to reach an API server that does not answer, give or take a half.
+// reconnectEvery is how often an informer retries if the API server does not respond, plus or minus a half.
 const reconnectEvery = time.Second
 
-// Reconnecting lets an informer hear of changes again within two seconds of the API server's return. That of client-go pauses for up to 30 seconds
-// then, which thousands of clients must do, and a revocation would wait for: here are a few watches of one controller. client-go lets nobody set that
-// pause (kubernetes/kubernetes#136943), so it is never reached.
+// Reconnecting lets an informer receive changes again within two seconds after an outage of the API server. Otherwise
+// client-go waits up to 30 seconds, which is meant for thousands of clients, and would delay a revocation. That delay
+// is not configurable (kubernetes/kubernetes#136943), so Reconnecting retries itself.
 func Reconnecting(lw toolscache.ListerWatcher) *toolscache.ListWatch {
 	server := toolscache.ToListerWatcherWithContext(lw)
 	return &toolscache.ListWatch{
@@ -32,21 +32,21 @@ func Reconnecting(lw toolscache.ListerWatcher) *toolscache.ListWatch {
 	}
 }
 
-// reconnected asks until the API server answers, whatever it says, or until the context ends.
-func reconnected[T any](ctx context.Context, ask func() (T, error)) (T, error) {
-	for said := false; ; said = true {
-		answer, err := ask()
+// reconnected retries a request until the API server responds, even with an error, or until the context ends.
+func reconnected[T any](ctx context.Context, request func() (T, error)) (T, error) {
+	for logged := false; ; logged = true {
+		response, err := request()
 		if status := apierrors.APIStatus(nil); err == nil || errors.As(err, &status) || ctx.Err() != nil {
-			return answer, err
+			return response, err
 		}
-		if !said {
-			ctrl.Log.WithName("cache").Info("The API server does not answer: asking again every second", "error", err.Error())
+		if !logged {
+			ctrl.Log.WithName("cache").Info("The API server does not respond: retrying every second", "error", err.Error())
 		}
 		timer := time.NewTimer(reconnectEvery/2 + rand.N(reconnectEvery)) //nolint:gosec // no secret
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return answer, err
+			return response, err
 		case <-timer.C:
 		}
 	}

@@ -14,7 +14,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// An API server that is away is asked again; one that answers, whatever it says, has answered; and nobody asks longer than the context lasts.
+// Requests are retried while the API server does not respond, but not after any response, and not after the context has
+// ended.
 func TestReconnecting(t *testing.T) {
 	t.Parallel()
 	away, says := syscall.ECONNREFUSED, apierrors.NewServiceUnavailable("starting")

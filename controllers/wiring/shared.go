@@ -2,20 +2,20 @@ package wiring
 
 import "sync"
 
-// Shared lets equal values in a cache be one. Nobody changes what is in a cache.
+// Shared lets equal values in a cache share memory. Values in a cache must not be changed.
 type Shared[T any] struct {
 	mu    sync.Mutex
 	known map[string]T
 }
 
 const (
-	// maxShared bounds how many values are remembered, far above what one cluster has at a time.
+	// maxShared limits the number of values. It is far more than a cluster has at a time.
 	maxShared = 512
-	// longestShared bounds the text of what is remembered, in bytes: longer ones are planted, and do not stay.
+	// longestShared limits the text of a value, in bytes. Longer ones are from other clients, and are soon replaced.
 	longestShared = 512 << 10
 )
 
-// One returns the first value that had the same text.
+// One returns the first value with the same text.
 func (s *Shared[T]) One(text string, value T) T {
 	if len(text) > longestShared {
 		return value

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Equal values are one, and what is remembered of them is bounded.
+// Equal values share memory, and their number is limited.
 func TestShared(t *testing.T) {
 	var s Shared[*int]
 	one, another := new(int), new(int)

@@ -24,26 +24,26 @@ type Queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // Watch is one kind of object whose changes queue work items.
 type Watch struct {
-	// Object is of the kind that is watched.
+	// Object is an object of the watched kind.
 	Object client.Object
-	// Metadata is set where only the metadata is watched.
+	// Metadata is set if only the metadata is watched.
 	Metadata bool
 	// Handler queues the work items.
 	Handler handler.EventHandler
-	// Predicates drop the changes that ask for nothing.
+	// Predicates drop irrelevant changes.
 	Predicates []predicate.Predicate
 }
 
-// Controller is a reconciler with all that brings work to it.
+// Controller is a reconciler with its watches and sources.
 type Controller interface {
 	reconcile.Reconciler
-	// Name is the name of the controller in logs and metrics.
+	// Name returns the name of the controller in logs and metrics.
 	Name() string
-	// Workers is how many work items are reconciled at once.
+	// Workers returns how many work items are reconciled in parallel.
 	Workers() int
-	// Watches are the objects that are watched.
+	// Watches returns the watched objects.
 	Watches() []Watch
-	// Sources bring what other controllers of this process ask for.
+	// Sources returns sources of work from other controllers of this process.
 	Sources() []source.Source
 }
 
@@ -63,7 +63,7 @@ func Add(mgr ctrl.Manager, c Controller) error {
 	return b.Complete(c)
 }
 
-// options lets a standby replica fill its caches, and caps the back-off: the default one grows to 1,000 s.
+// options lets a standby replica fill its caches, and limits the back-off, which grows to 1,000 s by default.
 func options(workers int) controller.Options {
 	warm := true
 	return controller.Options{
@@ -74,16 +74,17 @@ func options(workers int) controller.Options {
 	}
 }
 
-// Priorities in a queue. What is not named has priority 0.
+// Priorities in a queue. The default is 0.
 const (
 	// Urgently is for a revocation, in every namespace.
 	Urgently = 100
-	// AtOnce is for one namespace: its file is not as this controller left it, or it is new. That is one write, and it brings
-	// the latest keys along, so it goes before all others even while a revocation is being written.
+	// AtOnce is for one namespace that is new, or whose ConfigMap another client changed. It is one write with the latest
+	// keys, so it comes even before the writes of a revocation.
 	AtOnce = 200
 )
 
-// OfCreation is the priority of what the watch shows for the first time: low for what stood before this process began.
+// OfCreation returns the priority of an object that the watch shows for the first time. It is low if the object is in
+// the initial list.
 func OfCreation(e event.CreateEvent) int {
 	if e.IsInInitialList {
 		return handler.LowPriority
@@ -102,20 +103,20 @@ func Enqueue(q Queue, priority int, requests ...reconcile.Request) {
 	}
 }
 
-// Debounce is how long a controller lets changes of many objects gather before it looks at them.
+// Debounce is how long a controller collects changes of many objects before it reconciles.
 const Debounce = 250 * time.Millisecond
 
-// Named is the work item of a name.
+// Named returns the work item of a name.
 func Named(name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
 }
 
-// OnAny queues names a moment after any object was created, changed or deleted.
+// OnAny queues names shortly after any object was created, changed or deleted.
 func OnAny(names func(context.Context) ([]string, error)) handler.Funcs {
-	wake := func(ctx context.Context, q Queue) {
+	enqueue := func(ctx context.Context, q Queue) {
 		all, err := names(ctx)
 		if err != nil {
-			log.FromContext(ctx).Error(err, "List what a change may matter to")
+			log.FromContext(ctx).Error(err, "Failed to list the objects that a change affects")
 			return
 		}
 		for _, name := range all {
@@ -123,8 +124,8 @@ func OnAny(names func(context.Context) ([]string, error)) handler.Funcs {
 		}
 	}
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q Queue) { wake(ctx, q) },
-		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q Queue) { wake(ctx, q) },
-		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q Queue) { wake(ctx, q) },
+		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q Queue) { enqueue(ctx, q) },
+		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q Queue) { enqueue(ctx, q) },
+		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q Queue) { enqueue(ctx, q) },
 	}
 }

@@ -122,7 +122,7 @@ func (c *cluster) wantGuarded(t *testing.T) {
 	}
 	_ = unstructured.SetNestedSlice(deployment.Object, volumes, "spec", "template", "spec", "volumes")
 	err := as.Create(t.Context(), deployment, client.DryRunAll)
-	if changed != 1 || err == nil || !strings.Contains(err.Error(), `needs the right to "mount" the SigningKey`) {
+	if changed != 1 || err == nil || !strings.Contains(err.Error(), `requires the right to "mount" the SigningKey`) {
 		t.Errorf("who may mount customers alone deploys a pod with the key of main: %v", err)
 	}
 	for _, o := range objects(t, c.kubectl(t, "get", "roles,rolebindings,clusterrolebindings", "-A", "-o", "yaml")) {

@@ -1,2 +1,3 @@
-// Package handover fetches the keys of TrustedIssuers, and hands them to the controller in the one ConfigMap that the fetcher may write.
+// Package handover fetches the keys of TrustedIssuers, and writes them into the only ConfigMap that the fetcher may
+// write, for the controller.
 package handover

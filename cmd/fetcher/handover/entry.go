@@ -11,8 +11,10 @@ import (
 	"github.com/keywright/keywright/cmd/fetcher/source"
 )
 
-// after returns the entry after an answer, or after a failure, which changes no key. name is the digest of the source.
-func after(was fetched.Entry, ti *keywrightv1alpha1.TrustedIssuer, name string, keys source.Keys, failure error, now time.Time) fetched.Entry {
+// nextEntry returns the entry after a fetch. A failure changes no key. name is the digest of the source.
+func nextEntry(
+	was fetched.Entry, ti *keywrightv1alpha1.TrustedIssuer, name string, keys source.Keys, failure error, now time.Time,
+) fetched.Entry {
 	next := was
 	next.UID = string(ti.UID)
 	now = now.UTC().Truncate(time.Second)
@@ -42,13 +44,14 @@ func after(was fetched.Entry, ti *keywrightv1alpha1.TrustedIssuer, name string, 
 	return next
 }
 
-// sayTheSame reports whether two entries differ in nothing but when they were fetched.
-func sayTheSame(a, b fetched.Entry) bool {
+// equalContent reports whether two entries are equal except for their fetch times.
+func equalContent(a, b fetched.Entry) bool {
 	return a.UID == b.UID && a.Source == b.Source && a.Failure == b.Failure && bytes.Equal(a.KeySet, b.KeySet) &&
 		slices.Equal(a.LeftOut, b.LeftOut) && maps.EqualFunc(a.FirstSeen, b.FirstSeen, time.Time.Equal)
 }
 
-// again is how often an answer that changes nothing is recorded: often enough that the keys of an issuer that answers are never stale.
-func again(ti *keywrightv1alpha1.TrustedIssuer) time.Duration {
+// recordEvery returns how often a response without changes is recorded, so that the keys of a responding issuer never
+// become stale.
+func recordEvery(ti *keywrightv1alpha1.TrustedIssuer) time.Duration {
 	return min(ti.Spec.MaxStaleness.Duration/4, time.Hour)
 }

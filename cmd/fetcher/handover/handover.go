@@ -18,21 +18,21 @@ import (
 	"github.com/keywright/keywright/cmd/fetcher/source"
 )
 
-// Handover writes the ConfigMap of what was fetched: one entry per TrustedIssuer.
+// Handover writes the ConfigMap of the fetched keys, with one entry per TrustedIssuer.
 type Handover struct {
-	// Client reads TrustedIssuers from the cache, and reads and writes the ConfigMap itself.
+	// Client reads TrustedIssuers from the cache. It reads the ConfigMap from the API server, and writes it.
 	Client client.Client
-	// KeyNamespace holds the ConfigMap.
+	// KeyNamespace is the namespace of the ConfigMap.
 	KeyNamespace string
 
-	// mu lets one write follow another: all entries are in one object.
+	// mu serializes writes, since all entries are in one object.
 	mu sync.Mutex
 }
 
-// mostBytes is how many bytes of entries the ConfigMap may hold: 1 MiB, less what its names and metadata take up.
-const mostBytes = 1<<20 - 64<<10
+// maxBytes limits the entries of the ConfigMap: 1 MiB, less what names and metadata take up.
+const maxBytes = 1<<20 - 64<<10
 
-// Of returns the entry of a TrustedIssuer, an empty one if there is none for this very object.
+// Of returns the entry of a TrustedIssuer, an empty one if there is none with its UID.
 func (h *Handover) Of(ctx context.Context, ti *keywrightv1alpha1.TrustedIssuer) (fetched.Entry, error) {
 	cm, err := h.read(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (h *Handover) Of(ctx context.Context, ti *keywrightv1alpha1.TrustedIssuer) 
 	}
 	entry, err := fetched.Decode(cm.Data[ti.Name+fetched.Suffix])
 	if err != nil || entry.UID != string(ti.UID) {
-		return fetched.Entry{}, nil //nolint:nilerr // it is written anew
+		return fetched.Entry{}, nil //nolint:nilerr // it will be written again
 	}
 	return entry, nil
 }
@@ -54,9 +54,9 @@ func (h *Handover) read(ctx context.Context) (*corev1.ConfigMap, error) {
 	return &cm, nil
 }
 
-// Put writes an entry if it says anything new, or if the one that stands was recorded long ago.
+// Put writes an entry if it has changes, or if the existing one was recorded long ago.
 func (h *Handover) Put(ctx context.Context, ti *keywrightv1alpha1.TrustedIssuer, was, next fetched.Entry) error {
-	if sayTheSame(was, next) && next.FetchedAt.Sub(was.FetchedAt) < again(ti) {
+	if equalContent(was, next) && next.FetchedAt.Sub(was.FetchedAt) < recordEvery(ti) {
 		return nil
 	}
 	text, err := next.Encode()
@@ -66,12 +66,12 @@ func (h *Handover) Put(ctx context.Context, ti *keywrightv1alpha1.TrustedIssuer,
 	return h.change(ctx, func(data map[string]string) { data[ti.Name+fetched.Suffix] = text })
 }
 
-// Prune takes away the entries that nobody asks for.
+// Prune removes the entries without a TrustedIssuer.
 func (h *Handover) Prune(ctx context.Context) error {
 	return h.change(ctx, func(map[string]string) {})
 }
 
-// change changes the entries in one write, and takes away those that nobody asks for.
+// change edits the entries in one write, and removes those without a TrustedIssuer.
 func (h *Handover) change(ctx context.Context, edit func(map[string]string)) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,27 +96,28 @@ func (h *Handover) change(ctx context.Context, edit func(map[string]string)) err
 	switch {
 	case maps.Equal(data, cm.Data):
 		return nil
-	case size > mostBytes:
-		return fmt.Errorf("the entries of all TrustedIssuers have %d bytes, and ConfigMap %s holds %d: delete some", size, contract.FetchedConfigMap, mostBytes)
+	case size > maxBytes:
+		return fmt.Errorf("ConfigMap %s has room for %d bytes, but the keys of all TrustedIssuers have %d: delete TrustedIssuers",
+			contract.FetchedConfigMap, maxBytes, size)
 	case cm.UID == "":
 		return h.create(ctx, data)
 	}
 	cm.Data, cm.BinaryData, cm.ManagedFields = data, nil, nil
 	err = h.Client.Update(ctx, cm)
 	if apierrors.IsConflict(err) {
-		return errors.New("another write came first")
+		return errors.New("ConfigMap " + contract.FetchedConfigMap + " changed since it was read")
 	}
 	return err
 }
 
-// create applies instead of posting: creation by name can then be granted by name.
+// create creates the ConfigMap by an apply, since RBAC can then grant it by name.
 func (h *Handover) create(ctx context.Context, data map[string]string) error {
 	apply := applycorev1.ConfigMap(contract.FetchedConfigMap, h.KeyNamespace).
 		WithLabels(map[string]string{contract.ManagedByLabel: contract.ManagedBy}).WithData(data)
 	return h.Client.Apply(ctx, apply, client.FieldOwner("keywright-fetcher"))
 }
 
-// wanted returns the entries that TrustedIssuers ask for.
+// wanted returns the names of the entries of all TrustedIssuers whose keys are fetched.
 func (h *Handover) wanted(ctx context.Context) (map[string]bool, error) {
 	var all keywrightv1alpha1.TrustedIssuerList
 	if err := h.Client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {

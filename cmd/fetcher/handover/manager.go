@@ -22,22 +22,22 @@ import (
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
-// Options are what an operator can set. An empty address means no listener.
+// Options are the settings of the fetcher process. An empty address means no listener.
 type Options struct {
 	// KeyNamespace is where Keywright is installed.
 	KeyNamespace string
-	// MetricsBindAddress serves /metrics over HTTP, HealthProbeBindAddress /healthz and /readyz.
+	// MetricsBindAddress serves /metrics over HTTP. HealthProbeBindAddress serves /healthz and /readyz.
 	MetricsBindAddress, HealthProbeBindAddress string
-	// LeaderElect lets several replicas run, one of which fetches.
+	// LeaderElect allows several replicas, of which only the leader fetches.
 	LeaderElect bool
 	// Now is the clock.
 	Now func() time.Time
 }
 
-// fetchesAtOnce bounds how many issuers are asked at once.
-const fetchesAtOnce = 8
+// parallelFetches is how many issuers are fetched in parallel.
+const parallelFetches = 8
 
-// NewManager returns a manager that fetches the keys of all TrustedIssuers. It caches nothing else.
+// NewManager returns a manager that fetches the keys of all TrustedIssuers. It caches only these objects.
 func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
@@ -87,7 +87,7 @@ func setup(mgr ctrl.Manager, opts Options) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).Named("fetcher").
 		For(&keywrightv1alpha1.TrustedIssuer{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: fetchesAtOnce}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: parallelFetches}).
 		Complete(r)
 }
 

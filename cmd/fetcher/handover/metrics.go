@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics count fetches.
+// Metrics are the metrics of fetches.
 type Metrics struct {
 	fetches *prometheus.CounterVec
 	last    *prometheus.GaugeVec
@@ -17,13 +17,13 @@ type Metrics struct {
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keywright_fetches_total", Help: "Fetches of the keys of a TrustedIssuer, by how they ended.",
+			Name: "keywright_fetches_total", Help: "Fetches of the keys of a TrustedIssuer, by result.",
 		}, []string{"trustedissuer", "result"}),
 		last: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "keywright_fetch_last_success_timestamp_seconds", Help: "When the keys of a TrustedIssuer were last fetched, as a Unix time.",
+			Name: "keywright_fetch_last_success_timestamp_seconds", Help: "Unix time of the last successful fetch of the keys of a TrustedIssuer.",
 		}, []string{"trustedissuer"}),
 		next: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "keywright_fetch_next_timestamp_seconds", Help: "When the keys of a TrustedIssuer are fetched again, as a Unix time.",
+			Name: "keywright_fetch_next_timestamp_seconds", Help: "Unix time of the next fetch of the keys of a TrustedIssuer.",
 		}, []string{"trustedissuer"}),
 	}
 	registry.MustRegister(m.fetches, m.last, m.next)

@@ -18,24 +18,24 @@ import (
 	"github.com/keywright/keywright/controllers/desired"
 )
 
-// Reconciler fetches the keys of one TrustedIssuer per work item, again and again.
+// Reconciler fetches the keys of each TrustedIssuer periodically. A work item is one TrustedIssuer.
 type Reconciler struct {
 	// Client reads TrustedIssuers from the cache, and the ConfigMaps of the key namespace from the API server.
 	Client client.Client
-	// Cluster is asked for certificates, and for the keys of the API server.
+	// Cluster reads certificates, and the keys of the API server.
 	Cluster source.Cluster
-	// Handover writes what was fetched.
+	// Handover writes the fetched keys.
 	Handover *Handover
 	// Now is the clock.
 	Now func() time.Time
 	// Metrics counts fetches.
 	Metrics *Metrics
 
-	// fetches holds the *fetch of each TrustedIssuer.
+	// fetches has the *fetch of each TrustedIssuer, by name.
 	fetches sync.Map
 }
 
-// fetch is what this process knows of the last fetch of one TrustedIssuer.
+// fetch is the last fetch of one TrustedIssuer by this process.
 type fetch struct {
 	uid        types.UID
 	generation int64
@@ -45,13 +45,13 @@ type fetch struct {
 }
 
 const (
-	// soonest is the shortest time between two fetches of one issuer.
-	soonest = 30 * time.Second
-	// firstRetry is when a fetch that failed is tried again. It doubles until the refresh interval.
+	// minInterval is the shortest time between two fetches of one issuer.
+	minInterval = 30 * time.Second
+	// firstRetry is the wait after the first failed fetch. It doubles up to the refresh interval.
 	firstRetry = 10 * time.Second
 )
 
-// Reconcile fetches the keys of a TrustedIssuer if that is due.
+// Reconcile fetches the keys of a TrustedIssuer if a fetch is due.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var ti keywrightv1alpha1.TrustedIssuer
 	err := r.Client.Get(ctx, req.NamespacedName, &ti)
@@ -72,7 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	etag := last.etag
-	if len(handedOver.KeySet) == 0 || handedOver.Failure != "" { // somebody took it away: read all of it again
+	if len(handedOver.KeySet) == 0 || handedOver.Failure != "" { // fetch the whole key set
 		etag = ""
 	}
 	keys, failure := source.Read(ctx, &ti.Spec, r.Cluster, etag)
@@ -81,13 +81,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	r.Metrics.fetched(ti.Name, r.Now(), failure)
 	if failure != nil {
-		log.FromContext(ctx).Info("The keys cannot be fetched; those of the last good answer stay", "reason", plain(failure))
+		log.FromContext(ctx).Info("Failed to fetch the keys; those of the last valid response stay in use", "reason", plain(failure))
 	}
 	name, err := desired.SourceOf(&ti.Spec)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	next := after(handedOver, &ti, name, keys, failure, now)
+	next := nextEntry(handedOver, &ti, name, keys, failure, now)
 	if err := r.Handover.Put(ctx, &ti, handedOver, next); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -98,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// lastFetch returns what is known of the last fetch, nothing if the object is another one or has changed.
+// lastFetch returns the last fetch of a TrustedIssuer, an empty one if the object was replaced or changed since.
 func (r *Reconciler) lastFetch(ti *keywrightv1alpha1.TrustedIssuer) *fetch {
 	if known, ok := r.fetches.Load(ti.Name); ok {
 		if f, ok := known.(*fetch); ok && f.uid == ti.UID && f.generation == ti.Generation {
@@ -108,10 +108,10 @@ func (r *Reconciler) lastFetch(ti *keywrightv1alpha1.TrustedIssuer) *fetch {
 	return &fetch{uid: ti.UID, generation: ti.Generation}
 }
 
-// next is how long to wait for the next fetch. It comes sooner than refreshInterval if the server says that its answer may not be kept for that
-// long, and up to a tenth sooner in any case, so that many issuers are not all asked at once.
+// next returns the time until the next fetch. It is shorter than refreshInterval if the server sends a shorter max-age,
+// and up to a tenth shorter in any case, to spread the fetches of many issuers.
 func (f *fetch) next(spec *keywrightv1alpha1.TrustedIssuerSpec, keys source.Keys, failure error) time.Duration {
-	interval := max(spec.RefreshInterval.Duration, soonest)
+	interval := max(spec.RefreshInterval.Duration, minInterval)
 	if failure != nil {
 		f.failures++
 		f.etag = ""
@@ -119,13 +119,14 @@ func (f *fetch) next(spec *keywrightv1alpha1.TrustedIssuerSpec, keys source.Keys
 	}
 	f.failures, f.etag = 0, keys.ETag
 	if keys.MaxAge > 0 {
-		interval = min(interval, max(keys.MaxAge, soonest))
+		interval = min(interval, max(keys.MaxAge, minInterval))
 	}
 	return interval - time.Duration(rand.Int64N(int64(interval/10))) //nolint:gosec // no secret
 }
 
-// addresses are those of one connection, which differ each time.
+// addresses matches the local address of a connection, which differs each time.
 var addresses = regexp.MustCompile(`\S+->`)
 
-// plain returns the text of an error without what differs each time: the status is not to change with it.
+// plain returns the text of an error without parts that differ each time, so that the status does not change with each
+// fetch.
 func plain(err error) string { return addresses.ReplaceAllString(err.Error(), "") }

@@ -1,4 +1,4 @@
-// Package source reads the key set of a TrustedIssuer from where its spec says that it is.
+// Package source reads the key set of a TrustedIssuer from the source in its spec.
 package source
 
 import (
@@ -19,45 +19,47 @@ import (
 	"github.com/keywright/keywright/issuer/remote"
 )
 
-// Timeout bounds one fetch, with discovery.
+// Timeout limits one fetch, including discovery.
 const Timeout = 10 * time.Second
 
-// Cluster is what a source may ask of the cluster.
+// Cluster reads from the cluster for a source.
 type Cluster interface {
 	// ConfigMapEntry returns an entry of a ConfigMap of the key namespace.
 	ConfigMapEntry(ctx context.Context, name, key string) (string, error)
-	// Read returns what the API server answers at a path.
+	// Read returns the response of the API server at a path.
 	Read(ctx context.Context, path string) ([]byte, error)
 }
 
-// Keys are what an issuer publishes.
+// Keys is the result of a fetch.
 type Keys struct {
-	// Published are the keys that can be used, LeftOut the others.
+	// Published are the usable keys, LeftOut the others.
 	Published []jwks.Published
 	LeftOut   []jwks.LeftOut
-	// File is the JWKS of the keys, as verifiers read it.
+	// File is the JWKS of the keys for verifiers.
 	File []byte
-	// NotModified is set if the answer is still that of the ETag: then there is nothing else.
+	// NotModified is set if the response is still that of the ETag. Published, LeftOut and File are then empty.
 	NotModified bool
-	// ETag names the answer, empty if it has no name. MaxAge is how long it may be kept, zero if the server does not say.
+	// ETag is that of the response, empty if it has none. MaxAge is how long it may be cached, zero if the server sends
+	// none.
 	ETag   string
 	MaxAge time.Duration
 }
 
-// Read reads the keys of a spec once. An ETag of before makes that conditional. Without Kubernetes and caConfigMap, the cluster may be nil.
+// Read fetches the keys of a spec once. With the ETag of an earlier response, the request is conditional. The cluster
+// may be nil unless the spec has kubernetes or caConfigMap.
 func Read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluster Cluster, etag string) (Keys, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	answer, err := read(ctx, spec, cluster, etag)
-	if err != nil || answer.NotModified {
-		return Keys{NotModified: answer.NotModified, ETag: etag, MaxAge: answer.MaxAge}, err
+	response, err := read(ctx, spec, cluster, etag)
+	if err != nil || response.NotModified {
+		return Keys{NotModified: response.NotModified, ETag: etag, MaxAge: response.MaxAge}, err
 	}
-	keys, leftOut, err := jwks.Publish(answer.Body, desired.RulesOf(spec))
+	keys, leftOut, err := jwks.Publish(response.Body, desired.RulesOf(spec))
 	if err != nil {
 		return Keys{LeftOut: leftOut}, fmt.Errorf("the key set %w", err)
 	}
-	file := jwks.EncodeFile(keys, desired.AlgorithmOf(keys, answer.Body))
-	return Keys{Published: keys, LeftOut: leftOut, File: file, ETag: answer.ETag, MaxAge: answer.MaxAge}, nil
+	file := jwks.EncodeFile(keys, desired.AlgorithmOf(keys, response.Body))
+	return Keys{Published: keys, LeftOut: leftOut, File: file, ETag: response.ETag, MaxAge: response.MaxAge}, nil
 }
 
 func read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluster Cluster, etag string) (remote.Response, error) {
@@ -85,7 +87,7 @@ func read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluste
 	return client.Get(ctx, address, etag)
 }
 
-// rootsOf returns the certificates that the server's is checked against, nil for those of the program.
+// rootsOf returns the CA certificates of the source, nil for the default ones.
 func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Cluster) (*x509.CertPool, error) {
 	bundle, from := keys.CABundle, "caBundle"
 	if of := keys.CAConfigMap; of != nil {
@@ -100,12 +102,13 @@ func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Clu
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(bundle)) {
-		return nil, fmt.Errorf("%s has no certificate", from)
+		return nil, fmt.Errorf("%s has no PEM certificate", from)
 	}
 	return roots, nil
 }
 
-// readKubernetes reads the keys of ServiceAccount tokens (Kubernetes: service account issuer discovery). The metadata must name the issuer.
+// readKubernetes reads the keys of ServiceAccount tokens (Kubernetes: service account issuer discovery). The metadata
+// must name the issuer.
 func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote.Response, error) {
 	b, err := cluster.Read(ctx, "/.well-known/openid-configuration")
 	if err != nil {
@@ -115,10 +118,10 @@ func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote
 		Issuer string `json:"issuer"`
 	}
 	if err := json.Unmarshal(b, &metadata); err != nil {
-		return remote.Response{}, errors.New("the API server answers no metadata of an issuer")
+		return remote.Response{}, errors.New("the API server does not return issuer metadata")
 	}
 	if metadata.Issuer != issuer {
-		return remote.Response{}, fmt.Errorf("the issuer of this cluster is %.256q: write that into spec.issuer", metadata.Issuer)
+		return remote.Response{}, fmt.Errorf("the issuer of this cluster is %.256q: set spec.issuer to it", metadata.Issuer)
 	}
 	b, err = cluster.Read(ctx, "/openid/v1/jwks")
 	if err != nil {
@@ -127,7 +130,7 @@ func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote
 	return remote.Response{Body: b}, nil
 }
 
-// ConfigMapEntry reads an entry of a ConfigMap, for a Cluster.
+// ConfigMapEntry reads an entry of a ConfigMap. It implements Cluster.ConfigMapEntry.
 func ConfigMapEntry(ctx context.Context, from client.Reader, namespace, name, key string) (string, error) {
 	var cm corev1.ConfigMap
 	if err := from.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &cm); err != nil {
