@@ -17,11 +17,9 @@ import (
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
-
-// LeaseName is the name of the Lease in the key namespace that the leader holds.
-const LeaseName = leaseName
 
 // stoppedMessage is the message of Ready after Keywright was uninstalled.
 const stoppedMessage = "Keywright was uninstalled: services still verify tokens with the keys in the files, but no key is rotated, " +
@@ -84,7 +82,7 @@ func awaitLeaseEnd(ctx context.Context, api client.Reader, opts Options) error {
 	var since time.Time
 	err := wait.PollUntilContextCancel(ctx, opts.RetryPeriod, true, func(ctx context.Context) (bool, error) {
 		var lease coordinationv1.Lease
-		err := api.Get(ctx, client.ObjectKey{Namespace: opts.KeyNamespace, Name: LeaseName}, &lease)
+		err := api.Get(ctx, client.ObjectKey{Namespace: opts.KeyNamespace, Name: contract.Lease}, &lease)
 		if err != nil {
 			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 		}

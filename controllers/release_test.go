@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
 
@@ -25,7 +26,7 @@ func TestRelease(t *testing.T) {
 	}
 	opts := Options{KeyNamespace: ns.Name, Now: time.Now, LeaseDuration: time.Second, RenewDeadline: 500 * time.Millisecond, RetryPeriod: 100 * time.Millisecond}
 	holds := func(holder string) *coordinationv1.Lease {
-		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: LeaseName}, Spec: coordinationv1.LeaseSpec{
+		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: contract.Lease}, Spec: coordinationv1.LeaseSpec{
 			HolderIdentity: &holder, LeaseDurationSeconds: new(int32(1)), RenewTime: &metav1.MicroTime{Time: time.Now()},
 		}}
 	}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/controllers/jwk"
 	"github.com/keywright/keywright/controllers/wiring"
@@ -63,9 +64,6 @@ type Options struct {
 	Now func() time.Time
 }
 
-// leaseName is the name of the Lease that the leader holds.
-const leaseName = "keywright-controller"
-
 // Run waits for the API server and its CRDs, and runs the controllers until the context ends.
 func Run(ctx context.Context, config *rest.Config, opts Options) error {
 	if err := awaitAPIServer(ctx, config, ctrl.Log); err != nil {
@@ -102,7 +100,7 @@ func NewManager(config *rest.Config, opts Options) (ctrl.Manager, error) {
 		HealthProbeBindAddress:        orNone(opts.HealthProbeBindAddress),
 		PprofBindAddress:              opts.PprofBindAddress,
 		LeaderElection:                opts.LeaderElect,
-		LeaderElectionID:              leaseName,
+		LeaderElectionID:              contract.Lease,
 		LeaderElectionNamespace:       opts.KeyNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		LeaseDuration:                 &opts.LeaseDuration,

@@ -19,6 +19,8 @@ const (
 	// FetchedConfigMap is the ConfigMap in the key namespace in which the fetcher passes the keys of TrustedIssuers
 	// to the controller, in the format of package fetched.
 	FetchedConfigMap = "keywright-fetched"
+	// Lease is the name of the Lease in the key namespace that the leader of the controllers holds.
+	Lease = "keywright-controller"
 )
 
 // The files of the signing-key Secret.

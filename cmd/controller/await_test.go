@@ -35,7 +35,9 @@ func TestStartsWithoutAnAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	controller := s.on.runWith(t, kubeconfig)
-	until(t, "it logs that it waits", 10*time.Second, func(context.Context) bool { return strings.Contains(controller.said(), "The API server does not respond") })
+	until(t, "it logs that it waits", 10*time.Second, func(context.Context) bool {
+		return strings.Contains(controller.said(), "The API server does not respond")
+	})
 	s.signingKey()
 	relay(t, away, there)
 	until(t, "it has made a key", 20*time.Second, func(context.Context) bool { return controller.ready() && s.signs() != "" })

@@ -11,7 +11,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/keywright/keywright/controllers"
+	"github.com/keywright/keywright/api/contract"
 )
 
 // NewRoot returns the plugin with the given commands, and with those that cobra and kubectl have: help, completion and options.
@@ -29,7 +29,7 @@ func NewRoot(streams genericiooptions.IOStreams, now func() time.Time, commands 
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &UsageError{err} })
 	e.flags.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&e.KeyNamespace, "key-namespace", "",
-		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+controllers.LeaseName+")")
+		"`NAMESPACE` that Keywright is installed in (default: the one that has the Lease "+contract.Lease+")")
 	for _, command := range commands {
 		root.AddCommand(command(e))
 	}

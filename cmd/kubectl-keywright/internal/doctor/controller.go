@@ -11,9 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
-	"github.com/keywright/keywright/controllers"
 )
 
 // rereadDelay is how long a running controller may take to update the status after a change.
@@ -30,7 +30,7 @@ func (c *command) checkController(ctx context.Context, k client.Client, s *snaps
 	}
 	if len(l.Others) > 0 {
 		findings = append(findings, fmt.Sprintf("there are Leases %s in the namespaces %s: a cluster can have only one Keywright. Remove the others, "+
-			"or select the right one with --key-namespace", controllers.LeaseName, strings.Join(append(l.Others, l.Namespace), ", ")))
+			"or select the right one with --key-namespace", contract.Lease, strings.Join(append(l.Others, l.Namespace), ", ")))
 	}
 	if slices.ContainsFunc(s.keys.Items, outdated) {
 		s.reread(ctx, k)

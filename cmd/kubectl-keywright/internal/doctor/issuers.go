@@ -23,14 +23,17 @@ const keyMetric = "keywright_issuer_signing_key_info"
 // checkIssuers compares the key that each issuer signs with to the Active key of its SigningKey. It reads the metrics of the pod through
 // the API server.
 func (s *snapshot) checkIssuers(ctx context.Context, get getter, now time.Time) (findings, unchecked []string) {
+	var issuers []*corev1.Pod
 	for i := range s.pods.Items {
-		pod := &s.pods.Items[i]
-		key := s.signingKeyOf(pod)
-		if key == nil || pod.Status.Phase != corev1.PodRunning {
-			continue
+		if pod := &s.pods.Items[i]; pod.Status.Phase == corev1.PodRunning && s.signingKeyOf(pod) != nil {
+			issuers = append(issuers, pod)
 		}
+	}
+	kids, errs := make([]string, len(issuers)), make([]error, len(issuers))
+	each(len(issuers), func(i int) { kids[i], errs[i] = activeKeyID(ctx, get, issuers[i]) })
+	for i, pod := range issuers {
+		key, kid, err := s.signingKeyOf(pod), kids[i], errs[i]
 		about := fmt.Sprintf("pod %s/%s", pod.Namespace, pod.Name)
-		kid, err := activeKeyID(ctx, get, pod)
 		switch {
 		case err != nil:
 			unchecked = append(unchecked, fmt.Sprintf("%s: %v", about, err))

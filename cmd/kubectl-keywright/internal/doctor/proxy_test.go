@@ -108,15 +108,21 @@ func TestDoctorAsksKubelets(t *testing.T) {
 	kubelet.Listener, kubelet.TLS = listener, &tls.Config{MinVersion: tls.VersionTLS12}
 	kubelet.StartTLS()
 	t.Cleanup(kubelet.Close)
-	for _, name := range []string{"slow", "silent"} {
+	stuck, err := net.Listen("tcp", host+":0") // accepts connections, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = stuck.Close() })
+	addresses := map[string]net.Addr{"slow": listener.Addr(), "stuck": stuck.Addr()}
+	for _, name := range []string{"slow", "silent", "stuck"} {
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		if err := plugintest.Admin().Create(t.Context(), node); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = plugintest.Admin().Delete(t.Context(), node) })
-		if name == "slow" {
+		if address := addresses[name]; address != nil {
 			node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: host}}
-			node.Status.DaemonEndpoints.KubeletEndpoint.Port = issuertest.Port(t, listener.Addr())
+			node.Status.DaemonEndpoints.KubeletEndpoint.Port = issuertest.Port(t, address)
 			if err := plugintest.Admin().Status().Update(t.Context(), node); err != nil {
 				t.Fatal(err)
 			}
@@ -126,8 +132,10 @@ func TestDoctorAsksKubelets(t *testing.T) {
 	if want := "SigningKey kubelets: its propagationDelay is 1s, and the kubelet of node slow needs up to 3m0s to renew a file"; !strings.Contains(out, want) {
 		t.Errorf("want %q in\n%s", want, out)
 	}
-	if want := "could not check node silent: "; !strings.Contains(looked, want) {
-		t.Errorf("want %q in\n%s", want, looked)
+	for _, want := range []string{"could not check node silent: ", "nodes/stuck/proxy/configz?timeout=32s\": context deadline exceeded"} {
+		if !strings.Contains(looked, want) {
+			t.Errorf("want %q in\n%s", want, looked)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"text/tabwriter"
@@ -101,11 +100,11 @@ func (c userCluster) ConfigMapEntry(ctx context.Context, name, key string) (stri
 	if err != nil {
 		return "", err
 	}
-	l, err := leader.Find(ctx, c.Env, k)
+	namespace, err := leader.KeyNamespace(ctx, c.Env, k)
 	if err != nil {
 		return "", err
 	}
-	return source.ConfigMapEntry(ctx, k, cmp.Or(l.Namespace, cli.DefaultKeyNamespace), name, key)
+	return source.ConfigMapEntry(ctx, k, namespace, name, key)
 }
 
 // Read implements source.Cluster.

@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
-	"github.com/keywright/keywright/controllers"
 )
 
 // controllerPods selects the pods of the controller.
@@ -37,7 +38,7 @@ type Leader struct {
 // the default one.
 func Find(ctx context.Context, env *cli.Env, k client.Client) (Leader, error) {
 	var list coordinationv1.LeaseList
-	byName := client.MatchingFields{"metadata.name": controllers.LeaseName}
+	byName := client.MatchingFields{"metadata.name": contract.Lease}
 	err := k.List(ctx, &list, byName, client.InNamespace(env.KeyNamespace))
 	if apierrors.IsForbidden(err) && env.KeyNamespace == "" {
 		err = k.List(ctx, &list, byName, client.InNamespace(cli.DefaultKeyNamespace))
@@ -60,6 +61,19 @@ func Find(ctx context.Context, env *cli.Env, k client.Client) (Leader, error) {
 	return l, nil
 }
 
+// KeyNamespace returns the namespace of --key-namespace, otherwise that of the Lease. Without permission to list Leases, or without a Lease,
+// it returns the default one.
+func KeyNamespace(ctx context.Context, env *cli.Env, k client.Client) (string, error) {
+	if env.KeyNamespace != "" {
+		return env.KeyNamespace, nil
+	}
+	l, err := Find(ctx, env, k)
+	if err != nil && !apierrors.IsForbidden(err) {
+		return "", err
+	}
+	return cmp.Or(l.Namespace, cli.DefaultKeyNamespace), nil
+}
+
 func renewedAt(lease *coordinationv1.Lease) time.Time {
 	if lease.Spec.RenewTime == nil {
 		return lease.CreationTimestamp.Time
@@ -72,7 +86,7 @@ func (l *Leader) Running() bool { return l.holder != "" && l.readAt.Before(l.ren
 
 // String returns the holder of the Lease, or since when no controller is running.
 func (l *Leader) String() string {
-	about := fmt.Sprintf("the Lease %s in namespace %s", controllers.LeaseName, l.Namespace)
+	about := fmt.Sprintf("the Lease %s in namespace %s", contract.Lease, l.Namespace)
 	ago := fmt.Sprintf("%s (%s ago)", l.renewed.UTC().Format(time.RFC3339), duration.HumanDuration(max(l.readAt.Sub(l.renewed), 0)))
 	switch {
 	case l.Running():
@@ -83,7 +97,7 @@ func (l *Leader) String() string {
 			where = "namespace " + l.Namespace
 		}
 		return fmt.Sprintf("no controller is running: there is no Lease %s in %s. The controller never started, was removed, or runs with --leader-elect=false",
-			controllers.LeaseName, where)
+			contract.Lease, where)
 	case l.holder == "":
 		return fmt.Sprintf("no controller is running: the last one stopped, and released %s at %s", about, ago)
 	default:

@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
-	"github.com/keywright/keywright/controllers"
 )
 
 // StopController stops the controller until the test ends.
@@ -44,7 +44,7 @@ func awaitLease(t *testing.T) {
 
 // Lease returns the Lease of the controllers in a namespace, without a spec.
 func Lease(namespace string) *coordinationv1.Lease {
-	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: controllers.LeaseName}}
+	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: contract.Lease}}
 }
 
 // HoldLease writes the Lease as a controller leaves it that is killed.

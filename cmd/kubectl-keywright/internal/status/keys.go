@@ -1,7 +1,6 @@
 package status
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,11 +53,10 @@ func KeysCommand(env *cli.Env) *cobra.Command {
 
 // keySet reads the key set with a name in the key namespace.
 func (c *command) keySet(ctx context.Context, k client.Client, name string) (string, error) {
-	l, err := leader.Find(ctx, c.Env, k)
+	namespace, err := leader.KeyNamespace(ctx, c.Env, k)
 	if err != nil {
 		return "", err
 	}
-	namespace := cmp.Or(l.Namespace, cli.DefaultKeyNamespace)
 	var cm corev1.ConfigMap
 	err = k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: contract.JWKSConfigMap}, &cm)
 	if client.IgnoreNotFound(err) != nil {

@@ -7,9 +7,13 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/keywright/keywright/api/contract"
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
+	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/plugintest"
 	"github.com/keywright/keywright/verifier"
 )
@@ -30,6 +34,9 @@ func TestKeys(t *testing.T) {
 	}
 	if _, _, err = plugintest.Run(t, "", "keys", "nobody"); err == nil || !strings.Contains(err.Error(), "kubectl get") {
 		t.Error(err)
+	}
+	if out, err := keysWithoutLeases(t, "keys"); err != nil || !strings.Contains(out, key.Status.ActiveKeyID) {
+		t.Errorf("with the right to read the ConfigMap alone: %v\n%s", err, out)
 	}
 	ti := &keywrightv1alpha1.TrustedIssuer{ObjectMeta: metav1.ObjectMeta{Name: "keys-elsewhere"}}
 	set2, _, err := plugintest.Run(t, "", "keys", "keys", "-o", "jwks")
@@ -53,6 +60,35 @@ func TestKeys(t *testing.T) {
 		}
 		if time.Now().After(end) {
 			t.Fatalf("status says %v\n%s", err, out)
+		}
+	}
+}
+
+// keysWithoutLeases runs keys as a user who may read the ConfigMap with the keys, and nothing else.
+func keysWithoutLeases(t *testing.T, name string) (string, error) {
+	t.Helper()
+	kubeconfig, err := plugintest.KubeconfigFor("keys-reader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := metav1.ObjectMeta{Namespace: cli.DefaultKeyNamespace, Name: "keys-reader"}
+	for _, object := range []client.Object{
+		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{contract.JWKSConfigMap}, Verbs: []string{"get"},
+		}}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: meta.Name}},
+		},
+	} {
+		if err := plugintest.Admin().Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out string
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) { // until the authorizer knows the Role
+		if out, _, err = plugintest.RunAs(t, kubeconfig, "", "keys", name); err == nil || time.Now().After(deadline) {
+			return out, err
 		}
 	}
 }

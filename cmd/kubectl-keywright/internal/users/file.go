@@ -72,8 +72,12 @@ func (f *fileList) replace(ctx context.Context, before, after []byte) (err error
 	if err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}
-	if now, err := f.read(ctx); err != nil || !bytes.Equal(now, before) {
-		return errors.Join(fmt.Errorf("%s was changed by another process in the meantime, nothing was changed here: run the command again", f.path), err)
+	now, err := f.read(ctx)
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	if !bytes.Equal(now, before) {
+		return fmt.Errorf("%s was changed by another process in the meantime, nothing was changed here: run the command again", f.path)
 	}
 	return os.Rename(temporary.Name(), path)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/cli"
 	"github.com/keywright/keywright/cmd/kubectl-keywright/internal/leader"
@@ -51,15 +50,13 @@ func (c *command) open(ctx context.Context, at *location) (userList, error) {
 	if err != nil {
 		return nil, err
 	}
-	if namespace == "" && c.KeyNamespace == "" {
-		l, err := leader.Find(ctx, c.Env, k)
-		if err != nil && !apierrors.IsForbidden(err) { // the permission to change one Secret does not include Leases
+	if namespace == "" {
+		if namespace, err = leader.KeyNamespace(ctx, c.Env, k); err != nil {
 			return nil, err
 		}
-		namespace = l.Namespace
 	}
 	return &secretList{
-		client: k, namespace: cmp.Or(namespace, c.KeyNamespace, cli.DefaultKeyNamespace), name: cmp.Or(at.secret, defaultSecret), create: at.create,
+		client: k, namespace: namespace, name: cmp.Or(at.secret, defaultSecret), create: at.create,
 		warn: func(format string, args ...any) { cli.Printf(c.ErrOut, format, args...) },
 	}, nil
 }
