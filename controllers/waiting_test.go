@@ -205,7 +205,7 @@ func TestDeletionNamesTheTargetThatRefuses(t *testing.T) {
 	w.must(w.Delete(t.Context(), key))
 	w.try()
 	w.want("Ready", w.ready(), "False Deleting")
-	if text := w.message("Ready"); !strings.Contains(text, "1 namespaces still hold the keys: "+w.targets[0]) {
+	if text := w.message("Ready"); !strings.Contains(text, "1 namespaces that still hold the keys: "+w.targets[0]) {
 		t.Errorf("Ready says %q", text)
 	}
 	if w.issuer0().Signs() || len(w.trusted(w.targets[1])) != 0 {

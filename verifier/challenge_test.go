@@ -84,7 +84,7 @@ func TestLogOfRefusedProofs(t *testing.T) {
 	v := proving(t, DPoPRequired, func(c *Config) { c.Logger = said.logger() })
 	proof := client.sign(proofHeader(client), replaced(t, proofClaims(token), "1800000000", "1700000000"))
 	v.Middleware(http.HandlerFunc(whoami)).ServeHTTP(httptest.NewRecorder(), get("DPoP "+token, proof))
-	if said.count("its iat is more than 1m0s off") != 1 {
+	if said.count("its iat differs from the current time by more than 1m0s") != 1 {
 		t.Errorf("the log does not say why: %s", &said.text)
 	}
 	for _, segment := range append(strings.Split(proof, "."), strings.Split(token, ".")...) {

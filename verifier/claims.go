@@ -43,7 +43,7 @@ func (p policy) validate(verified signed, issuers []string, now time.Time) (*Tok
 		return nil, fmt.Errorf("%w: its iss is not among %q", ErrWrongIssuer, issuers)
 	}
 	if !slices.Contains(token.audience, p.audience) {
-		return nil, fmt.Errorf("%w: its aud does not name %q", ErrWrongAudience, p.audience)
+		return nil, fmt.Errorf("%w: its aud does not contain %q", ErrWrongAudience, p.audience)
 	}
 	if err := p.checkTimes(token, now); err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (t *Token) read(claims strictjson.Object) error {
 			t.notBefore, ok = parseNumericDate(claim.Value)
 		}
 		if !ok {
-			return fmt.Errorf("%w: its %s is not of the form that it must have", ErrMalformed, claim.Name)
+			return fmt.Errorf("%w: its %s has the wrong type or format", ErrMalformed, claim.Name)
 		}
 	}
 	return nil

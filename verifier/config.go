@@ -103,7 +103,7 @@ func (c Config) complete() (Config, error) {
 		return c, err
 	}
 	if c.MaxStaleness != 0 && c.MaxStaleness < minStaleness {
-		return c, fmt.Errorf("config field MaxStaleness is %v: it must be 0, which means for ever, or at least %v", c.MaxStaleness, minStaleness)
+		return c, fmt.Errorf("config field MaxStaleness is %v: it must be 0, which means no limit, or at least %v", c.MaxStaleness, minStaleness)
 	}
 	if c.MaxTokenBytes, err = bounded("MaxTokenBytes", c.MaxTokenBytes, defaultMaxTokenBytes, largestToken); err != nil {
 		return c, err
@@ -127,7 +127,7 @@ func (c Config) checkNames() error {
 	}
 	for issuer, source := range c.Issuers {
 		if strings.TrimSpace(issuer) == "" || source == nil {
-			return errors.New("config field Issuers has an empty name or no source for one")
+			return errors.New("config field Issuers has an empty iss, or an iss without a source")
 		}
 	}
 	if strings.TrimSpace(c.Audience) == "" {

@@ -119,7 +119,7 @@ func (d *DecryptionKeys) open(token string) (string, error) {
 		decoded[i] = data
 	}
 	if len(decoded[2]) != ivBytes || len(decoded[4]) != tagBytes {
-		return "", fmt.Errorf("%w: its initialization vector or tag is not of the length of %s", ErrMalformed, contentEncryption)
+		return "", fmt.Errorf("%w: the length of its initialization vector or tag does not match %s", ErrMalformed, contentEncryption)
 	}
 	key, err := d.keyOf(decoded[0])
 	if err != nil {

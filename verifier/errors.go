@@ -59,12 +59,12 @@ var ErrNoToken = errors.New("no token in the request")
 
 // ErrClosed is returned by Verify after Close, and by a Verifier that New did not create. The token may be valid, so
 // Middleware responds with 503.
-var ErrClosed = errors.New("verifier is closed, or was not made by New")
+var ErrClosed = errors.New("verifier is closed, or was not created by New")
 
 // Errors of revocation lists that do not depend on the token, allocated once.
 var (
-	errAllEnded = fmt.Errorf("%w: all tokens of its issuer that are as old ended", ErrRevoked)
-	errUnnamed  = fmt.Errorf("%w: some tokens of its issuer ended, and this one cannot be told from them: "+
+	errAllEnded = fmt.Errorf("%w: all tokens of its issuer from before a time are revoked, and it is one of them", ErrRevoked)
+	errUnnamed  = fmt.Errorf("%w: some tokens of its issuer are revoked, and this one cannot be distinguished from them: "+
 		"it has no jti, no auth_time or iat, or an auth_time that is no integer", ErrRevoked)
 )
 
@@ -72,5 +72,5 @@ var (
 var (
 	errUnknownKid = fmt.Errorf("%w: no key of the set has its kid", ErrUnknownKey)
 	errUnreadable = fmt.Errorf("%w: no key of the set has its kid, and the source of the set cannot be read", ErrKeysUnavailable)
-	errForged     = fmt.Errorf("%w: not made by the key that its kid names", ErrBadSignature)
+	errForged     = fmt.Errorf("%w: not created with the key of its kid", ErrBadSignature)
 )

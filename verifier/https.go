@@ -110,7 +110,7 @@ func (e endpoint) open() (sourceReader, error) {
 func checkAddress(address string) error {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || parsed.Fragment != "" {
-		return errors.New("not a URL of the form https://host/path: what changes it on the way signs for the issuer")
+		return errors.New("not a URL of the form https://host/path: without TLS, anyone on the network could replace the keys")
 	}
 	return nil
 }
@@ -218,7 +218,7 @@ func (d *cachedDocument) fetch(ctx context.Context, client *http.Client, force b
 	case response.StatusCode == http.StatusNotModified && request.Header.Get("If-None-Match") != "":
 		return false, nil
 	case response.StatusCode != http.StatusOK:
-		return false, fmt.Errorf("the answer is %s", response.Status)
+		return false, fmt.Errorf("the response status is %s", response.Status)
 	}
 	d.etag, d.body = response.Header.Get("ETag"), data
 	return true, nil

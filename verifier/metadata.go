@@ -124,7 +124,7 @@ func (c Config) checkMetadata() error {
 		return nil
 	}
 	if c.Metadata.Proof != c.Proof {
-		return errors.New("config field Metadata says another Proof than the Config")
+		return errors.New("config field Metadata has another Proof than the Config")
 	}
 	return c.Metadata.check()
 }
@@ -138,7 +138,7 @@ func (m Metadata) check() error {
 	}
 	for _, issuer := range m.AuthorizationServers {
 		if !isPublicURL(issuer) {
-			return errors.New("config field Metadata: AuthorizationServers has what is not an https URL without query and fragment")
+			return errors.New("config field Metadata: AuthorizationServers has an entry that is not an https URL without query and fragment")
 		}
 	}
 	return nil

@@ -210,7 +210,7 @@ func (p *poller) updateKeys(next *parsedContent, keys []byte) error {
 func (p *poller) updateList(next *parsedContent, list []byte) error {
 	if list == nil {
 		if next.revocationsDigest != ([sha256.Size]byte{}) {
-			return errors.New("revocation list: it is gone")
+			return errors.New("revocation list: the file was removed")
 		}
 		return nil
 	}

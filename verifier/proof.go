@@ -85,12 +85,12 @@ func (e *invalidProof) Unwrap() []error { return []error{ErrProof, e.cause} }
 
 // Errors of sender verification, allocated once.
 var (
-	errNoProof       = fmt.Errorf("%w: the token is bound to a key, and came without a proof, as a bearer token", ErrProof)
-	errNotBound      = fmt.Errorf("%w: the token is bound to no key, and only such tokens are accepted so", ErrProof)
+	errNoProof       = fmt.Errorf("%w: the token is bound to a key, but was sent as a bearer token, without a proof", ErrProof)
+	errNotBound      = fmt.Errorf("%w: the token was sent with the scheme DPoP, but is not bound to a key", ErrProof)
 	errOtherKey      = fmt.Errorf("%w: the token is bound to another key than that of the proof", ErrProof)
 	errCertificate   = fmt.Errorf("%w: the token is bound to a certificate, and not to one that the client has used in TLS", ErrProof)
-	errConfirmation  = fmt.Errorf("%w: the token is bound to something that is not known here", ErrProof)
-	errProofDate     = &invalidProof{fmt.Errorf("its iat is more than %v off", proofWindow)}
+	errConfirmation  = fmt.Errorf("%w: the cnf of the token has an unknown member", ErrProof)
+	errProofDate     = &invalidProof{fmt.Errorf("its iat differs from the current time by more than %v", proofWindow)}
 	errOtherToken    = &invalidProof{errors.New("its ath is missing or that of another token")}
 	errProofReplayed = &invalidProof{dpop.ErrReplayed}
 )

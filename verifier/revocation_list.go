@@ -153,7 +153,7 @@ func (r *revocationList) check(t *Token) error {
 
 // revokedBy returns the error for a token whose claim is in the list.
 func revokedBy(claim string) error {
-	return fmt.Errorf("%w: the revocation list names its %s", ErrRevoked, claim)
+	return fmt.Errorf("%w: the revocation list has its %s", ErrRevoked, claim)
 }
 
 // lookup returns the latest issue time of tokens that the value of a claim revokes, 0 if there is no entry. Recent

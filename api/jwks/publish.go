@@ -84,7 +84,7 @@ func Publish(b []byte, rules Rules) (keys []Published, leftOut []LeftOut, err er
 	}
 	switch {
 	case len(keys) == 0 && !entombed:
-		return nil, leftOut, errors.New("has no key that can be used")
+		return nil, leftOut, errors.New("has no usable key")
 	case size > MaxPublishedBytes:
 		return nil, leftOut, fmt.Errorf("has %d bytes of keys, and at most %d are published", size, MaxPublishedBytes)
 	}

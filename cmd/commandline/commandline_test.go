@@ -76,7 +76,7 @@ func TestExitCodes(t *testing.T) {
 		{"issuer new-secret please", wrong, "takes no arguments"},
 		{"issuer version 1", wrong, "takes no arguments"},
 		{"issuer hash-worker 1", wrong, "takes no arguments"},
-		{"issuer hash", failed, "a password has 1 to 1024 bytes"},
+		{"issuer hash", failed, "the password must have 1 to 1024 bytes"},
 		{"issuer check-config " + broken, failed, "kind: must be IssuerConfiguration"},
 		{"issuer serve --config " + broken, failed, "kind: must be IssuerConfiguration"},
 		{"controller --help", 0, "-key-namespace"},

@@ -245,7 +245,7 @@ func (r *Reconciler) reportUnexpected(ctx context.Context, namespace string, s s
 	if s.existing.bare() && (!known || reflect.DeepEqual(was.spec, s.existing.object.Object[fieldSpec])) {
 		return
 	}
-	log.FromContext(ctx).Info("Replaced an unexpected RequestAuthentication", "name", NameOf(s.name))
+	log.FromContext(ctx).Info("Replaced a RequestAuthentication that another client had written", "name", NameOf(s.name))
 	r.Recorder.Eventf(s.existing.object, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
 		"Replaced content of another client. Only Keywright may write this RequestAuthentication")
 }

@@ -117,7 +117,7 @@ func (r *Reconciler) enqueueAll(ctx context.Context, q wiring.Queue) {
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := r.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "Failed to list the namespaces of RequestAuthentications")
+		log.FromContext(ctx).Error(err, "Failed to list the namespaces to write RequestAuthentications to")
 		return
 	}
 	for i := range namespaces.Items {

@@ -83,7 +83,7 @@ func Decode(b []byte) (Keyring, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
-		return Keyring{}, fmt.Errorf("keyring is not what this version writes: %w", withoutInput(err))
+		return Keyring{}, fmt.Errorf("the keyring was edited, or written by a newer version: %w", withoutInput(err))
 	}
 	if r.Version != formatVersion {
 		return Keyring{}, fmt.Errorf("keyring has version %d, this controller reads version %d", r.Version, formatVersion)
@@ -119,7 +119,7 @@ func (r Keyring) check() error {
 		case k.State != Standby && k.State != Active && k.State != Retired:
 			return fmt.Errorf("keyring key %s has the unknown state %q", k.ID, k.State)
 		case k.State == Retired && len(k.Private) > 0:
-			return fmt.Errorf("keyring key %s is Retired and has a private half", k.ID)
+			return fmt.Errorf("keyring key %s is Retired but still has a private key", k.ID)
 		case k.State == Active && len(k.Private) == 0:
 			return fmt.Errorf("keyring key %s is Active and has no private half", k.ID)
 		case r.isRevoked(k.ID):

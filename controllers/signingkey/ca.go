@@ -90,8 +90,8 @@ func (p *pass) caProblem() (reason, message string) {
 	case p.ca.problem != "":
 		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". The CA that was distributed before stays"
 	case p.decision.CAFull:
-		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("the files are full of certificates that were removed from %s: "+
-			"its current ones are distributed as these leave, from %s on", p.ca.from, report.Stamp(p.firstCARemoval()))
+		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("no room for the current certificates of %s, because removed ones stay for a while. "+
+			"The first leaves at %s: current ones are added then, and clients trust them from then on", p.ca.from, report.Stamp(p.firstCARemoval()))
 	case len(without) > 0:
 		return keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not hold the current CA: %s", len(without), report.Names(without))
 	}

@@ -44,7 +44,7 @@ func (p *pass) ready() metav1.Condition {
 			"no key signs, because the SigningKey was drained: the next key signs once every verifier has it")
 	case active == nil && p.keyring.Ring.EverActive:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonKeyRevoked,
-			"the Active key was revoked: the next key is being prepared")
+			"no token is signed until the next key is ready: the Active key was revoked")
 	case active == nil || active.SigningFrom.IsZero():
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonStarting,
 			"the next key is being published and written to the signing-key Secret")
@@ -58,7 +58,7 @@ func (p *pass) deleting() string {
 	ring := &p.keyring.Ring
 	switch {
 	case len(p.targets.holders) > 0 && ring.EndedAt.IsZero():
-		return fmt.Sprintf("deleted: %d namespaces still hold the keys: %s", len(p.targets.holders), report.Names(p.targets.holders))
+		return fmt.Sprintf("being deleted: waits for %d namespaces that still hold the keys: %s", len(p.targets.holders), report.Names(p.targets.holders))
 	case ring.EndedAt.IsZero():
 		return "deleted: the keys are being removed from every file and from the signing-key Secret"
 	default:

@@ -73,7 +73,7 @@ func (r *Reconciler) leaveBehind(p *pass) {
 func (r *Reconciler) reportLeftBehind(p *pass) {
 	if len(p.targets.holders) > 0 {
 		r.Recorder.Eventf(p.key, nil, corev1.EventTypeWarning, "LeftBehind", "Delete",
-			"The deletion waited %s for namespaces %s and completes without them: pods there trust the keys until their file is updated",
+			"The deletion waited %s for namespaces %s and completes without them: pods there trust the keys until the controller can write their ConfigMap",
 			p.policy.WaitForTargets, report.Names(p.targets.holders))
 	}
 }
@@ -118,7 +118,7 @@ func requestTrouble(p *pass) (reason, text string) {
 		return "", ""
 	case requested.Before(handled):
 		return "OldRotateRequest", fmt.Sprintf(
-			"The rotation request of %s is ignored: it is older than the last completed request, of %s",
+			"The rotation request dated %s is ignored: one dated %s was already completed. Use a later time",
 			report.Stamp(requested), report.Stamp(handled))
 	case requested.After(p.now.Add(policy.ClockSkew)):
 		return "FutureRotateRequest", fmt.Sprintf("The rotation request has a time in the future, %s, and waits until then", report.Stamp(requested))

@@ -62,7 +62,7 @@ func describe() descriptions {
 		targets: gauge("keywright_targets", "Namespaces that the SigningKey selects."),
 		inSync:  gauge("keywright_targets_in_sync", "Selected namespaces that hold the current public keys."),
 		leftBehind: gauge("keywright_targets_left_behind",
-			"Namespaces that rotations no longer wait for, because they lacked a key for rotation.waitForTargets."),
+			"Namespaces that rotations no longer wait for, because they lacked a key for longer than rotation.waitForTargets."),
 		rotation: gauge("keywright_next_rotation_seconds",
 			"Seconds until the next rotation; negative if it is overdue, absent if none is planned."),
 		keySet: gauge("keywright_keyset_info",

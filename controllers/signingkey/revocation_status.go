@@ -121,7 +121,7 @@ func (p *pass) keyReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 			"SigningKey %s has no such key: the ID is recorded, but no token is rejected. `kubectl get signingkey %[1]s -o yaml` "+
 				"lists its keys", p.name))
 	default:
-		return p.removed("no file of any namespace has the key")
+		return p.removed("the key was removed from the files of all namespaces")
 	}
 }
 
@@ -138,7 +138,7 @@ func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 			p.name, rotation.MaxTokens))
 	case full == rotation.RecordsFull:
 		return p.notReady(keywrightv1alpha1.ReasonFull, fmt.Sprintf(
-			"SigningKey %s has the maximum of %d Revocations: delete expired ones, or set their ttlAfterExpiry",
+			"not in force: SigningKey %s has the maximum of %d Revocations. Delete expired ones, or set their ttlAfterExpiry",
 			p.name, rotation.MaxTokenRecords))
 	case t == nil:
 		return p.waiting()
@@ -167,7 +167,7 @@ func (p *pass) waiting() metav1.Condition {
 }
 
 func (p *pass) removing() metav1.Condition {
-	return p.notReady(keywrightv1alpha1.ReasonRemoving, fmt.Sprintf("the files of %d of %d namespaces are up to date", p.targets.inSync, p.targets.selected))
+	return p.notReady(keywrightv1alpha1.ReasonRemoving, fmt.Sprintf("the ConfigMaps of %d of %d namespaces are up to date", p.targets.inSync, p.targets.selected))
 }
 
 func (p *pass) removed(message string) metav1.Condition {

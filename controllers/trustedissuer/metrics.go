@@ -21,7 +21,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		conditions: gauge("keywright_trustedissuer_condition", "1 if the condition of the TrustedIssuer is True, otherwise 0.", "condition"),
 		keys:       gauge("keywright_trustedissuer_keys", "Keys of the TrustedIssuer that are distributed."),
 		leftOut:    gauge("keywright_trustedissuer_keys_left_out", "Keys that the TrustedIssuer publishes but that are not distributed."),
-		fetched:    gauge("keywright_trustedissuer_last_fetch_timestamp_seconds", "Unix time at which a valid response was last recorded; absent for inline keys."),
+		fetched:    gauge("keywright_trustedissuer_last_fetch_timestamp_seconds", "Unix time of the last valid response, as in status.lastFetchTime (up to an hour late); absent for inline keys."),
 	}
 	registry.MustRegister(m.conditions, m.keys, m.leftOut, m.fetched)
 	return m

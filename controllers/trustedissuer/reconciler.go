@@ -176,7 +176,7 @@ func (r *Reconciler) nudgeWithdrawn(p *pass) {
 	}
 	if len(before) > 0 {
 		r.Recorder.Eventf(p.ti, nil, corev1.EventTypeNormal, "KeysWithdrawn", "Distribute",
-			"The issuer withdrew %d keys: they are removed from the files of all namespaces", len(withdrawn))
+			"The issuer no longer publishes %d keys: they are being removed from the files of all namespaces", len(withdrawn))
 	}
 }
 

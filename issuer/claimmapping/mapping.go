@@ -27,7 +27,7 @@ func Compile(text, kind string) (*Expression, error) {
 		return nil, issues.Err()
 	}
 	if out := ast.OutputType().String(); kind != "" && out != kind && out != "dyn" {
-		return nil, fmt.Errorf("gives a %s, and not a %s", out, kind)
+		return nil, fmt.Errorf("returns a %s, not a %s", out, kind)
 	}
 	program, err := env.Program(ast, cel.CostLimit(maxCost))
 	if err != nil {
@@ -51,7 +51,7 @@ func (e *Expression) Evaluate(claims map[string]any) (any, error) {
 	}
 	native, err := toJSON(value)
 	if err != nil {
-		return nil, errors.New("the value of the expression is no JSON")
+		return nil, errors.New("the value of the expression cannot be encoded as JSON")
 	}
 	return native, nil
 }

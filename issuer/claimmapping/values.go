@@ -57,7 +57,7 @@ func toJSON(value ref.Val) (any, error) {
 		return json.Number(strconv.FormatUint(uint64(v), 10)), nil
 	case types.Double:
 		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, fmt.Errorf("%v is no number of JSON", f)
+			return nil, fmt.Errorf("%v is not a JSON number", f)
 		}
 		return float64(v), nil
 	case types.Null:
@@ -77,7 +77,7 @@ func toJSON(value ref.Val) (any, error) {
 	}
 	of, ok := native.(*structpb.Value)
 	if !ok {
-		return nil, fmt.Errorf("a %s is no JSON", value.Type())
+		return nil, fmt.Errorf("a %s cannot be encoded as JSON", value.Type())
 	}
 	return of.AsInterface(), nil
 }
@@ -88,7 +88,7 @@ func mapToJSON(m traits.Mapper) (any, error) {
 		key := it.Next()
 		name, ok := key.(types.String)
 		if !ok {
-			return nil, fmt.Errorf("a %s is no name of JSON", key.Type())
+			return nil, fmt.Errorf("a %s cannot be the name of a JSON member", key.Type())
 		}
 		value, err := toJSON(m.Get(key))
 		if err != nil {

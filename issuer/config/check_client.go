@@ -158,7 +158,7 @@ func checkClaims(f *strictyaml.Findings, field string, claims Claims) {
 		case token.Reserved(claim):
 			f.Add(field+"."+claim, "is reserved")
 		case token.Forbidden(claim) || token.Forbidden(attribute):
-			f.Add(field+"."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
+			f.Add(field+"."+claim, "has the name of a secret, which a token must not contain: whoever has a token reads it")
 		}
 	}
 }

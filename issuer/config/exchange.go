@@ -60,7 +60,7 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*MappedClaims, error) {
 		m.Subject, _ = value.(string)
 	}
 	if !token.IsSubject(m.Subject) {
-		return nil, fmt.Errorf("subject of %s gives no usable sub", t.Name)
+		return nil, fmt.Errorf("subject of %s does not return a valid sub", t.Name)
 	}
 	for claim, expression := range t.claims {
 		value, err := expression.Evaluate(claims)
@@ -151,7 +151,7 @@ func (t *TrustedIssuer) compile(at string, f *strictyaml.Findings) {
 		case token.Reserved(claim):
 			f.Add(at+".claims."+claim, "is reserved for the issuer")
 		case token.Forbidden(claim):
-			f.Add(at+".claims."+claim, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
+			f.Add(at+".claims."+claim, "has the name of a secret, which a token must not contain: whoever has a token reads it")
 		default:
 			t.claims[claim] = compile(".claims."+claim, text, "")
 		}

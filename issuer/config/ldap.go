@@ -126,7 +126,7 @@ func (l *LDAP) check(f *strictyaml.Findings) {
 		case token.Reserved(name):
 			f.Add(at, "is reserved for the issuer")
 		case token.Forbidden(name) || token.Forbidden(attribute.Name):
-			f.Add(at, "has a name like that of a secret, which no token may hold: whoever has a token reads it")
+			f.Add(at, "has the name of a secret, which a token must not contain: whoever has a token reads it")
 		}
 	}
 }

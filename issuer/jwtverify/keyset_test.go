@@ -119,7 +119,7 @@ func TestMetadataWithAPasswordIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); err == nil || reported == nil || !strings.Contains(reported.Error(), "without a user") {
+	if _, err := keys.Verify(t.Context(), parsed, want, anybody, now); err == nil || reported == nil || !strings.Contains(reported.Error(), "without user information") {
 		t.Errorf("%v, reported %v", err, reported)
 	}
 }

@@ -41,7 +41,7 @@ type JWT struct {
 // iat. No error quotes it.
 func (u *Unverified) Verify(keys *jose.JSONWebKeySet, want Expected, now time.Time) (*JWT, error) {
 	if u.typ != "" && !slices.Contains(want.Types, strings.TrimPrefix(strings.ToLower(u.typ), "application/")) {
-		return nil, errors.New("its typ is that of another kind of token")
+		return nil, errors.New("its typ is that of another type of token")
 	}
 	if err := u.verifySignature(keys); err != nil {
 		return nil, err
@@ -63,10 +63,10 @@ func (u *Unverified) validateClaims(want Expected, now time.Time) (*JWT, error) 
 		return nil, fmt.Errorf("its aud is not %q%s", want.Audience, alone)
 	}
 	if j.Subject == "" || len(j.Subject) > 255 || strings.ContainsFunc(j.Subject, unicode.IsControl) {
-		return nil, errors.New("it has no sub that can be used")
+		return nil, errors.New("its sub is missing or invalid")
 	}
 	if _, there := u.claims["jti"]; there && j.ID == "" {
-		return nil, errors.New("its jti is not a text")
+		return nil, errors.New("its jti is not a string")
 	}
 	return j, j.checkTimes(want, now)
 }
@@ -94,7 +94,7 @@ func (j *JWT) checkTimes(want Expected, now time.Time) error {
 		return errors.New("it has expired")
 	}
 	if want.MaxLifetime > 0 && exp.Sub(now) > want.MaxLifetime+Skew {
-		return fmt.Errorf("its exp is more than %v ahead", want.MaxLifetime)
+		return fmt.Errorf("its exp is more than %v in the future", want.MaxLifetime)
 	}
 	for _, claim := range []string{"nbf", "iat"} {
 		value, present := j.Claims[claim]

@@ -129,7 +129,7 @@ func (r *Reader) readRevocations(signingKey string) error {
 		list, err = issuerfiles.DecodeRevoked(content)
 	}
 	if err != nil {
-		return reload.Degraded(fmt.Errorf("%s: the revocations in it are unknown, signing goes on: %w", file, err))
+		return reload.Degraded(fmt.Errorf("%s: its revocations are unknown, signing continues: %w", file, err))
 	}
 	r.addRevoked(list.KeyIDs)
 	r.revocationList = list

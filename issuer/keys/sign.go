@@ -39,11 +39,11 @@ type signer struct {
 func newSigner(jwk *jose.JSONWebKey) (*signer, error) {
 	algorithm, known := jws.Find(jwk.Algorithm)
 	if !known {
-		return nil, fmt.Errorf("no token is signed with %s", jwk.Algorithm)
+		return nil, fmt.Errorf("the algorithm %s is not supported", jwk.Algorithm)
 	}
 	key, signs := jwk.Key.(crypto.Signer)
 	if !signs || !algorithm.Fits(key.Public()) {
-		return nil, fmt.Errorf("a key of another type than %s needs", jwk.Algorithm)
+		return nil, fmt.Errorf("its key type does not match %s", jwk.Algorithm)
 	}
 	header, err := json.Marshal(struct {
 		Algorithm string `json:"alg"`
@@ -93,7 +93,7 @@ func rawSignature(der []byte, half int) ([]byte, error) {
 	var r, s []byte
 	if !input.ReadASN1(&sequence, asn1.SEQUENCE) || !sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) ||
 		len(r) > half || len(s) > half {
-		return nil, errors.New("the signature is not one of ECDSA")
+		return nil, errors.New("not an ECDSA signature")
 	}
 	copy(out[half-len(r):], r)
 	copy(out[2*half-len(s):], s)

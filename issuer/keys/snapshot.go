@@ -132,7 +132,7 @@ func parseJWKS(b []byte) (*jose.JSONWebKeySet, error) {
 		case k.KeyID == "" || k.Algorithm == "" || k.Use != "sig":
 			return nil, fmt.Errorf("key %q needs kid, alg and use sig", k.KeyID)
 		case seen[k.KeyID]:
-			return nil, fmt.Errorf("two keys are called %q", k.KeyID)
+			return nil, fmt.Errorf("two keys have the kid %q", k.KeyID)
 		}
 		seen[k.KeyID] = true
 	}
@@ -146,7 +146,7 @@ func (s *Snapshot) setSigner(active []byte, public *jose.JSONWebKeySet) error {
 		return errors.New("not a private key")
 	}
 	if key.Algorithm != s.Algorithm {
-		return fmt.Errorf("its alg is %q, and the policy says %q", key.Algorithm, s.Algorithm)
+		return fmt.Errorf("its alg is %q, but that of the policy is %q", key.Algorithm, s.Algorithm)
 	}
 	id, err := thumbprint(&key)
 	if err != nil || id != key.KeyID {
@@ -157,7 +157,7 @@ func (s *Snapshot) setSigner(active []byte, public *jose.JSONWebKeySet) error {
 		return fmt.Errorf("key %s is not among the public keys", key.KeyID)
 	}
 	if id, err := thumbprint(&published[0]); err != nil || id != key.KeyID {
-		return fmt.Errorf("the public key %s is another key", key.KeyID)
+		return fmt.Errorf("the public key %s is a different key", key.KeyID)
 	}
 	if s.signer, err = newSigner(&key); err != nil {
 		return fmt.Errorf("key %s cannot sign: %w", key.KeyID, err)
@@ -177,7 +177,7 @@ func (s *Snapshot) testSigner(public *jose.JSONWebKey) error {
 		return err
 	}
 	if _, err := signed.Verify(public); err != nil {
-		return fmt.Errorf("key %s does not match its public half", s.KeyID)
+		return fmt.Errorf("private key %s does not match its public key", s.KeyID)
 	}
 	return nil
 }

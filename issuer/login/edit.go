@@ -60,7 +60,7 @@ func (e *Edit) Add(user *NewUser) error {
 	for _, other := range e.users.Describe() {
 		switch {
 		case other.Name == name:
-			return fmt.Errorf("there is a user %q in the list already", name)
+			return fmt.Errorf("user %q is already in the list", name)
 		case other.Subject == user.Subject:
 			return fmt.Errorf("the subject is that of the user %q", other.Name)
 		}
@@ -107,7 +107,7 @@ func (e *Edit) index(name string) (int, error) {
 }
 
 // errNotEditable is returned if a change would affect other users.
-var errNotEditable = errors.New("this list cannot be changed by a program without a change of something else, as where users share anchors: change it by hand")
+var errNotEditable = errors.New("this list cannot be changed automatically without other changes, for example because users share YAML anchors: edit it by hand")
 
 // change applies a change to the tree and to the text. It uses the text if it parses to the tree, and otherwise
 // encodes the tree.

@@ -241,10 +241,10 @@ func TestChangesThatAreRefused(t *testing.T) {
 		says   string
 	}{
 		"nobody":         {written, setHash("nobody"), `there is no user "nobody" in the list`},
-		"nobody's name":  {written, setHash("a\x00"), "a name has 1 to 256 bytes"},
+		"nobody's name":  {written, setHash("a\x00"), "must have 1 to 256 bytes"},
 		"no hash":        {written, func(e *login.Edit) error { return e.SetPasswordHash("alice", "hunter2") }, "passwordHash: is not an argon2id hash"},
-		"name twice":     {written, add("alice"), `there is a user "alice" in the list already`},
-		"prepared twice": {head + "users:\n- {name: \"\u00e9\", subject: e, passwordHash: '" + hashA + "'}\n", add("e\u0301"), "in the list already"},
+		"name twice":     {written, add("alice"), `user "alice" is already in the list`},
+		"prepared twice": {head + "users:\n- {name: \"\u00e9\", subject: e, passwordHash: '" + hashA + "'}\n", add("e\u0301"), "is already in the list"},
 		"subject twice":  {written, func(e *login.Edit) error { return e.Add(&login.NewUser{Name: "x", Subject: "b", PasswordHash: hashB}) }, `the subject is that of the user "bob"`},
 		"bad subject": {written, func(e *login.Edit) error {
 			return e.Add(&login.NewUser{Name: "x", Subject: "client:b", PasswordHash: hashB})
@@ -255,7 +255,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"reserved claim": {written, func(e *login.Edit) error {
 			return e.Add(&login.NewUser{Name: "x", Subject: "x", PasswordHash: hashB, Claims: []login.NewClaim{{Name: "iss", Value: "x"}}})
 		}, "claims.iss: is reserved"},
-		"a shared hash": {anchors, setHash("a"), "change it by hand"},
+		"a shared hash": {anchors, setHash("a"), "edit it by hand"},
 	} {
 		e := must(t, c.text)
 		if err := c.change(e); err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hunter2") {

@@ -169,7 +169,7 @@ func TestUserListsThatAreRefused(t *testing.T) {
 		"subject a line":   {"- {name: a, subject: \"a\\nb\", passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
 		"subject mirrored": {"- {name: a, subject: \"a\\u202eb\", passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
 		"no hash":          {"- {name: a, subject: s}", "passwordHash: is not an argon2id hash"},
-		"a secret":         {strings.Replace(ok, "}", ", claims: {a: {apiKey: x}}}", 1), "apiKey has a name like that of a secret"},
+		"a secret":         {strings.Replace(ok, "}", ", claims: {a: {apiKey: x}}}", 1), "apiKey has the name of a secret"},
 		"name twice":       {ok + strings.Replace(ok, "subject: s", "subject: t", 1), `line 5: users[1].name: there are two users "a"`},
 		"subject twice":    {ok + strings.Replace(ok, "name: a", "name: b", 1), "is that of another user"},
 		"reserved claim":   {strings.Replace(ok, "}", ", claims: {iss: x}}", 1), "claims.iss: is reserved"},

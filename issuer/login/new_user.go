@@ -14,7 +14,7 @@ import (
 func HashNewPassword(password string) (string, error) {
 	_, prepared, usable := Prepare("x", password)
 	if !usable || TooLong("", password) {
-		return "", errors.New("a password has 1 to 1024 bytes, and no control characters")
+		return "", errors.New("the password must have 1 to 1024 bytes and no control characters")
 	}
 	return HashPassword(prepared), nil
 }
@@ -23,7 +23,7 @@ func HashNewPassword(password string) (string, error) {
 func NewName(name string) (string, error) {
 	prepared, err := PrepareName(name)
 	if err != nil || TooLong(prepared, "") {
-		return "", errors.New("a name has 1 to 256 bytes, and is a user name as RFC 8265 section 3 has it")
+		return "", errors.New("not a valid user name (RFC 8265 section 3): it must have 1 to 256 bytes, without spaces and control characters")
 	}
 	return prepared, nil
 }

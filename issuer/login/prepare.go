@@ -33,7 +33,7 @@ func PrepareName(name string) (string, error) {
 	if prepared := strings.Join(parts, " "); prepared != "" {
 		return prepared, nil
 	}
-	return "", errors.New("a name without characters")
+	return "", errors.New("the name is empty")
 }
 
 // preparePassword normalizes a password by the profile OpaqueString (RFC 8265 section 4.2).

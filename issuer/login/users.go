@@ -126,7 +126,7 @@ func (u *entry) check(at string, f *strictyaml.Findings) {
 		}
 	}
 	if name, ok := token.FindForbidden(map[string]any(u.Claims)); ok {
-		f.Add(at+".claims", "%s has a name like that of a secret, which no token may hold: whoever has a token reads it", name)
+		f.Add(at+".claims", "%s has the name of a secret, which a token must not contain: whoever has a token reads it", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {
 		f.Add(at+".scopes", "not all are scopes (RFC 6749 section 3.3)")

@@ -39,7 +39,7 @@ type workerRequest struct {
 // process terminates.
 func startWorker() (*worker, error) {
 	if len(os.Args) == 2 && os.Args[1] == WorkerCommand {
-		return nil, errors.New("a worker starts no worker")
+		return nil, errors.New("a worker cannot start a worker")
 	}
 	self, err := os.Executable()
 	if err != nil {

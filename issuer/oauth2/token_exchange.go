@@ -62,7 +62,7 @@ func (g *tokenExchangeGrant) identify(ctx context.Context, c *call) (identity, *
 	}
 	issuer, ok := c.settings.TrustedIssuerFor(c.client, unverified.Issuer())
 	if !ok {
-		return identity{}, refuseSubject("the subject token is of an issuer that this client may not use")
+		return identity{}, refuseSubject("this client may not exchange tokens of that issuer")
 	}
 	subject, err := g.trusted[issuer.Name].Verify(ctx, unverified, jwtverify.Expected{
 		Issuer: issuer.Issuer, Audience: issuer.Audience, Types: []string{"jwt", "at+jwt"},

@@ -74,7 +74,7 @@ func (c *Client) Get(ctx context.Context, address, etag string) (Response, error
 		return Response{}, err
 	}
 	if req.URL.Scheme != "https" {
-		return Response{}, fmt.Errorf("%s is no https URL", address)
+		return Response{}, fmt.Errorf("%s is not an https URL", address)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -93,13 +93,13 @@ func (c *Client) Get(ctx context.Context, address, etag string) (Response, error
 		answer.NotModified = true
 		return answer, nil
 	case response.StatusCode >= 300 && response.StatusCode < 400:
-		return Response{}, fmt.Errorf("%s redirects to another place (%s), which is not followed", address, response.Status)
+		return Response{}, fmt.Errorf("%s redirects to another location (%s), which is not followed", address, response.Status)
 	case response.StatusCode != http.StatusOK:
 		return Response{}, fmt.Errorf("%s answers %s", address, response.Status)
 	}
 	answer.Body, err = io.ReadAll(io.LimitReader(response.Body, MaxBytes+1))
 	if err == nil && len(answer.Body) > MaxBytes {
-		err = fmt.Errorf("%s answers more than %d bytes", address, MaxBytes)
+		err = fmt.Errorf("the response of %s is longer than %d bytes", address, MaxBytes)
 	}
 	return answer, err
 }
@@ -133,7 +133,7 @@ func (c *Client) JWKSURI(ctx context.Context, issuer string) (string, error) {
 		return "", fmt.Errorf("%s: %w", where, issuerMismatch(metadata.Issuer))
 	}
 	if u, err := url.Parse(metadata.JWKS); err != nil || u.Scheme != "https" || u.User != nil { // a password in the URL would be logged
-		return "", fmt.Errorf("%s: names no jwks_uri that is an https URL without a user", where)
+		return "", fmt.Errorf("%s: has no jwks_uri that is an https URL without user information", where)
 	}
 	return metadata.JWKS, nil
 }
@@ -141,7 +141,7 @@ func (c *Client) JWKSURI(ctx context.Context, issuer string) (string, error) {
 // issuerMismatch returns an error with the issuer in the metadata, if that may be quoted.
 func issuerMismatch(named string) error {
 	if strings.Contains(named, "{tenantid}") {
-		return errors.New("names an issuer for every tenant: write the ID of your tenant in place of common or organizations")
+		return errors.New("has one issuer for all tenants: replace common or organizations by the ID of your tenant")
 	}
-	return fmt.Errorf("names another issuer, %.256q", named)
+	return fmt.Errorf("is of another issuer, %.256q", named)
 }

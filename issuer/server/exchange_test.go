@@ -158,8 +158,8 @@ func TestTokenExchangeRefuses(t *testing.T) {
 		"no expiry":            {exchangeForm("pods", p.token(map[string]any{"exp": nil})), "invalid_request", "no exp"},
 		"not allowed":          {exchangeForm("pods", p.token(map[string]any{"blocked": true})), "invalid_request", "allow is false for this token"},
 		"a hidden claim":       {exchangeForm("pods", p.token(map[string]any{"nested": map[string]any{"password": "canary"}})), "server_error", "could not be made"},
-		"a strange sub":        {exchangeForm("pods", p.token(map[string]any{"sub": "a\u200bb"})), "invalid_request", "no usable sub"},
-		"unknown issuer":       {exchangeForm("pods", p.token(map[string]any{"iss": "https://evil.example.com"})), "invalid_request", "an issuer that this client may not use"},
+		"a strange sub":        {exchangeForm("pods", p.token(map[string]any{"sub": "a\u200bb"})), "invalid_request", "does not return a valid sub"},
+		"unknown issuer":       {exchangeForm("pods", p.token(map[string]any{"iss": "https://evil.example.com"})), "invalid_request", "this client may not exchange tokens of that issuer"},
 		"a forged one":         {exchangeForm("pods", good[:len(good)-6]+"AAAAAA"), "invalid_request", "signature"},
 		"no JWT":               {exchangeForm("pods", "x"), "invalid_request", "compact form"},
 		"no token":             {exchangeForm("pods", ""), "invalid_request", "are needed"},
@@ -171,7 +171,7 @@ func TestTokenExchangeRefuses(t *testing.T) {
 		"another target":       {exchangeForm("pods", good, "audience", "x"), "invalid_target", "audience is not allowed"},
 		"another scope":        {exchangeForm("pods", good, "scope", "write"), "invalid_scope", "a requested scope is not allowed"},
 		"another client":       {exchangeForm("web", good), "unauthorized_client", "may not use this grant type"},
-		"of other issuers":     {exchangeForm("none", good), "invalid_request", "an issuer that this client may not use"},
+		"of other issuers":     {exchangeForm("none", good), "invalid_request", "this client may not exchange tokens of that issuer"},
 	} {
 		r, reason := p.decided(c.form)
 		if r.fields["error"] != c.code || !strings.Contains(reason, c.reason) || strings.Contains(r.body, "canary") {

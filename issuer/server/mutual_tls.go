@@ -23,7 +23,7 @@ func ReadClientCAs(path string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s: holds no certificate in PEM", path)
+		return nil, fmt.Errorf("%s: has no PEM certificate", path)
 	}
 	return pool, nil
 }
@@ -55,7 +55,7 @@ func (s *Server) mutualServer(path string) *http.Server {
 	server.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		pool, ok := s.clientCAs.Get()
 		if !ok {
-			return nil, errors.New("there are no CAs of clients")
+			return nil, errors.New("no CA certificate for clients is configured")
 		}
 		c := s.tlsConfig()
 		c.ClientAuth, c.ClientCAs, c.NextProtos = tls.RequireAndVerifyClientCert, pool, []string{"h2", "http/1.1"}

@@ -27,7 +27,7 @@ func (s *Server) watchFiles(path string, first *config.Config) {
 			return nil, err
 		}
 		if field := first.NeedsRestart(next); field != "" {
-			return nil, fmt.Errorf("%s: %s differs and needs a restart: until then no change of this file takes effect", path, field)
+			return nil, fmt.Errorf("%s: %s changed, which requires a restart: until then, no change of this file takes effect", path, field)
 		}
 		return next, nil
 	}, s.report)

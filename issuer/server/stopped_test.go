@@ -102,7 +102,7 @@ func TestBrokenRevocationListIsReported(t *testing.T) {
 	w.keySets.write(map[string]string{"platform.revoked": `{"version":9}`})
 	w.until("a report", func() bool {
 		said := w.log.String()
-		return strings.Contains(said, "platform.revoked: the revocations in it are unknown") && strings.Contains(said, "only partly readable")
+		return strings.Contains(said, "platform.revoked: its revocations are unknown") && strings.Contains(said, "only partly readable")
 	})
 	first := w.keyIDOf(w.post(alice()).fields["access_token"].(string))
 	w.useKey("ES256", newKey(t))

@@ -52,9 +52,9 @@ type sealedSession struct {
 // The errors of Open.
 var (
 	// ErrInvalid is returned for a text that is not a refresh token, or whose sealing key was removed.
-	ErrInvalid = errors.New("not a refresh token, or sealed with a key that is gone")
+	ErrInvalid = errors.New("not a refresh token, or its sealing key no longer exists")
 	// ErrNewerKey is returned for a token whose sealing key has not been mounted yet.
-	ErrNewerKey = errors.New("sealed with a key that is not here yet")
+	ErrNewerKey = errors.New("its sealing key has not reached this issuer yet")
 	// ErrTooLong is returned if a refresh token would be longer than MaxBytes.
 	ErrTooLong = fmt.Errorf("the refresh token would be longer than %d bytes", MaxBytes)
 )

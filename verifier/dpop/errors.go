@@ -14,15 +14,15 @@ var (
 	// signed or adds another key.
 	ErrMalformed = errors.New("malformed proof")
 	// ErrClaims is returned if jti, htm, htu or iat is missing, or if a claim violates section 4.2 (check 3).
-	ErrClaims = errors.New("claims of the proof are missing or of another form")
+	ErrClaims = errors.New("claims of the proof are missing or invalid")
 	// ErrType is returned if typ is not dpop+jwt (check 4).
-	ErrType = errors.New("not the type of a proof")
+	ErrType = errors.New("wrong type of the proof")
 	// ErrAlgorithm is returned if alg is not in Algorithms (check 5).
-	ErrAlgorithm = errors.New("not an algorithm of proofs")
+	ErrAlgorithm = errors.New("algorithm not supported for proofs")
 	// ErrSignature is returned if the signature is not valid for the key in jwk (check 6).
 	ErrSignature = errors.New("bad signature of the proof")
 	// ErrPrivateKey is returned if jwk contains a private or a symmetric key (check 7).
-	ErrPrivateKey = errors.New("the proof gives its private key away")
+	ErrPrivateKey = errors.New("the proof contains its private key")
 	// ErrKey is returned if jwk is missing, is not a public key of the type for alg, or is out of bounds.
 	ErrKey = errors.New("unusable key of the proof")
 	// ErrMethod is returned if htm is not the method of the request (check 8).
@@ -33,5 +33,5 @@ var (
 	// ErrReplayed is returned by Replays.Remember for a proof that was seen before (section 11.1).
 	ErrReplayed = errors.New("replayed proof")
 	// ErrFull is returned by Replays.Remember if there is no room for another proof.
-	ErrFull = errors.New("no room to remember the proof")
+	ErrFull = errors.New("the memory of proofs is full")
 )

@@ -76,7 +76,7 @@ func check(keys *Keys, headerValues []string, method string, urls []string) (*Pr
 		return nil, err
 	}
 	if !head.verifySignature(headerValues[0], s.signature()) {
-		return nil, fmt.Errorf("%w: not made by the key in its jwk", ErrSignature)
+		return nil, fmt.Errorf("%w: not created with the key in its jwk", ErrSignature)
 	}
 	keys.add(head)
 	proof.Thumbprint = head.thumbprint

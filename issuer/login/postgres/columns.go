@@ -79,9 +79,9 @@ func checkType(name string, oid uint32) error {
 func checkAttributeName(name string) error {
 	switch {
 	case token.Reserved(name):
-		return fmt.Errorf("the column %s has a name that is reserved for the issuer: give it another one with AS", name)
+		return fmt.Errorf("the column %s has a name that is reserved for the issuer: rename it with AS", name)
 	case token.Forbidden(name):
-		return fmt.Errorf("the column %s has a name like that of a secret, which no token may hold: leave it out", name)
+		return fmt.Errorf("the column %s has the name of a secret, which a token must not contain: leave it out", name)
 	}
 	return nil
 }

@@ -194,7 +194,7 @@ func (r *row) user() (*login.User, *login.Denied) {
 		}
 		v, err := parseValue(r.fields[at].DataTypeOID, r.values[at])
 		if hidden, found := token.FindForbidden(v); err == nil && found {
-			err = fmt.Errorf("has a member %s, whose name is like that of a secret", hidden)
+			err = fmt.Errorf("has a member %s, which is the name of a secret", hidden)
 		}
 		if err != nil {
 			return u, &login.Denied{Subject: u.Subject, Reason: fmt.Sprintf("the column %s %v", name, err)}

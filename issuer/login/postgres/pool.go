@@ -35,7 +35,7 @@ const (
 func newPool(ctx context.Context, settings *config.PostgreSQL) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(connectionString(settings))
 	if err != nil {
-		return nil, errors.New("users.postgresql: the settings cannot be used") // the error of the library quotes the settings
+		return nil, errors.New("users.postgresql: the settings are invalid") // the error of the library quotes the settings
 	}
 	timeout := time.Duration(settings.Timeout)
 	c.MaxConns, c.MinConns, c.MaxConnIdleTime, c.MaxConnLifetime, c.MaxConnLifetimeJitter = int32(settings.Connections), 0, maxIdle, maxLife, maxLife/10 //nolint:gosec // at most 1000

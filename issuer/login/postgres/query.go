@@ -107,10 +107,10 @@ func (d *Directory) check(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	if n := len(statement.ParamOIDs); n != 1 {
-		return &WrongQueryError{fmt.Errorf("must have the one parameter $1, and has %d", n)}
+		return &WrongQueryError{fmt.Errorf("must have exactly one parameter, $1, but has %d", n)}
 	}
 	if of, known := pgtype.NewMap().TypeForOID(statement.ParamOIDs[0]); known && !slices.Contains(nameTypes(), of.OID) {
-		return &WrongQueryError{fmt.Errorf("compares the parameter $1 with a value of type %s: a name is a text", of.Name)}
+		return &WrongQueryError{fmt.Errorf("compares $1 with a value of type %s, but a name is text", of.Name)}
 	}
 	if _, err := columnsOf(statement.Fields); err != nil {
 		return &WrongQueryError{err}
@@ -120,7 +120,7 @@ func (d *Directory) check(ctx context.Context, conn *pgx.Conn) error {
 	}
 	found, err := d.queryUser(ctx, conn, rand.Text())
 	if found != nil || errors.Is(err, errSeveral) {
-		return &WrongQueryError{errors.New("returns a row for a name that nobody has: compare a column with $1")}
+		return &WrongQueryError{errors.New("returns a row for a name that does not exist: compare a column with $1")}
 	}
 	return err
 }

@@ -72,7 +72,7 @@ func fromJSON(text []byte) (any, error) {
 func parseArray(element uint32, text []byte) ([]any, error) {
 	var array pgtype.Array[pgtype.Text]
 	if err := pgtype.NewMap().Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, text, &array); err != nil {
-		return nil, fmt.Errorf("is an array that cannot be read")
+		return nil, fmt.Errorf("is an array that cannot be parsed: use to_json")
 	}
 	if len(array.Dims) > 1 {
 		return nil, fmt.Errorf("is an array of %d dimensions: use to_json", len(array.Dims))

@@ -156,7 +156,7 @@ func appendOctets(into []byte, jwk strictjson.Object, name string, usual int) ([
 		return nil, err
 	}
 	if len(value) > 4*usual {
-		return nil, fmt.Errorf("%s is far too long", name)
+		return nil, fmt.Errorf("%s is too long", name)
 	}
 	var buffer [MaxRSABits / 6]byte
 	if into, err = AppendBase64(into, append(buffer[:0], value...)); err != nil {

@@ -24,7 +24,7 @@ type reader struct {
 // Errors must not quote a token, so they have no details.
 var (
 	errSyntax  = errors.New("not JSON")
-	errTwice   = errors.New("a member is there twice")
+	errTwice   = errors.New("a member occurs twice")
 	errTooDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 )
 

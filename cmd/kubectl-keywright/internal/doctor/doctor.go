@@ -26,7 +26,7 @@ func Command(env *cli.Env) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Find faults that cause no error: no controller, wrong mounts, namespaces without keys, slow kubelets, issuers with an old key",
+		Short: "Find faults that nothing else reports: wrong mounts, namespaces without keys, slow kubelets, issuers that sign with an old key",
 		Long: "Check SigningKeys, pods, kubelets and issuers, and print what is wrong and what to do. The command changes nothing. With -n, it\n" +
 			"checks the pods of that namespace only.\n\n" +
 			"The exit code is 1 if there are findings, and 2 if the cluster cannot be read.",

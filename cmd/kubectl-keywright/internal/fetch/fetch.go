@@ -26,7 +26,7 @@ func Command(env *cli.Env) *cobra.Command {
 		Use:   "fetch ISSUER | fetch -f FILE",
 		Short: "Read the keys of another issuer once, and print which would be distributed",
 		Long: "Read the keys as the fetcher does, but from this machine. Print which keys would be distributed, which not, and why.\n" +
-			"Nothing is written. keys.kubernetes and keys.caConfigMap need a cluster. The exit code is 1 if no key would be distributed, and 2 if the\n" +
+			"Nothing is written. spec.keys.kubernetes and spec.keys.caConfigMap require access to a cluster. The exit code is 1 if no key would be distributed, and 2 if the\n" +
 			"keys could not be read.",
 		Example: "  kubectl keywright fetch https://token.actions.githubusercontent.com\n  kubectl keywright fetch -f trustedissuer.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,7 +65,7 @@ func (c *command) sourceSpec(ctx context.Context, file string, args []string) (*
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if ti.Kind != "TrustedIssuer" || ti.APIVersion != keywrightv1alpha1.GroupVersion().String() {
-		return nil, fmt.Errorf("%s is not a TrustedIssuer of %s", file, keywrightv1alpha1.GroupVersion())
+		return nil, fmt.Errorf("%s does not contain a TrustedIssuer of apiVersion %s", file, keywrightv1alpha1.GroupVersion())
 	}
 	k := &ti.Spec.Keys
 	if k.Discovery == nil && k.URL == "" && k.Inline == "" && k.SPIFFEBundle == nil && k.Kubernetes == nil {

@@ -94,7 +94,7 @@ func (c *command) printList(list *keywrightv1alpha1.RevocationList, output strin
 
 func (c *command) showRevocations(list []keywrightv1alpha1.Revocation) {
 	if len(list) == 0 {
-		cli.Printf(c.ErrOut, "There are no Revocations. `kubectl keywright status` shows the keys in spec.revokedKeyIDs.\n")
+		cli.Printf(c.ErrOut, "There are no Revocations. Keys can also be revoked in spec.revokedKeyIDs of a SigningKey: `kubectl keywright status` shows those.\n")
 		return
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)

@@ -255,7 +255,7 @@ func TestWaitForReceipt(t *testing.T) {
 	if !strings.Contains(errOut, "Waiting for the controller to see the request.\nStill waiting after 2s.") {
 		t.Error(errOut)
 	}
-	_, errOut, err = plugintest.RunUntil(t, nil, "No controller has seen the request", "revoke", "awaited", "--subject", "a", "--yes", "-w")
+	_, errOut, err = plugintest.RunUntil(t, nil, "no controller has picked up the request", "revoke", "awaited", "--subject", "a", "--yes", "-w")
 	if err == nil || !strings.Contains(errOut, `pods accept all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. The request stays valid if you stop this command.") {
 		t.Errorf("%v %s", err, errOut)
 	}

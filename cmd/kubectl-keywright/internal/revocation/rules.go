@@ -92,7 +92,7 @@ func (c *command) printRules(key *keywrightv1alpha1.SigningKey, list []keywright
 		rules, excluded = e.istio(key.Name)
 		if len(excluded) > 0 {
 			comments = append(comments, "NOT REJECTED, because Istio reads * as a wildcard: "+quoteAll(excluded))
-			cli.Printf(c.ErrOut, "Istio cannot reject %s: it reads * as a wildcard.\n", quoteAll(excluded))
+			cli.Printf(c.ErrOut, "Istio still accepts tokens with %s: no rule can match them, because Istio reads * as a wildcard.\n", quoteAll(excluded))
 		}
 	case "envoy-gateway":
 		comments = append(comments, "For the spec of the SecurityPolicy with the JWT provider of this issuer. Change the name keywright if the provider has another.")
@@ -100,7 +100,7 @@ func (c *command) printRules(key *keywrightv1alpha1.SigningKey, list []keywright
 		rules = e.envoyGateway()
 	}
 	if output != "cel" && !e.all.IsZero() {
-		cli.Printf(c.ErrOut, "The rules are incomplete: -o %s cannot compare times, and so cannot express --everything.\n", output)
+		cli.Printf(c.ErrOut, "The rules do not reject all tokens that a Revocation with everything ends: -o %s cannot compare times. Revoke the key instead.\n", output)
 	}
 	b, err := yaml.Marshal(rules)
 	if err != nil {

@@ -145,7 +145,7 @@ func (c *command) choose(ctx context.Context, choices []choice, yes bool) (choic
 		}
 		return choice{}, fmt.Errorf("the token has no jti and cannot be revoked alone: run the command without --yes to choose what to revoke")
 	}
-	cli.Printf(c.ErrOut, "The token is not verified. It contains:\n")
+	cli.Printf(c.ErrOut, "The signature was not checked. The token contains:\n")
 	for i, ch := range choices {
 		cli.Printf(c.ErrOut, "  %d  %-9s %q: %s\n", i+1, ch.flag[2:], ch.value, ch.description)
 	}

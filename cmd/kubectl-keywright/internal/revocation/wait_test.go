@@ -24,7 +24,7 @@ func TestRequestsWithoutController(t *testing.T) {
 			t.Errorf("%v claims what nobody has seen:\n%s%s", args, out, errOut)
 		}
 		for _, says := range []string{
-			"No controller has seen the request after 5s: no controller is running: pod-1_abc held the Lease", "kubectl logs -n keywright-system -l app.kubernetes.io/name=keywright",
+			"After 5s, no controller has picked up the request: no controller is running: pod-1_abc held the Lease", "kubectl logs -n keywright-system -l app.kubernetes.io/name=keywright",
 		} {
 			if !strings.Contains(errOut, says) {
 				t.Errorf("%v does not say %q:\n%s", args, says, errOut)

@@ -28,7 +28,7 @@ func TestPasswordsOfUsersAtATerminal(t *testing.T) {
 	}{
 		{name: "twice the same", typed: []string{"correct horse\n", "correct horse\n"}, says: "User alice is added"},
 		{name: "two that differ", typed: []string{"correct horse\n", "correct house\n"}, code: cli.ExitFailed, says: "the passwords differ: nothing was changed"},
-		{name: "none", typed: []string{"\n"}, code: cli.ExitFailed, says: "a password has 1 to 1024 bytes"},
+		{name: "none", typed: []string{"\n"}, code: cli.ExitFailed, says: "the password must have 1 to 1024 bytes"},
 		{name: "a signal at first", ends: syscall.SIGINT, code: cli.ExitInterrupted, says: "interrupted"},
 		{name: "a signal later", typed: []string{"correct horse\n"}, ends: syscall.SIGTERM, code: cli.ExitInterrupted, says: "interrupted"},
 	} {

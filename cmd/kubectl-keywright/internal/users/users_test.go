@@ -173,17 +173,17 @@ func TestUsersThatAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		args, in, says string
 	}{
-		{"add alice", "x\n", `there is a user "alice" in the list already`},
+		{"add alice", "x\n", `user "alice" is already in the list`},
 		{"add bob --subject a1", "x\n", `the subject is that of the user "alice"`},
 		{"add bob --subject client:x", "x\n", "users[1].subject: must have"},
 		{"add bob --claim iss=x", "x\n", "users[1].claims.iss: is reserved"},
-		{"add bob --claim apiKey=x", "x\n", "has a name like that of a secret"},
+		{"add bob --claim apiKey=x", "x\n", "has the name of a secret"},
 		{"add bob --claim x", "x\n", "--claim is NAME=VALUE"},
 		{"add bob --scope \u00e9", "x\n", "not all are scopes"},
-		{"add a\u202eb", "x\n", "a name has 1 to 256 bytes"},
-		{"add bob", "", "a password has 1 to 1024 bytes"},
-		{"add bob", "hunter2\nhunter2\n", "a password has 1 to 1024 bytes"},
-		{"add bob", strings.Repeat("hunter2", 200), "a password has 1 to 1024 bytes"},
+		{"add a\u202eb", "x\n", "must have 1 to 256 bytes"},
+		{"add bob", "", "the password must have 1 to 1024 bytes"},
+		{"add bob", "hunter2\nhunter2\n", "the password must have 1 to 1024 bytes"},
+		{"add bob", strings.Repeat("hunter2", 200), "the password must have 1 to 1024 bytes"},
 		{"set-password bob", "x\n", `there is no user "bob" in the list`},
 		{"disable bob", "", `there is no user "bob" in the list`},
 		{"remove bob", "", `there is no user "bob" in the list`},
