@@ -133,7 +133,7 @@ func TestRows(t *testing.T) {
 		"several rows":              {"'a1' AS subject, '" + hash + "' AS passwordHash FROM generate_series(1, 2)", postgres.Several, "", nil},
 		"many rows":                 {"'a1' AS subject, '" + hash + "' AS passwordHash FROM generate_series(1, 100000)", postgres.Several, "", nil},
 		"no row":                    {"'a1' AS subject, '" + hash + "' AS passwordHash FROM generate_series(1, 0)", login.UnknownUser, "", nil},
-		"a hidden member":           {"'a1' AS subject, '" + hash + `' AS passwordHash, '{"a": {"apiKey": 1}}'::json AS more`, "the column more has a member apiKey, whose name is like that of a secret", "a1", nil},
+		"a hidden member":           {"'a1' AS subject, '" + hash + `' AS passwordHash, '{"a": {"apiKey": 1}}'::json AS more`, "the column more has a member apiKey, which is the name of a secret", "a1", nil},
 		"dimensions":                {"'a1' AS subject, '" + hash + "' AS passwordHash, '{{a},{b}}'::text[] AS more", "the column more is an array of 2 dimensions: use to_json", "a1", nil},
 	} {
 		query := "SELECT " + c.row + " WHERE $1 = 'alice'"

@@ -256,7 +256,7 @@ func TestWaitForReceipt(t *testing.T) {
 		t.Error(errOut)
 	}
 	_, errOut, err = plugintest.RunUntil(t, nil, "no controller has picked up the request", "revoke", "awaited", "--subject", "a", "--yes", "-w")
-	if err == nil || !strings.Contains(errOut, `pods accept all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. The request stays valid if you stop this command.") {
+	if err == nil || !strings.Contains(errOut, `pods accept all tokens of subject "a"`) || !strings.Contains(errOut, "Still waiting. If you stop this command, the request stays in place.") {
 		t.Errorf("%v %s", err, errOut)
 	}
 }
