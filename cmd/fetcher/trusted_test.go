@@ -223,7 +223,7 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 		"an error":      {text(500, `{"keys":[]}`), "500"},
 		"not found":     {text(404, ""), "404"},
 		"huge":          {text(200, `{"keys":["`+strings.Repeat("x", 1<<20)+`"]}`), "more than"},
-		"only a secret": {text(200, `{"keys":[{"kty":"oct","kid":"one","k":"c2VjcmV0","alg":"HS256"}]}`), "no key that can be used"},
+		"only a secret": {text(200, `{"keys":[{"kty":"oct","kid":"one","k":"c2VjcmV0","alg":"HS256"}]}`), "no usable key"},
 		"another host":  {http.RedirectHandler(elsewhere.URL+"/jwks", http.StatusFound).ServeHTTP, "redirects"},
 		"slow":          {slow(t), "deadline exceeded"},
 	} {
