@@ -222,7 +222,7 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 		"a page":        {text(200, "<html>we will be back soon</html>"), "is not a JWKS"},
 		"an error":      {text(500, `{"keys":[]}`), "500"},
 		"not found":     {text(404, ""), "404"},
-		"huge":          {text(200, `{"keys":["`+strings.Repeat("x", 1<<20)+`"]}`), "more than"},
+		"huge":          {text(200, `{"keys":["`+strings.Repeat("x", 1<<20)+`"]}`), "longer than"},
 		"only a secret": {text(200, `{"keys":[{"kty":"oct","kid":"one","k":"c2VjcmV0","alg":"HS256"}]}`), "no usable key"},
 		"another host":  {http.RedirectHandler(elsewhere.URL+"/jwks", http.StatusFound).ServeHTTP, "redirects"},
 		"slow":          {slow(t), "deadline exceeded"},
