@@ -56,7 +56,7 @@ func awaitResources(ctx context.Context, config *rest.Config, log logr.Logger) e
 			})
 		}
 		if text := strings.Join(missing, ", "); text != logged && text != "" {
-			log.Error(nil, "The API server lacks resources: waiting. Apply the CRDs of this version", "missing", text)
+			log.Error(nil, "The API server does not serve all kinds: waiting. Apply the CRDs of this version", "missing", text)
 			logged = text
 		}
 		return len(missing) == 0

@@ -38,7 +38,7 @@ func (p filePath) intervals() (poll, unknownKey time.Duration) { return time.Sec
 
 func (p filePath) open() (sourceReader, error) {
 	if p == "" {
-		return nil, errors.New("the path of the key set is empty")
+		return nil, errors.New("the path of the file with the key set is empty")
 	}
 	return &fileReader{path: string(p)}, nil
 }

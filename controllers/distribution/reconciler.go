@@ -255,7 +255,7 @@ func (r *Reconciler) reportUnexpected(ctx context.Context, cm *corev1.ConfigMap,
 	const most = 5
 	text := strings.Join(unexpected[:min(len(unexpected), most)], ", ")
 	r.Metrics.unexpected.Inc()
-	log.FromContext(ctx).Info("Replaced unexpected content", "unexpected", text, "count", len(unexpected))
+	log.FromContext(ctx).Info("Restored a ConfigMap that another client had changed", "unexpected", text, "count", len(unexpected))
 	r.Recorder.Eventf(cm, nil, corev1.EventTypeWarning, "UnexpectedContent", "Replace",
 		"Replaced content of another client: %s (%d in total). Only Keywright may write this ConfigMap", text, len(unexpected))
 }

@@ -119,7 +119,7 @@ func (r Keyring) check() error {
 		case k.State != Standby && k.State != Active && k.State != Retired:
 			return fmt.Errorf("keyring key %s has the unknown state %q", k.ID, k.State)
 		case k.State == Retired && len(k.Private) > 0:
-			return fmt.Errorf("keyring key %s is Retired but still has a private key", k.ID)
+			return fmt.Errorf("keyring key %s is Retired but still has a private key, as in an edited or restored keyring", k.ID)
 		case k.State == Active && len(k.Private) == 0:
 			return fmt.Errorf("keyring key %s is Active and has no private half", k.ID)
 		case r.isRevoked(k.ID):

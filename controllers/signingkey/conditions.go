@@ -41,7 +41,7 @@ func (p *pass) ready() metav1.Condition {
 			"deleted: no key signs any more. The public keys stay in the files until the last token has expired")
 	case active == nil && p.keyring.Ring.Stopped != "":
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonStarting,
-			"no key signs, because the SigningKey was drained: the next key signs once every verifier has it")
+			"no token is signed, because the SigningKey was deleted with Drain and applied again: the next key signs once all files have held it for the propagation delay")
 	case active == nil && p.keyring.Ring.EverActive:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonKeyRevoked,
 			"no token is signed until the next key is ready: the Active key was revoked")
@@ -74,7 +74,7 @@ func (p *pass) distributed() metav1.Condition {
 	case t.invalidSelector != nil:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+t.invalidSelector.Error())
 	case p.frozen():
-		return report.Condition(kind, false, p.trouble.reason, "only revocations are distributed: see the condition Ready")
+		return report.Condition(kind, false, p.trouble.reason, "the keys in the files do not change, except for revocations: see the condition Ready")
 	case len(t.behind) > 0:
 		text := fmt.Sprintf("%d namespaces do not hold the current keys: %s", len(t.behind), report.Names(t.behind))
 		if len(t.leftBehind) > 0 {
@@ -120,7 +120,7 @@ func (p *pass) onTime() metav1.Condition {
 			"a rotation has been due since %s and waits until the signing-key Secret holds the Active key", report.Stamp(r.Due)))
 	case r.Blocked != rotation.NotBlocked:
 		return report.Condition(kind, false, string(r.Blocked), fmt.Sprintf(
-			"a rotation has been due since %s and waits until one of the published keys is removed", report.Stamp(r.Due)))
+			"a rotation has been due since %s and waits: the maximum number of keys is published. It continues when the oldest one is removed", report.Stamp(r.Due)))
 	default:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonPropagationDelay, fmt.Sprintf(
 			"a rotation has been due since %s and waits until %s, when the Standby key has been in every file for the "+

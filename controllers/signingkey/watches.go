@@ -53,7 +53,7 @@ func (r *Reconciler) Sources() []source.Source {
 func (r *Reconciler) caToSigningKeys(ctx context.Context, o client.Object) []reconcile.Request {
 	var keys keywrightv1alpha1.SigningKeyList
 	if err := r.Client.List(ctx, &keys, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "Failed to list the SigningKeys of a CA ConfigMap", "configMap", o.GetName())
+		log.FromContext(ctx).Error(err, "Failed to list the SigningKeys whose caConfigMap is this ConfigMap", "configMap", o.GetName())
 		return nil
 	}
 	var all []reconcile.Request

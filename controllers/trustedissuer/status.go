@@ -129,7 +129,7 @@ func (p *pass) conditions() []metav1.Condition {
 	}
 	if since, stale := p.stale(); stale {
 		all = append(all, report.Condition(keywrightv1alpha1.ConditionStale, true, keywrightv1alpha1.ReasonTooOld,
-			fmt.Sprintf("the last valid response was recorded at %s, longer than maxStaleness ago: its keys stay in use", report.Stamp(since))))
+			fmt.Sprintf("no valid response since %s, which exceeds maxStaleness. The keys of the last one are not removed: the condition Fetched has the error", report.Stamp(since))))
 	}
 	return all
 }

@@ -146,7 +146,7 @@ func (s *Snapshot) setSigner(active []byte, public *jose.JSONWebKeySet) error {
 		return errors.New("not a private key")
 	}
 	if key.Algorithm != s.Algorithm {
-		return fmt.Errorf("its alg is %q, but that of the policy is %q", key.Algorithm, s.Algorithm)
+		return fmt.Errorf("the private key has the alg %q, but policy.json has %q", key.Algorithm, s.Algorithm)
 	}
 	id, err := thumbprint(&key)
 	if err != nil || id != key.KeyID {

@@ -88,7 +88,7 @@ func ReadUsers(settings *config.Config) (*login.Users, error) {
 	}
 	for user, subject := range users.Subjects() {
 		if name := settings.SubjectIssuer(subject); name != "" {
-			return nil, fmt.Errorf("%s: the subject of user %.64q begins with %s:, as only subjects of tokenExchange %s may", path, user, name, name)
+			return nil, fmt.Errorf("%s: user %.64q has a subject with the prefix %s:, which is reserved for tokenExchange %s: change the subject", path, user, name, name)
 		}
 	}
 	return users, nil

@@ -68,7 +68,7 @@ tokenExchange:
 	w.start()
 	w.users.write(map[string]string{"users.yaml": list})
 	w.until("the list is refused", func() bool {
-		return strings.Contains(w.log.String(), "begins with cluster:, as only")
+		return strings.Contains(w.log.String(), "a subject with the prefix cluster:, which is reserved")
 	})
 	if r := w.post(form("grant_type", "password", "client_id", "web", "username", "mallory", "password", password)); r.status == http.StatusOK {
 		t.Errorf("a token for %s", r.body)

@@ -84,7 +84,7 @@ topologySpreadConstraints:
 {{- define "keywright.disruption" -}}
 {{- $budget := (index .root.Values .component).podDisruptionBudget -}}
 {{- if $budget.enabled -}}
-# A node that is drained takes one pod at a time; one that does not run anyway holds nobody up.
+# Draining nodes evicts one pod at a time. A pod that is not running does not prevent an eviction.
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:

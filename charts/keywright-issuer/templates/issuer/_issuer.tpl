@@ -8,12 +8,12 @@
 {{ .Values.issuer.tls.secretName | default (print (include "keywright.issuer.name" .) "-tls") }}
 {{- end }}
 
-{{/* keywright.issuer.caConfigMap is the ConfigMap with the certificate of the CA that the chart makes. */}}
+{{/* keywright.issuer.caConfigMap is the ConfigMap with the certificate of the CA that the chart creates. */}}
 {{- define "keywright.issuer.caConfigMap" -}}
 {{ include "keywright.issuer.name" . }}-ca
 {{- end }}
 
-{{/* keywright.issuer.distributedCA is caConfigMap of the SigningKey: what the values name, else the CA that the chart makes, else empty. */}}
+{{/* keywright.issuer.distributedCA is caConfigMap of the SigningKey: that of the values, otherwise the CA that the chart creates, otherwise empty. */}}
 {{- define "keywright.issuer.distributedCA" -}}
 {{- $makes := and .Values.issuer.enabled (not .Values.issuer.tls.secretName) (not .Values.issuer.tls.certManager.enabled) }}
 {{- if hasKey .Values.signingKey.spec.distribution "caConfigMap" }}
@@ -23,7 +23,7 @@
 {{- end }}
 {{- end }}
 
-{{/* keywright.issuer.configuration is issuer.yaml: issuer.config, and what the chart knows better, the places of its own mounts. */}}
+{{/* keywright.issuer.configuration is issuer.yaml: issuer.config, with the paths of the chart's mounts. */}}
 {{- define "keywright.issuer.configuration" -}}
 {{- $ours := dict
   "apiVersion" "issuer.keywright.dev/v1alpha1"
@@ -39,7 +39,7 @@
 {{- mergeOverwrite $ours (deepCopy .Values.issuer.config) | toYaml }}
 {{- end }}
 
-{{/* keywright.issuer.restart is all of the configuration that an issuer does not follow, as docs/issuer.md says. */}}
+{{/* keywright.issuer.restart is the configuration whose changes require a restart: see docs/issuer.md. */}}
 {{- define "keywright.issuer.restart" -}}
 {{- $config := include "keywright.issuer.configuration" . | fromYaml }}
 {{- $trusted := list }}

@@ -1,6 +1,6 @@
 {{/*
-What cannot work is refused before anything is installed. Each message says which value is wrong, why, and what to write instead. What one
-value alone can show, values.schema.json refuses.
+Values that cannot work are refused before anything is installed. Each message says which value is wrong, why, and what to set instead.
+values.schema.json refuses values that are wrong on their own.
 */}}
 {{- define "keywright.issuer.refusals" -}}
 {{- if not .Values.signingKey.name }}
@@ -69,7 +69,7 @@ value alone can show, values.schema.json refuses.
 {{- end }}
 {{- end }}
 
-{{/* Connections that the NetworkPolicy of the issuer does not let through. */}}
+{{/* Connections that the NetworkPolicy of the issuer does not allow. */}}
 {{- define "keywright.issuer.refuseClosedNetwork" -}}
 {{- if and .Values.issuer.networkPolicy.enabled (not .Values.issuer.networkPolicy.egress) }}
 {{- $needs := list }}
@@ -83,12 +83,12 @@ value alone can show, values.schema.json refuses.
 {{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}{{ $needs = append $needs (print "issuer.extraEnv: " .name) }}{{ end }}
 {{- end }}
 {{- with $needs }}
-{{- fail (printf "%s needs connections, and the issuer may connect to nobody: name the rules in issuer.networkPolicy.egress (`[{}]` allows all), or set issuer.networkPolicy.enabled to false" (first .)) }}
+{{- fail (printf "%s needs connections, but the NetworkPolicy allows the issuer none: add the rules to issuer.networkPolicy.egress (`[{}]` allows all), or set issuer.networkPolicy.enabled to false" (first .)) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Files that no volume brings. What is below /etc/ssl is in the image. */}}
+{{/* Files that are in no volume. Files below /etc/ssl are in the image. */}}
 {{- define "keywright.issuer.refuseUnmountedFiles" -}}
 {{- $config := .Values.issuer.config }}
 {{- $places := list "/etc/ssl" "/etc/keywright" "/var/run/keywright/signing-key" "/var/run/keywright/jwks" "/var/run/keywright/tls" }}

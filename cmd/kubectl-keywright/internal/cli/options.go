@@ -10,7 +10,7 @@ func optionsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "options",
 		Short:   "Print the options that all commands have",
-		Long:    "Print the options that all commands have: the cluster, the namespace and the user.",
+		Long:    "Print the options that all commands have: the cluster, the namespace and the kubeconfig user.",
 		Example: "  kubectl keywright options",
 		Args:    ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

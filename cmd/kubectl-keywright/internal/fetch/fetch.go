@@ -87,7 +87,7 @@ func (c *command) printFetched(keys source.Keys) {
 	}
 	_ = table.Flush()
 	if keys.MaxAge > 0 {
-		cli.Printf(c.Out, "The issuer allows caching of its keys for %s.\n", keys.MaxAge.Round(time.Second))
+		cli.Printf(c.Out, "The issuer allows its keys to be cached for %s: the fetcher reads them again no later than that.\n", keys.MaxAge.Round(time.Second))
 	}
 }
 

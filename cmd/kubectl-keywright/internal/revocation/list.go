@@ -23,7 +23,7 @@ func ListCommand(env *cli.Env) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "revocations [NAME]",
-		Short: "List Revocations and when they expire, or generate rules from them for other software",
+		Short: "List Revocations and when they expire, or generate rules for verifiers that do not read the list",
 		Long: `List the Revocations of one or of all SigningKeys, and when each expires.
 
 With -o cel, istio or envoy-gateway, generate rules for software that cannot read <name>.revoked. The rules contain the plain

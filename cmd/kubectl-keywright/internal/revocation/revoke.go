@@ -97,7 +97,7 @@ func (r *request) addFlags(cmd *cobra.Command) {
 	f.BoolVar(&r.spec.Nudge, "nudge", false, "nudge pods, so that they renew their files within seconds; always set for keys. Pods of services are nudged only if the controller runs with --nudge-pods (controller.nudgeAllPods of the chart)")
 	f.StringVar(&r.spec.Reason, "reason", "", "`TEXT` for people, at most 256 characters; it appears in no event, log or file")
 	f.DurationVar(&r.ttl, "ttl", 0, "delete the Revocation this long after it expires (default: never)")
-	f.BoolVar(&r.unknown, "unknown", false, "revoke a key that the SigningKey does not have")
+	f.BoolVar(&r.unknown, "unknown", false, "record the key ID even if the SigningKey has no such key")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
 	f.BoolVarP(&r.wait, "wait", "w", false, "wait for the receipt")
 	f.BoolVar(&r.noWait, "no-wait", false, "do not wait for the receipt of a key")

@@ -90,7 +90,7 @@ func (c *command) checkController(ctx context.Context, k client.Client) error {
 		return nil
 	}
 	text := l.String()
-	cli.Printf(c.ErrOut, "%s%s. The status below may be outdated; no key is rotated or revoked. %s.\n", strings.ToUpper(text[:1]), text[1:], l.Hint())
+	cli.Printf(c.ErrOut, "%s%s. Until one is running, no key will be rotated or revoked, and the status below may be outdated. %s.\n", strings.ToUpper(text[:1]), text[1:], l.Hint())
 	return cli.Negativef("no controller is running")
 }
 

@@ -40,7 +40,7 @@ subject that is already in the list is an error. --create creates a list that do
 	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "restrict the user to this `SCOPE`; can be repeated (default: all that a client can request)")
 	cmd.Flags().StringArrayVar(&claims, "claim", nil, "`NAME=VALUE` of an attribute, as JSON or otherwise a text; can be repeated")
 	cmd.Flags().BoolVar(&user.Disabled, "disabled", false, "the user cannot log in until enabled")
-	cmd.Flags().BoolVar(&at.create, "create", false, "create the list if it does not exist")
+	cmd.Flags().BoolVar(&at.create, "create", false, "create the Secret or the file of the user list if it does not exist")
 	return cmd
 }
 

@@ -156,7 +156,7 @@ func (c *command) printPropagation(list userList) {
 			defaultSecret, cli.DefaultKeyNamespace, secretEntry, shellWord(list.String()))
 		return
 	}
-	cli.Printf(c.ErrOut, "Issuers reload the list when their kubelets have renewed the file, in 0 to 90 s. To renew it at once:\n"+
+	cli.Printf(c.ErrOut, "Issuers see the changed user list within 90 s, when their kubelets renew the files. To renew them at once:\n"+
 		"  kubectl annotate pods -n %s -l app.kubernetes.io/component=issuer --overwrite keywright.dev/nudged-at=\"$(date)\"\n", secret.namespace)
 }
 
