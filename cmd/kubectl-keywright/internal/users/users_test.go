@@ -72,7 +72,7 @@ func TestUsersInASecret(t *testing.T) {
 	if err != nil || !strings.HasPrefix(out, "User alice is added to Secret users/keywright-issuer-users, with the subject ") {
 		t.Fatalf("%v %s", err, out)
 	}
-	if !strings.Contains(errOut, "0 to 90 s") || !strings.Contains(errOut, "kubectl annotate pods -n users ") {
+	if !strings.Contains(errOut, "within 90 s") || !strings.Contains(errOut, "kubectl annotate pods -n users ") {
 		t.Errorf("it does not say when: %s", errOut)
 	}
 	secret := usersSecretIn(t, "users")
