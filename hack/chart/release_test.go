@@ -204,7 +204,7 @@ func (c *cluster) wantKept(t *testing.T) {
 // removeAll does what the notes say, in their order, and wants nothing left.
 func (c *cluster) removeAll(t *testing.T, version, notes string) {
 	t.Helper()
-	_, removal, ok := strings.Cut(notes, "To\nremove all of it")
+	_, removal, ok := strings.Cut(notes, "To\nremove everything")
 	_, commands, _ := strings.Cut(removal, "\n\n")
 	if !ok || strings.Count(commands, "\n") < 8 {
 		t.Fatalf("the notes do not say how to remove all:\n%s", notes)
