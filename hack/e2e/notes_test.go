@@ -10,7 +10,7 @@ import (
 func notes(t *testing.T, s *shell) (begin []string, remove string) {
 	t.Helper()
 	text := s.run(t, "helm get notes keywright -n keywright-system")
-	first, last, found := strings.Cut(text, "`helm uninstall` leaves")
+	first, last, found := strings.Cut(text, "`helm uninstall` does not remove")
 	if !found {
 		t.Fatalf("the notes do not say how to remove it all:\n%s", text)
 	}
