@@ -86,7 +86,7 @@ cluster-down: ## Stop that node, and remove all it left.
 	@cd hack/cluster && $(GO) run . down
 
 .PHONY: run
-run: ## Run the controller from source against the cluster of the current kubeconfig, which gets the CRDs and permissions.
+run: ## Run the controller from source against the cluster of the current kubeconfig, which gets the CRDs and permissions (needs kubectl).
 	@hack/run.sh
 
 .PHONY: build
