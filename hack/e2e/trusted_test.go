@@ -59,6 +59,9 @@ func (s *story) trust(t *testing.T) {
 	s.trusts(t, "in a pod that starts without provider and fetcher", after)
 	s.run(t, "kubectl scale -n keywright-system deployment/keywright-fetcher --replicas=1")
 
+	if s.node.ours() && s.panels(t, func(expression string) bool { return strings.Contains(expression, ofTrustedIssuers) }) == 0 {
+		t.Error("the dashboard shows nothing of TrustedIssuers")
+	}
 	s.until(t, "a pod has the key", func() bool { return s.trusting(t)["+"+kid] > 0 })
 	s.run(t, "kubectl delete trustedissuer cluster provider")
 	s.until(t, "a pod trusts nobody", func() bool { return s.trusting(t)["-"+kid] > 0 })
