@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func cacheOptions(keyNamespace string) cache.Options {
 	shared := &sharer{}
 	ours := labels.SelectorFromSet(labels.Set{contract.ManagedByLabel: contract.ManagedBy})
 	return cache.Options{
-		NewInformer: newInformer, DefaultTransform: cache.TransformStripManagedFields(),
+		NewInformer: newUnindexed, DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: {
 				Field: fields.OneTermEqualSelector("metadata.name", contract.JWKSConfigMap), Transform: shared.configMap,
@@ -75,6 +76,17 @@ func newInformer(lw toolscache.ListerWatcher, example runtime.Object, resync tim
 	return toolscache.NewSharedIndexInformer(wiring.Reconnecting(lw), example, resync, indexers)
 }
 
+// newUnindexed returns an informer like newInformer. For Namespaces and ConfigMaps, it has no index by namespace: nothing
+// lists those of one namespace, and the index would take about 1 KB for each.
+func newUnindexed(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+	_, configMaps := example.(*corev1.ConfigMap)
+	if configMaps || example.GetObjectKind().GroupVersionKind().Kind == "Namespace" {
+		indexers = maps.Clone(indexers)
+		delete(indexers, toolscache.NamespaceIndex)
+	}
+	return newInformer(lw, example, resync, indexers)
+}
+
 // sharer lets equal maps share memory.
 type sharer struct {
 	maps wiring.Shared[map[string]string]
@@ -102,7 +114,11 @@ func (s *sharer) namespace(in any) (any, error) {
 func (s *sharer) one(m map[string]string) map[string]string {
 	var text strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		fmt.Fprintf(&text, "%d %d %s%s", len(k), len(m[k]), k, m[k])
+		for _, part := range [2]string{k, m[k]} {
+			text.WriteString(strconv.Itoa(len(part)))
+			text.WriteByte(' ')
+			text.WriteString(part)
+		}
 	}
 	if len(m) == 0 {
 		return m

@@ -48,10 +48,20 @@ func Digest(content string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// RecordsOf decodes the annotation of a ConfigMap. It returns an empty map if the annotation is missing or invalid.
+// RecordsOf returns the records in the annotation of a ConfigMap, which the caller must not change. It returns an empty
+// map if the annotation is missing or invalid.
 func RecordsOf(cm *corev1.ConfigMap) map[string]Record {
+	if cm == nil {
+		return nil
+	}
+	return recent.of(cm.Annotations[contract.ProjectionsAnnotation], decodeRecords)
+}
+
+var recent decoded //nolint:gochecknoglobals // a cache of decodeRecords, whose result depends on nothing else
+
+func decodeRecords(text string) map[string]Record {
 	records := map[string]Record{}
-	if cm == nil || json.Unmarshal([]byte(cm.Annotations[contract.ProjectionsAnnotation]), &records) != nil {
+	if json.Unmarshal([]byte(text), &records) != nil {
 		return map[string]Record{}
 	}
 	return records

@@ -23,7 +23,7 @@ func (t *Tracker) Handler() handler.EventHandler {
 			}
 			for file := range cm.Data {
 				if name, ok := strings.CutSuffix(file, contract.JWKSSuffix); ok {
-					q.AddAfter(wiring.Named(name), wiring.Debounce)
+					q.AddAfter(wiring.Named(name), t.pace(name))
 				}
 			}
 		}

@@ -46,6 +46,8 @@ type publications struct {
 	// leftBehind has the namespaces that rotations no longer wait for, and since when each holds the current keys, or
 	// zero.
 	leftBehind map[string]time.Time
+	// checkTook is how long the last check of all targets took.
+	checkTook time.Duration
 }
 
 // arrival is the event that a namespace got a key.

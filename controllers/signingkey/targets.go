@@ -81,6 +81,8 @@ type wanted struct {
 // observeTargets reads the metadata of namespaces, and the ConfigMaps of the reserved name, from the cache.
 func (r *Reconciler) observeTargets(ctx context.Context, p *pass) (targets, error) {
 	t := targets{lagging: map[string]int{}, holding: map[string]int{}, lists: map[string]bool{}}
+	began := r.Now()
+	defer func() { r.Published.Checked(p.name, r.Now().Sub(began)) }()
 	t.selector, t.invalidSelector = metav1.LabelSelectorAsSelector(p.key.Spec.Distribution.NamespaceSelector)
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
