@@ -97,6 +97,14 @@ build: ## Build the controller, the issuer and the kubectl plugin into bin/.
 images: ## Build the container images as OCI archives into bin/images, for ARCH (amd64,arm64), with bills of materials.
 	$(GO) -C hack/images run . -arch $(ARCH) -version $(VERSION)
 
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+KREW := sigs.k8s.io/krew/cmd/validate-krew-manifest@v0.4.3
+
+.PHONY: plugin
+plugin: ## Build the kubectl plugin for PLATFORMS into bin/plugin, with a manifest for krew, and validate it.
+	hack/plugin.sh $(VERSION) $(PLATFORMS)
+	$(GO) run $(KREW) -manifest bin/plugin/keywright.yaml -skip-install
+
 .PHONY: chart
 chart: bin/helm3 ## Package the Helm charts into bin/.
 	bin/helm3 package charts/keywright charts/keywright-issuer --destination bin

@@ -17,6 +17,11 @@ connects to no server without --connect. The exit code is 1 if there are errors.
   issuer check-config issuer.yaml
   issuer check-config --without-files issuer.yaml     # in a pipeline, without the mounted files
 `
+	case "issuer check-service":
+		return `Connects to an issuer over TLS, and checks that its metadata is that of the URL and that its key set has the keys of a file. Tries
+again until the timeout, since mounted files can be 90 s old. ` + "`helm test` runs this command.\n" + `
+  issuer check-service --url https://login.example.com --ca ca.crt --key-set /var/run/keywright/jwks/main.json
+`
 	case "issuer hash":
 		return `Prints an entry of users.yaml for the password on standard input, with a random subject. Without a name, prints only the hash.
 

@@ -20,6 +20,7 @@ const usage = `issuer authenticates clients and signs tokens with the key that K
 
   issuer serve --config FILE    serve until SIGTERM
   issuer check-config FILE      validate a configuration and the files that it names
+  issuer check-service          check that an issuer serves its metadata, and the public keys that pods have
   issuer hash [NAME]            print an entry of users.yaml for the password on standard input, or only its hash
   issuer new-secret             generate a client secret and its secretSHA256
   issuer version                print the version
@@ -55,6 +56,8 @@ func runCommand(ctx context.Context, command string, args []string, in io.Reader
 		return serve(ctx, args, out, log)
 	case "check-config":
 		return checkConfig(ctx, args, out)
+	case "check-service":
+		return checkService(ctx, args, out)
 	case "hash":
 		return hash(args, in, out)
 	case "new-secret":
@@ -71,7 +74,7 @@ func runCommand(ctx context.Context, command string, args []string, in io.Reader
 		return err
 	}
 	suggestion := ""
-	if nearest := strictyaml.Nearest(command, []string{"serve", "check-config", "hash", "new-secret", "version", "help"}); nearest != "" {
+	if nearest := strictyaml.Nearest(command, []string{"serve", "check-config", "check-service", "hash", "new-secret", "version", "help"}); nearest != "" {
 		suggestion = "; did you mean " + nearest + "?"
 	}
 	return commandline.Usagef("there is no command %q%s\n\n%s", command, suggestion, usage)

@@ -11,6 +11,7 @@ func (s *story) secondIssuer(t *testing.T) {
 	s.run(t, "helm install customers ./issuer-chart -n keywright-system --wait --timeout 3m -f customers.yaml --set image.tag="+tag+
 		" --set image.registry="+strings.TrimSuffix(registry(), "/"))
 	s.run(t, "kubectl wait --for=condition=Ready --timeout=1m signingkey/customers")
+	s.run(t, "helm test customers -n keywright-system")
 	var answer struct {
 		Token string `json:"access_token"`
 	}

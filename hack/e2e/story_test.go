@@ -119,6 +119,9 @@ func (s *story) install(t *testing.T) {
 		}
 	}
 	t.Logf("%s\nhelm install to the first verified token: %.1f s", out, time.Since(s.began).Seconds())
+	if out := s.run(t, "helm test keywright -n keywright-system"); !strings.Contains(out, "Succeeded") {
+		t.Errorf("helm test says:\n%s", out)
+	}
 }
 
 // atRest shows how much memory each pod of Keywright has before anything happens.
