@@ -12,19 +12,19 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/keywright/keywright/api/issuerfiles"
 	"github.com/keywright/keywright/cmd/commandline"
+	"github.com/keywright/keywright/issuer/reload"
 )
 
 const (
 	// betweenChecks is the time between two attempts to check a service.
 	betweenChecks = time.Second
-	// answerTimeout limits one request of a check, and longestAnswer its response, in bytes.
+	// answerTimeout limits one request of a check, and longestAnswer its response or a file, in bytes.
 	answerTimeout, longestAnswer = 10 * time.Second, 1 << 20
 )
 
@@ -73,7 +73,7 @@ func checkService(ctx context.Context, args []string, out io.Writer) error {
 func clientOf(address, caFile string) (*http.Client, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS13}
 	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
+		pem, err := reload.Read(caFile, longestAnswer)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func compareService(ctx context.Context, client *http.Client, issuer *url.URL, k
 	if err != nil {
 		return 0, fmt.Errorf("%s %w", metadata.JWKSURI, err)
 	}
-	content, err := os.ReadFile(keySetFile)
+	content, err := reload.Read(keySetFile, longestAnswer)
 	if err != nil {
 		return 0, err
 	}
@@ -156,7 +156,7 @@ func fetch(ctx context.Context, client *http.Client, at string) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: status is %s, must be 200", at, response.Status)
 	}

@@ -47,7 +47,7 @@ func free(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -79,7 +79,10 @@ clients:
 		}
 	}
 	stopped := make(chan error, 1)
-	go func() { _, err := try(t, "", "serve", "--config", filepath.Join(directory, "issuer.yaml")); stopped <- err }()
+	go func() {
+		_, err := try(t, "", "serve", "--config", filepath.Join(directory, "issuer.yaml"))
+		stopped <- err
+	}()
 
 	in := func(name string) string { return filepath.Join(directory, name) }
 	right := []string{"check-service", "--url=https://issuer.example.com/auth", "--address=" + address, "--ca=" + in("tls.crt"), "--key-set=" + in(contract.JWKSFile)}
