@@ -7,28 +7,20 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	keywrightv1alpha1 "github.com/keywright/keywright/api/v1alpha1"
 )
-
-// floorAccount is the user of the floor. (system:masters would be exempt from priority and fairness.)
-const floorAccount = "system:serviceaccount:bench:floor"
 
 var targets = flag.Int("targets", 1000, "how many namespaces BenchmarkDistribution distributes to")
 
@@ -52,18 +44,20 @@ func BenchmarkDistribution(b *testing.B) {
 
 // changes alternates between the floor and a change of the key set.
 func (d *distribution) changes() {
-	var took, floor, ratios, serverRatios, cpu, cpuRatios, watchingRatios, writes, others, reads []float64
+	var took, floor, ratios, serverRatios, cpu, cpuRatios, watchingRatios, reconcilingRatios, writes, others, reads []float64
 	for d.Loop() {
 		before := cpuOf(os.Getpid())
 		floorTook, floorServer := d.measure(d.runFloor)
 		floorCPU := cpuOf(os.Getpid()) - before
 		watchingCPU := d.watchingFloorCPU()
+		reconcilingCPU := d.reconcilingFloorCPU()
 		before = cpuOf(d.controller.Process.Pid)
 		since := time.Now()
 		t, server := d.measure(d.change)
 		ourCPU := cpuOf(d.controller.Process.Pid) - before
 		cpu, cpuRatios = append(cpu, ourCPU/float64(d.n)*1000), append(cpuRatios, ourCPU/floorCPU)
 		watchingRatios = append(watchingRatios, ourCPU/watchingCPU)
+		reconcilingRatios = append(reconcilingRatios, ourCPU/reconcilingCPU)
 		took, floor = append(took, t.Seconds()), append(floor, floorTook.Seconds())
 		ratios = append(ratios, t.Seconds()/floorTook.Seconds())
 		serverRatios = append(serverRatios, server/floorServer)
@@ -78,6 +72,7 @@ func (d *distribution) changes() {
 	d.ReportMetric(median(cpu), "controller-cpu-s/1000")
 	d.ReportMetric(median(cpuRatios), "x-floor-cpu")
 	d.ReportMetric(median(watchingRatios), "x-watching-floor-cpu")
+	d.ReportMetric(median(reconcilingRatios), "x-reconciling-floor-cpu")
 	d.ReportMetric(median(writes), "configmap-writes")
 	d.ReportMetric(slices.Max(others), "most-other-writes")
 	d.ReportMetric(slices.Max(reads), "configmap-reads")
@@ -89,6 +84,8 @@ type distribution struct {
 	*cluster
 	n     int
 	floor *kubernetes.Clientset
+	// connect is how the floors connect.
+	connect *rest.Config
 	// held are the ConfigMaps of the floor, as last written.
 	held []*corev1.ConfigMap
 	born int
@@ -101,7 +98,10 @@ func newDistribution(b *testing.B) *distribution {
 	b.Helper()
 	c := borrow(b)
 	c.apply(b, "default")
-	d := &distribution{B: b, cluster: c, n: *targets, floor: c.floorClient(b)}
+	d := &distribution{B: b, cluster: c, n: *targets, connect: c.floorConfig(b)}
+	var err error
+	d.floor, err = kubernetes.NewForConfig(d.connect)
+	d.must(err)
 	d.prepare()
 	d.start()
 	return d
@@ -114,40 +114,6 @@ func (d *distribution) must(err error) {
 	if err != nil {
 		d.Fatal(err)
 	}
-}
-
-// floorClient is a plain client-go client of the floor's user.
-func (c *cluster) floorClient(b *testing.B) *kubernetes.Clientset {
-	b.Helper()
-	objects := []client.Object{
-		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "floor"}, Rules: []rbacv1.PolicyRule{{
-			APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"create", "update", "list", "watch"},
-		}}},
-		&rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: "floor"},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "floor"},
-			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "bench", Name: "floor"}},
-		},
-	}
-	for _, o := range objects {
-		if err := client.IgnoreAlreadyExists(c.admin.Create(b.Context(), o)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	user, err := c.AddUser(envtest.User{Name: floorAccount, Groups: []string{
-		"system:serviceaccounts", "system:serviceaccounts:bench", "system:authenticated",
-	}}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	config := rest.CopyConfig(user.Config())
-	config.QPS = -1
-	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf"
-	clients, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return clients
 }
 
 // prepare creates the namespaces and the floor's ConfigMaps, with the size of a key set of two ES256 keys.
@@ -227,38 +193,6 @@ func (d *distribution) measure(do func() time.Duration) (took time.Duration, ser
 	before := cpuOf(d.server())
 	took = do()
 	return took, cpuOf(d.server()) - before
-}
-
-func (d *distribution) runFloor() time.Duration {
-	d.Helper()
-	began := time.Now()
-	errs := make([]error, d.n)
-	workqueue.ParallelizeUntil(d.Context(), 32, d.n, func(i int) {
-		d.held[i].Data["main.json"] = strconv.FormatInt(began.UnixNano(), 10) + strings.Repeat("y", 400)
-		d.held[i], errs[i] = d.floor.CoreV1().ConfigMaps(d.held[i].Namespace).Update(d.Context(), d.held[i], metav1.UpdateOptions{})
-	})
-	d.must(errors.Join(errs...))
-	return time.Since(began)
-}
-
-// watchingFloorCPU returns the CPU seconds of a floor that also watches its ConfigMaps, like a controller that repairs
-// them: with an informer of client-go that does nothing else.
-func (d *distribution) watchingFloorCPU() float64 {
-	d.Helper()
-	var heard atomic.Int64
-	store, informer := cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: cache.NewListWatchFromClient(d.floor.CoreV1().RESTClient(), "configmaps", metav1.NamespaceAll, fields.OneTermEqualSelector("metadata.name", "floor")),
-		ObjectType:    &corev1.ConfigMap{},
-		Handler:       cache.ResourceEventHandlerFuncs{UpdateFunc: func(any, any) { heard.Add(1) }},
-	})
-	stop := make(chan struct{})
-	defer close(stop)
-	go informer.Run(stop)
-	until(d.B, "watched", time.Minute, func(context.Context) bool { return informer.HasSynced() && len(store.ListKeys()) == d.n })
-	before := cpuOf(os.Getpid())
-	d.runFloor()
-	until(d.B, "heard of", time.Minute, func(context.Context) bool { return heard.Load() >= int64(d.n) })
-	return cpuOf(os.Getpid()) - before
 }
 
 // change revokes the Standby, so that one key leaves every file and another one is added. It returns the time until the
