@@ -8,7 +8,7 @@ import (
 
 const (
 	// share is the reciprocal of the largest share of the time that checks of one SigningKey take while its ConfigMaps change.
-	share = 20
+	share = 50
 	// longestPace limits how long a change of a ConfigMap waits for the next check.
 	longestPace = time.Second
 )

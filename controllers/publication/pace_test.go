@@ -17,7 +17,7 @@ func TestPaceGrowsWithTheDurationOfChecks(t *testing.T) {
 	tracker.HeldSince("main", nil)
 	for took, want := range map[time.Duration]time.Duration{
 		0: wiring.Debounce, time.Millisecond: wiring.Debounce, -time.Hour: wiring.Debounce,
-		40 * time.Millisecond: 800 * time.Millisecond, time.Minute: longestPace,
+		16 * time.Millisecond: 800 * time.Millisecond, time.Minute: longestPace,
 	} {
 		tracker.Checked("main", took)
 		if got := tracker.pace("main"); got != want {
