@@ -26,7 +26,7 @@ help: ## Show this help.
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## Watch tokens being verified while their keys rotate (ONCE=1 ends by itself).
+demo: ## Show how tokens are verified while their keys rotate, until Ctrl-C (ONCE=1 ends by itself).
 	@ONCE=$(ONCE) $(GO) -C hack/demo run .
 
 .PHONY: test
@@ -35,7 +35,7 @@ test: controlplane bin/helm3 bin/helm4 ## Run every test: simulation, real API s
 	$(GO) -C verifier/fast test ./...
 	REQUIRE_CONTROLPLANE=1 $(GO) test -p $(PARALLEL) -parallel 3 -timeout 20m ./...
 	REQUIRE_CONTROLPLANE=1 $(GO) -C hack test -p 1 ./demo/... ./e2e/report ./images/... ./clients
-	REQUIRE_CONTROLPLANE=1 $(GO) -C hack test -p 1 -count=1 ./chart ./docs/... ./health # what they test is not in their module, and so not seen to change
+	REQUIRE_CONTROLPLANE=1 $(GO) -C hack test -p 1 -count=1 ./chart/... ./docs/... ./health # what they test is not in their module, and so not seen to change
 	$(MAKE) test-fips
 	$(MAKE) demo ONCE=1
 
@@ -46,7 +46,7 @@ test-fast: ## Run the tests that need neither an API server nor PostgreSQL (a mi
 	$(GO) test -short ./...
 
 .PHONY: test-fips
-test-fips: ## Run the tests of issuer and verifier in Go's FIPS 140-3 mode, enforced.
+test-fips: ## Run the tests of issuer and verifier in Go's enforced FIPS 140-3 mode.
 	GODEBUG=fips140=only $(GO) -C verifier test ./...
 	GODEBUG=fips140=only $(GO) -C verifier/fast test ./...
 	GODEBUG=fips140=only $(GO) test -parallel 3 ./issuer/...
@@ -57,32 +57,32 @@ interop: ## Run the examples of docs/verifying in their own languages and proxie
 	$(GO) -C hack/interop test -parallel 8 ./...
 
 .PHONY: gateways
-gateways: bin/egctl ## Run the translator of Envoy Gateway over the page about it (many minutes to build it, and 2 GB of modules).
+gateways: bin/egctl ## Run the translator of Envoy Gateway on the examples of its page (its build takes many minutes, and 2 GB of modules).
 	REQUIRE_EGCTL=1 $(GO) -C hack/interop test -count=1 -run TestEnvoyGateway .
 
 .PHONY: istio
-istio: controlplane ## Let Istio's own pilot read what the controller writes (5 minutes the first time).
+istio: controlplane ## Run Istio's pilot on the output of the controller (5 minutes the first time).
 	REQUIRE_CONTROLPLANE=1 $(GO) -C hack/istio test -count=1 ./...
 
 .PHONY: e2e
-e2e: controlplane bin/helm3 ## Install the chart on a real node, or the cluster of KUBECONFIG, and break what can break (13 minutes).
+e2e: controlplane bin/helm3 ## Test the chart with injected faults, on a real node or the cluster of KUBECONFIG (13 minutes).
 	@npm --prefix hack/interop install --silent && npm --prefix hack/clients install --silent
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
 		$(GO) -C hack/e2e test -count=1 -timeout 30m -v -skip TestGettingStarted .
 
 .PHONY: e2e-pages
-e2e-pages: controlplane bin/helm3 ## Type what docs/getting-started.md says, on a real node (3 minutes).
+e2e-pages: controlplane bin/helm3 ## Run the commands of docs/getting-started.md on a real node (3 minutes).
 	@npm --prefix hack/interop install --silent && npm --prefix hack/clients install --silent
 	KUBEBUILDER_ASSETS=$$($(GO) -C hack/controlplane run .) NODE_ASSETS=$$($(GO) -C hack/controlplane run . -node) \
 		$(GO) -C hack/e2e test -count=1 -timeout 30m -v -run TestGettingStarted .
 
 .PHONY: cluster
-cluster: controlplane ## Start a real node, with the images that are built, for trying things by hand; `make cluster-down` stops it.
+cluster: controlplane ## Start a real node with the built images, for manual tests; `make cluster-down` stops it.
 	@cd hack/cluster && $(GO) run . -controlplane $$($(GO) -C ../controlplane run .) -node $$($(GO) -C ../controlplane run . -node) \
 		-images "$$(ls $(CURDIR)/bin/images/*.tar 2>/dev/null | paste -sd,)" up
 
 .PHONY: cluster-down
-cluster-down: ## Stop that node, and remove all it left.
+cluster-down: ## Stop the node of `make cluster`, and remove what it created.
 	@cd hack/cluster && $(GO) run . down
 
 .PHONY: run
@@ -112,12 +112,14 @@ chart: bin/helm3 ## Package the Helm charts into bin/.
 ##@ Before a commit
 
 .PHONY: generate
-generate: $(TOOLS) bin/helm-docs ## Generate the CRDs and their reference, RBAC, deep copies, and what the chart has of config/ and of its values.
+generate: $(TOOLS) bin/helm-docs ## Generate the CRDs and their reference, RBAC, deep copies, and the files of the charts that come from config/ and values.
 	bin/controller-gen object paths=./api/...
 	bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
 	$(GO) -C hack/docs run ./reference $(CURDIR)/config/crd/keywright.dev_signingkeys.yaml $(CURDIR)/config/crd/keywright.dev_revocations.yaml $(CURDIR)/config/crd/keywright.dev_trustedissuers.yaml > bin/reference.md && mv bin/reference.md docs/reference.md
 	bin/controller-gen rbac:roleName=keywright-controller paths=./controllers/... output:rbac:dir=config/rbac
 	hack/chart/copy.sh
+	$(GO) -C hack run ./chart/describe ../charts/keywright
+	$(GO) -C hack run ./chart/describe ../charts/keywright-issuer
 	bin/helm-docs --log-level warning --sort-values-order file --chart-search-root charts
 
 .PHONY: format
@@ -134,7 +136,7 @@ tidy: ## Tidy every module.
 	@for m in $(MODULES) hack/tools hack/controlplane/kubernetes hack/controlplane/containers hack/istio; do $(GO) -C $$m mod tidy || exit 1; done
 
 .PHONY: verify
-verify: ## Fail if anything is not generated, formatted, tidy or lint-free.
+verify: ## Generate, format and tidy all files, fail if that changes a file, and lint.
 	hack/verify.sh
 
 ##@ Longer
@@ -144,7 +146,7 @@ simulate: ## Simulate SCHEDULES schedules of faults (1000000).
 	$(GO) test -timeout 0 -run TestSimulation ./controllers/rotation -schedules $(SCHEDULES)
 
 .PHONY: random-specs
-random-specs: controlplane ## Try SEQUENCES (1000) random sequences of specs on a real API server (20 minutes for 1000).
+random-specs: controlplane ## Test SEQUENCES (1000) random sequences of specs on a real API server (20 minutes for 1000).
 	REQUIRE_CONTROLPLANE=1 $(GO) test -count=1 -timeout 0 -v -run TestRandomSpecs ./cmd/controller -sequences $(SEQUENCES)
 
 .PHONY: simulate-product
@@ -166,6 +168,7 @@ bench-plan: bin/goals ## Measure a plan for a keyring of ten keys.
 bench-distribution: controlplane bin/goals ## Measure the fan-out to TARGETS (1000) namespaces against a floor, on a real API server.
 	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench Distribution -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
+	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench Start -benchtime 21x -timeout 1h -v ./cmd/controller -clusters 1
 	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench ForeignRotation -benchtime 5x -timeout 1h -v \
 		./cmd/controller -clusters 1 -targets $(TARGETS)
 	REQUIRE_CONTROLPLANE=1 bin/goals $(GO) test -run '^$$' -bench ManySigningKeys -benchtime 1x -timeout 1h -v \
@@ -194,7 +197,7 @@ bench-verifier: bin/goals ## Measure the verifier: the bare signature, ours, wit
 	bin/goals $(GO) -C hack/bench run ./verifying
 
 .PHONY: mutate-verifier
-mutate-verifier: ## Take each check out of the verifier and see a test fail (5 minutes).
+mutate-verifier: ## Remove each check of the verifier in turn, and fail if all tests still pass (5 minutes).
 	$(GO) -C hack/mutate run .
 	$(GO) -C hack/mutate run . -dir ../../verifier/fast -equivalent equivalent-fast.txt
 
@@ -216,11 +219,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (1m) each.
 	hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: controlplane
-controlplane: ## Have etcd, kube-apiserver and kubectl at hand: found, downloaded, or built once (6 minutes).
+controlplane: ## Find, download, or build once (6 minutes) etcd, kube-apiserver and kubectl.
 	@$(GO) -C hack/controlplane run . >/dev/null
 
 .PHONY: clean
-clean: ## Remove all that was built.
+clean: ## Remove all build output.
 	rm -rf bin .demo
 
 # Absolute, since the tools are built from within their module.

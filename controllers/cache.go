@@ -71,9 +71,9 @@ type beforeControllers struct{ cache.Cache }
 // GetCache marks the type as a cache for the manager.
 func (c beforeControllers) GetCache() cache.Cache { return c.Cache }
 
-// newInformer returns an informer that reconnects soon after an outage.
+// newInformer returns an informer that reconnects soon after an outage, and that is ready without a delay.
 func newInformer(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
-	return toolscache.NewSharedIndexInformer(wiring.Reconnecting(lw), example, resync, indexers)
+	return wiring.Prompt{SharedIndexInformer: toolscache.NewSharedIndexInformer(wiring.Reconnecting(lw), example, resync, indexers)}
 }
 
 // newUnindexed returns an informer like newInformer. For Namespaces and ConfigMaps, it has no index by namespace: nothing

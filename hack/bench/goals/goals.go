@@ -23,6 +23,8 @@ func goals() []goal {
 		{"Distribution, s-repair-amid-a-change", 1},
 		{"Distribution, MiB-after-changes", 60},
 		{"Distribution, MiB-more-with-unrelated", 1},
+		{"Distribution, x-reconciling-floor-cpu", 1.5},
+		{"Start, ms-to-ready", 100},
 		{"ForeignRotation, x-floor", 1.25},
 		{"ForeignRotation, writes-at-rest", 0},
 		{"FetcherMemory, MiB", 25},
