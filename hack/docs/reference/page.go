@@ -17,7 +17,7 @@ func foreign(path string) string {
 
 // preface begins the page.
 const preface = "<!-- Made by `make generate` from the Go types: edit the comments there. -->\n# Reference of the resources\n\n" +
-	"Every field of [SigningKey](#signingkey), [Revocation](#revocation) and [TrustedIssuer](#trustedissuer); an indented one belongs to the one above it.\n"
+	"Every field of [SigningKey](#signingkey), [Revocation](#revocation) and [TrustedIssuer](#trustedissuer). An indented field belongs to the field above it.\n"
 
 // chapter is the reference of one resource.
 func chapter(crd definition) string {
