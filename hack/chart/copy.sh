@@ -31,8 +31,8 @@ without() {
 }
 without "" "controller trustedIssuers outputs fetcher policies injection" <$chart/values.yaml | without "  " "rules dashboard" |
 	sed -e '1i # Made by hack/chart/copy.sh of the values of the chart keywright.' -e 's/^  name: main$/  name: ""/' \
-		-e 's/Which SigningKey the issuer signs with$/&: one of its own, such as `customers`/' -e 's/^# The first SigningKey:/# The SigningKey:/' \
+		-e 's/Name of the SigningKey that the issuer signs with$/&: one of its own, such as `customers`/' -e 's/^# The first SigningKey:/# The SigningKey:/' \
 		-e 's/`keywright-issuer-users`/`<release>-issuer-users`/' -e 's/keywright-issuer\.<namespace>/<release>-issuer.<namespace>/' >$issuer/values.yaml
 without "    " "controller trustedIssuers outputs fetcher policies injection" <$chart/values.schema.json | without "        " "rules dashboard" |
 	sed -e 's/Values of the chart keywright/&-issuer/' -e 's/\("podMonitor": .*\),$/\1/' \
-		-e 's/\("name": {"type": "string", "pattern": "^\)\(\[a-z0-9\]([^$]*\)\$", "maxLength": 200/\1(\2)?$", "maxLength": 200/' >$issuer/values.schema.json
+		-e 's/\("name": {.*"type": "string", "pattern": "^\)\(\[a-z0-9\]([^$]*\)\$", "maxLength": 200/\1(\2)?$", "maxLength": 200/' >$issuer/values.schema.json

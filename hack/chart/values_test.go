@@ -52,7 +52,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"issuer.config.tokenExchange[0].name=x":                                                                                                                                     "name either a file or a url",
 		"issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.file=/y":                                                                             "name either a file or a url",
 		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].keys.url=https://kubernetes.default.svc/openid/v1/jwks":                                                  "set caFile to /var/run/keywright/cluster/ca.crt",
-		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.caFile=/x/ca.crt":                                 "issuer.config.tokenExchange[0].keys.caFile is /x/ca.crt, and no volume brings that file",
+		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.caFile=/x/ca.crt":                                 "issuer.config.tokenExchange[0].keys.caFile is /x/ca.crt, and no volume contains that file",
 		"issuer.networkPolicy.enabled=false,issuer.config.users.ldap.bindPasswordFile=/x/password":                                                                                  "issuer.config.users.ldap.bindPasswordFile is /x/password, and no volume",
 		"issuer.config.server.mutualTLS.address=:8444,issuer.config.server.mutualTLS.url=https://x,issuer.config.server.mutualTLS.clientCAFile=/x/ca.crt":                           "issuer.config.server.mutualTLS.clientCAFile is /x/ca.crt, and no volume",
 		"issuer.config.server.mutualTLS.address=:8443,issuer.config.server.mutualTLS.url=https://x,issuer.config.server.mutualTLS.clientCAFile=/var/run/keywright/tls/tls.crt":      "has a port that the issuer uses for something else",
@@ -95,7 +95,7 @@ const postgresql = "issuer.config.users.postgresql.host=db,issuer.config.users.p
 	"issuer.config.users.postgresql.passwordFile=/x/password,issuer.config.users.postgresql.query=SELECT id AS subject WHERE name = $1"
 
 // The next right value is let through, so that nothing above is refused for another reason.
-func TestRightValuesAreTaken(t *testing.T) {
+func TestValidValuesAreAccepted(t *testing.T) {
 	for _, set := range []string{
 		"issuer.replicas=0", "issuer.url=https://issuer.example.com:8443/path", "image.registry=registry.example.com:5000/team",
 		"issuer.tls.certManager.enabled=true,issuer.tls.certManager.issuerRef.name=b", "signingKey.spec.algorithm=RS256",

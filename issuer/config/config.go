@@ -44,7 +44,7 @@ type Server struct {
 	// MetricsAddress is the address of the plaintext listener for /metrics, /healthz and /readyz, by default ":8081".
 	MetricsAddress string `yaml:"metricsAddress"`
 	TLS            TLS    `yaml:"tls"`
-	// MutualTLS configures the listener for clients that authenticate with a certificate. It may be nil.
+	// MutualTLS configures the listener for clients that authenticate with a certificate. By default, there is none.
 	MutualTLS *MutualTLS `yaml:"mutualTLS"`
 	// MaxConnections is the maximum number of open connections, by default 2048. Further ones wait in the kernel's
 	// queue.
@@ -138,6 +138,7 @@ type Claims map[string]string
 
 // Client is an OAuth client (RFC 6749 section 2).
 type Client struct {
+	// ID is the client_id.
 	ID string `yaml:"id"`
 	// Public is true for a client that cannot keep a secret (RFC 6749 section 2.1).
 	Public bool `yaml:"public"`
@@ -152,16 +153,18 @@ type Client struct {
 	// of RFC 7523 of 2025 requires, or "tokenEndpoint" for libraries that send the URL of the token endpoint (RFC
 	// 7523 section 3).
 	AssertionAudience string `yaml:"assertionAudience"`
-	// EncryptionKey is the key that all tokens of the client are encrypted for (RFC 7516). It may be nil.
+	// EncryptionKey is the key that all tokens of the client are encrypted for (RFC 7516), by default none.
 	EncryptionKey *PublicKey `yaml:"encryptionKey"`
 	// GrantTypes are the grant types that the client may use.
 	GrantTypes []string `yaml:"grantTypes"`
 	// SubjectIssuers are the names of the trusted issuers whose tokens the client may exchange.
 	SubjectIssuers []string `yaml:"subjectIssuers"`
-	// Audiences, Scopes and Claims replace those of Token if they are set, even to an empty list.
+	// Audiences replaces that of Token if it is set, even to an empty list.
 	Audiences []string `yaml:"audiences"`
-	Scopes    []string `yaml:"scopes"`
-	Claims    Claims   `yaml:"claims"`
+	// Scopes replaces that of Token if it is set, even to an empty list.
+	Scopes []string `yaml:"scopes"`
+	// Claims replaces that of Token if it is set, even to an empty map.
+	Claims Claims `yaml:"claims"`
 	// Refresh enables refresh tokens (RFC 6749 section 6) for a client with the grant password.
 	Refresh *Refresh `yaml:"refresh"`
 	// DPoPBoundAccessTokens binds all tokens of the client to a key, for which each request must have a proof (RFC

@@ -15,8 +15,10 @@ import (
 
 // Encryption configures an audience whose tokens are encrypted.
 type Encryption struct {
-	Audience string    `yaml:"audience"`
-	Key      PublicKey `yaml:"key"`
+	// Audience is the aud of the tokens.
+	Audience string `yaml:"audience"`
+	// Key is the public JWK that they are encrypted for.
+	Key PublicKey `yaml:"key"`
 }
 
 // EncryptionKey returns the key for encrypting the tokens of a client for an audience, nil if they are not encrypted.
@@ -38,7 +40,7 @@ func (c *Config) checkEncryption(f *strictyaml.Findings) {
 		at := fmt.Sprintf("token.encryption[%d]", i)
 		for j := range i {
 			if c.Token.Encryption[j].Audience == e.Audience {
-				f.Add(at+".audience", "is also that of token.encryption[%d]", j)
+				f.Add(at+".audience", "is also the audience of token.encryption[%d]", j)
 			}
 		}
 		if e.Audience == "" {
@@ -73,7 +75,7 @@ func checkEncryptionKey(f *strictyaml.Findings, field string, key *PublicKey) {
 		fits = key.Algorithm == string(jose.RSA_OAEP_256) && jwks.Strong(public)
 	}
 	if !fits || key.Use != "enc" || key.KeyID == "" {
-		f.Add(field, "needs a kid, use enc, and alg %s (EC) or %s (RSA of %d to %d bits, with an exponent of %d or more)",
+		f.Add(field, "needs a kid, the use enc, and the alg %s (EC) or %s (RSA of %d to %d bits, with an exponent of at least %d)",
 			jose.ECDH_ES_A256KW, jose.RSA_OAEP_256, jwks.MinRSABits, jwks.MaxRSABits, jwks.MinRSAExponent)
 		return
 	}

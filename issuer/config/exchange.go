@@ -20,8 +20,9 @@ type TrustedIssuer struct {
 	// Issuer is the iss of its tokens.
 	Issuer string `yaml:"issuer"`
 	// Audience is the required aud of its tokens, by default this issuer.
-	Audience string              `yaml:"audience"`
-	Keys     jwtverify.KeySource `yaml:"keys"`
+	Audience string `yaml:"audience"`
+	// Keys is the source of its public keys, by default its metadata (RFC 8414).
+	Keys jwtverify.KeySource `yaml:"keys"`
 	// Allow is a CEL expression over claims that returns whether a token may be exchanged, by default true.
 	Allow string `yaml:"allow"`
 	// Subject is a CEL expression that returns the new sub, by default the name, a colon and the original sub.
@@ -55,17 +56,17 @@ func (t *TrustedIssuer) Map(claims map[string]any) (*MappedClaims, error) {
 	if t.subject != nil {
 		value, err := t.subject.Evaluate(claims)
 		if err != nil {
-			return nil, fmt.Errorf("subject of %s: %w", t.Name, err)
+			return nil, fmt.Errorf("tokenExchange %s: subject: %w", t.Name, err)
 		}
 		m.Subject, _ = value.(string)
 	}
 	if !token.IsSubject(m.Subject) {
-		return nil, fmt.Errorf("subject of %s does not return a valid sub", t.Name)
+		return nil, fmt.Errorf("tokenExchange %s: the subject is not a valid sub", t.Name)
 	}
 	for claim, expression := range t.claims {
 		value, err := expression.Evaluate(claims)
 		if err != nil {
-			return nil, fmt.Errorf("claim %s of %s: %w", claim, t.Name, err)
+			return nil, fmt.Errorf("claim %s of tokenExchange %s: %w", claim, t.Name, err)
 		}
 		if value != nil {
 			m.Claims[claim] = value
@@ -112,7 +113,7 @@ func (c *Config) checkExchange(f *strictyaml.Findings) {
 		}
 		switch discovered := t.Keys.File == "" && t.Keys.URL == ""; {
 		case discovered && !isHTTPS(t.Issuer):
-			f.Add(at+".issuer", "must be an https URL without a user, or keys.file or keys.url must say where its keys are")
+			f.Add(at+".issuer", "must be an https URL without a user, unless keys.file or keys.url says where its keys are")
 		case !isStringOrURI(t.Issuer):
 			f.Add(at+".issuer", "must be a text of 1 to 512 bytes, and a URI without a user if it has a colon (RFC 7519 section 4.1.1)")
 		case t.Issuer == c.Issuer || slices.ContainsFunc(c.TokenExchange[:i], func(o TrustedIssuer) bool { return o.Issuer == t.Issuer }):
@@ -122,7 +123,7 @@ func (c *Config) checkExchange(f *strictyaml.Findings) {
 			f.Add(at+".keys", "must have either file or url, and url must be https without a user")
 		}
 		if t.Keys.TokenFile != "" && t.Keys.URL == "" {
-			f.Add(at+".keys.tokenFile", "needs url: with discovery the token would go to whatever server jwks_uri names")
+			f.Add(at+".keys.tokenFile", "needs keys.url: with discovery, the token would be sent to any server that jwks_uri names")
 		}
 		t.compile(at, f)
 	}
@@ -131,14 +132,14 @@ func (c *Config) checkExchange(f *strictyaml.Findings) {
 func (t *TrustedIssuer) compile(at string, f *strictyaml.Findings) {
 	compile := func(field, text, kind string) *claimmapping.Expression {
 		if text == "" && f.Has(at+field) {
-			f.Add(at+field, "is empty: give it an expression, or leave the field out")
+			f.Add(at+field, "is empty: set an expression, or remove the field")
 		}
 		if text == "" {
 			return nil
 		}
 		e, err := claimmapping.Compile(text, kind)
 		if err != nil {
-			f.Add(at+field, "is not a CEL expression that works: %v", err)
+			f.Add(at+field, "is not a valid CEL expression: %v", err)
 		}
 		return e
 	}
@@ -151,7 +152,7 @@ func (t *TrustedIssuer) compile(at string, f *strictyaml.Findings) {
 		case token.Reserved(claim):
 			f.Add(at+".claims."+claim, "is reserved for the issuer")
 		case token.Forbidden(claim):
-			f.Add(at+".claims."+claim, "has the name of a secret, which a token must not contain: whoever has a token reads it")
+			f.Add(at+".claims."+claim, "has the name of a secret: leave it out, because anyone who has a token can read its claims")
 		default:
 			t.claims[claim] = compile(".claims."+claim, text, "")
 		}

@@ -15,15 +15,18 @@ import (
 // LDAP configures the LDAP server for searches and binds (RFC 4511).
 type LDAP struct {
 	// URL is ldaps://host:port, or ldap://host:port with StartTLS (RFC 4513 section 3). Plaintext is not supported.
-	URL      string `yaml:"url"`
-	StartTLS bool   `yaml:"startTLS"`
+	URL string `yaml:"url"`
+	// StartTLS upgrades a connection of ldap:// to TLS.
+	StartTLS bool `yaml:"startTLS"`
 	// CAFile contains the CA certificates of the server, PEM; by default those of the system.
 	CAFile string `yaml:"caFile"`
-	// BindDN and BindPasswordFile are the credentials of an account that may search.
-	BindDN           string `yaml:"bindDN"`
+	// BindDN is the account that searches.
+	BindDN string `yaml:"bindDN"`
+	// BindPasswordFile contains the password of BindDN.
 	BindPasswordFile string `yaml:"bindPasswordFile"`
-	// Timeout limits each login, by default 5 s. Connections is the maximum number of connections, by default 8.
-	Timeout     Duration   `yaml:"timeout"`
+	// Timeout limits each login, by default 5 s.
+	Timeout Duration `yaml:"timeout"`
+	// Connections is the maximum number of connections, by default 8.
 	Connections int        `yaml:"connections"`
 	Users       LDAPUsers  `yaml:"users"`
 	Groups      LDAPGroups `yaml:"groups"`
@@ -31,6 +34,7 @@ type LDAP struct {
 
 // LDAPUsers configures the search for a user.
 type LDAPUsers struct {
+	// BaseDN is the DN below which users are found.
 	BaseDN string `yaml:"baseDN"`
 	// Filter is an LDAP filter in which {name} is replaced by the escaped name (RFC 4515), such as
 	// (&(objectClass=person)(uid={name})).
@@ -59,7 +63,7 @@ func (a *LDAPAttribute) UnmarshalYAML(node *yaml.Node) error {
 	type plain LDAPAttribute
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if name := node.Content[i]; name.Value != "attribute" && name.Value != "list" {
-			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: has only the fields attribute and list", name.Line)}}
+			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: unknown field; the known fields are attribute and list", name.Line)}}
 		}
 	}
 	return node.Decode((*plain)(a))
@@ -68,6 +72,7 @@ func (a *LDAPAttribute) UnmarshalYAML(node *yaml.Node) error {
 // LDAPGroups configures the search for the groups of a user, whose names become the attribute groups. Without BaseDN
 // there is no search.
 type LDAPGroups struct {
+	// BaseDN is the DN below which groups are found.
 	BaseDN string `yaml:"baseDN"`
 	// Filter is an LDAP filter in which {dn} is replaced by the escaped DN of the user, such as
 	// (&(objectClass=groupOfNames)(member={dn})).
@@ -120,13 +125,13 @@ func (l *LDAP) check(f *strictyaml.Findings) {
 		at := at + "users.attributes." + name
 		switch {
 		case name == "" || attribute.Name == "":
-			f.Add(at, "has no attribute")
+			f.Add(at, "must map a name to an attribute of LDAP")
 		case name == "groups":
-			f.Add(at, "is set by users.ldap.groups")
+			f.Add(at, "is reserved for the groups of users.ldap.groups")
 		case token.Reserved(name):
 			f.Add(at, "is reserved for the issuer")
 		case token.Forbidden(name) || token.Forbidden(attribute.Name):
-			f.Add(at, "has the name of a secret, which a token must not contain: whoever has a token reads it")
+			f.Add(at, "has the name of a secret: leave it out, because anyone who has a token can read its claims")
 		}
 	}
 }

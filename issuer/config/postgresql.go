@@ -20,9 +20,11 @@ type PostgreSQL struct {
 	// TargetSessionAttrs selects among several hosts, with the values of libpq. By default the first reachable host
 	// is used.
 	TargetSessionAttrs string `yaml:"targetSessionAttrs"`
-	Database           string `yaml:"database"`
-	// User and PasswordFile are the credentials of a role that may run the query.
-	User         string `yaml:"user"`
+	// Database is the name of the database.
+	Database string `yaml:"database"`
+	// User is the role that runs the query.
+	User string `yaml:"user"`
+	// PasswordFile contains the password of User.
 	PasswordFile string `yaml:"passwordFile"`
 	// CAFile contains the CA certificates of the server, PEM; by default those of the system.
 	CAFile string `yaml:"caFile"`
@@ -88,7 +90,7 @@ func (p *PostgreSQL) check(f *strictyaml.Findings) {
 		}
 	}
 	if !strings.Contains(p.Query, "$1") {
-		f.Add(at+"query", "must have $1 where the name of the user goes, like SELECT id AS subject, password AS passwordHash FROM users WHERE name = $1")
+		f.Add(at+"query", "must have $1 in the place of the user name, like SELECT id AS subject, password AS passwordHash FROM users WHERE name = $1")
 	}
 	if t := time.Duration(p.Timeout); t < time.Millisecond || t > time.Minute {
 		f.Add(at+"timeout", "must be between 1ms and 1m")

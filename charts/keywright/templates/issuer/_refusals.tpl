@@ -113,7 +113,7 @@ values.schema.json refuses values that are wrong on their own.
 {{- if or (eq $file .) (hasPrefix (print (trimSuffix "/" .) "/") $file) }}{{ $mounted = true }}{{ end }}
 {{- end }}
 {{- if not $mounted }}
-{{- fail (printf "issuer.config.%s is %s, and no volume brings that file: mount it with issuer.extraVolumes and issuer.extraVolumeMounts" $field $file) }}
+{{- fail (printf "issuer.config.%s is %s, and no volume contains that file: mount it with issuer.extraVolumes and issuer.extraVolumeMounts" $field $file) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -124,7 +124,7 @@ values.schema.json refuses values that are wrong on their own.
 {{- fail "issuer.config.server.mutualTLS.address has a port that the issuer uses for something else: choose another, like \":8444\"" }}
 {{- end }}
 {{- if and $server.proxyProtocol (not $server.trustedProxies) }}
-{{- fail "issuer.config.server.proxyProtocol needs issuer.config.server.trustedProxies: the networks of the proxies whose header is believed" }}
+{{- fail "issuer.config.server.proxyProtocol needs issuer.config.server.trustedProxies: the networks of the proxies whose PROXY header is trusted" }}
 {{- end }}
 {{- end }}
 
@@ -147,6 +147,6 @@ values.schema.json refuses values that are wrong on their own.
 {{- fail "issuer.tlsRoute and issuer.httpRoute would both have the host of issuer.url: enable one" }}
 {{- end }}
 {{- if and $issuer.httpRoute.enabled (not $issuer.httpRoute.caConfigMap) (or $issuer.tls.secretName $issuer.tls.certManager.enabled) }}
-{{- fail "issuer.httpRoute.caConfigMap: name a ConfigMap whose ca.crt is the CA of the issuer's certificate: only of its own CA does the chart make one" }}
+{{- fail "issuer.httpRoute.caConfigMap: name a ConfigMap whose ca.crt is the CA of the issuer's certificate: the chart creates one only for its own CA" }}
 {{- end }}
 {{- end }}
