@@ -199,7 +199,7 @@ func TestSoManyKeysArePrepared(t *testing.T) {
 }
 
 // Close does not wait for the keys that are left.
-func TestCloseEndsPreparing(t *testing.T) {
+func TestCloseStopsPreparing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mounted := newVolume(t, setOf(esKey().jwk(), edwardsKey().jwk()))
 		with := &standard{open: make(chan struct{})}

@@ -73,7 +73,7 @@ func parseClaims(payload string) (*Token, error) {
 	var buffer [24]strictjson.Member
 	claims, err := strictjson.Parse(payload, buffer[:0])
 	if err != nil {
-		return nil, fmt.Errorf("%w: its claims are not a strict JSON object", ErrMalformed)
+		return nil, fmt.Errorf("%w: its claims are not a valid JSON object, or have duplicate members", ErrMalformed)
 	}
 	token := &Token{payload: payload}
 	if err := token.read(claims); err != nil {

@@ -93,7 +93,7 @@ func (c Config) complete() (Config, error) {
 		c.Type = defaultType
 	}
 	if jws.MediaType(c.Type) == "" {
-		return c, errors.New("config field Type is not a media type such as at+jwt")
+		return c, errors.New("config field Type must be a media type such as at+jwt")
 	}
 	var err error
 	if c.ClockSkew, err = bounded("ClockSkew", c.ClockSkew, defaultClockSkew, maxClockSkew); err != nil {
@@ -156,7 +156,7 @@ func (c Config) bySource() [][]string {
 // of bounds.
 func bounded[T int | time.Duration](name string, value, ifZero, most T) (T, error) {
 	if value < 0 || value > most {
-		return 0, fmt.Errorf("config field %s is %v: it must be from 0, which means the default, to %v", name, value, most)
+		return 0, fmt.Errorf("config field %s is %v: it must be between 0 and %v, and 0 means the default", name, value, most)
 	}
 	if value == 0 {
 		return ifZero, nil

@@ -8,7 +8,7 @@ import (
 )
 
 // What a service takes in with this module is go-jose and the standard library.
-func TestDependsOnNothingElse(t *testing.T) {
+func TestDependencies(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./...").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

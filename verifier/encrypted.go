@@ -75,10 +75,10 @@ func canDecrypt() error {
 func (d *DecryptionKeys) add(text string) error {
 	var jwk jose.JSONWebKey
 	if err := jwk.UnmarshalJSON([]byte(text)); err != nil {
-		return errors.New("not a key of a known type")
+		return errors.New("it is not a JWK of a known type")
 	}
 	if _, found := d.keys[jwk.KeyID]; found || jwk.KeyID == "" {
-		return errors.New("it has no kid, or that of another key")
+		return errors.New("it has no kid, or has the kid of another key")
 	}
 	if jwk.Use != "enc" {
 		return errors.New(`use is not "enc"`)
@@ -91,10 +91,10 @@ func (d *DecryptionKeys) add(text string) error {
 		}
 	case *rsa.PrivateKey:
 		if algorithm != jose.RSA_OAEP_256 || private.N.BitLen() < jws.MinRSABits {
-			return fmt.Errorf("alg is not %s, which an RSA key needs, or it has under %d bits", jose.RSA_OAEP_256, jws.MinRSABits)
+			return fmt.Errorf("alg is not %s, which an RSA key needs, or the key has fewer than %d bits", jose.RSA_OAEP_256, jws.MinRSABits)
 		}
 	default:
-		return errors.New("neither an EC nor an RSA private key")
+		return errors.New("it is neither an EC nor an RSA private key")
 	}
 	d.keys[jwk.KeyID] = decryptionKey{algorithm: algorithm, private: jwk.Key}
 	return nil
@@ -132,7 +132,7 @@ func (d *DecryptionKeys) open(token string) (string, error) {
 	}
 	inner, err := jwe.Decrypt(key.private)
 	if err != nil {
-		return "", fmt.Errorf("%w: not encrypted for the key that its kid names, or changed since", ErrNotDecrypted)
+		return "", fmt.Errorf("%w: it is not encrypted for the key that its kid names, or was changed", ErrNotDecrypted)
 	}
 	return string(inner), nil
 }
@@ -141,7 +141,7 @@ func (d *DecryptionKeys) open(token string) (string, error) {
 func (d *DecryptionKeys) keyOf(header []byte) (decryptionKey, error) {
 	members, err := strictjson.Parse(string(header), nil)
 	if err != nil {
-		return decryptionKey{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
+		return decryptionKey{}, fmt.Errorf("%w: its header is not a valid JSON object, or has duplicate members", ErrMalformed)
 	}
 	for _, name := range [...]string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "p2c", "p2s"} {
 		if members.Has(name) {
@@ -159,7 +159,7 @@ func (d *DecryptionKeys) keyOf(header []byte) (decryptionKey, error) {
 	alg, _ := strictjson.Text(members.Find("alg"))
 	enc, _ := strictjson.Text(members.Find("enc"))
 	if alg != string(key.algorithm) || enc != string(contentEncryption) {
-		return decryptionKey{}, fmt.Errorf("%w: alg is not that of the key that its kid names, or enc not %s",
+		return decryptionKey{}, fmt.Errorf("%w: its alg is not the alg of the key that its kid names, or its enc is not %s",
 			ErrWrongAlgorithm, contentEncryption)
 	}
 	return key, nil

@@ -21,7 +21,7 @@ var (
 	// removed or revoked. If the set may be out of date, ErrKeysUnavailable is returned instead.
 	ErrUnknownKey = errors.New("unknown key")
 	// ErrNotDecrypted is returned for an encrypted token that no key of Config.DecryptionKeys decrypts.
-	ErrNotDecrypted = errors.New("not decrypted")
+	ErrNotDecrypted = errors.New("token not decrypted")
 	// ErrBadSignature is returned if the signature is not valid for the key that kid names.
 	ErrBadSignature = errors.New("bad signature")
 
@@ -63,14 +63,14 @@ var ErrClosed = errors.New("verifier is closed, or was not created by New")
 
 // Errors of revocation lists that do not depend on the token, allocated once.
 var (
-	errAllEnded = fmt.Errorf("%w: all tokens of its issuer from before a time are revoked, and it is one of them", ErrRevoked)
-	errUnnamed  = fmt.Errorf("%w: some tokens of its issuer are revoked, and this one cannot be distinguished from them: "+
-		"it has no jti, no auth_time or iat, or an auth_time that is no integer", ErrRevoked)
+	errAllEnded = fmt.Errorf("%w: all tokens that its issuer issued up to a certain time are revoked", ErrRevoked)
+	errUnnamed  = fmt.Errorf("%w: the revocation list has entries, and the token cannot be compared with them: "+
+		"it has no jti, neither auth_time nor iat, or an auth_time that is not an integer", ErrRevoked)
 )
 
 // Errors that any forged token causes, allocated once.
 var (
-	errUnknownKid = fmt.Errorf("%w: no key of the set has its kid", ErrUnknownKey)
-	errUnreadable = fmt.Errorf("%w: no key of the set has its kid, and the source of the set cannot be read", ErrKeysUnavailable)
-	errForged     = fmt.Errorf("%w: not created with the key of its kid", ErrBadSignature)
+	errUnknownKid = fmt.Errorf("%w: the key set has no key with its kid", ErrUnknownKey)
+	errUnreadable = fmt.Errorf("%w: the key set has no key with its kid, and the source of the key set cannot be read", ErrKeysUnavailable)
+	errForged     = fmt.Errorf("%w: it does not match the key that its kid names", ErrBadSignature)
 )

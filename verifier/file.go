@@ -88,7 +88,7 @@ func (f *fileReader) read(_ context.Context, now time.Time, force bool) (rawCont
 			return read, err
 		}
 	}
-	return rawContent{}, errors.New("the mount changed during each read")
+	return rawContent{}, errors.New("the mounted files changed during each attempt to read them")
 }
 
 // maxVolumeSwaps limits how often a read is repeated because the volume changed during it.

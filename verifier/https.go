@@ -99,7 +99,7 @@ func (e endpoint) open() (sourceReader, error) {
 			return nil, fmt.Errorf("revocation list: %w", err)
 		}
 		if e.list.clientID == "" || e.list.secretFile == "" {
-			return nil, errors.New("revocation list: the ID or the file with the secret of the client is empty")
+			return nil, errors.New("revocation list: the client ID, or the name of the file with the client secret, is empty")
 		}
 		f.list = &cachedDocument{address: e.list.address, accept: "application/json", maxBytes: maxRevocationListBytes, authorize: e.list.authorize}
 	}
@@ -126,7 +126,7 @@ func (c clientCredentials) authorize(request *http.Request) error {
 	}
 	text := strings.TrimRight(string(secret), " \t\r\n")
 	if text == "" || len(secret) > maxSecretBytes {
-		return fmt.Errorf("the secret of the client is empty, or longer than %d bytes", maxSecretBytes)
+		return fmt.Errorf("the client secret is empty, or longer than %d bytes", maxSecretBytes)
 	}
 	request.SetBasicAuth(url.QueryEscape(c.clientID), url.QueryEscape(text))
 	return nil

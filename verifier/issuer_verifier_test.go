@@ -69,7 +69,7 @@ func TestBindingsWithTheSameKeyID(t *testing.T) {
 }
 
 // A token of one issuer causes no look at the keys of another that do not have its kid.
-func TestKnownKeysAskNobody(t *testing.T) {
+func TestKidOfAnotherIssuerCausesNoRead(t *testing.T) {
 	f := twoIssuers(t)
 	f.verify("first", esKey().good(), nil)
 	f.verify("second", edwardsKey().sign(edwardsKey().header(), strings.Replace(goodClaims, testIssuer, otherIssuer, 1)), nil)

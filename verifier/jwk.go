@@ -78,7 +78,7 @@ func checkUse(jwk strictjson.Object) error {
 		return errors.New(`use is not "sig"`)
 	}
 	if !jws.MayVerify(jwk) {
-		return errors.New(`key_ops does not hold "verify"`)
+		return errors.New(`key_ops does not contain "verify"`)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func ParseKeySet(data []byte) (*KeySet, error) {
 		return nil, errors.New("key set: keys is missing or not a list")
 	}
 	if len(keys) > maxKeys {
-		return nil, fmt.Errorf("key set has %d keys, more than %d", len(keys), maxKeys)
+		return nil, fmt.Errorf("key set has %d keys, and at most %d are allowed", len(keys), maxKeys)
 	}
 	set := &KeySet{keys: make(map[string]*key, len(keys))}
 	seen := make(map[string]bool, len(keys)) // also the kids of skipped keys, so that each kid is unique

@@ -124,14 +124,14 @@ func (c Config) checkMetadata() error {
 		return nil
 	}
 	if c.Metadata.Proof != c.Proof {
-		return errors.New("config field Metadata has another Proof than the Config")
+		return errors.New("config field Metadata: Proof must be equal to the config field Proof")
 	}
 	return c.Metadata.check()
 }
 
 func (m Metadata) check() error {
 	if !isPublicURL(m.Resource) {
-		return errors.New("config field Metadata: Resource is not an https URL without query and fragment")
+		return errors.New("config field Metadata: Resource must be an https URL without query and fragment")
 	}
 	if len(m.AuthorizationServers) == 0 {
 		return errors.New("config field Metadata: AuthorizationServers is empty")

@@ -84,7 +84,7 @@ func require(wanted []string, list func(*Token) []string, scope string) func(htt
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			token, ok := FromContext(r.Context())
 			if !ok {
-				http.Error(w, "no Middleware before a requirement", http.StatusInternalServerError)
+				http.Error(w, "RequireScope, RequirePermission and RequireGroup must be used inside Middleware", http.StatusInternalServerError)
 				return
 			}
 			has := list(token)

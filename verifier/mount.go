@@ -40,11 +40,11 @@ func immutableMountReason(table, path string) string {
 		}
 	}
 	if longest == path {
-		return "it is mounted alone, as by subPath: mount the directory"
+		return "the file is mounted by itself, as with subPath: mount its directory"
 	}
 	for _, name := range strings.Split(root, "/") {
 		if strings.HasPrefix(name, "..") {
-			return "one version of its volume is mounted, as by subPath: mount the volume"
+			return "only one version of its volume is mounted, as with subPath: mount the whole volume"
 		}
 	}
 	return ""

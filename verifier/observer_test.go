@@ -28,7 +28,7 @@ func (o *observations) note(format string, args ...any) {
 	o.heard = append(o.heard, fmt.Sprintf(format, args...))
 }
 
-func TestObserverHearsOfTokensAndReads(t *testing.T) {
+func TestObserverIsCalledForTokensAndReads(t *testing.T) {
 	es := esKey()
 	volume := newVolume(t, setOf(es.jwk()))
 	var heard observations

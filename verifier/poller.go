@@ -58,11 +58,11 @@ func openPoller(ctx context.Context, issuers []string, source Source, config Con
 	if err != nil {
 		opened.close()
 		return nil, fmt.Errorf("reading the key set %s of %s: %w (a file comes from the ConfigMap keywright-jwks: mount it "+
-			"with optional: false, and check that its namespace is a target of the SigningKey)", source, names, err)
+			"with optional: false, and check that the SigningKey selects its namespace)", source, names, err)
 	}
 	if reason := opened.immutableReason(); reason != "" {
 		p.logger().Error("the key set will never change: "+reason, "consequence",
-			"valid tokens will be refused after the next rotation, and revoked keys trusted")
+			"valid tokens will be refused after the next rotation, and revoked keys will still be trusted")
 	}
 	p.report(failures{})
 	return p, nil
@@ -224,7 +224,7 @@ func (p *poller) updateList(next *parsedContent, list []byte) error {
 	}
 	p.logger().Info("revocation list loaded", "entries", len(r.revokedUntil), "all", r.allRevokedUntil > 0)
 	if r.skew > 0 && r.skew < p.config.ClockSkew && r.skew != next.revocations.skew {
-		p.logger().Warn("Config.ClockSkew is longer than the clockSkew of the SigningKey, which counts for exp", "clockSkew", r.skew)
+		p.logger().Warn("Config.ClockSkew is longer than the clockSkew of the SigningKey: exp is checked with the latter", "clockSkew", r.skew)
 	}
 	next.revocations, next.revocationsDigest = r, digest
 	return nil

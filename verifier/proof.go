@@ -67,12 +67,12 @@ func (c Config) checkProof() error {
 		base, err := url.Parse(c.BaseURL)
 		if err != nil || (base.Scheme != "https" && base.Scheme != "http") || base.Host == "" || base.User != nil ||
 			strings.ContainsAny(c.BaseURL, "?#") {
-			return errors.New("config field BaseURL is not a URL such as https://orders.example.com, without query and fragment")
+			return errors.New("config field BaseURL must be a URL such as https://orders.example.com, without query and fragment")
 		}
 	}
 	if c.Proof != Bearer && (c.BaseURL == "") == (c.RequestURL == nil) {
 		return errors.New("config field BaseURL or RequestURL, and not both, is mandatory with DPoP: " +
-			"a proof is for one URL, and which one a client has used cannot be learnt from its request")
+			"a request does not reliably contain the URL that the client used, which its proof names")
 	}
 	return nil
 }
@@ -87,11 +87,11 @@ func (e *invalidProof) Unwrap() []error { return []error{ErrProof, e.cause} }
 var (
 	errNoProof       = fmt.Errorf("%w: the token is bound to a key, but was sent as a bearer token, without a proof", ErrProof)
 	errNotBound      = fmt.Errorf("%w: the token was sent with the scheme DPoP, but is not bound to a key", ErrProof)
-	errOtherKey      = fmt.Errorf("%w: the token is bound to another key than that of the proof", ErrProof)
-	errCertificate   = fmt.Errorf("%w: the token is bound to a certificate, and not to one that the client has used in TLS", ErrProof)
+	errOtherKey      = fmt.Errorf("%w: the token is bound to a key other than the key of the proof", ErrProof)
+	errCertificate   = fmt.Errorf("%w: the token is bound to a certificate that the client did not use in TLS", ErrProof)
 	errConfirmation  = fmt.Errorf("%w: the cnf of the token has an unknown member", ErrProof)
 	errProofDate     = &invalidProof{fmt.Errorf("its iat differs from the current time by more than %v", proofWindow)}
-	errOtherToken    = &invalidProof{errors.New("its ath is missing or that of another token")}
+	errOtherToken    = &invalidProof{errors.New("its ath is missing or does not match the token")}
 	errProofReplayed = &invalidProof{dpop.ErrReplayed}
 )
 
@@ -192,6 +192,6 @@ func (v *Verifier) replaysFull(ctx context.Context, now time.Time) {
 		return
 	}
 	if v.senderVerifier.warned.CompareAndSwap(last, now.UnixNano()) {
-		v.logger.WarnContext(ctx, "proofs are accepted that are not remembered: more came in a minute than there is room for", "room", replayCapacity)
+		v.logger.WarnContext(ctx, "the memory of DPoP proofs is full: further proofs are accepted, but their replay is not detected", "room", replayCapacity)
 	}
 }

@@ -162,14 +162,14 @@ func TestFullReplaysAcceptAndSay(t *testing.T) {
 	if heard.full != 3 || heard.reason != "ok" {
 		t.Errorf("the observer heard of %d full memories, and %s", heard.full, heard.reason)
 	}
-	if n := said.count("not remembered"); n != 1 {
+	if n := said.count("their replay is not detected"); n != 1 {
 		t.Errorf("the log says it %d times", n)
 	}
 	clock.advance(30 * time.Second)
 	v.replaysFull(t.Context(), clock.Now())
 	clock.advance(30 * time.Second)
 	v.replaysFull(t.Context(), clock.Now())
-	if n := said.count("not remembered"); n != 2 {
+	if n := said.count("their replay is not detected"); n != 2 {
 		t.Errorf("a minute later the log has said it %d times", n)
 	}
 }

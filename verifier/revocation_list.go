@@ -60,7 +60,7 @@ func parseRevocationList(data []byte) (*revocationList, error) {
 		return nil, fmt.Errorf("revocation list: %w", err)
 	}
 	if version, _ := parseSeconds(list.Find("version"), latestDate); version != revocationListVersion {
-		return nil, fmt.Errorf("revocation list: it has no version, or another than %d", revocationListVersion)
+		return nil, fmt.Errorf("revocation list: its version is missing or is not %d", revocationListVersion)
 	}
 	skew, skewOK := parseSeconds(list.Find("clockSkewSeconds"), int64(maxClockSkew/time.Second))
 	before, beforeOK := parseSeconds(list.Find("allBefore"), latestDate)
@@ -97,7 +97,7 @@ func (r *revocationList) parseEntries(value string, skew int64) error {
 		raw, err := base64.RawURLEncoding.DecodeString(entry.Name)
 		before, ok := parseSeconds(entry.Value, latestDate)
 		if err != nil || len(entry.Name) != digestLength || len(raw) != len([16]byte{}) || !ok || before == 0 {
-			return errors.New("revocation list: an entry is not 22 characters of a hash and a time")
+			return errors.New("revocation list: an entry is invalid: each needs a hash of 22 characters and a time")
 		}
 		name := [16]byte(raw)
 		r.revokedUntil[name] = max(r.revokedUntil[name], before+skew)
@@ -153,7 +153,7 @@ func (r *revocationList) check(t *Token) error {
 
 // revokedBy returns the error for a token whose claim is in the list.
 func revokedBy(claim string) error {
-	return fmt.Errorf("%w: the revocation list has its %s", ErrRevoked, claim)
+	return fmt.Errorf("%w: the revocation list contains its %s", ErrRevoked, claim)
 }
 
 // lookup returns the latest issue time of tokens that the value of a claim revokes, 0 if there is no entry. Recent

@@ -281,7 +281,7 @@ func TestSkewOfTheListBoundsThatOfTheVerifier(t *testing.T) {
 }
 
 // What a middleware and an Observer tell of an ended token.
-func TestEndedTokenIsTold(t *testing.T) {
+func TestRevokedTokenIsReported(t *testing.T) {
 	es := esKey()
 	mounted := newVolume(t, nil)
 	mounted.updateBoth(setOf(es.jwk()), ends("jti", "id-1", testNow.Unix()))

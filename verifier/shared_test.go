@@ -92,7 +92,7 @@ type reads struct {
 
 func (r *reads) KeySetRead(status KeySetStatus) { r.issuers = append(r.issuers, status.Issuer) }
 
-func TestObserverHearsOfEachIssuerOfASource(t *testing.T) {
+func TestObserverIsCalledForEachIssuerOfASource(t *testing.T) {
 	heard := &reads{}
 	renamed(t, writeSet(t, esKey().jwk()), func(c *Config) { c.Observer = heard })
 	if diff := cmp.Diff([]string{testIssuer, otherIssuer}, heard.issuers); diff != "" {

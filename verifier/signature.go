@@ -58,7 +58,7 @@ func (s *KeySet) verify(compact string) (signed, error) {
 		return signed{}, errUnknownKid
 	}
 	if parsed.alg != signer.algorithm {
-		return signed{}, fmt.Errorf("%w: not the one of the key that its kid names", ErrWrongAlgorithm)
+		return signed{}, fmt.Errorf("%w: it is not the alg of the key that its kid names", ErrWrongAlgorithm)
 	}
 	for i, segment := range segments {
 		if _, err := decodeSegment(i, segment); err != nil {
@@ -114,7 +114,7 @@ func parseHeader(segment string) (header, error) {
 	var few [8]strictjson.Member
 	members, err := strictjson.Parse(string(data), few[:0])
 	if err != nil {
-		return header{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
+		return header{}, fmt.Errorf("%w: its header is not a valid JSON object, or has duplicate members", ErrMalformed)
 	}
 	for _, name := range []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "epk", "p2c"} {
 		if members.Has(name) {
@@ -123,7 +123,7 @@ func parseHeader(segment string) (header, error) {
 	}
 	alg, _ := strictjson.Text(members.Find("alg"))
 	if kty, _ := jws.KeyTypeOf(jose.SignatureAlgorithm(alg)); kty == "" {
-		return header{}, fmt.Errorf("%w: none, symmetric, unknown or missing", ErrWrongAlgorithm)
+		return header{}, fmt.Errorf("%w: its alg is none, symmetric, unknown or missing", ErrWrongAlgorithm)
 	}
 	kid, _ := strictjson.Text(members.Find("kid"))
 	if kid == "" || len(kid) > maxKeyIDBytes {

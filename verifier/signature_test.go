@@ -262,7 +262,7 @@ func TestVerifySignatureRefusesEveryFlippedBit(t *testing.T) {
 	}
 }
 
-func TestZeroKeySetKnowsNoKey(t *testing.T) {
+func TestZeroKeySetHasNoKey(t *testing.T) {
 	_, _, err := new(KeySet).VerifySignature(esKey().good())
 	wantError(t, "zero KeySet", err, ErrUnknownKey, esKey().good())
 }

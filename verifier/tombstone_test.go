@@ -8,7 +8,7 @@ import (
 
 // A set with a tombstone alone, a public key whose private half nobody has, takes trust away: PyJWT, Envoy and others
 // refuse an empty set, and keep the keys that they have. To a verifier it is a set like any other.
-func TestTombstoneTakesTrustAway(t *testing.T) {
+func TestTombstoneEndsTrust(t *testing.T) {
 	es := esKey()
 	for name, tombstone := range map[string]testKey{
 		"EC": {"tombstone", jose.ES256, otherKey().private}, "OKP": {"tombstone", jose.EdDSA, edwardsKey().private},

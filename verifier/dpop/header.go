@@ -40,7 +40,7 @@ func parseHeader(text string, keys *Keys) (header, error) {
 	var few [8]strictjson.Member
 	members, err := strictjson.Parse(text, few[:0])
 	if err != nil {
-		return header{}, fmt.Errorf("%w: its header is not a strict JSON object", ErrMalformed)
+		return header{}, fmt.Errorf("%w: its header is not a valid JSON object, or has duplicate members", ErrMalformed)
 	}
 	for _, name := range [...]string{"crit", "b64", "jku", "x5u", "x5c", "zip", "enc", "epk", "p2c"} {
 		if members.Has(name) {
@@ -53,7 +53,7 @@ func parseHeader(text string, keys *Keys) (header, error) {
 	alg, _ := strictjson.Text(members.Find("alg"))
 	h := header{algorithm: algorithmOf(alg)}
 	if h.algorithm == "" {
-		return header{}, fmt.Errorf("%w: none, symmetric, unknown or missing", ErrAlgorithm)
+		return header{}, fmt.Errorf("%w: its alg is none, symmetric, unknown or missing", ErrAlgorithm)
 	}
 	h.jwk = members.Find("jwk")
 	if known, found := keys.get(h.algorithm, h.jwk); found {
@@ -62,7 +62,7 @@ func parseHeader(text string, keys *Keys) (header, error) {
 	var several [12]strictjson.Member
 	jwk, err := strictjson.Parse(h.jwk, several[:0])
 	if err != nil {
-		return header{}, fmt.Errorf("%w: its jwk is missing or no object", ErrKey)
+		return header{}, fmt.Errorf("%w: its jwk is missing or is not a JSON object", ErrKey)
 	}
 	if h.public, err = publicKey(h.algorithm, jwk); err != nil {
 		return header{}, err
@@ -102,10 +102,10 @@ func checkUse(algorithm jose.SignatureAlgorithm, jwk strictjson.Object) error {
 		return fmt.Errorf("%w: its use is not sig", ErrKey)
 	}
 	if alg, _ := strictjson.Text(jwk.Find("alg")); jwk.Has("alg") && algorithmOf(alg) != algorithm {
-		return fmt.Errorf("%w: its alg is not that of the proof", ErrKey)
+		return fmt.Errorf("%w: its alg is not the alg of the proof", ErrKey)
 	}
 	if !jws.MayVerify(jwk) {
-		return fmt.Errorf("%w: its key_ops do not hold verify", ErrKey)
+		return fmt.Errorf("%w: its key_ops do not contain verify", ErrKey)
 	}
 	return nil
 }

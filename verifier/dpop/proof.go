@@ -76,7 +76,7 @@ func check(keys *Keys, headerValues []string, method string, urls []string) (*Pr
 		return nil, err
 	}
 	if !head.verifySignature(headerValues[0], s.signature()) {
-		return nil, fmt.Errorf("%w: not created with the key in its jwk", ErrSignature)
+		return nil, fmt.Errorf("%w: it does not match the key in its jwk", ErrSignature)
 	}
 	keys.add(head)
 	proof.Thumbprint = head.thumbprint
@@ -112,7 +112,7 @@ func decode(compact string) (s segments, err error) {
 		ends[i] = len(decoded)
 	}
 	if ends[2]-ends[1] > maxSignatureBytes {
-		return s, fmt.Errorf("%w: longer than one of an RSA key of %d bits", ErrSignature, maxRSABits)
+		return s, fmt.Errorf("%w: longer than the signature of a %d-bit RSA key", ErrSignature, maxRSABits)
 	}
 	text := string(decoded[:ends[1]])
 	s.header, s.claims = text[:ends[0]], text[ends[0]:]
@@ -125,7 +125,7 @@ func parseClaims(text, method string, urls []string) (*Proof, error) {
 	var few [12]strictjson.Member
 	claims, err := strictjson.Parse(text, few[:0])
 	if err != nil {
-		return nil, fmt.Errorf("%w: its claims are not a strict JSON object", ErrMalformed)
+		return nil, fmt.Errorf("%w: its claims are not a valid JSON object, or have duplicate members", ErrMalformed)
 	}
 	proof := &Proof{}
 	if proof.ID, err = stringClaim(claims, "jti"); err != nil {
@@ -144,7 +144,7 @@ func parseClaims(text, method string, urls []string) (*Proof, error) {
 	}
 	var ok bool
 	if proof.IssuedAt, ok = parseNumericDate(claims.Find("iat")); !ok {
-		return nil, fmt.Errorf("%w: its iat is missing or no date", ErrClaims)
+		return nil, fmt.Errorf("%w: its iat is missing or is not a NumericDate", ErrClaims)
 	}
 	for _, optional := range [...]struct {
 		name string

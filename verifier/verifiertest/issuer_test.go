@@ -45,7 +45,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestTokenSaysWhatWasAsked(t *testing.T) {
+func TestTokenHasTheRequestedClaims(t *testing.T) {
 	issuer := verifiertest.NewIssuer(t)
 	token, err := issuer.Verifier().Verify(t.Context(), issuer.Token("alice",
 		verifiertest.Scope("orders:read", "orders:write"), verifiertest.Claim("groups", []string{"staff"}), verifiertest.Claim("jti", "id-1")))

@@ -37,7 +37,7 @@ func RefuseSecret(jwk strictjson.Object) error {
 	kty, _ := strictjson.Text(jwk.Find("kty"))
 	alg, _ := strictjson.Text(jwk.Find("alg"))
 	if kty == "oct" || strings.HasPrefix(alg, "HS") || strings.EqualFold(alg, "none") {
-		return errors.New("it is for a symmetric algorithm or none")
+		return errors.New("its algorithm is symmetric, or none")
 	}
 	return nil
 }
