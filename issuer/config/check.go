@@ -38,7 +38,7 @@ func (c *Config) check(f *strictyaml.Findings) {
 	}
 	c.checkServer(f)
 	if c.SigningKey.Directory == "" {
-		f.Add("signingKey.directory", "is where the Secret <name>-signing-key is mounted, and must be set")
+		f.Add("signingKey.directory", "must be set to the directory where the Secret <name>-signing-key is mounted")
 	}
 	c.checkUsers(f)
 	checkLimit(f, "login.failuresPerUser", c.Login.FailuresPerUser)
@@ -49,7 +49,7 @@ func (c *Config) check(f *strictyaml.Findings) {
 		c.checkClient(i, f)
 	}
 	if i := slices.IndexFunc(c.Clients, func(client Client) bool { return client.AllowsGrant(Password) }); i >= 0 && c.Users == (Users{}) {
-		f.Add("users", "must be set, with one of file, ldap and postgresql: clients[%d] may use the grant password", i)
+		f.Add("users", "must be set, with one of file, ldap and postgresql: clients[%d] may use the grant type password", i)
 	}
 }
 
@@ -67,7 +67,7 @@ func (c *Config) checkUsers(f *strictyaml.Findings) {
 		sources++
 	}
 	if sources > 1 {
-		f.Add("users", "must have one of file, ldap and postgresql")
+		f.Add("users", "must have only one of file, ldap and postgresql")
 	}
 }
 
@@ -108,7 +108,7 @@ func (c *Config) checkServer(f *strictyaml.Findings) {
 		f.Add("server.forwardedHeader", "must be %s or %s", XForwardedFor, Forwarded)
 	}
 	if s.ProxyProtocol && len(s.TrustedProxies) == 0 {
-		f.Add("server.proxyProtocol", "needs server.trustedProxies: the networks of the proxies whose header is believed")
+		f.Add("server.proxyProtocol", "needs server.trustedProxies: the networks of the proxies whose PROXY header is trusted")
 	}
 	if s.MutualTLS != nil {
 		s.MutualTLS.check(f)
@@ -149,10 +149,10 @@ func (c *Config) checkToken(f *strictyaml.Findings) {
 
 func checkAudiences(f *strictyaml.Findings, field string, audiences []string) {
 	if len(audiences) == 0 {
-		f.Add(field, "must name at least one audience: a token without one would be for everybody")
+		f.Add(field, "must name at least one audience: a token without an audience would be valid for every service")
 	}
 	if slices.ContainsFunc(audiences, func(a string) bool { return a == "" || len(a) > 512 }) {
-		f.Add(field, "must have 1 to 512 characters each")
+		f.Add(field, "each audience must have 1 to 512 characters")
 	}
 }
 

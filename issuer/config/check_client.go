@@ -52,7 +52,7 @@ func (c *Config) checkClient(i int, f *strictyaml.Findings) {
 		case !slices.Contains(Grants(), grant):
 			f.Add(at+".grantTypes", "%q is not one of %v%s", grant, Grants(), didYouMean(grant, Grants()))
 		case grant == Exchange && len(client.SubjectIssuers) == 0:
-			f.Add(at+".subjectIssuers", "must name whose tokens the client can exchange")
+			f.Add(at+".subjectIssuers", "must name the entries of tokenExchange whose tokens the client can exchange")
 		case grant == ClientCredentials && client.Public:
 			f.Add(at+".grantTypes", "a public client cannot use %s (RFC 6749 section 4.4)", ClientCredentials)
 		}
@@ -96,7 +96,7 @@ func didYouMean(value string, known []string) string {
 // checkRefresh requires refresh tokens to be bound to a key or to client authentication.
 func (c *Client) checkRefresh(at string, f *strictyaml.Findings) {
 	if c.DPoPRequireNonce && c.Refresh == nil {
-		f.Add(at+".dpopRequireNonce", "needs refresh: nonces are made with a key of the sessions")
+		f.Add(at+".dpopRequireNonce", "needs refresh: the issuer creates nonces with the keys of sessions")
 	}
 	if c.Refresh == nil {
 		return
@@ -104,13 +104,13 @@ func (c *Client) checkRefresh(at string, f *strictyaml.Findings) {
 	at += ".refresh"
 	unknown := func(grant string) bool { return !slices.Contains(Grants(), grant) } // the unknown value may mean that grant type
 	if !slices.Contains(c.GrantTypes, Password) && !slices.ContainsFunc(c.GrantTypes, unknown) {
-		f.Add(at, "needs the grant password in grantTypes: no other one begins a session")
+		f.Add(at, "needs password in grantTypes: only a login with a password begins a session")
 	}
 	if c.Public && !c.Refresh.DPoP {
 		f.Add(at+".dpop", "must be true: the refresh tokens of a public client must be bound to a key of its own (RFC 9449 section 5)")
 	}
 	if lifetime := time.Duration(c.Refresh.Lifetime); lifetime < time.Second || lifetime > issuerfiles.LongestRefreshLifetime {
-		f.Add(at+".lifetime", "must be 1s to %s", issuerfiles.LongestRefreshLifetime)
+		f.Add(at+".lifetime", "must be between 1s and %s", issuerfiles.LongestRefreshLifetime)
 	}
 	if session := c.Refresh.SessionLifetime; session < c.Refresh.Lifetime || time.Duration(session) > issuerfiles.LongestSessionLifetime {
 		f.Add(at+".sessionLifetime", "must be at least lifetime, and at most %s", issuerfiles.LongestSessionLifetime)
@@ -129,7 +129,7 @@ func checkCredential(client *Client, at string, f *strictyaml.Findings) {
 		f.Add(at, "needs exactly one of public: true, secretSHA256, publicKeys and certificateName")
 	}
 	if digest, err := hex.DecodeString(client.SecretSHA256); err != nil || (len(digest) != 32) != (client.SecretSHA256 == "") {
-		f.Add(at+".secretSHA256", "must be 64 hex digits: make a secret with `issuer new-secret`")
+		f.Add(at+".secretSHA256", "must be 64 hex digits: create a secret with `issuer new-secret`")
 	}
 	if a := client.AssertionAudience; a != "" && (a != AudienceIssuer && a != AudienceTokenEndpoint || len(client.PublicKeys) == 0) {
 		f.Add(at+".assertionAudience", "must be %s or %s, with publicKeys set", AudienceIssuer, AudienceTokenEndpoint)
@@ -141,10 +141,10 @@ func checkCredential(client *Client, at string, f *strictyaml.Findings) {
 			f.Add(at+".publicKeys", "two keys have the kid %q", key.KeyID)
 		}
 		if jwks.Weak(key.Key) {
-			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be of %d to %d bits, with an exponent of %d or more, and not one that can be factored (ROCA)",
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "must be an RSA key of %d to %d bits, with an exponent of at least %d, that cannot be factored (ROCA)",
 				jwks.MinRSABits, jwks.MaxRSABits, jwks.MinRSAExponent)
 		} else if key.Valid() && (!jwks.Fits(key.Algorithm, key.Key) || (key.Use != "" && key.Use != "sig")) {
-			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that fits its type and curve, and use: sig or no use", jws.Names())
+			f.Add(fmt.Sprintf("%s.publicKeys[%d]", at, j), "needs an alg of %v that fits its type and curve, and the use sig or none", jws.Names())
 		}
 		seen[key.KeyID] = true
 	}
@@ -156,9 +156,9 @@ func checkClaims(f *strictyaml.Findings, field string, claims Claims) {
 		case claim == "" || attribute == "":
 			f.Add(field, "must map a claim to an attribute")
 		case token.Reserved(claim):
-			f.Add(field+"."+claim, "is reserved")
+			f.Add(field+"."+claim, "is reserved for the issuer")
 		case token.Forbidden(claim) || token.Forbidden(attribute):
-			f.Add(field+"."+claim, "has the name of a secret, which a token must not contain: whoever has a token reads it")
+			f.Add(field+"."+claim, "has the name of a secret: leave it out, because anyone who has a token can read its claims")
 		}
 	}
 }

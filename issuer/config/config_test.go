@@ -136,7 +136,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"version":                        {"v1alpha1", "v1", "apiVersion: must be"},
 		"kind":                           {"IssuerConfiguration", "Config", "kind: must be"},
 		"unknown field":                  {"issuer:", "isuer: x\nissuer:", "line 3: isuer: unknown field; did you mean issuer?"},
-		"repeated field":                 {"users:", "issuer: x\nusers:", "line 7: issuer: is set twice: line 3 has it, too"},
+		"repeated field":                 {"users:", "issuer: x\nusers:", "line 7: issuer: is set twice: it is also in line 3"},
 		"issuer by http":                 {"https://issuer", "http://issuer", "issuer: must be an https URL"},
 		"issuer with query":              {"issuer.example.com", "issuer.example.com/?x=1", "issuer: must be an https URL"},
 		"no certificate":                 {"certFile: /tls/tls.crt, ", "", "server.tls: certFile and keyFile"},
@@ -149,7 +149,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"lifetime too long":              {"token:", "token:\n  lifetime: 25h", "token.lifetime: must be between"},
 		"lifetime zero":                  {"token:", "token:\n  lifetime: 0s", "token.lifetime: must be between"},
 		"no audience":                    {"[https://shop.example.com]", "[]", "token.audiences: must name"},
-		"empty audience":                 {"[https://shop.example.com]", `[""]`, "token.audiences: must have"},
+		"empty audience":                 {"[https://shop.example.com]", `[""]`, "token.audiences: each audience must have"},
 		"scope with space":               {"[read]", `["read write"]`, "is not a scope"},
 		"client without ID":              {"id: web, ", "", "clients[0].id: must be"},
 		"client with space":              {"id: web", "id: 'a b'", "clients[0].id: must be"},
@@ -167,10 +167,10 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"client neither":                 {"public: true, ", "", "needs exactly one of public: true, secretSHA256, publicKeys and certificateName"},
 		"client both":                    {"public: true", "public: true, secretSHA256: '" + digest + "'", "needs exactly one of public: true, secretSHA256, publicKeys and certificateName"},
 		"refresh without a key":          {"public: true", "public: true, refresh: {}", "clients[0].refresh.dpop: must be true"},
-		"refresh for ever":               {"public: true", "public: true, refresh: {dpop: true, lifetime: 721h}", "clients[0].refresh.lifetime: must be 1s to 720h0m0s"},
+		"refresh for ever":               {"public: true", "public: true, refresh: {dpop: true, lifetime: 721h}", "clients[0].refresh.lifetime: must be between 1s and 720h0m0s"},
 		"session for ever":               {"public: true", "public: true, refresh: {dpop: true, sessionLifetime: 8761h}", "clients[0].refresh.sessionLifetime: must be at least lifetime"},
 		"session below refresh":          {"public: true", "public: true, refresh: {dpop: true, lifetime: 2h, sessionLifetime: 1h}", "clients[0].refresh.sessionLifetime: must be at least lifetime"},
-		"refresh, no login":              {"grantTypes: [password]", "grantTypes: [client_credentials], refresh: {dpop: true}", "clients[0].refresh: needs the grant password"},
+		"refresh, no login":              {"grantTypes: [password]", "grantTypes: [client_credentials], refresh: {dpop: true}", "clients[0].refresh: needs password in grantTypes"},
 		"nonce without a key":            {"public: true", "public: true, dpopRequireNonce: true", "clients[0].dpopRequireNonce: needs refresh"},
 		"alias without TLS":              {"server:", "server:\n  tokenEndpointAliases: [\"http://x/token\"]", "server.tokenEndpointAliases"},
 		"certificate, no listener":       {"public: true", "certificateName: cart.shop.svc", "clients[0].certificateName: needs server.mutualTLS"},
@@ -201,7 +201,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"key twice":                      {"public: true", "publicKeys: [" + jwk + ", " + jwk + "]", "two keys have the kid"},
 		"two documents":                  {"clients:", "---\nclients:", "one YAML document"},
 		"not YAML":                       {"kind:", "\tkind:", "is not YAML"},
-		"ldap and file":                  {"{file: /users/users.yaml}", "{file: /x, ldap: " + ldap + "}", "users: must have one of file, ldap and postgresql"},
+		"ldap and file":                  {"{file: /users/users.yaml}", "{file: /x, ldap: " + ldap + "}", "users: must have only one of file, ldap and postgresql"},
 		"postgresql: no host":            {"{file: /users/users.yaml}", "{postgresql: " + strings.Replace(database, "host: db, ", "", 1) + "}", "users.postgresql.host: must be a name"},
 		"postgresql: a socket":           {"{file: /users/users.yaml}", "{postgresql: " + strings.Replace(database, "host: db", "host: /run/postgresql", 1) + "}", "users.postgresql.host: must be a name"},
 		"postgresql: an empty host":      {"{file: /users/users.yaml}", "{postgresql: " + strings.Replace(database, "host: db", "host: 'a,,b'", 1) + "}", "users.postgresql.host: must be a name"},
@@ -217,7 +217,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"postgresql: no parameter":       {"{file: /users/users.yaml}", "{postgresql: " + strings.Replace(database, "$1", "name", 1) + "}", "users.postgresql.query: must have $1"},
 		"postgresql: timeout":            {"{file: /users/users.yaml}", "{postgresql: " + strings.Replace(database, "{", "{timeout: 2m, ", 1) + "}", "users.postgresql.timeout: must be between"},
 		"postgresql: connections":        {"{file: /users/users.yaml}", "{postgresql: " + strings.Replace(database, "{", "{connections: 1001, ", 1) + "}", "users.postgresql.connections: must be between"},
-		"postgresql and file":            {"{file: /users/users.yaml}", "{file: /x, postgresql: " + database + "}", "users: must have one of"},
+		"postgresql and file":            {"{file: /users/users.yaml}", "{file: /x, postgresql: " + database + "}", "users: must have only one of"},
 		"ldap in the clear":              {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "ldaps://", "ldap://", 1) + "}", "users.ldap.url: must be"},
 		"ldap: two TLS":                  {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "{", "{startTLS: true, ", 1) + "}", "users.ldap.url: must be"},
 		"ldap: no searcher":              {"{file: /users/users.yaml}", "{ldap: " + strings.Replace(ldap, "bindDN: cn=s,", "", 1) + "}", "users.ldap.bindDN: must be set"},
@@ -235,10 +235,10 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"exchange: self":                 {"clients:", exchange("name: x, issuer: 'https://issuer.example.com'"), "tokenExchange[0].issuer: must differ from issuer"},
 		"exchange: keys":                 {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'http://x'}"), "tokenExchange[0].keys: must have either file or url"},
 		"exchange: two":                  {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'https://x', file: /x}"), "tokenExchange[0].keys: must have either file or url"},
-		"exchange: allow":                {"clients:", exchange("name: x, issuer: 'https://x', allow: '1'"), "tokenExchange[0].allow: is not a CEL"},
-		"exchange: subject":              {"clients:", exchange("name: x, issuer: 'https://x', subject: 'claim.sub'"), "tokenExchange[0].subject: is not a CEL"},
+		"exchange: allow":                {"clients:", exchange("name: x, issuer: 'https://x', allow: '1'"), "tokenExchange[0].allow: is not a valid CEL"},
+		"exchange: subject":              {"clients:", exchange("name: x, issuer: 'https://x', subject: 'claim.sub'"), "tokenExchange[0].subject: is not a valid CEL"},
 		"exchange: claim":                {"clients:", exchange("name: x, issuer: 'https://x', claims: {sub: claims.sub}"), "tokenExchange[0].claims.sub: is reserved"},
-		"weak RSA key":                   {"public: true", "publicKeys: [" + weak(t) + "]", "clients[0].publicKeys[0]: must be of 2048 to 8192 bits"},
+		"weak RSA key":                   {"public: true", "publicKeys: [" + weak(t) + "]", "clients[0].publicKeys[0]: must be an RSA key of 2048 to 8192 bits"},
 		"client: use sig":                {"public: true", "public: true, encryptionKey: " + strings.Replace(enc, "enc", "sig", 1), "line 12: clients[0].encryptionKey: needs"},
 		"client: and aud":                {right[strings.Index(right, "token:"):], "token:\n  audiences: [a]\n  encryption: [{audience: a, key: " + enc + "}]\nclients:\n- {id: web, public: true, grantTypes: [password], encryptionKey: " + enc + "}\n", "clients[0].encryptionKey: conflicts with token.encryption"},
 		"encrypt: nobody":                {"token:", "token:\n  encryption: [{key: " + enc + "}]", "token.encryption[0].audience: must be"},
@@ -260,11 +260,11 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"exchange: a user":               {"clients:", exchange("name: x, issuer: 'https://me:pw@x'"), "tokenExchange[0].issuer: must be"},
 		"exchange: a host":               {"clients:", exchange("name: x, issuer: 'https:///x'"), "tokenExchange[0].issuer: must be"},
 		"exchange: user":                 {"clients:", exchange("name: x, issuer: 'https://x', keys: {url: 'https://me:pw@x'}"), "tokenExchange[0].keys: must have either file or url"},
-		"exchange: token":                {"clients:", exchange("name: x, issuer: 'https://x', keys: {tokenFile: /x}"), "line 12: tokenExchange[0].keys.tokenFile: needs url"},
+		"exchange: token":                {"clients:", exchange("name: x, issuer: 'https://x', keys: {tokenFile: /x}"), "line 12: tokenExchange[0].keys.tokenFile: needs keys.url"},
 		"exchange: SUB":                  {"clients:", exchange("name: x, issuer: 'https://x', claims: {SUB: claims.sub}"), "tokenExchange[0].claims.SUB: is reserved"},
 		"no audiences":                   {"[password]}", "[password], audiences: []}", "clients[0].audiences: must name"},
 		"another curve":                  {"public: true", "publicKeys: [" + strings.Replace(jwk, "{", "{alg: ES384, ", 1) + "]", "clients[0].publicKeys[0]: needs an alg"},
-		"small exponent":                 {"public: true", "publicKeys: [" + strings.Replace(strong(t), "AQAB", "Aw", 1) + "]", "clients[0].publicKeys[0]: must be of 2048"},
+		"small exponent":                 {"public: true", "publicKeys: [" + strings.Replace(strong(t), "AQAB", "Aw", 1) + "]", "clients[0].publicKeys[0]: must be an RSA key of 2048"},
 		"public client":                  {"[password]", "[client_credentials]", "a public client cannot use"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -335,7 +335,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestDeployedConfigurationIsRight(t *testing.T) {
+func TestDeployedConfigurationIsValid(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join("..", "..", "config", "issuer", "issuer.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func (m *MutualTLS) check(f *strictyaml.Findings) {
 		f.Add(at+"url", "must be the https URL of the token endpoint at this listener, without user, query and fragment")
 	}
 	if m.ClientCAFile == "" {
-		f.Add(at+"clientCAFile", "must name the CAs of the certificates of clients")
+		f.Add(at+"clientCAFile", "must name the file with the CAs of client certificates")
 	}
 }
 
@@ -50,7 +50,7 @@ func (c *Config) checkCertificate(client *Client, at string, f *strictyaml.Findi
 	}
 	for i := range c.Clients {
 		if other := &c.Clients[i]; other != client && other.CertificateName == name {
-			f.Add(at+".certificateName", "is also that of the client %q", other.ID)
+			f.Add(at+".certificateName", "is also the certificateName of the client %q", other.ID)
 			return
 		}
 	}

@@ -16,7 +16,7 @@ func nobody([]string) {}
 var anybody = jwtverify.Requester{Name: "client", Authenticated: true}
 
 // Strangers with invented key IDs use up their own looks at the keys, and not those of a client that has a token of a new key.
-func TestStrangersSpendNothingOfOthers(t *testing.T) {
+func TestUnauthenticatedClientsDoNotUseFetchesOfOthers(t *testing.T) {
 	old, next := key(t, "ES256", "old"), key(t, "ES256", "next")
 	file := filepath.Join(t.TempDir(), "keys.json")
 	write := func(v any) {

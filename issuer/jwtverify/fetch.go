@@ -76,7 +76,7 @@ func (k *KeySet) roots() (*x509.CertPool, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s has no certificate", k.source.CAFile)
+		return nil, fmt.Errorf("%s has no PEM certificate", k.source.CAFile)
 	}
 	return roots, nil
 }

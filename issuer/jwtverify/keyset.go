@@ -134,7 +134,7 @@ func (k *KeySet) current() (good *jose.JSONWebKeySet, old bool) {
 
 // ErrKeysUnavailable is returned if no keys could be read yet, or if the key is unknown and the keys cannot be read
 // now.
-var ErrKeysUnavailable = errors.New("the keys of that issuer cannot be read")
+var ErrKeysUnavailable = errors.New("the keys of the issuer cannot be read")
 
 func (k *KeySet) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)

@@ -19,7 +19,7 @@ import (
 	"github.com/keywright/keywright/issuer/jwtverify"
 )
 
-func TestKeySetAsksWithItsTokenAndFollowsNoRedirect(t *testing.T) {
+func TestKeySetRequestHasItsTokenAndFollowsNoRedirect(t *testing.T) {
 	k := key(t, "ES256", "one")
 	answer, err := json.Marshal(set(k))
 	if err != nil {

@@ -90,7 +90,7 @@ func (u *Unverified) readHeader(encoded string) error {
 	}
 	var accepted bool
 	if u.algorithm, accepted = jws.Find(alg); !accepted {
-		return errors.New("it is not signed with an accepted algorithm")
+		return errors.New("its alg is missing or not supported")
 	}
 	return nil
 }

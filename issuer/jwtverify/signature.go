@@ -13,7 +13,7 @@ import (
 )
 
 // ErrUnknownKey is returned if the key of a JWT is not in the set.
-var ErrUnknownKey = errors.New("its key is not known")
+var ErrUnknownKey = errors.New("its key is unknown")
 
 // verifySignature verifies the signature with the key that the header names.
 func (u *Unverified) verifySignature(keys *jose.JSONWebKeySet) error {
@@ -50,7 +50,7 @@ func (u *Unverified) keyOf(keys *jose.JSONWebKeySet) (*jose.JSONWebKey, error) {
 	case !named:
 		return nil, ErrUnknownKey
 	case found == nil:
-		return nil, errors.New("the key of its kid has another alg or use")
+		return nil, errors.New("the key that its kid names has another alg or use")
 	}
 	return found, nil
 }

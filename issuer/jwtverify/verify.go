@@ -41,7 +41,7 @@ type JWT struct {
 // iat. No error quotes it.
 func (u *Unverified) Verify(keys *jose.JSONWebKeySet, want Expected, now time.Time) (*JWT, error) {
 	if u.typ != "" && !slices.Contains(want.Types, strings.TrimPrefix(strings.ToLower(u.typ), "application/")) {
-		return nil, errors.New("its typ is that of another type of token")
+		return nil, errors.New("its typ names another type of token")
 	}
 	if err := u.verifySignature(keys); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (j *JWT) checkTimes(want Expected, now time.Time) error {
 	for _, claim := range []string{"nbf", "iat"} {
 		value, present := j.Claims[claim]
 		if at, ok := parseNumericDate(value); present && (!ok || now.Add(Skew).Before(at) || exp.Before(at)) {
-			return fmt.Errorf("its %s is in the future, after its exp, or not a NumericDate", claim)
+			return fmt.Errorf("its %s is not a NumericDate, is in the future, or is later than its exp", claim)
 		}
 	}
 	return nil

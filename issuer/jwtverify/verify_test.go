@@ -144,7 +144,7 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		{claims("iat", at(31*time.Second)), "iat"},
 		{claims("nbf", at(31*time.Second)), "nbf"},
 		{claims("nbf", `"x"`), "nbf"},
-		{claims("iat", at(2*time.Second), "exp", at(time.Second)), "after its exp"},
+		{claims("iat", at(2*time.Second), "exp", at(time.Second)), "later than its exp"},
 		{claims("jti", "1"), "jti"},
 		{claims("sub", `"a\nb"`), "sub"},
 		{strings.Replace(claims(), "{", `{"sub":"admin",`, 1), "ambiguous"},

@@ -67,7 +67,7 @@ func (r *Reader) Load() (*Snapshot, error) {
 		return r.keepSigning(data, err)
 	}
 	if s.Signs() && r.wasUnpublished(s) {
-		s = s.withoutSigner("key " + s.KeyID + " has left the key set that services read")
+		s = s.withoutSigner("key " + s.KeyID + " was removed from the key set that services read")
 	}
 	r.last = s
 	return s, problem
@@ -129,7 +129,7 @@ func (r *Reader) readRevocations(signingKey string) error {
 		list, err = issuerfiles.DecodeRevoked(content)
 	}
 	if err != nil {
-		return reload.Degraded(fmt.Errorf("%s: its revocations are unknown, signing continues: %w", file, err))
+		return reload.Degraded(fmt.Errorf("%s cannot be read: its revocations are unknown, and signing continues: %w", file, err))
 	}
 	r.addRevoked(list.KeyIDs)
 	r.revocationList = list
@@ -167,7 +167,7 @@ func (r *Reader) keepSigning(data map[string][]byte, err error) (*Snapshot, erro
 		return r.stopSigning(r.last.withoutKeys(r.revoked), "key "+kid+" is revoked", err)
 	}
 	if r.wasUnpublished(r.last) {
-		return r.stopSigning(r.last, "key "+kid+" has left the key set that services read", err)
+		return r.stopSigning(r.last, "key "+kid+" was removed from the key set that services read", err)
 	}
 	if data == nil {
 		return r.keepLast(news, err)
@@ -180,7 +180,7 @@ func (r *Reader) keepSigning(data map[string][]byte, err error) (*Snapshot, erro
 	if len(active) > 0 && !other && (unreadable != nil || publishes(kid)) {
 		return r.keepLast(news, err)
 	}
-	return r.stopSigning(r.last, "the files cannot be read, and do not hold key "+kid+" any more", err)
+	return r.stopSigning(r.last, "the new files are invalid and do not contain key "+kid, err)
 }
 
 // keepLast returns the last snapshot, with the new revocation list if there is one.

@@ -69,7 +69,7 @@ func TestRevocationCountsWhileTheSecretCannotBeRead(t *testing.T) {
 }
 
 // A key that has left the key set that services read stops also while the files of the Secret cannot be read.
-func TestKeyThatHasLeftStopsWhileTheSecretCannotBeRead(t *testing.T) {
+func TestRemovedKeyStopsSigningWhileTheSecretCannotBeRead(t *testing.T) {
 	data, err := files(t, "ES256", generate(t, "ES256")).Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestKeyThatHasLeftStopsWhileTheSecretCannotBeRead(t *testing.T) {
 }
 
 // A tombstone is removed some day. The key that it took away does not sign again for that, in an issuer whose Secret was never renewed.
-func TestKeyThatHasLeftStaysAwayWhenTheTombstoneGoes(t *testing.T) {
+func TestRemovedKeyDoesNotReturnAfterTheTombstone(t *testing.T) {
 	data, err := files(t, "ES256", generate(t, "ES256")).Encode()
 	if err != nil {
 		t.Fatal(err)

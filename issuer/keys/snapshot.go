@@ -102,13 +102,13 @@ func Parse(files issuerfiles.Files, also issuerfiles.Revoked) (*Snapshot, error)
 		s.Sealing, s.MaxRefreshLifetime, s.MaxSessionLifetime = files.Sealing, files.Policy.MaxRefreshLifetime, files.Policy.MaxSessionLifetime
 	}
 	if s.JWKS, err = json.Marshal(public); err != nil {
-		return nil, fmt.Errorf("%s: encode it again: %w", contract.JWKSFile, err)
+		return nil, fmt.Errorf("encode %s: %w", contract.JWKSFile, err)
 	}
 	s.ETag = etag(s.JWKS)
 	kid := issuerfiles.KeyID(files.Active)
 	switch {
 	case len(files.Active) == 0:
-		return s.withoutSigner("the Secret has no active.jwk: the SigningKey starts, drains or is deleted, or its key was revoked. Its condition Ready says which"), nil
+		return s.withoutSigner("the Secret has no active.jwk: the SigningKey is starting, draining or deleted, or its key was revoked. See its condition Ready"), nil
 	case slices.Contains(revoked, kid):
 		return s.withoutSigner("key " + kid + " is revoked"), nil
 	}
@@ -130,7 +130,7 @@ func parseJWKS(b []byte) (*jose.JSONWebKeySet, error) {
 		case !k.Valid() || !k.IsPublic():
 			return nil, fmt.Errorf("key %q is not a public key", k.KeyID)
 		case k.KeyID == "" || k.Algorithm == "" || k.Use != "sig":
-			return nil, fmt.Errorf("key %q needs kid, alg and use sig", k.KeyID)
+			return nil, fmt.Errorf("key %q must have a kid, an alg and the use sig", k.KeyID)
 		case seen[k.KeyID]:
 			return nil, fmt.Errorf("two keys have the kid %q", k.KeyID)
 		}
@@ -157,7 +157,7 @@ func (s *Snapshot) setSigner(active []byte, public *jose.JSONWebKeySet) error {
 		return fmt.Errorf("key %s is not among the public keys", key.KeyID)
 	}
 	if id, err := thumbprint(&published[0]); err != nil || id != key.KeyID {
-		return fmt.Errorf("the public key %s is a different key", key.KeyID)
+		return fmt.Errorf("the kid of the public key %s is not its thumbprint (RFC 7638)", key.KeyID)
 	}
 	if s.signer, err = newSigner(&key); err != nil {
 		return fmt.Errorf("key %s cannot sign: %w", key.KeyID, err)

@@ -20,14 +20,14 @@ type claims map[string]any
 // rejects values that would change in the token.
 func (c *claims) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind != yaml.MappingNode {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a mapping, of names to values", node.Line)}}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a mapping of names to values", node.Line)}}
 	}
 	if err := node.Decode(&map[string]any{}); err != nil { // rejects duplicate keys and recursive aliases
 		var mistyped *yaml.TypeError
 		if errors.As(err, &mistyped) {
 			return err // contains the line
 		}
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be what JSON can say", node.Line)}}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a value that JSON can represent", node.Line)}}
 	}
 	r := claimReader{left: maxValues}
 	value, err := r.read(node, 1)
@@ -36,7 +36,7 @@ func (c *claims) UnmarshalYAML(node *yaml.Node) error {
 	}
 	members, ok := value.(map[string]any)
 	if !ok {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be what JSON can say", node.Line)}}
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: must be a value that JSON can represent", node.Line)}}
 	}
 	*c = members
 	return nil
@@ -77,7 +77,7 @@ func (r *claimReader) read(node *yaml.Node, depth int) (any, error) {
 	case yaml.ScalarNode:
 		return readScalar(node, wrong)
 	default: // a document cannot be nested
-		return nil, wrong("must be what JSON can say")
+		return nil, wrong("must be a value that JSON can represent")
 	}
 }
 
@@ -86,7 +86,7 @@ func (r *claimReader) readMembers(node *yaml.Node, depth int, wrong func(string,
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name := node.Content[i]
 		if name.Kind != yaml.ScalarNode || name.Tag != "!!str" {
-			return nil, wrong("must be what JSON can say: write this name in quotes")
+			return nil, wrong("must be a value that JSON can represent: write this name in quotes")
 		}
 		value, err := r.read(node.Content[i+1], depth+1)
 		if err != nil {
@@ -108,11 +108,11 @@ func readScalar(node *yaml.Node, wrong func(string, ...any) error) (any, error) 
 		return strings.EqualFold(node.Value, "true"), nil
 	case "!!int", "!!float":
 		if !jsonNumber.MatchString(node.Value) { // 0123, 0x7f, 1_000, +1 and .inf, which parsers interpret differently
-			return nil, wrong("must be what JSON can say: this is a number that not all read alike. Write it as in JSON, or in quotes")
+			return nil, wrong("must be a value that JSON can represent: programs read this number differently. Write it as in JSON, or in quotes")
 		}
 		return json.Number(node.Value), nil
 	case "!!str", "!!timestamp":
 		return node.Value, nil
 	}
-	return nil, wrong("must be what JSON can say")
+	return nil, wrong("must be a value that JSON can represent")
 }

@@ -34,7 +34,7 @@ func TestClaimsAreKeptAsWritten(t *testing.T) {
 		}
 	}
 	for _, yaml := range []string{"{a: 0123}", "{a: 0x7f}", "{a: 0o17}", "{a: 1_000}", "{a: +1}", "{a: .5}", "{a: 1.}", "{a: .inf}", "{a: !!binary AAAA}", "{a: {1: 2}}", "{a: {null: 2}}"} {
-		if got, err := read(yaml); err == nil || !strings.Contains(err.Error(), "line 4: users[0].claims: must be what JSON can say") {
+		if got, err := read(yaml); err == nil || !strings.Contains(err.Error(), "line 4: users[0].claims: must be a value that JSON can represent") {
 			t.Errorf("%s: %s %v", yaml, got, err)
 		}
 	}

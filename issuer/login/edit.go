@@ -62,7 +62,7 @@ func (e *Edit) Add(user *NewUser) error {
 		case other.Name == name:
 			return fmt.Errorf("user %q is already in the list", name)
 		case other.Subject == user.Subject:
-			return fmt.Errorf("the subject is that of the user %q", other.Name)
+			return fmt.Errorf("the user %q already has this subject", other.Name)
 		}
 	}
 	made := *user
@@ -107,7 +107,7 @@ func (e *Edit) index(name string) (int, error) {
 }
 
 // errNotEditable is returned if a change would affect other users.
-var errNotEditable = errors.New("this list cannot be changed automatically without other changes, for example because users share YAML anchors: edit it by hand")
+var errNotEditable = errors.New("this list cannot be edited automatically, for example because users share YAML anchors: edit it by hand")
 
 // change applies a change to the tree and to the text. It uses the text if it parses to the tree, and otherwise
 // encodes the tree.

@@ -245,13 +245,13 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"no hash":        {written, func(e *login.Edit) error { return e.SetPasswordHash("alice", "hunter2") }, "passwordHash: is not an argon2id hash"},
 		"name twice":     {written, add("alice"), `user "alice" is already in the list`},
 		"prepared twice": {head + "users:\n- {name: \"\u00e9\", subject: e, passwordHash: '" + hashA + "'}\n", add("e\u0301"), "is already in the list"},
-		"subject twice":  {written, func(e *login.Edit) error { return e.Add(&login.NewUser{Name: "x", Subject: "b", PasswordHash: hashB}) }, `the subject is that of the user "bob"`},
+		"subject twice":  {written, func(e *login.Edit) error { return e.Add(&login.NewUser{Name: "x", Subject: "b", PasswordHash: hashB}) }, `the user "bob" already has this subject`},
 		"bad subject": {written, func(e *login.Edit) error {
 			return e.Add(&login.NewUser{Name: "x", Subject: "client:b", PasswordHash: hashB})
 		}, "subject: must have 1 to 255"},
 		"bad scope": {written, func(e *login.Edit) error {
 			return e.Add(&login.NewUser{Name: "x", Subject: "x", PasswordHash: hashB, Scopes: []string{"a b"}})
-		}, "not all are scopes"},
+		}, "must be a list of scopes"},
 		"reserved claim": {written, func(e *login.Edit) error {
 			return e.Add(&login.NewUser{Name: "x", Subject: "x", PasswordHash: hashB, Claims: []login.NewClaim{{Name: "iss", Value: "x"}}})
 		}, "claims.iss: is reserved"},

@@ -39,7 +39,7 @@ const (
 
 // errHash is the error for any invalid hash. It must not quote the text.
 var errHash = errors.New("is not an argon2id hash like $argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>, nor a bcrypt or PBKDF2 hash: " +
-	"make one with `issuer hash`")
+	"create one with `issuer hash`")
 
 // ParseHash parses an argon2id hash in the PHC string format, a bcrypt hash ($2a$, $2b$ or $2y$), or a PBKDF2 hash of
 // Django, passlib or ASP.NET Core Identity. Memory is at most 256 MiB, with at most 10 passes and 16 lanes; salt and

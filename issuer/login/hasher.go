@@ -107,7 +107,7 @@ func (h *Hasher) verify(hash Hash, password string) (bool, error) {
 	matches, err := w.verify(hash, password)
 	if err != nil {
 		w.close()
-		return false, fmt.Errorf("%w: a hash worker fails: %w", ErrDown, err)
+		return false, fmt.Errorf("%w: a hash worker failed: %w", ErrDown, err)
 	}
 	h.pushIdle(w)
 	return matches, nil

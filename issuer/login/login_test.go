@@ -44,7 +44,7 @@ func TestReasonsAreForTheAuditLog(t *testing.T) {
 }
 
 // Unknown users cost what the costliest known one does: by construction, since no test can time it.
-func TestNobodyCostsAsMuchAsAnybody(t *testing.T) {
+func TestUnknownNameCostsAsMuchAsAKnownOne(t *testing.T) {
 	costly := "$argon2id$v=19$m=65536,t=3,p=2$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	u := parsed(t, "- {name: a, subject: a, passwordHash: '"+HashPassword("x")+"'}\n- {name: b, subject: b, passwordHash: '"+costly+"'}\n")
 	if n := u.dummyHash; n.memory != 65536 || n.passes != 3 || n.parallelism != 2 || len(n.key) != 32 {
@@ -162,26 +162,26 @@ func TestUserListsThatAreRefused(t *testing.T) {
 	hash := HashPassword("x")
 	ok := "- {name: a, subject: s, passwordHash: '" + hash + "'}\n"
 	for name, c := range map[string]struct{ users, says string }{
-		"no name":          {"- {subject: s, passwordHash: '" + hash + "'}", "line 4: users[0].name: must have"},
+		"no name":          {"- {subject: s, passwordHash: '" + hash + "'}", "line 4: users[0].name: must be a user name"},
 		"no subject":       {"- {name: a, passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
 		"subject a client": {"- {name: a, subject: 'client:x', passwordHash: '" + hash + "'}", "not begin with client:"},
-		"name with a NUL":  {"- {name: \"a\\0\", subject: s, passwordHash: '" + hash + "'}", "users[0].name: must have"},
+		"name with a NUL":  {"- {name: \"a\\0\", subject: s, passwordHash: '" + hash + "'}", "users[0].name: must be a user name"},
 		"subject a line":   {"- {name: a, subject: \"a\\nb\", passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
 		"subject mirrored": {"- {name: a, subject: \"a\\u202eb\", passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
 		"no hash":          {"- {name: a, subject: s}", "passwordHash: is not an argon2id hash"},
 		"a secret":         {strings.Replace(ok, "}", ", claims: {a: {apiKey: x}}}", 1), "apiKey has the name of a secret"},
-		"name twice":       {ok + strings.Replace(ok, "subject: s", "subject: t", 1), `line 5: users[1].name: there are two users "a"`},
-		"subject twice":    {ok + strings.Replace(ok, "name: a", "name: b", 1), "is that of another user"},
+		"name twice":       {ok + strings.Replace(ok, "subject: s", "subject: t", 1), `line 5: users[1].name: two users have the name "a"`},
+		"subject twice":    {ok + strings.Replace(ok, "name: a", "name: b", 1), "is also the subject of another user"},
 		"reserved claim":   {strings.Replace(ok, "}", ", claims: {iss: x}}", 1), "claims.iss: is reserved"},
 		"in another case":  {strings.Replace(ok, "}", ", claims: {Iss: x}}", 1), "claims.Iss: is reserved"},
-		"not a scope":      {strings.Replace(ok, "}", ", scopes: ['a b']}", 1), "not all are scopes"},
-		"unknown field":    {strings.Replace(ok, "}", ", admin: true}", 1), "line 4: users[0]: unknown field; known are claims, disabled, name, passwordHash, scopes, subject"},
+		"not a scope":      {strings.Replace(ok, "}", ", scopes: ['a b']}", 1), "must be a list of scopes"},
+		"unknown field":    {strings.Replace(ok, "}", ", admin: true}", 1), "line 4: users[0]: unknown field; the known fields are claims, disabled, name, passwordHash, scopes, subject"},
 		"mistyped":         {strings.Replace(ok, "}", ", disabled: maybe}", 1), "line 4: users[0].disabled: must be true or false"},
-		"repeated field":   {strings.Replace(ok, "}", ", name: b}", 1), "line 4: users[0].name: is set twice: line 4 has it, too"},
+		"repeated field":   {strings.Replace(ok, "}", ", name: b}", 1), "line 4: users[0].name: is set twice: it is also in line 4"},
 		"claims a list":    {strings.Replace(ok, "}", ", claims: [a]}", 1), "line 4: users[0].claims: must be a mapping"},
 		"a claim twice":    {strings.Replace(ok, "}", ", claims: {a: 1, a: 2}}", 1), "already defined at line 4"},
-		"no JSON":          {strings.Replace(ok, "}", ", claims: {a: {1: 2}}}", 1), "line 4: users[0].claims: must be what JSON can say"},
-		"infinite":         {strings.Replace(ok, "}", ", claims: {a: .inf}}", 1), "line 4: users[0].claims: must be what JSON can say"},
+		"no JSON":          {strings.Replace(ok, "}", ", claims: {a: {1: 2}}}", 1), "line 4: users[0].claims: must be a value that JSON can represent"},
+		"infinite":         {strings.Replace(ok, "}", ", claims: {a: .inf}}", 1), "line 4: users[0].claims: must be a value that JSON can represent"},
 		"two documents":    {ok + "---\n", "must be one YAML document"},
 		"empty entry":      {"- \n", "line 4: users[0]: has no value"},
 	} {

@@ -61,7 +61,8 @@ func parsePBKDF2(text string) (Hash, error) {
 	}
 	if h.iterations < minIterations || h.iterations > maxIterations || len(h.salt) < 8 || len(h.salt) > maxSalt ||
 		len(h.key) < 16 || len(h.key) > h.new()().Size() {
-		return Hash{}, fmt.Errorf("has PBKDF2 parameters out of bounds: %d to %d iterations, salt 8 to %d bytes, key 16 bytes to the size of the digest",
+		return Hash{}, fmt.Errorf("has PBKDF2 parameters out of bounds: it needs %d to %d iterations, a salt of 8 to %d bytes, "+
+			"and a key of 16 bytes to the size of the digest",
 			minIterations, maxIterations, maxSalt)
 	}
 	if _, err := pbkdf2.Key(h.new(), "", h.salt, 1, len(h.key)); err != nil { // FIPS mode has additional limits

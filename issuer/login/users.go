@@ -92,10 +92,10 @@ func ParseUsers(b []byte) (*Users, error) {
 		}
 		user.check(at, f)
 		if user.Name != "" && u.byName[user.Name] != nil {
-			f.Add(at+".name", "there are two users %.64q", user.Name)
+			f.Add(at+".name", "two users have the name %.64q", user.Name)
 		}
 		if user.Subject != "" && subjects[user.Subject] {
-			f.Add(at+".subject", "is that of another user")
+			f.Add(at+".subject", "is also the subject of another user")
 		}
 		u.byName[user.Name], subjects[user.Subject] = user, true
 		u.inOrder = append(u.inOrder, user)
@@ -110,7 +110,7 @@ func ParseUsers(b []byte) (*Users, error) {
 func (u *entry) check(at string, f *strictyaml.Findings) {
 	prepared, err := PrepareName(u.Name)
 	if err != nil || len(u.Name) > maxName {
-		f.Add(at+".name", "must have 1 to %d bytes, and be a user name (RFC 8265 section 3): no control character, and no character that only looks like others", maxName)
+		f.Add(at+".name", "must be a user name of 1 to %d bytes (RFC 8265 section 3), without control characters and compatibility characters such as ligatures", maxName)
 	} else {
 		u.Name = prepared
 	}
@@ -122,14 +122,14 @@ func (u *entry) check(at string, f *strictyaml.Findings) {
 	}
 	for claim := range u.Claims {
 		if token.Reserved(claim) {
-			f.Add(at+".claims."+claim, "is reserved")
+			f.Add(at+".claims."+claim, "is reserved for the issuer")
 		}
 	}
 	if name, ok := token.FindForbidden(map[string]any(u.Claims)); ok {
-		f.Add(at+".claims", "%s has the name of a secret, which a token must not contain: whoever has a token reads it", name)
+		f.Add(at+".claims", "%s has the name of a secret: leave it out, because anyone who has a token can read its claims", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {
-		f.Add(at+".scopes", "not all are scopes (RFC 6749 section 3.3)")
+		f.Add(at+".scopes", "must be a list of scopes (RFC 6749 section 3.3)")
 	}
 	u.credential = CredentialOf(u.PasswordHash)
 	u.PasswordHash = ""

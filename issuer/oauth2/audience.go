@@ -11,7 +11,7 @@ import (
 func (c *call) narrowAudience() *Error {
 	c.audiences = c.limitToSession(c.client.Audiences, func(s *session.Session) []string { return s.Audiences })
 	if len(c.audiences) == 0 && c.session != nil {
-		return invalidSession("the client has none of the audiences of the session any more")
+		return invalidSession("the client is no longer allowed any audience of the session")
 	}
 	wanted := slices.Concat(c.request.resources, c.request.audiences)
 	if len(wanted) == 0 {
@@ -19,7 +19,7 @@ func (c *call) narrowAudience() *Error {
 	}
 	for _, resource := range c.request.resources {
 		if !isResource(resource) {
-			return badRequest("invalid_target", "a resource is an absolute URI without a fragment (RFC 8707 section 2)")
+			return badRequest("invalid_target", "resource must be an absolute URI without a fragment (RFC 8707 section 2)")
 		}
 	}
 	for _, audience := range wanted {
@@ -42,7 +42,7 @@ func (c *call) chooseEncryptionKey() *Error {
 	for _, audience := range c.audiences {
 		c.encryptionKey = c.settings.EncryptionKey(c.client, audience)
 		if c.encryptionKey != nil && c.client.EncryptionKey == nil && len(c.audiences) > 1 {
-			return badRequest("invalid_target", "name one resource: a token for an audience with an encryption key is for that audience alone")
+			return badRequest("invalid_target", "request one resource: a token for an audience with an encryption key cannot have other audiences")
 		}
 	}
 	return nil

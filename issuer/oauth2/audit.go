@@ -82,6 +82,6 @@ func (a *audit) write(ctx context.Context, r *record) {
 	}
 	a.mu.Unlock()
 	if err != nil {
-		a.log.Error("An audit line cannot be written: its token request is answered all the same", "error", err.Error())
+		a.log.Error("Failed to write an audit record: the token request is answered without one", "error", err.Error())
 	}
 }

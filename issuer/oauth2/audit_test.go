@@ -26,7 +26,7 @@ func TestAuditLines(t *testing.T) {
 	reader, writer := io.Pipe()
 	_ = reader.Close()
 	a.out = writer
-	if a.write(t.Context(), &record{Subject: "somebody"}); !strings.Contains(log.String(), "audit line cannot be written") || strings.Contains(log.String(), "somebody") {
+	if a.write(t.Context(), &record{Subject: "somebody"}); !strings.Contains(log.String(), "Failed to write an audit record") || strings.Contains(log.String(), "somebody") {
 		t.Errorf("the log says %q", log.String())
 	}
 }

@@ -53,7 +53,7 @@ func (a *clientAuthenticator) verifyCredentials(c *call) (*config.Client, *Error
 	case known && client.Public && req.secret == "":
 		return client, nil
 	case known && client.Public:
-		return nil, invalidClient("a public client sends a secret")
+		return nil, invalidClient("the client is public, but sent a secret")
 	}
 	var want [sha256.Size]byte
 	hasSecret := known && client.SecretDigest() != nil
@@ -66,7 +66,7 @@ func (a *clientAuthenticator) verifyCredentials(c *call) (*config.Client, *Error
 	case !known:
 		return nil, invalidClient("unknown client")
 	case req.secret == "" || !hasSecret:
-		return nil, invalidClient("the client uses another authentication method than its configuration names")
+		return nil, invalidClient("the client used another authentication method than the one that is configured for it")
 	case !right:
 		return nil, invalidClient("wrong client secret")
 	}
@@ -80,7 +80,7 @@ func (a *clientAuthenticator) authenticateAssertion(settings *config.Config, cli
 		return nil, invalidClient("unknown client")
 	}
 	if len(client.PublicKeys) == 0 {
-		return nil, invalidClient("the client uses another authentication method than its configuration names")
+		return nil, invalidClient("the client used another authentication method than the one that is configured for it")
 	}
 	now := a.now()
 	proof, err := assertion.Verify(client.KeySet(), jwtverify.Expected{

@@ -22,14 +22,14 @@ func certificateOf(r *http.Request) *x509.Certificate {
 // must be the configured one.
 func authenticateCertificate(client *config.Client, certificate *x509.Certificate) *Error {
 	if certificate == nil {
-		return invalidClient("the client shows no certificate: it must come to the listener for mutual TLS")
+		return invalidClient("the client sent no certificate: it must connect to the listener for mutual TLS")
 	}
 	uris := make([]string, len(certificate.URIs))
 	for i, uri := range certificate.URIs {
 		uris[i] = uri.String()
 	}
 	if !slices.Contains(certificate.DNSNames, client.CertificateName) && !slices.Contains(uris, client.CertificateName) {
-		return invalidClient("the certificate has another name than that of the client")
+		return invalidClient("the certificate does not have the certificateName of the client")
 	}
 	return nil
 }

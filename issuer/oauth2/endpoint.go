@@ -104,7 +104,7 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request, c *call) (*iss
 	// 2. Find the grant type, and acquire a slot for it.
 	grant, known := e.grants[c.request.grantType]
 	if !known {
-		return nil, badRequest("unsupported_grant_type", "the grant types are "+strings.Join(c.settings.GrantTypes(), ", "))
+		return nil, badRequest("unsupported_grant_type", "the supported grant types are "+strings.Join(c.settings.GrantTypes(), ", "))
 	}
 	c.grantType = c.request.grantType
 	leave, ok := e.places.AcquireGrant(c.grantType, c.remote)
@@ -124,7 +124,7 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request, c *call) (*iss
 
 	// 4. Take one snapshot of the signing key, so that kid, algorithm, signer and policy match.
 	if c.key, ok = e.keys(); !ok || !c.key.Signs() {
-		return nil, Unavailable("there is no key to sign with", 30)
+		return nil, Unavailable("the issuer has no signing key", 30)
 	}
 
 	// 5. Verify the DPoP proof (RFC 9449), and open the session of a refresh token.

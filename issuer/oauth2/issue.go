@@ -64,11 +64,11 @@ func (e *Endpoint) issue(c *call) (*issued, *Error) {
 	var tooLarge *token.TooLargeError
 	switch {
 	case errors.As(err, &tooLarge):
-		e.log.Error("A token request is answered with 500: its token is too large", "client", claims.ClientID, "subject", claims.Subject, "error", err.Error())
+		e.log.Error("A token request failed with 500: the token would be too large", "client", claims.ClientID, "subject", claims.Subject, "error", err.Error())
 		return nil, ServerError(tooLarge.Error(), "")
 	case err != nil:
-		e.log.Error("A token request is answered with 500: its token cannot be made", "client", claims.ClientID, "subject", claims.Subject, "error", err.Error())
-		return nil, ServerError("the token could not be made", "")
+		e.log.Error("A token request failed with 500: the token cannot be created", "client", claims.ClientID, "subject", claims.Subject, "error", err.Error())
+		return nil, ServerError("the token could not be created", "")
 	}
 	return &issued{claims: claims, compact: compact, issuedType: c.identity.issuedType, refreshToken: e.refreshToken(c)}, nil
 }

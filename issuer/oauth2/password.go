@@ -46,8 +46,8 @@ func (c *call) reservedSubject(log *slog.Logger, subject string) string {
 	if name == "" {
 		return ""
 	}
-	log.Error("A user has a subject that only exchanged tokens may have", "subject", subject, "tokenExchange", name)
-	return "its subject is one of tokenExchange " + name
+	log.Error("The subject of a user is reserved for exchanged tokens: the request is refused", "subject", subject, "tokenExchange", name)
+	return "the subject of the user is reserved for tokenExchange " + name
 }
 
 // logIn authenticates a user. A login that the client cancels counts as failed.
@@ -66,11 +66,11 @@ func (g *passwordGrant) logIn(ctx context.Context, name, password string, remote
 		return nil, wrongPassword(denied.Reason, denied.Subject)
 	case err != nil && ctx.Err() != nil:
 		g.failures.Record(g.now(), name, remote)
-		return nil, Unavailable("the client went away before the answer", 1)
+		return nil, Unavailable("the client disconnected before the response", 1)
 	case errors.Is(err, login.ErrBusy):
 		return nil, Unavailable("too many logins at once", 1)
 	case err != nil:
-		g.log.Error("A login is answered with 503: its password cannot be checked. Other grants go on", "error", err.Error())
+		g.log.Error("A login failed with 503: the password cannot be checked. Other grant types still work", "error", err.Error())
 		return nil, Unavailable("logins with a password are temporarily unavailable", 30)
 	}
 	return user, nil

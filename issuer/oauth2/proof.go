@@ -36,7 +36,7 @@ func (e *Endpoint) checkProof(c *call, header http.Header) *Error {
 	if proof.Nonce != "" {
 		until, ok := session.CheckNonce(c.key.Sealing, proof.Nonce, now, c.key.ClockSkew)
 		if !ok {
-			return c.useNonce("the nonce is not one of this issuer, or too old")
+			return c.useNonce("the nonce is too old, or is not from this issuer")
 		}
 		c.proof, c.proofUntil = proof, until
 		return nil
@@ -46,9 +46,9 @@ func (e *Endpoint) checkProof(c *call, header http.Header) *Error {
 	case c.client.DPoPRequireNonce:
 		return c.useNonce("this client must use a nonce")
 	case off > proofLifetime && sealing: // the clocks of phones may be off by hours
-		return c.useNonce("iat is more than a minute off: use a nonce")
+		return c.useNonce("iat differs from the current time by more than a minute: use a nonce")
 	case off > proofLifetime:
-		return invalidProof("iat is more than a minute off")
+		return invalidProof("iat differs from the current time by more than a minute")
 	}
 	c.proof = proof
 	return nil
@@ -57,7 +57,7 @@ func (e *Endpoint) checkProof(c *call, header http.Header) *Error {
 // useNonce requests a proof with the nonce in the response (RFC 9449 section 8).
 func (c *call) useNonce(why string) *Error {
 	if _, ok := c.key.Sealing.InUse(); !ok {
-		return invalidProof(why + ". There is none: the SigningKey has no sessions")
+		return invalidProof(why + ". This issuer offers no nonces, because the SigningKey has no sessions")
 	}
 	return badRequest("use_dpop_nonce", why)
 }
@@ -69,7 +69,7 @@ func (e *Endpoint) storeProof(c *call) *Error {
 	}
 	switch err := e.proofs.Remember(c.proof, c.proofUntil, e.now()); {
 	case errors.Is(err, dpop.ErrFull):
-		return Unavailable("too many proofs at once", 5)
+		return Unavailable("too many proofs in a short time", 5)
 	case err != nil:
 		return invalidProof(err.Error())
 	}

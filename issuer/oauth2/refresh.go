@@ -39,17 +39,17 @@ func (e *Endpoint) openSession(c *call) *Error {
 	now := e.now()
 	switch {
 	case errors.Is(err, session.ErrNewerKey):
-		return Unavailable("the key of this session is not here yet", 5)
+		return Unavailable("the key of this session has not reached this issuer yet", 5)
 	case err != nil:
 		return invalidSession(err.Error())
 	case s.ClientID != c.client.ID:
-		return invalidSession("the refresh token is of another client")
+		return invalidSession("the refresh token was issued to another client")
 	case !now.Before(s.Expiry), !now.Before(s.AuthenticatedAt.Add(c.maxSessionLifetime())): // Expiry is not after the end of the session
 		return invalidSession("the refresh token or its session has expired")
 	}
 	switch bound := s.Thumbprint != ""; {
 	case !bound && (c.client.Public || c.client.Refresh.DPoP):
-		return invalidSession("the refresh token is not bound to a key, and the client now needs that")
+		return invalidSession("the refresh token is not bound to a key, which the client now requires")
 	case bound && c.proof == nil:
 		return invalidProof("the refresh token is bound to a key: send a proof (RFC 9449 section 5)")
 	case bound && c.proof.Thumbprint != s.Thumbprint:
@@ -85,12 +85,12 @@ func (g *refreshGrant) identify(ctx context.Context, c *call) (identity, *Error)
 	case errors.As(err, &denied):
 		return identity{subject: c.session.Subject}, invalidSession(denied.Reason)
 	case err != nil && ctx.Err() != nil:
-		return identity{}, Unavailable("the client went away before the answer", 1)
+		return identity{}, Unavailable("the client disconnected before the response", 1)
 	case err != nil:
-		g.log.Error("A refresh is answered with 503: its user cannot be looked up. The session goes on later", "error", err.Error())
-		return identity{}, Unavailable("users are temporarily unknown", 10)
+		g.log.Error("A refresh failed with 503: the user cannot be looked up. The session stays valid", "error", err.Error())
+		return identity{}, Unavailable("users cannot be looked up at the moment", 10)
 	case user.Subject != c.session.Subject:
-		return identity{subject: c.session.Subject}, invalidSession("the name is that of another user now")
+		return identity{subject: c.session.Subject}, invalidSession("the name now belongs to another user")
 	case user.Credential != c.session.Credential:
 		return identity{subject: c.session.Subject}, invalidSession("the password was changed")
 	}

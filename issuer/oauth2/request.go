@@ -92,7 +92,7 @@ func parseRequest(body string, authorization []string) (*tokenRequest, *Error) {
 		return nil, invalidRequest("client_id is missing")
 	}
 	if req.grantType == config.Password && (req.username == "" || req.password == "") {
-		return nil, invalidRequest("username and password are needed")
+		return nil, invalidRequest("username and password are required")
 	}
 	return req, nil
 }
@@ -133,7 +133,7 @@ func (req *tokenRequest) authorize(form url.Values, authorization []string) *Err
 	}
 	switch {
 	case methods > 1:
-		return invalidRequest("use one method of client authentication")
+		return invalidRequest("use only one method of client authentication")
 	case len(authorization) == 1:
 		return req.basic(authorization[0])
 	case assertion == "" && kind == "":

@@ -45,7 +45,7 @@ func (e *Endpoint) revocationList(c *call, authorization []string) (issuerfiles.
 	}
 	key, ok := e.keys()
 	if !ok {
-		return issuerfiles.Revoked{}, Unavailable("there is no revocation list yet", 5)
+		return issuerfiles.Revoked{}, Unavailable("no revocation list is loaded yet", 5)
 	}
 	return key.Revoked, nil
 }

@@ -28,5 +28,5 @@ func (c *call) checkRevoked(now time.Time) *Error {
 	if until.IsZero() || now.After(until) {
 		return nil
 	}
-	return Unavailable("tokens were revoked a moment ago: new ones are issued shortly", int(until.Sub(now)/time.Second)+1)
+	return Unavailable("tokens were revoked a moment ago: try again after the time in Retry-After", int(until.Sub(now)/time.Second)+1)
 }

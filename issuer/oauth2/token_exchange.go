@@ -31,15 +31,15 @@ type subjectToken struct {
 func (t *subjectToken) check() *Error {
 	switch {
 	case t.token == "" || t.kind == "":
-		return invalidRequest("subject_token and subject_token_type are needed")
+		return invalidRequest("subject_token and subject_token_type are required")
 	case !slices.Contains([]string{typeJWT, typeAccessToken, typeIDToken}, t.kind):
-		return invalidRequest("the subject_token_type must be that of a JWT, an access token or an ID token")
+		return invalidRequest("subject_token_type must be the type of a JWT, an access token or an ID token")
 	case t.requested != "" && t.requested != typeAccessToken && t.requested != typeJWT:
-		return invalidRequest("only access tokens are issued")
+		return invalidRequest("requested_token_type must be the type of an access token or a JWT")
 	case t.actor != "":
-		return invalidRequest("there is no delegation: leave out the actor_token")
+		return invalidRequest("delegation is not supported: leave out actor_token")
 	case t.actorType != "":
-		return invalidRequest("an actor_token_type without an actor_token")
+		return invalidRequest("actor_token_type is not allowed without actor_token")
 	}
 	return nil
 }

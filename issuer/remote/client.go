@@ -95,7 +95,7 @@ func (c *Client) Get(ctx context.Context, address, etag string) (Response, error
 	case response.StatusCode >= 300 && response.StatusCode < 400:
 		return Response{}, fmt.Errorf("%s redirects to another location (%s), which is not followed", address, response.Status)
 	case response.StatusCode != http.StatusOK:
-		return Response{}, fmt.Errorf("%s answers %s", address, response.Status)
+		return Response{}, fmt.Errorf("%s responded with %s", address, response.Status)
 	}
 	answer.Body, err = io.ReadAll(io.LimitReader(response.Body, MaxBytes+1))
 	if err == nil && len(answer.Body) > MaxBytes {
@@ -141,7 +141,7 @@ func (c *Client) JWKSURI(ctx context.Context, issuer string) (string, error) {
 // issuerMismatch returns an error with the issuer in the metadata, if that may be quoted.
 func issuerMismatch(named string) error {
 	if strings.Contains(named, "{tenantid}") {
-		return errors.New("has one issuer for all tenants: replace common or organizations by the ID of your tenant")
+		return errors.New("has one issuer for all tenants: replace common or organizations in the URL by the ID of your tenant")
 	}
-	return fmt.Errorf("is of another issuer, %.256q", named)
+	return fmt.Errorf("names another issuer, %.256q", named)
 }

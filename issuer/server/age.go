@@ -28,7 +28,7 @@ func (s *Server) watchAge(ctx context.Context) {
 	for {
 		if key, ok := s.keys.Get(); ok && s.rotationOverdue() && said != key.KeyID {
 			said = key.KeyID
-			s.log.Warn("The signing key is over an hour past its rotation; signing goes on. Check condition RotationOnTime, else restart this pod",
+			s.log.Warn("The rotation of the signing key is more than an hour overdue; the key still signs. If the condition RotationOnTime of the SigningKey is True, restart this pod",
 				"kid", key.KeyID, "due", key.NextRotation.Format(time.RFC3339))
 		}
 		select {

@@ -61,7 +61,7 @@ func TestFailuresAreLimitedPerUserAndNetwork(t *testing.T) {
 	}
 }
 
-func TestForwardedForIsNotBelievedFromAnybody(t *testing.T) {
+func TestForwardedForIsTrustedFromProxiesOnly(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  trustedProxies: [192.0.2.0/24]", 1)})

@@ -9,14 +9,14 @@ import (
 )
 
 // Whoever breaks logins off makes us hash all the same: they count as failed.
-func TestLoginsThatAreBrokenOffCount(t *testing.T) {
+func TestAbortedLoginsCount(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": w.config() + "login: {failuresPerUser: {burst: 3, every: 1h}}\n"})
 	w.useKey("ES256", newKey(t))
 	w.start()
 	w.client.Transport.(*http.Transport).DisableKeepAlives = false
-	const goneAway = `"reason":"the client went away before the answer"`
+	const goneAway = `"reason":"the client disconnected before the response"`
 	wait := 4 * time.Millisecond // how long a login must wait to be on its way, and not answered, depends on the machine
 	w.until("broken off three times", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)

@@ -94,7 +94,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 		form, code, reason string
 	}{
 		"a replay":               {request(good), "invalid_client", "used before"},
-		"another key":            {request(w.assertion(jwkOf(t, "ES256", newKey(t)), assertionClaims("4"))), "invalid_client", "its key is not known"},
+		"another key":            {request(w.assertion(jwkOf(t, "ES256", newKey(t)), assertionClaims("4"))), "invalid_client", "its key is unknown"},
 		"another issuer":         {request(with(`"iss":"robot"`, `"iss":"x"`)), "invalid_client", "its iss"},
 		"another audience":       {request(with(issuerURL, issuerURL+"/token")), "invalid_client", "its aud"},
 		"two audiences":          {request(with(`"aud":"`+issuerURL+`"`, `"aud":["`+issuerURL+`","x"]`)), "invalid_client", "its aud"},

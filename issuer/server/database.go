@@ -56,9 +56,9 @@ func (s *Server) reportDatabase(err error) {
 	s.databaseTried, s.databaseFails = true, err != nil
 	s.metrics.observeLoad(databaseSource, err)
 	if err != nil {
-		s.log.Error("Logins with a password are answered with 503: the database of the users gives no answer. Other grants go on",
+		s.log.Error("Password logins fail with 503: the database of users cannot be queried. Other grant types still work",
 			"source", databaseSource, "error", err.Error())
 		return
 	}
-	s.log.Info("The database of the users answers", "source", databaseSource)
+	s.log.Info("The database of users can be queried", "source", databaseSource)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // The examples of the documentation are read as an issuer reads them, and its user can log in.
-func TestDocumentedFilesAreRight(t *testing.T) {
+func TestDocumentedFilesAreValid(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "issuer.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ const maxAge = "public, max-age=30"
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	key, ok := s.keys.Get()
 	if !ok {
-		oauth2.Unavailable("there are no keys yet", 5).Write(w)
+		oauth2.Unavailable("no keys are loaded yet", 5).Write(w)
 		return
 	}
 	serveDocument(w, r, "application/jwk-set+json", key.ETag, key.JWKS)
@@ -103,7 +103,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	settings, _ := s.config.Get()
 	key, ok := s.keys.Get()
 	if !ok {
-		oauth2.Unavailable("there are no keys yet", 5).Write(w)
+		oauth2.Unavailable("no keys are loaded yet", 5).Write(w)
 		return
 	}
 	m := metadata{
@@ -122,7 +122,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
-		oauth2.ServerError("the metadata could not be made", "").Write(w)
+		oauth2.ServerError("the metadata could not be encoded", "").Write(w)
 		return
 	}
 	serveDocument(w, r, "application/json", strongETag(body), body)

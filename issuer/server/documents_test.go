@@ -61,7 +61,7 @@ func TestMetadataIsTheSameAtBothPlaces(t *testing.T) {
 }
 
 // The metadata says what is supported here, and nothing else.
-func TestMetadataSaysWhatIsSupported(t *testing.T) {
+func TestMetadataListsSupportedFeatures(t *testing.T) {
 	for clients, want := range map[string]map[string]string{
 		"[{id: web, public: true, grantTypes: [password], scopes: [b, a]}]": {
 			"token_endpoint_auth_methods_supported": "[none]", "scopes_supported": "[a b]", "grant_types_supported": "[password]",
@@ -100,7 +100,7 @@ func TestDocumentsWaitForTheKey(t *testing.T) {
 	paths := []string{"/jwks", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
 	for _, path := range paths {
 		r := w.get(w.base + path)
-		if r.status != http.StatusServiceUnavailable || r.fields["error_description"] != "there are no keys yet" ||
+		if r.status != http.StatusServiceUnavailable || r.fields["error_description"] != "no keys are loaded yet" ||
 			r.header.Get("Retry-After") == "" || r.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %s %v", path, r.status, r.body, r.header)
 		}

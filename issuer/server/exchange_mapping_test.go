@@ -21,8 +21,8 @@ func TestExpressionsWithoutAValueRefuse(t *testing.T) {
 		reason  string
 	}{
 		"all there":  {map[string]any{"person": "ann"}, ""},
-		"no subject": {map[string]any{}, "subject of them: the expression has no value for this token"},
-		"no claim":   {map[string]any{"person": "ann", "team": nil}, "claim team of them: the expression has no value for this token"},
+		"no subject": {map[string]any{}, "tokenExchange them: subject: the expression has no value for this token"},
+		"no claim":   {map[string]any{"person": "ann", "team": nil}, "claim team of tokenExchange them: the expression has no value for this token"},
 	} {
 		r, reason := w.decided(exchangeForm("pods", p.token(c.changes)))
 		if reason != c.reason || (c.reason == "") != (r.status == http.StatusOK) || (c.reason != "" && r.fields["error"] != "invalid_request") {

@@ -157,17 +157,17 @@ func TestTokenExchangeRefuses(t *testing.T) {
 		"expired just now":     {exchangeForm("pods", p.token(map[string]any{"exp": time.Now().Add(-time.Second).Unix()})), "invalid_request", "the subject token has expired"},
 		"no expiry":            {exchangeForm("pods", p.token(map[string]any{"exp": nil})), "invalid_request", "no exp"},
 		"not allowed":          {exchangeForm("pods", p.token(map[string]any{"blocked": true})), "invalid_request", "allow is false for this token"},
-		"a hidden claim":       {exchangeForm("pods", p.token(map[string]any{"nested": map[string]any{"password": "canary"}})), "server_error", "could not be made"},
-		"a strange sub":        {exchangeForm("pods", p.token(map[string]any{"sub": "a\u200bb"})), "invalid_request", "does not return a valid sub"},
+		"a hidden claim":       {exchangeForm("pods", p.token(map[string]any{"nested": map[string]any{"password": "canary"}})), "server_error", "could not be created"},
+		"a strange sub":        {exchangeForm("pods", p.token(map[string]any{"sub": "a\u200bb"})), "invalid_request", "the subject is not a valid sub"},
 		"unknown issuer":       {exchangeForm("pods", p.token(map[string]any{"iss": "https://evil.example.com"})), "invalid_request", "this client may not exchange tokens of that issuer"},
 		"a forged one":         {exchangeForm("pods", good[:len(good)-6]+"AAAAAA"), "invalid_request", "signature"},
 		"no JWT":               {exchangeForm("pods", "x"), "invalid_request", "compact form"},
-		"no token":             {exchangeForm("pods", ""), "invalid_request", "are needed"},
+		"no token":             {exchangeForm("pods", ""), "invalid_request", "are required"},
 		"another type":         {form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good, "subject_token_type", "urn:ietf:params:oauth:token-type:saml2"), "invalid_request", "subject_token_type"},
-		"no type":              {form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good), "invalid_request", "are needed"},
-		"for a refresh":        {exchangeForm("pods", good, "requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request", "only access tokens"},
+		"no type":              {form("grant_type", exchangeGrant, "client_id", "pods", "subject_token", good), "invalid_request", "are required"},
+		"for a refresh":        {exchangeForm("pods", good, "requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request", "requested_token_type must be"},
 		"with an actor":        {exchangeForm("pods", good, "actor_token", good), "invalid_request", "delegation"},
-		"with an actor's type": {exchangeForm("pods", good, "actor_token_type", "urn:ietf:params:oauth:token-type:jwt"), "invalid_request", "without an actor_token"},
+		"with an actor's type": {exchangeForm("pods", good, "actor_token_type", "urn:ietf:params:oauth:token-type:jwt"), "invalid_request", "not allowed without actor_token"},
 		"another target":       {exchangeForm("pods", good, "audience", "x"), "invalid_target", "audience is not allowed"},
 		"another scope":        {exchangeForm("pods", good, "scope", "write"), "invalid_scope", "a requested scope is not allowed"},
 		"another client":       {exchangeForm("web", good), "unauthorized_client", "may not use this grant type"},
@@ -216,7 +216,7 @@ func TestTrustedKeysRotateAndTheLastGoodStay(t *testing.T) {
 	unknown := exchangeForm("pods", p.assertion(stranger, `{"iss":"`+p.server.URL+`"}`))
 	p.until("all decided", func() bool { return strings.Count(p.audit.String(), "\n") == 4 })
 	for range 20 {
-		if r, reason := p.decided(unknown); r.fields["error"] != "invalid_request" || !strings.Contains(reason, "its key is not known") {
+		if r, reason := p.decided(unknown); r.fields["error"] != "invalid_request" || !strings.Contains(reason, "its key is unknown") {
 			t.Errorf("an unknown key: %d %s, because %q", r.status, r.body, reason)
 		}
 	}

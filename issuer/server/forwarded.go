@@ -16,7 +16,7 @@ func (s *Server) clientAddress(r *http.Request, settings *config.Server) netip.A
 	if !understood {
 		s.metrics.unreadable.Inc()
 		s.warnInvalidAddress.Do(func() {
-			s.log.Error("A trusted proxy sends a request without a readable client address: its failed logins count for the proxy. Check server.forwardedHeader", "proxy", address.String(),
+			s.log.Error("A trusted proxy sent a request without a valid client address: failed logins are counted for the proxy. Check server.forwardedHeader", "proxy", address.String(),
 				"header", settings.ForwardedHeader)
 		})
 	}

@@ -21,8 +21,8 @@ func (s *Server) withRecovery(next http.Handler) http.Handler {
 			if err, ok := failed.(runtime.Error); ok {
 				what = err.Error()
 			}
-			s.log.Error("A request panicked", "panic", what, "stack", string(debug.Stack()))
-			s.refuse(w, oauth2.ServerError("the request could not be answered", ""))
+			s.log.Error("A request caused a panic", "panic", what, "stack", string(debug.Stack()))
+			s.refuse(w, oauth2.ServerError("the server failed to process the request", ""))
 		}()
 		next.ServeHTTP(w, r)
 	})

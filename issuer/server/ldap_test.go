@@ -64,7 +64,7 @@ tokenExchange:
 	if r.status != http.StatusBadRequest || r.body != wrong.body {
 		t.Errorf("mallory: %d %s, and with a wrong password %s", r.status, r.body, wrong.body)
 	}
-	if log := w.log.String(); !strings.Contains(log, "only exchanged tokens may have") || !strings.Contains(log, "tokenExchange=other") && !strings.Contains(log, `"tokenExchange":"other"`) {
+	if log := w.log.String(); !strings.Contains(log, "reserved for exchanged tokens") || !strings.Contains(log, "tokenExchange=other") && !strings.Contains(log, `"tokenExchange":"other"`) {
 		t.Errorf("the log does not say why:\n%s", log)
 	}
 }

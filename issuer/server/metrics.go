@@ -40,11 +40,11 @@ func newMetrics() *metrics {
 			Name: "keywright_issuer_token_requests_total", Help: "Token requests by grant type and result: issued, or the error code.",
 		}, []string{"grant", "result"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keywright_issuer_token_request_duration_seconds", Help: "How long token requests took.",
+			Name: "keywright_issuer_token_request_duration_seconds", Help: "Duration of token requests.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 		}, []string{"grant"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keywright_issuer_reloads_total", Help: "Loads of configuration, users, signingKey, certificate and \"keys of NAME\", by result.",
+			Name: "keywright_issuer_reloads_total", Help: "Loads of a source (configuration, users, signingKey, certificate, clientCAs, postgresql or \"keys of NAME\"), by result.",
 		}, []string{"source", "result"}),
 		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keywright_issuer_source_failing", Help: "1 while the newest version of a source is invalid or only partly readable.",
@@ -56,17 +56,17 @@ func newMetrics() *metrics {
 			Name: "keywright_issuer_max_token_lifetime_seconds", Help: "The longest lifetime that the policy of the signing key allows.",
 		}),
 		next: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keywright_issuer_next_rotation_timestamp_seconds", Help: "When the signing key is due to be replaced; 0 when that is not planned.",
+			Name: "keywright_issuer_next_rotation_timestamp_seconds", Help: "Unix time of the planned rotation of the signing key; 0 if none is planned.",
 		}),
 		certificate: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keywright_issuer_certificate_expiry_timestamp_seconds", Help: "When the TLS certificate expires.",
+			Name: "keywright_issuer_certificate_expiry_timestamp_seconds", Help: "Unix time at which the TLS certificate expires.",
 		}),
 	}
 	m.unreadable = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "keywright_issuer_forwarded_unreadable_total", Help: "Token requests whose trusted proxy sent no address that can be read.",
+		Name: "keywright_issuer_forwarded_unreadable_total", Help: "Requests from a trusted proxy without a valid client address.",
 	})
 	m.queries = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "keywright_issuer_postgresql_query_duration_seconds", Help: "How long queries for a user took, with the wait for a connection, by result: ok or error.",
+		Name: "keywright_issuer_postgresql_query_duration_seconds", Help: "Duration of queries for a user, including the wait for a connection, by result: ok or error.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 	}, []string{"result"})
 	m.registry.MustRegister(m.unreadable, m.requests, m.duration, m.reloads, m.failing, m.key, m.maxLifetime, m.next, m.certificate,
@@ -81,7 +81,7 @@ func newMetrics() *metrics {
 // addOverdue adds a metric for an overdue rotation.
 func (m *metrics) addOverdue(overdue func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the signing key is over an hour past its planned rotation; signing goes on.",
+		Name: "keywright_issuer_signing_key_overdue", Help: "1 while the planned rotation of the signing key is more than an hour overdue; the key still signs.",
 	}, func() float64 {
 		if overdue() {
 			return 1
@@ -98,9 +98,9 @@ func (m *metrics) addDatabase(connections func() (used, idle, most int32)) {
 		}))
 	}
 	const open = "keywright_issuer_postgresql_connections"
-	gauge(open, "Open connections to the database of the users, by state.", prometheus.Labels{"state": "used"}, func() int32 { n, _, _ := connections(); return n })
-	gauge(open, "Open connections to the database of the users, by state.", prometheus.Labels{"state": "idle"}, func() int32 { _, n, _ := connections(); return n })
-	gauge(open+"_max", "How many connections to the database of the users may be open.", nil, func() int32 { _, _, n := connections(); return n })
+	gauge(open, "Open connections to the database of users, by state.", prometheus.Labels{"state": "used"}, func() int32 { n, _, _ := connections(); return n })
+	gauge(open, "Open connections to the database of users, by state.", prometheus.Labels{"state": "idle"}, func() int32 { _, n, _ := connections(); return n })
+	gauge(open+"_max", "Maximum number of open connections to the database of users.", nil, func() int32 { _, _, n := connections(); return n })
 	m.registry.MustRegister(m.queries)
 }
 

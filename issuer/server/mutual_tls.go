@@ -55,7 +55,7 @@ func (s *Server) mutualServer(path string) *http.Server {
 	server.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		pool, ok := s.clientCAs.Get()
 		if !ok {
-			return nil, errors.New("no CA certificate for clients is configured")
+			return nil, errors.New("no CA that verifies client certificates is configured")
 		}
 		c := s.tlsConfig()
 		c.ClientAuth, c.ClientCAs, c.NextProtos = tls.RequireAndVerifyClientCert, pool, []string{"h2", "http/1.1"}

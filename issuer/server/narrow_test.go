@@ -75,7 +75,7 @@ func TestClaimsAreMappedPerClient(t *testing.T) {
 	}
 }
 
-func TestTooLargeATokenIsRefusedAndSaysWhy(t *testing.T) {
+func TestTooLargeTokenIsRefusedWithTheReason(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
 	photo := strings.Repeat("x", 3000)
@@ -94,7 +94,7 @@ func TestTooLargeATokenIsRefusedAndSaysWhy(t *testing.T) {
 	w.until("a smaller one fits", func() bool { return w.post(alice()).status == http.StatusOK })
 }
 
-func TestAuditLogSaysEveryDecision(t *testing.T) {
+func TestAuditLogRecordsEveryDecision(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	issued := w.post(alice())

@@ -10,7 +10,7 @@ import (
 )
 
 // What an exchange gives ends with what came in, also where the keys had to be asked for and took their time.
-func TestExchangedTokenDoesNotOutliveTheOther(t *testing.T) {
+func TestExchangedTokenDoesNotOutliveTheSubjectToken(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
 	p := newProvider(w)

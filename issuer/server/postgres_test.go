@@ -158,7 +158,7 @@ func TestQueryIsTriedAtTheStart(t *testing.T) {
 	if err := try("SELECT name AS subject FROM canary_users WHERE name = $1"); err != nil {
 		t.Errorf("a database that is down: %v", err)
 	}
-	if !strings.Contains(w.log.String(), "the database of the users gives no answer") {
+	if !strings.Contains(w.log.String(), "the database of users cannot be queried") {
 		t.Errorf("the log says\n%s", w.log)
 	}
 }

@@ -26,7 +26,7 @@ func (s *Server) withProxyProtocol(listener net.Listener) net.Listener {
 	}
 }
 
-var errNotTCP = errors.New("the PROXY header has no address of a TCP client")
+var errNotTCP = errors.New("the PROXY header does not have the address of a TCP client")
 
 // requireTCP rejects a header without an IP address, such as that of a Unix socket, because failures are counted per
 // address.

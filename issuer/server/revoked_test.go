@@ -134,7 +134,7 @@ func TestExchangeOfARevokedSubject(t *testing.T) {
 }
 
 // What ended is heard of whichever file can be read: the Secret's list while its other files are broken, or the one beside the key set.
-func TestRevocationsAreHeardThoughOtherFilesAreBroken(t *testing.T) {
+func TestRevocationsAreReadDespiteOtherInvalidFiles(t *testing.T) {
 	t.Parallel()
 	for name, hear := range map[string]func(w *world, files map[string]string, list string){
 		"the Secret beside a broken policy": func(w *world, files map[string]string, list string) {

@@ -9,7 +9,7 @@ import (
 	"github.com/keywright/keywright/api/issuerfiles"
 )
 
-func TestReadinessGoesFirst(t *testing.T) {
+func TestReadinessFailsBeforeShutdown(t *testing.T) {
 	t.Parallel() // it waits for the end of drainFor, which a busy machine must not miss
 	w := prepare(t)
 	w.settings.write(map[string]string{"issuer.yaml": strings.Replace(w.config(), "server:", "server:\n  drainFor: 5s", 1)})
@@ -49,7 +49,7 @@ func TestAnOldKeySignsAndIsReported(t *testing.T) {
 	if metrics := w.get(w.probes + "/metrics").body; !strings.Contains(metrics, "keywright_issuer_signing_key_overdue 1") {
 		t.Error("the metric does not say it")
 	}
-	w.until("said in the log", func() bool { return strings.Contains(w.log.String(), "over an hour past its rotation") })
+	w.until("said in the log", func() bool { return strings.Contains(w.log.String(), "more than an hour overdue") })
 	if r := w.get(w.probes + "/readyz"); r.status != http.StatusOK {
 		t.Errorf("/readyz: %d", r.status)
 	}

@@ -186,7 +186,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	for _, server := range tokens {
 		if late := shutdown(finish, server); late != nil {
-			err = errors.Join(err, fmt.Errorf("requests in flight are not finished within %s: %w", shutdownWithin, late))
+			err = errors.Join(err, fmt.Errorf("requests in flight did not finish within %s: %w", shutdownWithin, late))
 		}
 	}
 	return errors.Join(err, probes.Shutdown(finish))

@@ -13,7 +13,7 @@ import (
 )
 
 // The user is looked up at each refresh.
-func TestRefreshKnowsTheUserOfNow(t *testing.T) {
+func TestRefreshReadsTheCurrentUser(t *testing.T) {
 	t.Parallel()
 	line := fmt.Sprintf("  passwordHash: %q\n", aliceHash)
 	for what, c := range map[string]struct {
@@ -91,7 +91,7 @@ func TestShorterSessionsAreSaid(t *testing.T) {
 		says             string
 	}{
 		"allowed": {12 * time.Hour, 720 * time.Hour, ""},
-		"shorter": {30 * time.Minute, time.Hour, "spec.sessions of the SigningKey wins"},
+		"shorter": {30 * time.Minute, time.Hour, "spec.sessions of the SigningKey apply"},
 		"none":    {0, 0, "Set spec.sessions of the SigningKey"},
 	} {
 		s := prepareSessions(t)

@@ -10,7 +10,7 @@ import (
 )
 
 // A directory that is away ends no session: it goes on when the directory is back.
-func TestSessionsOutliveTheDirectory(t *testing.T) {
+func TestSessionsContinueWithoutTheDirectory(t *testing.T) {
 	t.Parallel()
 	s := prepareSessions(t)
 	directory := newSlapd(s.world)

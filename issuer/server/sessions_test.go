@@ -10,7 +10,7 @@ import (
 )
 
 // A session goes on: its tokens carry the time of the login and one sid, and what is narrowed is narrowed once.
-func TestSessionGoesOn(t *testing.T) {
+func TestSessionContinues(t *testing.T) {
 	t.Parallel()
 	s := newSessions(t)
 	p := newProver(t)

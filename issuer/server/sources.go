@@ -108,7 +108,7 @@ func (s *Server) loadOptionalUsers(settings *config.Config) func() (*login.Users
 		if _, missing := os.Stat(filepath.Dir(path)); missing != nil {
 			return nil, err
 		}
-		s.log.Warn("The list of users does not exist yet: password logins fail until it does", "file", path)
+		s.log.Warn("The list of users does not exist yet: password logins fail until it is created", "file", path)
 		return login.NoUsers(), nil
 	}
 }
@@ -120,7 +120,7 @@ func (s *Server) loadKey(reader *keys.Reader) (*keys.Snapshot, error) {
 	}
 	s.metrics.setSigningKey(key)
 	if !key.Signs() {
-		s.log.Warn("No signing key: /token answers 503", "signingKey", key.SigningKey, "reason", key.Stopped)
+		s.log.Warn("No signing key: /token responds with 503", "signingKey", key.SigningKey, "reason", key.Stopped)
 		return key, err
 	}
 	s.log.Info("Signing", "signingKey", key.SigningKey, "kid", key.KeyID, "algorithm", key.Algorithm)
@@ -133,7 +133,7 @@ func (s *Server) loadKey(reader *keys.Reader) (*keys.Snapshot, error) {
 // logPolicyLimits logs which configured lifetimes exceed the policy of the signing key.
 func (s *Server) logPolicyLimits(settings *config.Config, key *keys.Snapshot) {
 	if lifetime := time.Duration(settings.Token.Lifetime); lifetime > key.MaxLifetime {
-		s.log.Warn("token.lifetime is longer than the policy of the signing key allows: the policy wins",
+		s.log.Warn("token.lifetime is longer than the policy of the signing key allows: tokens get its maxLifetime instead",
 			"lifetime", lifetime.String(), "maxLifetime", key.MaxLifetime.String())
 	}
 	for i := range settings.Clients {
@@ -141,9 +141,9 @@ func (s *Server) logPolicyLimits(settings *config.Config, key *keys.Snapshot) {
 		switch {
 		case client.Refresh == nil:
 		case key.MaxRefreshLifetime == 0:
-			s.log.Warn("A client has refresh, and the SigningKey has no sessions: there are no refresh tokens. Set spec.sessions of the SigningKey", "client", client.ID)
+			s.log.Warn("A client has refresh, but the SigningKey has no spec.sessions: no refresh tokens are issued. Set spec.sessions of the SigningKey", "client", client.ID)
 		case time.Duration(client.Refresh.Lifetime) > key.MaxRefreshLifetime || time.Duration(client.Refresh.SessionLifetime) > key.MaxSessionLifetime:
-			s.log.Warn("A client has longer sessions than the SigningKey allows: spec.sessions of the SigningKey wins", "client", client.ID,
+			s.log.Warn("A client has longer sessions than the SigningKey allows: the limits in spec.sessions of the SigningKey apply", "client", client.ID,
 				"maxRefreshLifetime", key.MaxRefreshLifetime.String(), "maxSessionLifetime", key.MaxSessionLifetime.String())
 		}
 	}

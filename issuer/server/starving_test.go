@@ -49,7 +49,7 @@ func (w *world) wantOthersAnswered() {
 }
 
 // A directory that stalls fills the places of logins, and no others.
-func TestStalledDirectoryTakesNobodyAlong(t *testing.T) {
+func TestStalledDirectoryDoesNotBlockOtherGrants(t *testing.T) {
 	t.Parallel()
 	w := prepare(t)
 	w.users.write(map[string]string{"password": slapdtest.SearcherPassword})
@@ -78,7 +78,7 @@ func TestStalledDirectoryTakesNobodyAlong(t *testing.T) {
 }
 
 // Bodies that never end fill what one connection may have, and no more.
-func TestSlowBodiesTakeNobodyAlong(t *testing.T) {
+func TestSlowBodiesDoNotBlockOtherClients(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stop := w.flood(func(client *http.Client, _ int) {

@@ -46,7 +46,7 @@ func TestDrainingIssuerServesKeysAndIssuesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.keys.write(draining(t, w.keys.files))
-	w.wantStopped("starts, drains or is deleted")
+	w.wantStopped("is starting, draining or deleted")
 }
 
 func TestIssuerStartsWhileItsSigningKeyDrains(t *testing.T) {
@@ -54,7 +54,7 @@ func TestIssuerStartsWhileItsSigningKeyDrains(t *testing.T) {
 	w := prepare(t)
 	w.keys.write(draining(t, keyFiles(t, "ES256", newKey(t))))
 	w.start()
-	w.wantStopped("starts, drains or is deleted")
+	w.wantStopped("is starting, draining or deleted")
 }
 
 // The Secret of the issuers cannot be written: the controller names the key in the revocation list of the key namespace.
@@ -77,8 +77,8 @@ func TestRevocationListStopsTheSigning(t *testing.T) {
 	w.until("the next key signs", func() bool { return w.post(alice()).status == http.StatusOK })
 }
 
-// The Secret that is mounted is not renewed: a key that has left the key set that services read signs no longer, until it is back.
-func TestKeyThatHasLeftTheKeySetDoesNotSign(t *testing.T) {
+// The Secret that is mounted is not renewed: a key that was removed from the key set that services read signs no longer, until it is back.
+func TestKeyThatWasRemovedFromTheKeySetDoesNotSign(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good := w.keys.files[contract.JWKSFile]
@@ -90,7 +90,7 @@ func TestKeyThatHasLeftTheKeySetDoesNotSign(t *testing.T) {
 	w.keySets.write(map[string]string{"platform.json": good})
 	w.until("it is read", func() bool { return strings.Count(w.log.String(), `"msg":"Signing"`) > 2 })
 	w.keySets.write(map[string]string{"platform.json": string(issuerfiles.Tombstone("ES256"))})
-	w.wantStopped("has left the key set that services read")
+	w.wantStopped("was removed from the key set that services read")
 	w.keySets.write(map[string]string{"platform.json": good})
 	w.until("it signs again", func() bool { return w.post(alice()).status == http.StatusOK })
 }
@@ -102,7 +102,7 @@ func TestBrokenRevocationListIsReported(t *testing.T) {
 	w.keySets.write(map[string]string{"platform.revoked": `{"version":9}`})
 	w.until("a report", func() bool {
 		said := w.log.String()
-		return strings.Contains(said, "platform.revoked: its revocations are unknown") && strings.Contains(said, "only partly readable")
+		return strings.Contains(said, "platform.revoked cannot be read: its revocations are unknown") && strings.Contains(said, "only partly readable")
 	})
 	first := w.keyIDOf(w.post(alice()).fields["access_token"].(string))
 	w.useKey("ES256", newKey(t))
@@ -136,7 +136,7 @@ func TestFilesThatCannotBeReadStopTheKeyThatTheyDoNotHold(t *testing.T) {
 			files = maps.Clone(files)
 			change(t, files)
 			w.keys.write(files)
-			w.wantStopped("do not hold key")
+			w.wantStopped("do not contain key")
 			if !json.Valid([]byte(w.get(w.base + "/jwks").body)) {
 				t.Error("/jwks is no JSON")
 			}

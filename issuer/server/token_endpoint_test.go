@@ -179,7 +179,7 @@ func TestTokenNeverOutlivesThePolicy(t *testing.T) {
 	files["policy.json"] = encoded(issuerfiles.Policy{SigningKey: "platform", Algorithm: "ES256", MaxLifetime: time.Minute})
 	w.keys.write(files)
 	w.until("the shorter lifetime", func() bool { return w.post(alice()).fields["expires_in"] == 60.0 })
-	if !strings.Contains(w.log.String(), "the policy wins") {
+	if !strings.Contains(w.log.String(), "tokens get its maxLifetime instead") {
 		t.Error("nobody was told that token.lifetime is longer than the policy allows")
 	}
 }

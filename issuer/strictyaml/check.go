@@ -80,13 +80,13 @@ func typeName(kind reflect.Kind) string {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:
-		return "a text"
+		return "a string"
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return "a whole number"
 	case reflect.Slice:
 		return "a list"
 	case reflect.Struct, reflect.Map:
-		return "a mapping, of names to values"
+		return "a mapping of names to values"
 	default:
 		return ""
 	}
@@ -128,14 +128,14 @@ func (c *checker) members(node *yaml.Node, path string, t reflect.Type, fields m
 		field := join(path, key.Value)
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			c.invalid(key.Line, path, "", "must have names that are texts")
+			c.invalid(key.Line, path, "", "must have names that are strings")
 			continue
 		case !known && !repeated:
 			c.unknown(key, path, node, fields)
 		case repeated && known:
-			c.invalid(key.Line, field, "", fmt.Sprintf("is set twice: line %d has it, too", line))
+			c.invalid(key.Line, field, "", fmt.Sprintf("is set twice: it is also in line %d", line))
 		case !repeated && isEmpty(value) && !isClaims(path):
-			c.invalid(key.Line, field, "", "has no value: give it one, or leave the field out")
+			c.invalid(key.Line, field, "", "has no value: set a value, or remove the field")
 		case !repeated && !isEmpty(value):
 			c.value(value, of, field, "")
 		}
@@ -171,7 +171,7 @@ func (c *checker) element(node *yaml.Node, t reflect.Type, path string, i int) {
 		if t.Kind() == reflect.Struct {
 			path = ""
 		}
-		c.invalid(node.Line, at, path, "has no value: give it one, or leave it out")
+		c.invalid(node.Line, at, path, "has no value: set a value, or remove the element")
 		*node = zero(t.Kind(), node.Line)
 		return
 	}
@@ -212,7 +212,7 @@ func (c *checker) rejectEmpty(node *yaml.Node, path string) {
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			field := join(path, node.Content[i].Value)
 			if isEmpty(node.Content[i+1]) {
-				c.invalid(node.Content[i].Line, field, "", "has no value: give it one, or leave the field out")
+				c.invalid(node.Content[i].Line, field, "", "has no value: set a value, or remove the field")
 			} else {
 				c.rejectEmpty(node.Content[i+1], field)
 			}
@@ -233,9 +233,9 @@ func (c *checker) unknown(key *yaml.Node, path string, node *yaml.Node, fields m
 			c.findings.unreadable = append(c.findings.unreadable, join(path, nearest))
 		}
 	case c.names[key.Value]:
-		c.findings.record(key.Line, join(path, key.Value), "unknown field here; known are "+strings.Join(known, ", "))
+		c.findings.record(key.Line, join(path, key.Value), "unknown field here; the known fields are "+strings.Join(known, ", "))
 	default:
-		c.findings.record(key.Line, path, "unknown field; known are "+strings.Join(known, ", "))
+		c.findings.record(key.Line, path, "unknown field; the known fields are "+strings.Join(known, ", "))
 	}
 }
 

@@ -35,7 +35,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"number: *x":      "unknown anchor referenced",
 		"number: [a":      "did not find expected ',' or ']'",
 		"number: {a: 1}":  "line 1: number: must be a whole number",
-		"number: 1\nx: 2": "line 2: unknown field; known are number",
+		"number: 1\nx: 2": "line 2: unknown field; the known fields are number",
 	} {
 		var into struct{ Number int }
 		f, err := strictyaml.Parse([]byte(text), "document", &into)
@@ -62,7 +62,7 @@ func TestNearest(t *testing.T) {
 }
 
 // What a rule says of a field follows from an earlier mistake if the field has no value because of it.
-func TestWhatFollowsIsLeftOut(t *testing.T) {
+func TestConsequentialErrorsAreOmitted(t *testing.T) {
 	type file struct {
 		Outer []struct {
 			Name  string

@@ -24,7 +24,7 @@ const (
 	// Several means that more than one entry has the name.
 	Several = "several entries match users.ldap.users.filter"
 	// TooManyGroups means that not all groups of the user could be read. Permissions may depend on any of them.
-	TooManyGroups = "in too many groups, or in groups that are nested too deeply"
+	TooManyGroups = "the user is in too many groups, or in groups that are nested too deeply"
 )
 
 // Directory is a login.Directory that searches for the user and binds with the password (RFC 4513 section 5.1.3).

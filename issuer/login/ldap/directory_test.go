@@ -74,7 +74,7 @@ func TestReasons(t *testing.T) {
 }
 
 // A directory that goes down and comes back needs no restart of the issuer: the connections it closed are not in the way.
-func TestDirectoryGoesDownAndComesBack(t *testing.T) {
+func TestDirectoryOutageAndRecovery(t *testing.T) {
 	s := newSlapd(t)
 	d := open(t, s.settings())
 	if _, err := d.Authenticate(t.Context(), "alice", conformance.Password); err != nil {

@@ -104,7 +104,7 @@ func TestSubjectsArePrintable(t *testing.T) {
 }
 
 // A server that answers StartTLS and then says nothing holds no connection for longer than the timeout.
-func TestAStalledHandshakeEnds(t *testing.T) {
+func TestStalledHandshakeTimesOut(t *testing.T) {
 	stalling, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

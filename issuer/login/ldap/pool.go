@@ -170,7 +170,7 @@ func (p *pool) tlsConfig(host string) (*tls.Config, error) {
 	}
 	trust.RootCAs = x509.NewCertPool()
 	if !trust.RootCAs.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s has no certificate", p.settings.CAFile)
+		return nil, fmt.Errorf("%s has no PEM certificate", p.settings.CAFile)
 	}
 	return trust, nil
 }

@@ -101,7 +101,7 @@ func tlsConfigs(settings *config.PostgreSQL) (func(host string) *tls.Config, err
 			return nil, err
 		}
 		if roots = x509.NewCertPool(); !roots.AppendCertsFromPEM(b) {
-			return nil, fmt.Errorf("%s has no certificate", settings.CAFile)
+			return nil, fmt.Errorf("%s has no PEM certificate", settings.CAFile)
 		}
 	}
 	return func(host string) *tls.Config {

@@ -63,7 +63,7 @@ func fromJSON(text []byte) (any, error) {
 	decoder.UseNumber()
 	var v any
 	if decoder.Decode(&v) != nil { // PostgreSQL allows an escaped NUL in json
-		return nil, fmt.Errorf("is no JSON")
+		return nil, fmt.Errorf("is not JSON")
 	}
 	return v, nil
 }

@@ -69,7 +69,7 @@ func (s *Server) Standby() *Server {
 func newServer(t *testing.T) *Server {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short leaves out tests that need PostgreSQL")
+		t.Skip("-short skips tests that need PostgreSQL")
 	}
 	if len(binaries()) == 0 {
 		if os.Getenv("REQUIRE_POSTGRES") != "" {
