@@ -54,7 +54,7 @@ func (e Entry) Encode() (string, error) {
 func Decode(text string) (Entry, error) {
 	var e Entry
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		return Entry{}, errors.New("was not written by the fetcher, or by another version")
+		return Entry{}, errors.New("is not an entry that this version of the fetcher writes")
 	}
 	return e, nil
 }

@@ -243,3 +243,14 @@ func TestEnds(t *testing.T) {
 		t.Error("an empty list ends something")
 	}
 }
+
+// An error of policy.json says what is wrong, and quotes nothing of the file.
+func TestPolicyErrors(t *testing.T) {
+	for in, want := range map[string]string{
+		`["secret"]`: "is not a valid JSON object", `{"algorithm":"secret`: "is not a valid JSON object", `{"algorithm":7}`: "algorithm has a value of the wrong type", `{}`: "algorithm is missing",
+	} {
+		if _, err := issuerfiles.DecodePolicy([]byte(in)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %q", in, err, want)
+		}
+	}
+}

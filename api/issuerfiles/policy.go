@@ -63,10 +63,10 @@ func DecodePolicy(b []byte) (Policy, error) {
 	var in policyJSON
 	if err := json.Unmarshal(b, &in); err != nil {
 		var typ *json.UnmarshalTypeError
-		if errors.As(err, &typ) {
+		if errors.As(err, &typ) && typ.Field != "" {
 			return Policy{}, fmt.Errorf("%s has a value of the wrong type", typ.Field)
 		}
-		return Policy{}, errors.New("is not the JSON object of a policy")
+		return Policy{}, errors.New("is not a valid JSON object")
 	}
 	switch {
 	case in.Algorithm == "":

@@ -164,7 +164,7 @@ func DecodeRevoked(b []byte) (Revoked, error) {
 	}
 	for digest, before := range in.Ended {
 		if len(digest) != digestLength || before <= 0 {
-			return Revoked{}, errors.New("has an entry that is not 22 characters of a hash and a time")
+			return Revoked{}, errors.New("has an invalid entry: each needs a hash of 22 characters and a time")
 		}
 		if r.Ended == nil {
 			r.Ended = make(map[string]time.Time, len(in.Ended))

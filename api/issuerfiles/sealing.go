@@ -120,7 +120,7 @@ func DecodeSealing(b []byte) (SealingKeys, error) {
 		case err != nil || len(secret) != SealingSecretBytes:
 			return nil, fmt.Errorf("has a secret that is not %d bytes in base64url", SealingSecretBytes)
 		case k.Number <= 0 || i > 0 && k.Number <= in.Keys[i-1].Number:
-			return nil, errors.New("has keys that are not in the order of their numbers")
+			return nil, errors.New("has keys that are not sorted by number")
 		case k.PreparedAt < 0 || k.UsedAt < 0 || k.MaxRefreshLifetime < 0 || k.MaxRefreshLifetime > int64(LongestRefreshLifetime/time.Second):
 			return nil, errors.New("has a time or a lifetime that is out of bounds")
 		}

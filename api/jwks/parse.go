@@ -91,7 +91,7 @@ func kidOf(member []byte) string {
 func parseKey(member []byte) (*jose.JSONWebKey, LeftOut) {
 	var members map[string]*josejson.RawMessage
 	if josejson.Unmarshal(member, &members) != nil {
-		return nil, LeftOut{Reason: "it is ambiguous JSON: repeated names, invalid UTF-8, or trailing data"}
+		return nil, LeftOut{Reason: "it is not a JSON object, or is ambiguous: repeated names, invalid UTF-8, or trailing data"}
 	}
 	for _, name := range []string{"x5c", "x5u", "x5t", "x5t#S256"} { // certificates are not used, and many do not parse
 		delete(members, name)
@@ -103,16 +103,16 @@ func parseKey(member []byte) (*jose.JSONWebKey, LeftOut) {
 	key := &jose.JSONWebKey{}
 	if err != nil || key.UnmarshalJSON(bare) != nil {
 		return nil, LeftOut{
-			Reason:   fmt.Sprintf("its type is unknown, its members are not those of its type, or it is an RSA key of more than %d bits", jose.MaxRSAModulusBits),
+			Reason:   fmt.Sprintf("its type is unknown, its members do not fit its type, or it is an RSA key of more than %d bits", jose.MaxRSAModulusBits),
 			Ordinary: true,
 		}
 	}
 	if !key.Valid() || !key.IsPublic() {
-		return nil, LeftOut{Reason: "it is not public"}
+		return nil, LeftOut{Reason: "it is not public, or is not valid"}
 	}
 	if Weak(key.Key) {
-		return nil, LeftOut{Reason: fmt.Sprintf("it is an RSA key that can be factored (ROCA), or not of %d to %d bits with an exponent of %d or more", MinRSABits,
-			MaxRSABits, MinRSAExponent)}
+		return nil, LeftOut{Reason: fmt.Sprintf("it is a weak RSA key: it can be factored (ROCA), or does not have %d to %d bits and an exponent of at least %d",
+			MinRSABits, MaxRSABits, MinRSAExponent)}
 	}
 	return key, LeftOut{}
 }

@@ -65,7 +65,7 @@ func TestParse(t *testing.T) {
 }
 
 // A key that cannot be used is left out, and takes the others not along (RFC 7517 section 5).
-func TestKeysThatAreLeftOut(t *testing.T) {
+func TestOmittedKeys(t *testing.T) {
 	good, err := json.Marshal(set(key(t, "RS256", "c1")).Keys[0])
 	if err != nil {
 		t.Fatal(err)

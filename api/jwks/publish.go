@@ -178,7 +178,7 @@ func (r Rules) algorithmOf(key *jose.JSONWebKey) (string, LeftOut) {
 		case !slices.Contains(allowed, key.Algorithm):
 			return "", LeftOut{Reason: fmt.Sprintf("its alg %s is not among spec.algorithms", key.Algorithm)}
 		case !Fits(key.Algorithm, key.Key):
-			return "", LeftOut{Reason: fmt.Sprintf("it is not a key for its alg %s", key.Algorithm)}
+			return "", LeftOut{Reason: fmt.Sprintf("its type or curve does not fit its alg %s", key.Algorithm)}
 		}
 		return key.Algorithm, LeftOut{}
 	}
@@ -187,7 +187,7 @@ func (r Rules) algorithmOf(key *jose.JSONWebKey) (string, LeftOut) {
 			return name, LeftOut{}
 		}
 	}
-	return "", LeftOut{Reason: "it has no alg, and is for none of " + strings.Join(allowed, ", ")}
+	return "", LeftOut{Reason: "it has no alg, and its type fits none of " + strings.Join(allowed, ", ")}
 }
 
 // resolveDuplicateKeyIDs skips keys with the same kid, since a token does not distinguish them. If the same key is
@@ -210,7 +210,7 @@ func (r Rules) resolveDuplicateKeyIDs(all []candidate) (keys []Published, leftOu
 			for _, t := range twins {
 				if t.Algorithm != first.Algorithm {
 					leftOut = append(leftOut, LeftOut{
-						KeyID: c.ID, Reason: fmt.Sprintf("the key %q is published for %s, not also for %s", c.ID, first.Algorithm, t.Algorithm),
+						KeyID: c.ID, Reason: fmt.Sprintf("the key %q is published with the alg %s only, not also with %s", c.ID, first.Algorithm, t.Algorithm),
 					})
 				}
 			}

@@ -49,7 +49,7 @@ func thumbprint(t testing.TB, k jose.JSONWebKey) string {
 }
 
 // Each bad key is left out with its reason, the good one beside it is published, and our verifier reads what is published.
-func TestPublishLeavesOutBadKeys(t *testing.T) {
+func TestPublishOmitsInvalidKeys(t *testing.T) {
 	good, other := key(t, "RS256", "good"), key(t, "RS256", "other")
 	ours := key(t, "ES256", "ours")
 	private, err := json.Marshal(key(t, "ES256", "private"))
@@ -72,13 +72,13 @@ func TestPublishLeavesOutBadKeys(t *testing.T) {
 		"weak":                   {`{"kty":"RSA","kid":"weak","n":"` + strings.Repeat("qqqq", 42) + `qqs","e":"AQAB"}`, "2048 to 8192 bits"},
 		"for encryption":         {with("use", "enc"), "not for signatures"},
 		"of an unknown type":     {`{"kty":"AKP","kid":"pq","alg":"ML-DSA-44","pub":"AAAA"}`, "type is unknown"},
-		"a certificate alone":    {`{"kty":"RSA","kid":"x","x5c":["AAAA"]}`, "members are not those"},
+		"a certificate alone":    {`{"kty":"RSA","kid":"x","x5c":["AAAA"]}`, "members do not fit its type"},
 		"without a kid":          {with("kid", nil), "no kid"},
 		"a long kid":             {with("kid", strings.Repeat("k", 257)), "longer than 256"},
 		"a kid of two lines":     {with("kid", "a\nb"), "control characters"},
 		"an alg that is not":     {with("alg", "PS256"), "not supported"},
 		"an alg that is denied":  {with("alg", "RS512"), "not among spec.algorithms"},
-		"an alg of another type": {with("alg", "ES256"), "not a key for its alg"},
+		"an alg of another type": {with("alg", "ES256"), "does not fit its alg"},
 		"of another tenant":      {with("issuer", "https://login.example/9188/v2.0"), "is for the issuer"},
 		"of a SigningKey":        {member(t, ours, nil), "key of the SigningKey main"},
 		"the kid of another":     {member(t, other, nil) + "," + member(t, key(t, "ES256", "other"), nil), "2 keys have the kid"},

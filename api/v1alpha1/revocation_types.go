@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Revocation ends trust early: in a key, a token, a session, or in all tokens that were issued to a user or a client
-// before a time. Its status is the receipt. Deleting it restores nothing.
+// Revocation revokes a key, a token, a session, or all tokens that were issued before a time: those of a user, of a
+// client, or of the SigningKey. Its status is the receipt. Deleting it restores nothing.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -103,8 +103,8 @@ type RevocationSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +optional
 	Reason string `json:"reason,omitempty"`
-	// ttlAfterExpiry is how long this object stays after all tokens that it names have expired, like 24h. By default it is
-	// not deleted.
+	// ttlAfterExpiry is how long this object stays after all tokens that it names have expired, like 24h. By default, the
+	// object is not deleted.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^([0-9]+(h|m|s|ms))+$`
@@ -143,21 +143,22 @@ type RevocationStatus struct {
 	// +kubebuilder:validation:MaxItems=4
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// revokedAt is when the controller recorded the Revocation. It writes no file without it after that.
+	// revokedAt is when the controller recorded the Revocation. Every file that it writes after that has the Revocation.
 	// +optional
 	RevokedAt *metav1.Time `json:"revokedAt,omitempty"`
-	// removedAt is when the signing-key Secret and the ConfigMaps of all namespaces were seen with it.
+	// removedAt is when the signing-key Secret and the ConfigMaps of all namespaces were seen with the Revocation.
 	// +optional
 	RemovedAt *metav1.Time `json:"removedAt,omitempty"`
 	// nudgedAt is when the last running pod was nudged, so that its kubelet renews the files at once. It is set for keys,
 	// and with nudge: true.
 	// +optional
 	NudgedAt *metav1.Time `json:"nudgedAt,omitempty"`
-	// expectedEverywhereBy is when the files of all running pods should have it. It is not set before removedAt.
+	// expectedEverywhereBy is when the files of all running pods should have the Revocation. It is not set before
+	// removedAt.
 	// +optional
 	ExpectedEverywhereBy *metav1.Time `json:"expectedEverywhereBy,omitempty"`
-	// expiresAt is when all tokens that it names have expired, and the entry is removed. It is not set for keys, which are
-	// remembered permanently.
+	// expiresAt is when all tokens that the Revocation names have expired, and its entry is removed. It is not set for
+	// keys, which are remembered permanently.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 }

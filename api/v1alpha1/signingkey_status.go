@@ -166,7 +166,7 @@ type KeyRevocationStatus struct {
 	// keyID is the kid.
 	// +kubebuilder:validation:MaxLength=43
 	KeyID string `json:"keyID"`
-	// revokedAt is when the controller recorded the revocation. It writes no file with the key after that.
+	// revokedAt is when the controller recorded the revocation. After that, it writes no file with the key.
 	RevokedAt metav1.Time `json:"revokedAt"`
 	// known is false if the keyring had no such key. The key ID is remembered in any case.
 	Known bool `json:"known"`
@@ -181,7 +181,7 @@ type KeyRevocationStatus struct {
 	// and also pods of the targets if the controller runs with --nudge-pods.
 	// +optional
 	NudgedAt *metav1.Time `json:"nudgedAt,omitempty"`
-	// podsLeft is the number of pods that are still to be nudged. It is not set when all were nudged.
+	// podsLeft is the number of pods that are not nudged yet. It is not set when all are nudged.
 	// +optional
 	PodsLeft *int32 `json:"podsLeft,omitempty"`
 	// expectedEverywhereBy is when the files of all running pods should be without the key. It is not set before
@@ -194,7 +194,7 @@ type KeyRevocationStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	Terminating []string `json:"terminating,omitempty"`
-	// problem describes what could not be done about the key, and why. It is empty if there is no problem.
+	// problem describes which step of the revocation failed, and why. It is empty if there is no problem.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Problem string `json:"problem,omitempty"`

@@ -79,8 +79,8 @@ type SigningKeySpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Token Token `json:"token,omitzero"`
-	// sessions allows issuers to give refresh tokens, which are sealed with keys that only issuers have. Without it, there
-	// are none. Removing it ends all sessions.
+	// sessions allows issuers to issue refresh tokens, which are sealed with keys that only issuers have. Without it,
+	// there are no refresh tokens. Removing it ends all sessions.
 	// +optional
 	Sessions *Sessions `json:"sessions,omitempty"`
 	// distribution specifies which namespaces trust the key.
@@ -199,7 +199,7 @@ type Sessions struct {
 	MaxSessionLifetime metav1.Duration `json:"maxSessionLifetime,omitzero"`
 }
 
-// Distribution specifies which namespaces trust the key, and how long its files take.
+// Distribution specifies which namespaces trust the key, and how long its files take to reach pods.
 type Distribution struct {
 	// namespaceSelector selects the namespaces that get the public keys. To select every namespace, write {matchLabels:
 	// {}}: an empty selector is refused, since a misspelt field would produce one. Go programs, which omit empty maps, can

@@ -83,9 +83,9 @@ type TrustedIssuerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="must be between 1m and 8760h, for example 24h",reason=FieldValueInvalid
 	// +optional
 	MaxStaleness metav1.Duration `json:"maxStaleness,omitzero"`
-	// withdrawn specifies what happens when the issuer no longer publishes a key, which is then removed from the files.
-	// Nudge makes kubelets renew the files at once, if the controller runs with --nudge-pods (controller.nudgeAllPods in
-	// the chart). Otherwise, and with Wait, they take up to 90 seconds.
+	// withdrawn specifies how pods get their files when the issuer no longer publishes a key, which is then removed from
+	// the files. Nudge makes kubelets renew the files at once, if the controller runs with --nudge-pods
+	// (controller.nudgeAllPods in the chart). Otherwise, and with Wait, kubelets take up to 90 seconds.
 	// +kubebuilder:default=Nudge
 	// +optional
 	Withdrawn WithdrawnPolicy `json:"withdrawn,omitempty"`
@@ -124,19 +124,19 @@ type KeySource struct {
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	Inline string `json:"inline,omitempty"`
-	// spiffeBundle is the bundle endpoint of a SPIFFE trust domain, of which the keys for JWT-SVIDs are used.
+	// spiffeBundle is the bundle endpoint of a SPIFFE trust domain. Only its keys for JWT-SVIDs are used.
 	// +optional
 	SPIFFEBundle *SPIFFEBundle `json:"spiffeBundle,omitempty"`
 	// kubernetes is the API server of this cluster, which signs the tokens of ServiceAccounts.
 	// +optional
 	Kubernetes *Kubernetes `json:"kubernetes,omitempty"`
-	// caBundle has the CA certificates in PEM that the server's certificate is verified with. By default, the fetcher uses
-	// its own.
+	// caBundle has the CA certificates, in PEM, that the fetcher verifies the certificate of the server with. By default,
+	// it uses the CA certificates of its system.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	CABundle string `json:"caBundle,omitempty"`
-	// caConfigMap is an entry of a ConfigMap of the key namespace with such certificates.
+	// caConfigMap is an entry of a ConfigMap of the key namespace with the CA certificates, instead of caBundle.
 	// +optional
 	CAConfigMap *ConfigMapEntry `json:"caConfigMap,omitempty"`
 }
