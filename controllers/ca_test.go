@@ -77,7 +77,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	w.settle()
 	w.wantCA(first)
 	w.want("the condition", w.condition(conditionCA), "True InSync")
-	if text := w.message(conditionCA); !strings.Contains(text, "1 certificate of ConfigMap "+w.keys.KeyNamespace+"/issuer-ca") || !strings.Contains(text, "2036-01-02T03:04:05Z") {
+	if text := w.message(conditionCA); !strings.Contains(text, "1 certificate from ConfigMap "+w.keys.KeyNamespace+"/issuer-ca") || !strings.Contains(text, "2036-01-02T03:04:05Z") {
 		t.Errorf("it says %q", text)
 	}
 	w.namespace(w.name+"-late", map[string]string{"trusts": w.name})
@@ -89,7 +89,7 @@ func TestCAIsDistributedWithTheKeys(t *testing.T) {
 	w.settle()
 	w.wantCA(first, second)
 	w.want("the condition of an overlap", w.condition(conditionCA), "True InSync")
-	if text := w.message(conditionCA); !strings.Contains(text, "1 that were removed there; the first leaves at 2026-03-01T12:11:00Z") {
+	if text := w.message(conditionCA); !strings.Contains(text, "1 that are no longer in the ConfigMap; the first of them is removed at 2026-03-01T12:11:00Z") {
 		t.Errorf("it says %q", text)
 	}
 	w.step(11*time.Minute - time.Second)
@@ -255,7 +255,7 @@ func TestRebuiltKeyringKeepsTheCA(t *testing.T) {
 }
 
 // The CA leaves the files together with the keys, after a deselection and after a deletion.
-func TestCAEndsWithTrust(t *testing.T) {
+func TestCAIsRemovedFromADeselectedNamespace(t *testing.T) {
 	for _, policy := range []keywrightv1alpha1.DeletionPolicy{keywrightv1alpha1.Retain, keywrightv1alpha1.Drain, keywrightv1alpha1.Delete} {
 		t.Run(string(policy), func(t *testing.T) {
 			w := newWorld(t)

@@ -45,7 +45,7 @@ func (c *clockWatch) Start(ctx context.Context) error {
 			step := c.offset() - offset
 			if allowed := c.allowed(ctx); step.Abs() > allowed {
 				return fmt.Errorf("the clock stepped by %v, which is more than the clockSkew of %v: the process restarts, "+
-					"so that no wait is cut short", step.Round(time.Millisecond), allowed)
+					"so that no key is activated or removed too early", step.Round(time.Millisecond), allowed)
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func (l listed) List(_ context.Context, into client.ObjectList, _ ...client.List
 	return nil
 }
 
-func TestClockThatStepsEndsTheProcess(t *testing.T) {
+func TestClockStepStopsTheProcess(t *testing.T) {
 	for name, c := range map[string]struct {
 		step  time.Duration
 		skews []time.Duration

@@ -116,7 +116,7 @@ func TestImmutableFileIsNotLostWithItsKeyring(t *testing.T) {
 }
 
 // If the cache does not show yet what this process created, another creation must not remove files.
-func TestCreatedTwiceTakesNothingAway(t *testing.T) {
+func TestSecondCreateRemovesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
@@ -217,7 +217,7 @@ func TestTwoSigningKeysShareOneConfigMap(t *testing.T) {
 	}
 }
 
-func TestNamespaceThatEndsIsLeftAlone(t *testing.T) {
+func TestTerminatingNamespaceIsNotWritten(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
@@ -232,7 +232,7 @@ func TestNamespaceThatEndsIsLeftAlone(t *testing.T) {
 }
 
 // After a restart, files may be reconciled before the keyrings are read: they are not changed until then.
-func TestRestartTakesNothingAway(t *testing.T) {
+func TestRestartRemovesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()

@@ -59,7 +59,7 @@ func TestStandbyThatWasNotServedWaits(t *testing.T) {
 }
 
 // A target that got no key while the keyring could not be read is not left behind afterwards.
-func TestFrozenTimeLeavesNobodyBehind(t *testing.T) {
+func TestTimeWhileFrozenLeavesNoTargetBehind(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = time.Hour })
 	w.settle()

@@ -14,7 +14,7 @@ import (
 )
 
 // One SigningKey that names another installation must not prevent revocations of all others.
-func TestForeignAnnotationStopsNothingElse(t *testing.T) {
+func TestForeignAnnotationAffectsOnlyItsSigningKey(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
@@ -57,7 +57,7 @@ func (c ownPrefix) List(ctx context.Context, list client.ObjectList, opts ...cli
 }
 
 // A second installation must not entomb the files of the first one's retained keyring.
-func TestSecondInstallationLeavesRetainedFiles(t *testing.T) {
+func TestSecondInstallationKeepsRetainedFiles(t *testing.T) {
 	w := newWorld(t)
 	key := w.signingKey()
 	w.settle()

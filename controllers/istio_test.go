@@ -389,7 +389,7 @@ func TestRetainedKeysStayWithProxies(t *testing.T) {
 
 // In a deselected namespace, file and proxies keep the keys for the same time, and then get the tombstone. If
 // outputs.istio no longer selects a namespace, its RequestAuthentication is deleted at once.
-func TestDeselectedNamespaceEndsWithItsFile(t *testing.T) {
+func TestProxiesOfADeselectedNamespaceKeepKeysLikeItsFile(t *testing.T) {
 	m := newMesh(t)
 	m.settle()
 	m.label(m.targets[0], map[string]string{"mesh": m.name})
@@ -405,7 +405,7 @@ func TestDeselectedNamespaceEndsWithItsFile(t *testing.T) {
 }
 
 // The cache may be stale when a deletion is decided.
-func TestOnlyTheAPIServerEndsWhatProxiesTrust(t *testing.T) {
+func TestOnlyReadsFromTheAPIServerEndTheTrustOfProxies(t *testing.T) {
 	m := newMesh(t)
 	m.settle()
 	m.proxies.Client = withoutOutputs{m.proxies.Client}
@@ -428,7 +428,7 @@ func (c withoutOutputs) List(ctx context.Context, list client.ObjectList, opts .
 }
 
 // While the keys of proxies are not known, rotations wait for waitForTargets.
-func TestProxiesThatNobodySeesAreAwaited(t *testing.T) {
+func TestProxiesThatCannotBeObservedAreAwaited(t *testing.T) {
 	m := newMesh(t, func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = 2 * time.Hour })
 	m.settle()
 	m.step(11 * time.Minute)

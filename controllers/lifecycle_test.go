@@ -138,7 +138,7 @@ func TestRotatesOnRequestOnce(t *testing.T) {
 	}
 }
 
-func TestRevokedKeyLeavesEveryFileAndTheStandbySigns(t *testing.T) {
+func TestRevokedKeyIsRemovedFromEveryFileAndTheStandbySigns(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()

@@ -137,7 +137,7 @@ func TestRestartFinishesTheNudging(t *testing.T) {
 	w.want("after a restart, the pod was touched at", w.nudgedAt(verifier), at)
 }
 
-func TestUnknownKeyNudgesNobody(t *testing.T) {
+func TestUnknownKeyNudgesNoPod(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()
@@ -204,7 +204,7 @@ func TestPodThatIsGoneOrEndedNeedsNoNudge(t *testing.T) {
 
 // Pods of a namespace that is being deleted keep the file if its ConfigMap is gone: the receipt counts them until they
 // terminate.
-func TestReceiptCountsPodsOfANamespaceThatEnds(t *testing.T) {
+func TestReceiptCountsPodsOfATerminatingNamespace(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()

@@ -80,7 +80,7 @@ func (o overtaken) Get(ctx context.Context, key client.ObjectKey, into client.Ob
 }
 
 // A paused controller has an old spec: it must not end the trust of a namespace because of it.
-func TestPausedLeaderEndsNoTrust(t *testing.T) {
+func TestPausedLeaderWritesNoTombstone(t *testing.T) {
 	nobody := &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": "nobody"}}
 	for name, meanwhile := range map[string]func(*keywrightv1alpha1.SigningKey){
 		"selected again": func(key *keywrightv1alpha1.SigningKey) {

@@ -89,7 +89,7 @@ func (w *world) stalled(suffix string, happens func()) *signingkey.Reconciler {
 }
 
 // A delayed pass that read no keyring creates none if another one was created and deleted meanwhile.
-func TestStalledPassBeginsNoKeyringAnew(t *testing.T) {
+func TestStalledPassCreatesNoKeyring(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	var signs string

@@ -21,7 +21,7 @@ import (
 
 // A revocation is not lost if only one of its records is left, after a reset of the spec and a restart of the
 // controller.
-func TestRevocationIsRememberedByWhatIsLeft(t *testing.T) {
+func TestRevocationSurvivesInTheRemainingObjects(t *testing.T) {
 	for name, lose := range map[string]func(w *world){
 		"the list of the key namespace": func(w *world) { w.freezeSecret(contract.SigningKeySuffix, true) },
 		"the list of the Secret":        func(*world) {},

@@ -61,7 +61,7 @@ func TestSelectorThatSelectsNothingIsWarnedOfOnce(t *testing.T) {
 }
 
 // While files are being written, the status is updated only at intervals, but its completion is reported at once.
-func TestProgressIsToldNowAndThen(t *testing.T) {
+func TestProgressIsReportedPeriodically(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()

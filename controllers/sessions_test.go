@@ -92,7 +92,7 @@ func (w *world) revokeBy(spec keywrightv1alpha1.RevocationSpec) {
 }
 
 // Without sessions, there are no sealing keys.
-func TestSessionsAreTakenAway(t *testing.T) {
+func TestSealingKeysAreRemovedWithoutSessions(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()

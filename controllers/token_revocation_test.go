@@ -121,7 +121,7 @@ func TestTokensEndEarly(t *testing.T) {
 }
 
 // Issuers that do not have a Revocation yet give tokens that it should end: its entry stays until those expire.
-func TestEntryStaysWhileIssuersHaveNotHeard(t *testing.T) {
+func TestEntryStaysWhileIssuersHaveOldFiles(t *testing.T) {
 	w := newRevoking(t)
 	now := w.clock.now()
 	w.freezeSecret(contract.SigningKeySuffix, true)
@@ -216,7 +216,7 @@ func TestTokensEndThoughTheKeyringCannotBeWritten(t *testing.T) {
 }
 
 // A lost keyring is rebuilt with the entries of the Secret's list.
-func TestEndedTokensOutliveTheKeyring(t *testing.T) {
+func TestRevokedTokensSurviveALostKeyring(t *testing.T) {
 	w := newRevoking(t)
 	now := w.clock.now()
 	v := w.endSubject("alice", now)

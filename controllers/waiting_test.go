@@ -75,7 +75,7 @@ func (w *world) edit(namespace, content string) {
 }
 
 // A tenant that repeatedly edits its file delays a rotation by waitForTargets, and a condition names it.
-func TestTenantThatEditsItsFileIsLeftBehind(t *testing.T) {
+func TestTargetThatEditsItsFileIsLeftBehind(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey(func(k *keywrightv1alpha1.SigningKey) { k.Spec.Rotation.WaitForTargets.Duration = 30 * time.Minute })
 	w.settle()
@@ -231,7 +231,7 @@ func TestDeletionNamesTheTargetThatRefuses(t *testing.T) {
 
 // In a namespace that is being deleted, revoked keys are removed as long as its ConfigMap can be written. Then the
 // receipt names it, since its pods may still run.
-func TestRevocationInANamespaceThatEnds(t *testing.T) {
+func TestRevocationInATerminatingNamespace(t *testing.T) {
 	w := newWorld(t)
 	w.signingKey()
 	w.settle()

@@ -15,7 +15,7 @@ var ErrMissing = errors.New("no control plane found: run `make controlplane`, or
 	"etcd, kube-apiserver and kubectl")
 
 // ErrShort is returned with -short, which starts no API server.
-var ErrShort = errors.New("-short leaves out tests that need an API server")
+var ErrShort = errors.New("-short skips tests that need an API server")
 
 // Directory returns the directory of the binaries. If there is none, it skips or fails the test as Check does.
 func Directory(t testing.TB) string {

@@ -54,7 +54,7 @@ func TestProjectionNamesWhatIsRevoked(t *testing.T) {
 }
 
 // A SigningKey takes its name from a TrustedIssuer, and neither kind drops the other.
-func TestSigningKeyGoesBeforeTrustedIssuer(t *testing.T) {
+func TestSigningKeyHasPrecedenceOverTrustedIssuer(t *testing.T) {
 	s := desired.NewStore()
 	foreign := desired.Projection{Foreign: true, Generation: 1 << 40, Confirmed: time.Unix(30, 0)}
 	own := desired.Projection{Generation: 1, Confirmed: time.Unix(20, 0)}

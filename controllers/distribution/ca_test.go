@@ -35,7 +35,7 @@ func withCA(ca string) desired.Projection {
 	return desired.Projection{Generation: 1, Files: desired.Files{KeySet: `{"keys":[]}`, Revoked: "{}", CA: ca}, Selector: labels.Everything()}
 }
 
-func TestCAIsWhatTheProjectionSays(t *testing.T) {
+func TestCAFileMatchesTheProjection(t *testing.T) {
 	now := time.Now()
 	one := func(p desired.Projection) map[string]desired.Projection { return map[string]desired.Projection{"a": p} }
 	// settled reports whether the next composition writes nothing.
@@ -90,7 +90,7 @@ func TestCAIsWhatTheProjectionSays(t *testing.T) {
 }
 
 // A tombstone, and a name without a projection, have no CA.
-func TestCAEndsWithTheKeySet(t *testing.T) {
+func TestTombstoneHasNoCA(t *testing.T) {
 	keySet := string(issuerfiles.Tombstone("ES256"))
 	cm := written(t, compose(time.Now(), target{}, map[string]desired.Projection{"a": withCA("one")}))
 	cm.Data["a.json"] = keySet
@@ -131,7 +131,7 @@ func TestNoTwoNamesHaveOneFile(t *testing.T) {
 }
 
 // A CA that has no room does not displace a key, and does not replace the existing CA.
-func TestCAWithoutRoomIsLeftOut(t *testing.T) {
+func TestCAThatDoesNotFitIsOmitted(t *testing.T) {
 	large := withCA(strings.Repeat("x", 100))
 	large.Files.KeySet = strings.Repeat("k", maxBytes-50)
 	got := compose(time.Now(), target{}, map[string]desired.Projection{"a": large})

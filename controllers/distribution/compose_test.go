@@ -17,7 +17,7 @@ import (
 	"github.com/keywright/keywright/controllers/rotation"
 )
 
-func TestFileWithoutRoomIsLeftOut(t *testing.T) {
+func TestFileThatDoesNotFitIsOmitted(t *testing.T) {
 	large := strings.Repeat("x", maxBytes/2-14)
 	selected := func(text string) desired.Projection {
 		return desired.Projection{Files: desired.Files{KeySet: text, Revoked: "{}"}, Selector: labels.Everything()}
@@ -56,7 +56,7 @@ func TestLargestKeySetHasRoom(t *testing.T) {
 
 // A file is unexpected if no record has its digest, or if the generation of its record is higher than that of the
 // keyring. A tombstone may be of the previous SigningKey, whose keyring had other generations.
-func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
+func TestFilesOfOtherClients(t *testing.T) {
 	key, err := jwk.Generate(rotation.KeySpec{Algorithm: "ES256"})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestWhichFilesAreOfSomebodyElse(t *testing.T) {
 
 // A tombstone is not replaced by keys of an old projection: a paused controller may have one of a deleted object, whose
 // name another object has now.
-func TestTrustThatWasTakenAwayIsNotRevivedFromMemory(t *testing.T) {
+func TestEndedTrustIsNotRevivedFromMemory(t *testing.T) {
 	now := time.Now()
 	tombstone := string(issuerfiles.Tombstone("ES256"))
 	text, err := desired.EncodeRecords(map[string]desired.Record{"a": {Foreign: true, Digest: desired.Digest(tombstone), TakenAwayAt: &now}})

@@ -77,7 +77,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	err = r.write(ctx, req.Name, cm, want)
 	if keystore.LostRace(err) {
-		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
+		log.FromContext(ctx).V(1).Info("Retrying after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	}
 	if err == nil && len(want.leftOut) > 0 {

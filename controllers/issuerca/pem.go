@@ -32,7 +32,7 @@ func Parse(text string, most int) ([][]byte, error) {
 		return nil, fmt.Errorf("it has %d bytes, more than %d: remove CAs that do not certify this issuer", len(text), MaxBytes)
 	}
 	if strings.Contains(text, "PRIVATE KEY") {
-		return nil, errors.New("it has a private key, so nothing is copied: remove the key, and replace it, since all readers of ConfigMaps could read it")
+		return nil, errors.New("it has a private key, so nothing is copied: remove the key, and replace it, because everyone who can read the ConfigMap could read it")
 	}
 	var all [][]byte
 	rest, blocks := []byte(text), 0
@@ -75,7 +75,7 @@ func check(der []byte) error {
 	case bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil:
 		return nil
 	}
-	return errors.New("is neither of a CA nor self-signed: use the certificate of the CA that issued it")
+	return errors.New("is neither a CA certificate nor self-signed: use the certificate of the CA that issued it")
 }
 
 // Encode returns certificates in PEM. Equal certificates in the same order give equal bytes.

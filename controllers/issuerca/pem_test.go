@@ -86,7 +86,7 @@ func TestParseTakesCertificatesOfCAs(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhole(t *testing.T) {
+func TestParseRefusesTheWholeSet(t *testing.T) {
 	c := newCertificates(t)
 	damaged := strings.Replace(c.two, "-----END", "----END", 1)
 	flipped := strings.Replace(c.two, "MII", "AAA", 1)
@@ -104,7 +104,7 @@ func TestParseRefusesWhole(t *testing.T) {
 		"a private key, mislabelled": {c.one + strings.ReplaceAll(c.key, "PRIVATE KEY", "CERTIFICATE"), "certificate 2 cannot be parsed"},
 		"a trusted certificate":      {strings.ReplaceAll(c.one, "CERTIFICATE", "TRUSTED CERTIFICATE"), "block 1 is not a CERTIFICATE"},
 		"the certificate of a server": {
-			c.one + c.server, "certificate 2 is neither of a CA nor self-signed",
+			c.one + c.server, "certificate 2 is neither a CA certificate nor self-signed",
 		},
 		"one that is cut":          {c.one + damaged, "damaged"},
 		"one that is cut, first":   {damaged + c.one, "damaged"},

@@ -61,7 +61,7 @@ func NewObjects(config *rest.Config) (*Objects, error) {
 		return nil, err
 	}
 	return o, o.informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *toolscache.Reflector, err error) {
-		log.FromContext(ctx).V(1).Info("The watch of RequestAuthentications ended and starts again", "reason", err.Error())
+		log.FromContext(ctx).V(1).Info("The watch of RequestAuthentications ended: restarting it", "reason", err.Error())
 	})
 }
 

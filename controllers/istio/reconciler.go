@@ -113,7 +113,7 @@ func (r *Reconciler) updateAll(
 		}
 		err := r.update(ctx, at, name, keys[name])
 		if keystore.LostRace(err) {
-			log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
+			log.FromContext(ctx).V(1).Info("Retrying after a conflict with another write")
 			result.RequeueAfter = 50 * time.Millisecond
 			continue
 		}

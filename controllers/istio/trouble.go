@@ -30,7 +30,7 @@ func (o *Objects) note(ctx context.Context, err error) {
 	}
 	o.mu.Unlock()
 	if !same {
-		log.FromContext(ctx).Info("The access to Istio's RequestAuthentications changed", "state", kindOf(err))
+		log.FromContext(ctx).Info("Access to Istio's RequestAuthentications changed", "state", kindOf(err))
 		o.notify()
 	}
 }

@@ -112,4 +112,4 @@ func LostRace(err error) bool {
 }
 
 // ErrRewritten is retried with a back-off, since the next write has the same result.
-var ErrRewritten = errors.New("the API server stored other content than was written: check for an admission policy or webhook that changes it")
+var ErrRewritten = errors.New("the API server stored content that differs from what was written: check for an admission policy or webhook that changes it")

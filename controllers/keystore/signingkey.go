@@ -157,7 +157,7 @@ func Rebuild(s *corev1.Secret, now time.Time) (rotation.Keyring, error) {
 		}
 	}
 	if active != nil && !slices.ContainsFunc(keys, func(k issuerfiles.PublicKey) bool { return k.ID == active.ID }) {
-		err := fmt.Errorf("%s lacks the key of %s, and maybe others", contract.JWKSFile, contract.ActiveFile)
+		err := fmt.Errorf("%s does not have the key of %s, and other keys may be missing too", contract.JWKSFile, contract.ActiveFile)
 		return rotation.Keyring{}, &UnreadableError{name: s.Name, err: err}
 	}
 	list := RevokedIn(s)

@@ -84,7 +84,7 @@ func TestTracker(t *testing.T) {
 
 // No pod depends on a tombstone of the controller. If another client replaced keys by a tombstone, running pods wait
 // for the keys.
-func TestTombstoneOfSomebodyElseIsALoss(t *testing.T) {
+func TestTombstoneOfAnotherClientIsALoss(t *testing.T) {
 	tombstone := string(issuerfiles.Tombstone("ES256"))
 	for _, test := range []struct {
 		name, record string

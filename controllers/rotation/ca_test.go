@@ -33,7 +33,7 @@ func (s *shell) wantCA(all ...string) {
 // overlap is the propagation delay and the clock skew of a shell.
 const overlap = 16 * time.Minute
 
-func TestCertificateThatLeftTheSourceStaysForThePropagationDelay(t *testing.T) {
+func TestRemovedCertificateStaysForThePropagationDelay(t *testing.T) {
 	s := newShell(t)
 	s.settle()
 	s.wantCA()
@@ -184,7 +184,7 @@ func TestSourceOfLargeCertificatesWaits(t *testing.T) {
 }
 
 // Clients trust the issuer while there are tokens to verify, and no longer.
-func TestCAEndsWithTheKeys(t *testing.T) {
+func TestCAIsRemovedWithTheKeys(t *testing.T) {
 	for name, end := range map[string]func(*rotation.Policy){
 		"Drain":  func(p *rotation.Policy) { p.Draining = true },
 		"Delete": func(p *rotation.Policy) { p.Deleting = true },

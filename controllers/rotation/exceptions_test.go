@@ -122,7 +122,7 @@ func TestDeadlineNeedsAHandOver(t *testing.T) {
 	s.wantActive(standby)
 }
 
-func TestDeletionTakesAllKeysAwayAndEndsAfterThePropagationDelay(t *testing.T) {
+func TestDeletionRemovesAllKeysAndCompletesAfterThePropagationDelay(t *testing.T) {
 	s := newShell(t)
 	s.policy.WaitForTargets = time.Hour
 	s.settle()
@@ -175,7 +175,7 @@ func TestWhatComesDueWhileAPassReadsIsNotForgotten(t *testing.T) {
 	}
 }
 
-func TestDeletionEndsWithoutATargetThatRefuses(t *testing.T) {
+func TestDeletionCompletesWithoutARefusingTarget(t *testing.T) {
 	s := newShell(t)
 	s.policy.WaitForTargets = time.Hour
 	s.settle()

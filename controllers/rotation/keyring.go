@@ -99,9 +99,9 @@ func withoutInput(err error) error {
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("no JSON at byte %d", syntax.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	}
-	return errors.New("an unknown member, or the end is missing")
+	return errors.New("it has an unknown member, or is cut off")
 }
 
 // check rejects a keyring that Plan cannot have returned.
@@ -121,9 +121,9 @@ func (r Keyring) check() error {
 		case k.State == Retired && len(k.Private) > 0:
 			return fmt.Errorf("keyring key %s is Retired but still has a private key, as in an edited or restored keyring", k.ID)
 		case k.State == Active && len(k.Private) == 0:
-			return fmt.Errorf("keyring key %s is Active and has no private half", k.ID)
+			return fmt.Errorf("keyring key %s is Active but has no private key", k.ID)
 		case r.isRevoked(k.ID):
-			return fmt.Errorf("keyring key %s is revoked and still there", k.ID)
+			return fmt.Errorf("keyring key %s is revoked but still in the keyring", k.ID)
 		}
 		seen[k.ID] = true
 		if k.Published() {
@@ -131,7 +131,7 @@ func (r Keyring) check() error {
 		}
 	}
 	if states[Active] > 1 || states[Standby] > 1 {
-		return fmt.Errorf("keyring has %d Active and %d Standby keys", states[Active], states[Standby])
+		return fmt.Errorf("keyring has %d Active and %d Standby keys: at most one of each is allowed", states[Active], states[Standby])
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func TestNothingIsRemovedBeforeTheOldKeyWasSeenSuperseded(t *testing.T) {
 }
 
 // A Secret that was deleted and created again may have been missing for hours, unseen: issuers went on with older files.
-func TestSecretThatWasMissingMeanwhileSupersedesAnew(t *testing.T) {
+func TestMissingSecretRestartsTheRetirement(t *testing.T) {
 	s := ready(t)
 	s.seen.Secret.ID = "first"
 	s.pass(time.Hour)

@@ -220,7 +220,7 @@ func checkSealing(keys []SealingKey) error {
 		k := &keys[i]
 		switch {
 		case k.Number <= last:
-			return errors.New("keyring has sealing keys that are not in the order of their numbers")
+			return errors.New("keyring has sealing keys that are not sorted by number")
 		case len(k.Secret) != SealingSecretBytes:
 			return fmt.Errorf("keyring has sealing key %d with a secret that is not %d bytes long", k.Number, SealingSecretBytes)
 		case waits:

@@ -117,7 +117,7 @@ func TestEveryPlanWakesForWhatExpires(t *testing.T) {
 
 // An issuer that has not heard of a Revocation issues tokens for the revoked login. So an entry that the signing-key Secret lacks is not dropped, and
 // its time counts from when the Secret has it.
-func TestEntryOutlastsTheTokensOfIssuersThatHaveNotHeard(t *testing.T) {
+func TestEntryOutlastsTheTokensOfIssuersWithOldFiles(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	request := rotation.TokenRequest{UID: "a", Digest: "subject", At: now, Before: now}
 	d := planTokens(now, rotation.Keyring{}, rotation.Observed{}, request)

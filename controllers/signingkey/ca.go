@@ -88,10 +88,10 @@ func (p *pass) caProblem() (reason, message string) {
 	case p.trouble != nil && (p.frozen() || p.unrecorded):
 		return p.trouble.reason, "the CA is not updated: see the condition Ready"
 	case p.ca.problem != "":
-		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". The CA that was distributed before stays"
+		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". The CA that was distributed before stays in use"
 	case p.decision.CAFull:
-		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("no room for the current certificates of %s, because removed ones stay for a while. "+
-			"The first leaves at %s: current ones are added then, and clients trust them from then on", p.ca.from, report.Stamp(p.firstCARemoval()))
+		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("there is no room for the current certificates of %s, because removed certificates stay for a while. "+
+			"The first of them is removed at %s: then the current ones are added, and clients trust them", p.ca.from, report.Stamp(p.firstCARemoval()))
 	case len(without) > 0:
 		return keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not hold the current CA: %s", len(without), report.Names(without))
 	}
@@ -110,10 +110,10 @@ func (p *pass) caInSync() string {
 	if n := len(p.ca.holds.Certificates); n != 1 {
 		has = fmt.Sprintf("%d certificates", n)
 	}
-	text := fmt.Sprintf("%s%s has %s of %s; the first expires at %s", p.name, contract.CASuffix, has, p.ca.from,
+	text := fmt.Sprintf("%s%s has %s from %s; the first expires at %s", p.name, contract.CASuffix, has, p.ca.from,
 		report.Stamp(issuerca.Expiry(p.ca.holds.Certificates)))
 	if left > 0 {
-		text += fmt.Sprintf(". It still has %d that were removed there; the first leaves at %s", left, report.Stamp(p.firstCARemoval()))
+		text += fmt.Sprintf(". It still has %d that are no longer in the ConfigMap; the first of them is removed at %s", left, report.Stamp(p.firstCARemoval()))
 	}
 	return text
 }

@@ -38,7 +38,7 @@ func (p *pass) ready() metav1.Condition {
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonDeleting, p.deleting())
 	case p.policy.Draining:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonDraining,
-			"deleted: no key signs any more. The public keys stay in the files until the last token has expired")
+			"the SigningKey was deleted with Drain: no key signs any more. The public keys stay in the files until the last token has expired")
 	case active == nil && p.keyring.Ring.Stopped != "":
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonStarting,
 			"no token is signed, because the SigningKey was deleted with Drain and applied again: the next key signs once all files have held it for the propagation delay")
@@ -58,12 +58,12 @@ func (p *pass) deleting() string {
 	ring := &p.keyring.Ring
 	switch {
 	case len(p.targets.holders) > 0 && ring.EndedAt.IsZero():
-		return fmt.Sprintf("being deleted: waits for %d namespaces that still hold the keys: %s", len(p.targets.holders), report.Names(p.targets.holders))
+		return fmt.Sprintf("the deletion waits for %d namespaces that still hold the keys: %s", len(p.targets.holders), report.Names(p.targets.holders))
 	case ring.EndedAt.IsZero():
-		return "deleted: the keys are being removed from every file and from the signing-key Secret"
+		return "the deletion is removing the keys from every file and from the signing-key Secret"
 	default:
-		return fmt.Sprintf("deleted: the keys were removed from every file. The Secrets are deleted at %s, "+
-			"when every pod has the new files", report.Stamp(p.policy.EndOf(ring.EndedAt)))
+		return fmt.Sprintf("the deletion removed the keys from every file. The Secrets are deleted at %s, "+
+			"when every pod should have the new files", report.Stamp(p.policy.EndOf(ring.EndedAt)))
 	}
 }
 
@@ -123,7 +123,7 @@ func (p *pass) onTime() metav1.Condition {
 			"a rotation has been due since %s and waits: the maximum number of keys is published. It continues when the oldest one is removed", report.Stamp(r.Due)))
 	default:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonPropagationDelay, fmt.Sprintf(
-			"a rotation has been due since %s and waits until %s, when the Standby key has been in every file for the "+
+			"a rotation has been due since %s and waits until %s, when the Standby key will have been in every file for the "+
 				"propagation delay%s%s", report.Stamp(r.Due), report.Stamp(r.Ready), p.fellBack(), p.latest()))
 	}
 }

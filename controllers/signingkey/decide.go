@@ -31,7 +31,7 @@ func (p *pass) decide() error {
 	p.decision = rotation.Plan(p.now, p.policy, p.keyring.Ring, p.observed)
 	if p.decision.Restored {
 		p.freeze(keywrightv1alpha1.ReasonKeyringRestored, fmt.Sprintf(
-			"the keyring has generation %d but Secret %s has %d: the keyring comes from a backup. Delete Secret %s: the "+
+			"the keyring has generation %d but Secret %s has %d: the keyring was restored from a backup. Delete Secret %s: the "+
 				"controller then rebuilds it from the signing-key Secret", p.keyring.Ring.Generation, p.secret.Name,
 			keystore.Generation(p.secret), p.name+contract.KeyringSuffix))
 	}
@@ -74,7 +74,7 @@ func (p *pass) settleKeyring() error {
 		p.beginToEnd()
 	case p.unreadable != nil:
 		p.freeze(keywrightv1alpha1.ReasonKeyringInvalid, p.unreadable.Error()+
-			". Restore it, or delete it: the controller then rebuilds it from the signing-key Secret. Until then, only "+
+			". Restore the Secret, or delete it: the controller then rebuilds it from the signing-key Secret. Until then, only "+
 			"revocations are carried out")
 	case lost:
 		p.freeze(keywrightv1alpha1.ReasonKeysLost, fmt.Sprintf(

@@ -106,7 +106,7 @@ func TestDecision(t *testing.T) {
 }
 
 // In any trouble, a projection has no revoked key.
-func TestProjectionTakesRevokedKeysAway(t *testing.T) {
+func TestProjectionRemovesRevokedKeys(t *testing.T) {
 	for name, change := range map[string]func(p *pass){
 		"all is well":              func(*pass) {},
 		"the keyring is refused":   func(p *pass) { p.unrecorded = true },

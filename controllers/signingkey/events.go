@@ -42,11 +42,11 @@ func (r *Reconciler) announce(ctx context.Context, p *pass) {
 func sentence(m rotation.Move, p *pass) string {
 	switch m.Kind {
 	case rotation.Prepare:
-		return fmt.Sprintf("Generated key %s: it is published as the Standby", m.KeyID)
+		return fmt.Sprintf("Generated key %s: it is published as the Standby key", m.KeyID)
 	case rotation.Activate:
 		text := fmt.Sprintf("Key %s signs now", m.KeyID)
 		if m.Early && m.Reason == rotation.KeyRevoked {
-			text += fmt.Sprintf(", early, in place of a revoked key: some verifiers may lack it for up to %s",
+			text += fmt.Sprintf(", early, because the Active key was revoked: some verifiers may not have it for up to %s",
 				p.policy.PropagationDelay)
 		}
 		return text

@@ -66,12 +66,12 @@ func describe() descriptions {
 		rotation: gauge("keywright_next_rotation_seconds",
 			"Seconds until the next rotation; negative if it is overdue, absent if none is planned."),
 		keySet: gauge("keywright_keyset_info",
-			"1 for the published key set; digest is the first 64 bits of the SHA-256 of its file, generation that of the keyring.",
+			"1 for the published key set; digest is the first 64 bits of the SHA-256 of its file, and generation is the generation of the keyring.",
 			"digest", "generation"),
 		revocations: gauge("keywright_revocations",
-			"Revoked keys, by outcome: open while a file or a pod is outstanding, done, or unknown if the keyring has no such key.", "outcome"),
+			"Revoked keys, by outcome: open while a file has the key or a pod is not nudged yet, done, or unknown if the keyring has no such key.", "outcome"),
 		tokens: gauge("keywright_token_revocations",
-			"Revocations of anything but keys, by outcome: open while a file is outstanding, listed, or refused if the list is full.", "outcome"),
+			"Revocations other than those of keys, by outcome: open while a file does not contain the Revocation yet, listed, or refused if the list is full.", "outcome"),
 	}
 }
 

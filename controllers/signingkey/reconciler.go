@@ -91,7 +91,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	switch {
 	case keystore.LostRace(err):
-		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
+		log.FromContext(ctx).V(1).Info("Retrying after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	case err != nil:
 		return ctrl.Result{}, err

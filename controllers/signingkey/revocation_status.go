@@ -138,7 +138,7 @@ func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 			p.name, rotation.MaxTokens))
 	case full == rotation.RecordsFull:
 		return p.notReady(keywrightv1alpha1.ReasonFull, fmt.Sprintf(
-			"not in force: SigningKey %s has the maximum of %d Revocations. Delete expired ones, or set their ttlAfterExpiry",
+			"it is not in effect: SigningKey %s has the maximum of %d Revocations. Delete expired ones, or set their ttlAfterExpiry",
 			p.name, rotation.MaxTokenRecords))
 	case t == nil:
 		return p.waiting()
@@ -150,20 +150,20 @@ func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 	}
 	switch {
 	case t.LeftPods:
-		return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonExpired, "all tokens that it names have expired")
+		return report.Condition(keywrightv1alpha1.ConditionReady, true, keywrightv1alpha1.ReasonExpired, "all tokens that the Revocation names have expired")
 	case t.RemovedAt.IsZero():
 		return p.removing()
 	default:
-		return p.removed("the revocation lists of all namespaces have the entry")
+		return p.removed("the revocation lists of all namespaces contain the entry")
 	}
 }
 
 // waiting returns the condition of a Revocation that is not in the keyring yet.
 func (p *pass) waiting() metav1.Condition {
 	if p.trouble != nil {
-		return p.notReady(p.trouble.reason, "it is not in the keyring yet, only in files that can be written: "+p.trouble.message)
+		return p.notReady(p.trouble.reason, "the keyring does not record it yet; files that can be written already have it: "+p.trouble.message)
 	}
-	return p.notReady(keywrightv1alpha1.ReasonRemoving, "it is recorded with the next batch of changes to the revocation list")
+	return p.notReady(keywrightv1alpha1.ReasonRemoving, "it is not in effect yet: the controller adds it with the next batch of changes to the revocation list")
 }
 
 func (p *pass) removing() metav1.Condition {

@@ -24,9 +24,9 @@ import (
 	"github.com/keywright/keywright/controllers/controlplanetest"
 )
 
-// TestStoreIsLikeTheAPIServer applies the same random operations to the store and to a real API server, and compares
+// TestStoreBehavesLikeTheAPIServer applies the same random operations to the store and to a real API server, and compares
 // the kind of error and the stored object after each.
-func TestStoreIsLikeTheAPIServer(t *testing.T) {
+func TestStoreBehavesLikeTheAPIServer(t *testing.T) {
 	scheme := runtime.NewScheme()
 	must(clientgoscheme.AddToScheme(scheme))
 	must(keywrightv1alpha1.AddToScheme(scheme))

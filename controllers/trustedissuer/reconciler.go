@@ -109,7 +109,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	r.nudgeWithdrawn(p)
 	err = r.report(ctx, p)
 	if keystore.LostRace(err) {
-		log.FromContext(ctx).V(1).Info("Reading again after a conflict with another write")
+		log.FromContext(ctx).V(1).Info("Retrying after a conflict with another write")
 		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 	}
 	return ctrl.Result{RequeueAfter: p.wakeIn()}, err

@@ -129,7 +129,7 @@ func (p *pass) conditions() []metav1.Condition {
 	}
 	if since, stale := p.stale(); stale {
 		all = append(all, report.Condition(keywrightv1alpha1.ConditionStale, true, keywrightv1alpha1.ReasonTooOld,
-			fmt.Sprintf("no valid response since %s, which exceeds maxStaleness. The keys of the last one are not removed: the condition Fetched has the error", report.Stamp(since))))
+			fmt.Sprintf("there was no valid response since %s, longer than maxStaleness. The keys of the last response stay in use: the condition Fetched has the error", report.Stamp(since))))
 	}
 	return all
 }
@@ -148,7 +148,7 @@ func (p *pass) ready() metav1.Condition {
 	case errors.Is(p.trusted.Err, desired.ErrNotFetched):
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case p.trusted.Err != nil:
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": the keys that were distributed before stay")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNoUsableKey, "the key set "+p.trusted.Err.Error()+": the keys that were distributed before stay in use")
 	case p.trusted.InvalidSelector != nil:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonInvalidSelector, "distribution.namespaceSelector: "+p.trusted.InvalidSelector.Error())
 	case len(p.targets.behind) > 0:
@@ -177,7 +177,7 @@ func (p *pass) fetched() metav1.Condition {
 	case !p.handedOver() || len(p.entry.KeySet) == 0:
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, p.notFetched())
 	case !p.ofThisSource():
-		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed, and the new source was not fetched yet: the keys of the previous source stay")
+		return report.Condition(kind, false, keywrightv1alpha1.ReasonNotFetched, "spec.keys changed, and the new source has not been fetched yet: the keys of the previous source stay in use")
 	default:
 		return report.Condition(kind, true, keywrightv1alpha1.ReasonFetched, "the last response of the issuer is valid")
 	}
