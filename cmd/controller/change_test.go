@@ -99,7 +99,7 @@ func TestPrunedAndAppliedAgain(t *testing.T) {
 
 // One target has an exhausted quota, one is Terminating, one refuses writes, and another is created every second. They
 // do not delay rotations and a revocation, and new namespaces have their file within a second.
-func TestTroubledTargetsDelayNobody(t *testing.T) {
+func TestFailingTargetsDelayNoOtherTarget(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	ns := func(suffix string) string {

@@ -344,7 +344,7 @@ func TestIstioMayComeLater(t *testing.T) {
 }
 
 // A controller without the flag, or without the permission, reports that, and still distributes the files.
-func TestIstioNeedsAFlagAndARight(t *testing.T) {
+func TestIstioNeedsAFlagAndAPermission(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
 	c.apply(t, "default")

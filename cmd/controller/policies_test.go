@@ -326,7 +326,7 @@ func (c *cluster) deployerWhoMayMount(t *testing.T, signingKey string) client.Cl
 }
 
 // No user can open a shell in a pod with a private key.
-func TestNobodyEntersAPodOfTheKeyNamespace(t *testing.T) {
+func TestExecIntoPodsOfTheKeyNamespaceIsRefused(t *testing.T) {
 	t.Parallel()
 	c := borrow(t)
 	c.apply(t, "default")

@@ -21,7 +21,7 @@ import (
 )
 
 // The manifests of docs/tenants.md allow a tenant to change its own SigningKey, and no other one.
-func TestTenantSteersItsOwnKey(t *testing.T) {
+func TestTenantManagesItsOwnKey(t *testing.T) {
 	c := borrow(t)
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "tenants.md"))
 	if err != nil {

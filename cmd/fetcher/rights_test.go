@@ -14,7 +14,7 @@ import (
 )
 
 // The fetcher has only the permissions that the other tests need.
-func TestFetcherMayDoNothingElse(t *testing.T) {
+func TestFetcherPermissions(t *testing.T) {
 	w := newWorld(t, "rights")
 	as := cluster.asFetcher
 	in := func(namespace, name string) metav1.ObjectMeta {

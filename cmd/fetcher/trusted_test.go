@@ -272,7 +272,7 @@ func TestServiceAccountTokens(t *testing.T) {
 }
 
 // A key of a SigningKey is only in its own file, since its revocation changes no other file.
-func TestKeysOfASigningKeyAreLeftOut(t *testing.T) {
+func TestKeysOfASigningKeyAreOmitted(t *testing.T) {
 	w := newWorld(t, "ours")
 	key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "own"}}
 	key.Spec.Distribution.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"trusts": w.name}}
@@ -317,7 +317,7 @@ func TestNameOfASigningKey(t *testing.T) {
 }
 
 // A deleted TrustedIssuer is no longer trusted, and pods get a tombstone.
-func TestDeletionEndsTrust(t *testing.T) {
+func TestDeletionWritesATombstone(t *testing.T) {
 	w := newWorld(t, "gone")
 	one := newKey(t, "ES256", "one")
 	b, err := one.Public().MarshalJSON()

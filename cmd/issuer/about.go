@@ -18,7 +18,7 @@ connects to no server without --connect. The exit code is 1 if there are errors.
   issuer check-config --without-files issuer.yaml     # in a pipeline, without the mounted files
 `
 	case "issuer check-service":
-		return `Connects to an issuer over TLS, and checks that its metadata is that of the URL and that its key set has the keys of a file. Tries
+		return `Connects to an issuer over TLS, and checks that its metadata names this URL and that its key set has the keys of a file. It tries
 again until the timeout, since mounted files can be 90 s old. ` + "`helm test` runs this command.\n" + `
   issuer check-service --url https://login.example.com --ca ca.crt --key-set /var/run/keywright/jwks/main.json
 `
@@ -39,7 +39,7 @@ again until the timeout, since mounted files can be 90 s old. ` + "`helm test` r
   issuer version
 `
 	case "issuer " + login.WorkerCommand:
-		return `Hashes passwords. The issuer starts this command: it is not for people.
+		return `Hashes passwords. The issuer starts this command itself: do not run it.
 
   issuer ` + login.WorkerCommand + "\n"
 	}

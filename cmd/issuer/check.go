@@ -31,7 +31,7 @@ func checkConfig(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if *connect && *withoutFiles {
-		return commandline.Usagef("--connect cannot be combined with --without-files: the password is in a file")
+		return commandline.Usagef("--connect cannot be combined with --without-files: it needs the password for LDAP or PostgreSQL, which is in a file")
 	}
 	path := args[0]
 	b, err := reload.Read(path, config.MaxBytes)

@@ -33,15 +33,15 @@ func checkService(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("issuer check-service", flag.ContinueOnError)
 	issuer := flags.String("url", "", "`URL` of the issuer, as in its configuration")
 	address := flags.String("address", "", "`HOST:PORT` to connect to instead of the host of the URL, such as a Service")
-	ca := flags.String("ca", "", "`FILE` with the CA or the certificate of the issuer, PEM; without it, those of the system are trusted")
-	keySet := flags.String("key-set", "", "`FILE` with the key set of a pod, which must be what the issuer serves")
-	timeout := flags.Duration("timeout", 2*time.Minute, "`DURATION` after which the last error is printed; files in pods can be 90s old")
+	ca := flags.String("ca", "", "`FILE` with the CA or the certificate of the issuer, in PEM (default: the CAs of the system)")
+	keySet := flags.String("key-set", "", "`FILE` with the key set that a pod has; the issuer must serve the same keys")
+	timeout := flags.Duration("timeout", 2*time.Minute, "`DURATION` after which the check fails; files in pods can be 90s old")
 	if _, err := parse(flags, args, out, 0, 0); err != nil {
 		return err
 	}
 	base, err := url.Parse(*issuer)
 	if err != nil || base.Scheme != "https" || base.Host == "" {
-		return commandline.Usagef("--url must be an https URL: %q", *issuer)
+		return commandline.Usagef("--url must be an https URL, not %q", *issuer)
 	}
 	if *keySet == "" {
 		return commandline.Usagef("--key-set is required")
@@ -63,7 +63,7 @@ func checkService(ctx context.Context, args []string, out io.Writer) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: check failed for %s: %w", *issuer, *timeout, err)
+			return fmt.Errorf("%s: no check succeeded within %s: %w", *issuer, *timeout, err)
 		case <-time.After(betweenChecks):
 		}
 	}
@@ -79,7 +79,7 @@ func clientOf(address, caFile string) (*http.Client, error) {
 		}
 		settings.RootCAs = x509.NewCertPool()
 		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in PEM", caFile)
+			return nil, fmt.Errorf("%s has no PEM certificate", caFile)
 		}
 	}
 	transport := &http.Transport{TLSClientConfig: settings}
@@ -130,7 +130,7 @@ func compareService(ctx context.Context, client *http.Client, issuer *url.URL, k
 		return 0, fmt.Errorf("%s %w", keySetFile, err)
 	}
 	if len(mounted) == 0 || !slices.Equal(served, mounted) {
-		return 0, fmt.Errorf("the issuer serves the keys %q, and %s has %q", served, keySetFile, mounted)
+		return 0, fmt.Errorf("the issuer serves the keys %q, but %s has %q", served, keySetFile, mounted)
 	}
 	return len(mounted), nil
 }

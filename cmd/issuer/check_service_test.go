@@ -98,7 +98,7 @@ clients:
 		"--url=http://issuer.example.com/auth":   "--url must be an https URL",
 		"--address=" + free(t):                   "connection refused",
 		"--ca=" + in("other.crt"):                "certificate signed by unknown authority",
-		"--ca=" + in("issuer.yaml"):              "no certificate in PEM",
+		"--ca=" + in("issuer.yaml"):              "has no PEM certificate",
 		"--ca=" + in("none"):                     "no such file",
 		"--key-set=":                             "--key-set is required",
 		"--key-set=" + in("none"):                "no such file",

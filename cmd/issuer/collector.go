@@ -70,7 +70,7 @@ func newCollector() (*collector, error) {
 	timeout := 10_000
 	if text := setting("TIMEOUT"); text != "" {
 		if timeout, err = strconv.Atoi(text); err != nil || timeout < 1 {
-			return nil, errors.New("OTEL_EXPORTER_OTLP_TIMEOUT is not a number of milliseconds")
+			return nil, errors.New("OTEL_EXPORTER_OTLP_TIMEOUT must be a number of milliseconds, like 10000")
 		}
 	}
 	c.client = &http.Client{
@@ -87,7 +87,7 @@ func (c *collector) readHeaders(list string) error {
 		name, value, _ := strings.Cut(pair, "=")
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if name = strings.TrimSpace(name); err != nil || (name == "") != (pair == "") {
-			return errors.New("OTEL_EXPORTER_OTLP_HEADERS is not a list like name=value,name=value")
+			return errors.New("OTEL_EXPORTER_OTLP_HEADERS must be a list like name=value,name=value")
 		}
 		if name != "" {
 			c.headers.Set(name, value)
@@ -107,7 +107,7 @@ func tlsConfig() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(b) {
-			return nil, fmt.Errorf("%s has no certificate", file)
+			return nil, fmt.Errorf("%s has no PEM certificate", file)
 		}
 	}
 	if file := setting("CLIENT_CERTIFICATE"); file != "" {
@@ -147,7 +147,7 @@ func (c *collector) UploadTraces(ctx context.Context, spans []*tracepb.ResourceS
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is reused
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the collector responds with %s", response.Status)
+		return fmt.Errorf("the collector returned the status %s", response.Status)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	if flushErr := flush(last); flushErr != nil {
-		err = errors.Join(err, fmt.Errorf("cannot send the last spans within %s, tokens are not affected: %w", flushTimeout, flushErr))
+		err = errors.Join(err, fmt.Errorf("cannot send the last trace spans within %s; tokens are not affected: %w", flushTimeout, flushErr))
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func TestMistakes(t *testing.T) {
 		says       string
 	}{
 		{"status --outputt json", plugintest.Kubeconfig(), true, "unknown flag"},
-		{"status -o xml", plugintest.Kubeconfig(), true, "--output is json or yaml"},
+		{"status -o xml", plugintest.Kubeconfig(), true, "--output must be json or yaml"},
 		{"rotate", plugintest.Kubeconfig(), true, "takes NAME: see --help"},
 		{"revoke", plugintest.Kubeconfig(), true, "takes the name of a SigningKey and what to revoke"},
 		{"verify x", plugintest.Kubeconfig(), true, "verify needs --issuer"},
@@ -38,7 +38,7 @@ func TestMistakes(t *testing.T) {
 		{"status missing", plugintest.Kubeconfig(), false, `there is no SigningKey "missing"`},
 		{"rotate missing", plugintest.Kubeconfig(), false, `there is no SigningKey "missing"`},
 		{"status", nobody, false, "forbidden"},
-		{"status", "/nowhere", false, "no cluster"},
+		{"status", "/nowhere", false, "cannot determine the cluster"},
 		{"plan -f /nowhere", plugintest.Kubeconfig(), false, "no such file"},
 	} {
 		_, _, err := plugintest.RunAs(t, c.kubeconfig, "", strings.Fields(c.args)...)

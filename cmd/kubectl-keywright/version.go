@@ -53,7 +53,7 @@ If the cluster does not respond within 5 s, the images are omitted, with a messa
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
-				return cli.Usagef("--output is json, not %q", output)
+				return cli.Usagef("--output must be json, not %q", output)
 			}
 			v := versions{ClientVersion: commandline.Version(), GoVersion: runtime.Version()}
 			if !clientOnly {

@@ -81,7 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	r.Metrics.fetched(ti.Name, r.Now(), failure)
 	if failure != nil {
-		log.FromContext(ctx).Info("Failed to fetch the keys; those of the last valid response stay in use", "reason", plain(failure))
+		log.FromContext(ctx).Info("Failed to fetch the keys; the keys of the last valid response stay in use", "reason", plain(failure))
 	}
 	name, err := desired.SourceOf(&ti.Spec)
 	if err != nil {

@@ -91,9 +91,10 @@ func read(ctx context.Context, spec *keywrightv1alpha1.TrustedIssuerSpec, cluste
 func rootsOf(ctx context.Context, keys *keywrightv1alpha1.KeySource, cluster Cluster) (*x509.CertPool, error) {
 	bundle, from := keys.CABundle, "caBundle"
 	if of := keys.CAConfigMap; of != nil {
-		from = fmt.Sprintf("entry %s of ConfigMap %s", of.Key, of.Name)
+		key := cmp.Or(of.Key, "ca.crt")
+		from = fmt.Sprintf("entry %s of ConfigMap %s", key, of.Name)
 		var err error
-		if bundle, err = cluster.ConfigMapEntry(ctx, of.Name, cmp.Or(of.Key, "ca.crt")); err != nil {
+		if bundle, err = cluster.ConfigMapEntry(ctx, of.Name, key); err != nil {
 			return nil, err
 		}
 	}
@@ -121,7 +122,7 @@ func readKubernetes(ctx context.Context, issuer string, cluster Cluster) (remote
 		return remote.Response{}, errors.New("the API server does not return issuer metadata")
 	}
 	if metadata.Issuer != issuer {
-		return remote.Response{}, fmt.Errorf("the issuer of this cluster is %.256q: set spec.issuer to it", metadata.Issuer)
+		return remote.Response{}, fmt.Errorf("the issuer of this cluster is %.256q: set spec.issuer to this value", metadata.Issuer)
 	}
 	b, err = cluster.Read(ctx, "/openid/v1/jwks")
 	if err != nil {

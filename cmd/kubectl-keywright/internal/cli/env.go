@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -99,6 +100,16 @@ func GetSigningKey(ctx context.Context, k client.Client, name string) (*keywrigh
 
 // CompleteSigningKeys completes the name of a SigningKey in the shell.
 func (e *Env) CompleteSigningKeys(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return e.complete(cmd, args, &keywrightv1alpha1.SigningKeyList{})
+}
+
+// CompleteKeySets completes the name of a SigningKey or a TrustedIssuer in the shell.
+func (e *Env) CompleteKeySets(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return e.complete(cmd, args, &keywrightv1alpha1.SigningKeyList{}, &keywrightv1alpha1.TrustedIssuerList{})
+}
+
+// complete returns the names of the objects of some kinds, if no argument is there yet.
+func (e *Env) complete(cmd *cobra.Command, args []string, kinds ...client.ObjectList) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -106,13 +117,17 @@ func (e *Env) CompleteSigningKeys(cmd *cobra.Command, args []string, _ string) (
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	var list keywrightv1alpha1.SigningKeyList
-	if err := k.List(cmd.Context(), &list); err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
 	var names []string
-	for i := range list.Items {
-		names = append(names, list.Items[i].Name)
+	for _, list := range kinds {
+		if err := k.List(cmd.Context(), list); err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		_ = meta.EachListItem(list, func(o runtime.Object) error { // it returns no other errors
+			if object, ok := o.(client.Object); ok {
+				names = append(names, object.GetName())
+			}
+			return nil
+		})
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

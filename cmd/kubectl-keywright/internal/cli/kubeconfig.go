@@ -19,7 +19,7 @@ func (e *Env) config() (*rest.Config, error) {
 		err = e.checkNamed()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no cluster: %w", err)
+		return nil, fmt.Errorf("cannot determine the cluster: %w", err)
 	}
 	return config, nil
 }

@@ -73,15 +73,15 @@ func keyFindings(key *keywrightv1alpha1.SigningKey) (findings []string) {
 	stalled := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionStalled)
 	switch {
 	case stalled != nil && stalled.Status == metav1.ConditionTrue:
-		findings = append(findings, fmt.Sprintf("%sit is stalled, %s: %s", about, stalled.Reason, stalled.Message))
+		findings = append(findings, fmt.Sprintf("%sit is stalled (%s): %s", about, stalled.Reason, stalled.Message))
 	case ready == nil:
-		findings = append(findings, about+"it has no condition Ready: no controller has reconciled it")
+		findings = append(findings, about+"it has no condition Ready: no controller has reconciled it: check that one runs")
 	case ready.Status == metav1.ConditionUnknown, ready.Status == metav1.ConditionFalse && !transient(ready.Reason):
-		findings = append(findings, fmt.Sprintf("%sReady is %s, %s: %s", about, ready.Status, ready.Reason, ready.Message))
+		findings = append(findings, fmt.Sprintf("%sReady is %s (%s): %s", about, ready.Status, ready.Reason, ready.Message))
 	}
 	ca := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionCADistributed)
 	if ca != nil && (ca.Reason == keywrightv1alpha1.ReasonCANotFound || ca.Reason == keywrightv1alpha1.ReasonCAInvalid) {
-		findings = append(findings, fmt.Sprintf("%sits CA is not distributed, %s: %s", about, ca.Reason, ca.Message))
+		findings = append(findings, fmt.Sprintf("%sits CA is not distributed (%s): %s", about, ca.Reason, ca.Message))
 	}
 	return findings
 }
@@ -92,7 +92,7 @@ func istioFinding(key *keywrightv1alpha1.SigningKey) string {
 	if c == nil || c.Status != metav1.ConditionFalse || c.Reason == keywrightv1alpha1.ReasonTargetsBehind {
 		return ""
 	}
-	return fmt.Sprintf("Istio proxies do not get its keys, %s: %s", c.Reason, c.Message)
+	return fmt.Sprintf("Istio proxies do not get its keys (%s): %s", c.Reason, c.Message)
 }
 
 // transient reports whether a condition is False for a reason that ends on its own.

@@ -37,12 +37,12 @@ func TestKeyFindings(t *testing.T) {
 	}
 	for want, conditions := range map[string][]metav1.Condition{
 		"": {of("Ready", metav1.ConditionTrue, "Signing")}, " ": {of("Ready", metav1.ConditionFalse, "Starting")}, "  ": {of("Ready", metav1.ConditionFalse, "Draining")},
-		"Ready is Unknown, Pending: message":            {of("Ready", metav1.ConditionUnknown, "Pending")},
-		"Ready is Unknown, ControllerStopped: message":  {of("Ready", metav1.ConditionUnknown, "ControllerStopped")},
-		"Ready is False, KeysLost: message":             {of("Ready", metav1.ConditionFalse, "KeysLost")},
-		"its CA is not distributed, CAInvalid: message": {of("Ready", metav1.ConditionTrue, "Signing"), of("CADistributed", metav1.ConditionFalse, "CAInvalid")},
-		"it is stalled, KeysLost: message":              {of("Ready", metav1.ConditionFalse, "KeysLost"), of("Stalled", metav1.ConditionTrue, "KeysLost")},
-		"it has no condition Ready":                     nil,
+		"Ready is Unknown (Pending): message":            {of("Ready", metav1.ConditionUnknown, "Pending")},
+		"Ready is Unknown (ControllerStopped): message":  {of("Ready", metav1.ConditionUnknown, "ControllerStopped")},
+		"Ready is False (KeysLost): message":             {of("Ready", metav1.ConditionFalse, "KeysLost")},
+		"its CA is not distributed (CAInvalid): message": {of("Ready", metav1.ConditionTrue, "Signing"), of("CADistributed", metav1.ConditionFalse, "CAInvalid")},
+		"it is stalled (KeysLost): message":              {of("Ready", metav1.ConditionFalse, "KeysLost"), of("Stalled", metav1.ConditionTrue, "KeysLost")},
+		"it has no condition Ready":                      nil,
 	} {
 		key := &keywrightv1alpha1.SigningKey{ObjectMeta: metav1.ObjectMeta{Name: "k"}}
 		key.Status.Conditions = conditions
@@ -64,7 +64,7 @@ func TestIstioFinding(t *testing.T) {
 			key.Status.Conditions = append(key.Status.Conditions, metav1.Condition{Type: "IstioDistributed", Status: metav1.ConditionFalse, Reason: reason, Message: "message"})
 		}
 		got := keyFindings(key)
-		if want != (len(got) == 1 && got[0] == "SigningKey k: Istio proxies do not get its keys, "+reason+": message") || !want && len(got) != 0 {
+		if want != (len(got) == 1 && got[0] == "SigningKey k: Istio proxies do not get its keys ("+reason+"): message") || !want && len(got) != 0 {
 			t.Errorf("%s: %q", reason, got)
 		}
 	}

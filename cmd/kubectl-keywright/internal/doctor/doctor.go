@@ -34,7 +34,7 @@ func Command(env *cli.Env) *cobra.Command {
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
-				return cli.Usagef("--output is json, not %q", output)
+				return cli.Usagef("--output must be json, not %q", output)
 			}
 			k, err := c.Client()
 			if err != nil {

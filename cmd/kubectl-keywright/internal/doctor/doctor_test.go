@@ -48,7 +48,7 @@ func TestDoctor(t *testing.T) {
 		{"good", "doctor", mounts, good, ""},
 		{"other", "doctor", "env: [{name: A, value: b}]", "volumes: [{name: k, configMap: {name: other, optional: true}}]", ""},
 		{"plain", "doctor", mounts, "volumes: [{name: k, configMap: {name: keywright-jwks}}]", "volume k is a plain configMap volume"},
-		{"optional", "doctor", mounts, strings.Replace(good, "false", "true", 1), "volume k is optional: true"},
+		{"optional", "doctor", mounts, strings.Replace(good, "false", "true", 1), "volume k has optional: true"},
 		{"subpath", "doctor", "volumeMounts: [{name: k, mountPath: /k, subPath: doctor.json}]", good, "container c mounts the keys by subPath"},
 		{"env", "doctor", "env: [{name: A, valueFrom: {configMapKeyRef: {name: keywright-jwks, key: doctor.json}}}]", "", "container c reads the keys from environment variables"},
 		{"envfrom", "doctor", "envFrom: [{configMapRef: {name: keywright-jwks}}]", "", "container c reads the keys from environment variables"},
@@ -89,7 +89,7 @@ func TestDoctor(t *testing.T) {
 	for _, want := range []string{
 		"namespace doctor-unselected: pods mount keywright-jwks, and neither a SigningKey nor a TrustedIssuer selects it", "SigningKey doctor: its propagationDelay is 1s",
 		"SigningKey elsewhere: its distribution.namespaceSelector (nobody=has) selects no namespace: label",
-		"SigningKey wrong: its distribution.namespaceSelector selects nothing: ",
+		"SigningKey wrong: its distribution.namespaceSelector is invalid, and selects nothing: ",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("want %q in\n%s", want, out)

@@ -38,7 +38,7 @@ func podFindings(pod *corev1.Pod) (findings []string, consumes bool) {
 func volumeFindings(v *corev1.Volume) (findings []string, is bool) {
 	optional := func(o *bool) {
 		if o != nil && *o {
-			findings = append(findings, "volume "+v.Name+" is optional: true, so that the pod can start without keys, and loses them if the "+
+			findings = append(findings, "volume "+v.Name+" has optional: true, so the pod can start without keys, and loses them if the "+
 				"ConfigMap is deleted: set optional to false")
 		}
 	}

@@ -93,7 +93,7 @@ func TestDoctorFindsIssuersWithAnOldKey(t *testing.T) {
 
 // doctor reads from each kubelet, through the API server, how often it renews files. The server here is not a kubelet, but has the address
 // and the response of one.
-func TestDoctorAsksKubelets(t *testing.T) {
+func TestDoctorReadsKubeletConfigurations(t *testing.T) {
 	host := hostAddress(t)
 	plugintest.CreateSigningKey(t, "kubelets") // with a propagationDelay of a second
 	listener, err := net.Listen("tcp", host+":0")

@@ -20,7 +20,7 @@ func (s *snapshot) selectorFindings() (findings []string) {
 		selector, err := metav1.LabelSelectorAsSelector(by)
 		switch {
 		case err != nil:
-			findings = append(findings, fmt.Sprintf("SigningKey %s: its distribution.namespaceSelector selects nothing: %v", key.Name, err))
+			findings = append(findings, fmt.Sprintf("SigningKey %s: its distribution.namespaceSelector is invalid, and selects nothing: %v", key.Name, err))
 		case key.DeletionTimestamp == nil && !slices.ContainsFunc(s.namespaces.Items, func(ns corev1.Namespace) bool { return selector.Matches(labels.Set(ns.Labels)) }):
 			findings = append(findings, fmt.Sprintf("SigningKey %s: its distribution.namespaceSelector (%s) selects no namespace: label those whose pods verify tokens",
 				key.Name, metav1.FormatLabelSelector(by)))

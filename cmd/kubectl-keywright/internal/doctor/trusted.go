@@ -21,7 +21,7 @@ func (s *snapshot) trustedFindings() []string {
 		ready := meta.FindStatusCondition(ti.Status.Conditions, keywrightv1alpha1.ConditionReady)
 		switch {
 		case ready == nil || ready.Status == metav1.ConditionUnknown:
-			all = append(all, fmt.Sprintf("TrustedIssuer %s: no controller has reconciled it", ti.Name))
+			all = append(all, fmt.Sprintf("TrustedIssuer %s: no controller has reconciled it: check that one runs", ti.Name))
 		case ready.Reason == keywrightv1alpha1.ReasonNotFetched || ready.Reason == keywrightv1alpha1.ReasonNoUsableKey || ready.Reason == keywrightv1alpha1.ReasonNameTaken:
 			all = append(all, fmt.Sprintf("TrustedIssuer %s: %s", ti.Name, ready.Message))
 		}

@@ -21,7 +21,7 @@ func TestTrustedFindings(t *testing.T) {
 		trusted("unfetched", metav1.Condition{Type: keywrightv1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: keywrightv1alpha1.ReasonNotFetched, Message: "no fetcher"}),
 		trusted("old", ready, metav1.Condition{Type: keywrightv1alpha1.ConditionStale, Status: metav1.ConditionTrue, Message: "long ago"}),
 	}}}
-	if got := strings.Join(p.trustedFindings(), "; "); got != "TrustedIssuer new: no controller has reconciled it; TrustedIssuer unfetched: no fetcher; TrustedIssuer old: long ago" {
+	if got := strings.Join(p.trustedFindings(), "; "); got != "TrustedIssuer new: no controller has reconciled it: check that one runs; TrustedIssuer unfetched: no fetcher; TrustedIssuer old: long ago" {
 		t.Errorf("found %s", got)
 	}
 	volume := func(entries ...string) corev1.Volume {

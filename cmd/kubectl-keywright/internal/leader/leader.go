@@ -96,7 +96,7 @@ func (l *Leader) String() string {
 		if l.Namespace != "" {
 			where = "namespace " + l.Namespace
 		}
-		return fmt.Sprintf("no controller is running: there is no Lease %s in %s. The controller never started, was removed, or runs with --leader-elect=false",
+		return fmt.Sprintf("no controller is running: there is no Lease %s in %s. None was started, or it was removed. A controller with --leader-elect=false holds no Lease, and cannot be found",
 			contract.Lease, where)
 	case l.holder == "":
 		return fmt.Sprintf("no controller is running: the last one stopped, and released %s at %s", about, ago)

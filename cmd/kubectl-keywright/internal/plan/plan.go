@@ -32,18 +32,18 @@ func Command(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
 		Short: "Print when the next keys of a SigningKey change their states, without a cluster",
-		Long: `Print when the next keys of a SigningKey are prepared, activated, retired and removed, as the controller decides it. It needs no
+		Long: `Print when the next keys of a SigningKey are prepared, activated, retired and removed, as the controller would decide. It needs no
 cluster.
 
-If the API server would refuse the SigningKey, the exit code is 1. The file may have other documents than the SigningKey.`,
+If the API server would refuse the SigningKey, the exit code is 1. The file may also contain other documents.`,
 		Example: "  kubectl keywright plan -f signingkey.yaml --rotations 5\n  kubectl keywright plan -f signingkey.yaml -o json",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || rotations < 1 || rotations > 1000 {
-				return cli.Usagef("plan needs -f FILE, and --rotations from 1 to 1000")
+				return cli.Usagef("plan needs -f FILE, and --rotations must be between 1 and 1000")
 			}
 			if output != "" && output != "json" {
-				return cli.Usagef("--output is json, not %q", output)
+				return cli.Usagef("--output must be json, not %q", output)
 			}
 			key, err := c.readSigningKey(cmd.Context(), file)
 			if err != nil {
@@ -102,7 +102,7 @@ func findSigningKey(b []byte) (map[string]any, error) {
 		}
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("it has %d SigningKeys of %s, and must have one", len(found), keywrightv1alpha1.GroupVersion())
+		return nil, fmt.Errorf("it has %d SigningKeys of %s, and must have exactly one", len(found), keywrightv1alpha1.GroupVersion())
 	}
 	return found[0], nil
 }

@@ -38,7 +38,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("among other documents: %v\n%s", err, out)
 		}
 	}
-	if _, _, err := plugintest.Run(t, string(b)+"\n---\n"+string(b), "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "it has 2 SigningKeys of keywright.dev/v1alpha1, and must have one") {
+	if _, _, err := plugintest.Run(t, string(b)+"\n---\n"+string(b), "plan", "-f", "-"); err == nil || !strings.Contains(err.Error(), "it has 2 SigningKeys of keywright.dev/v1alpha1, and must have exactly one") {
 		t.Errorf("two SigningKeys: %v", err)
 	}
 	for was, is := range map[string]string{"interval: 720h": "interval: 1h", "interval: ": "intervall: ", "kind: SigningKey": "kind: Pod"} {
@@ -49,7 +49,7 @@ func TestPlan(t *testing.T) {
 }
 
 // The calendar of a Manual SigningKey ends, although sealing keys continue to rotate.
-func TestPlanOfManualSessionsEnds(t *testing.T) {
+func TestPlanOfManualSessionsIsFinite(t *testing.T) {
 	out, _, err := plugintest.RunOffline(t, "{apiVersion: keywright.dev/v1alpha1, kind: SigningKey, metadata: {name: a}, spec: {rotation: {mode: Manual}, sessions: {}, "+
 		"distribution: {namespaceSelector: {matchLabels: {}}}}}", "plan", "-f", "-")
 	if err != nil || !strings.Contains(out, "no further change") {

@@ -114,7 +114,7 @@ func (r *Reporter) NotSeen(ctx context.Context, l leader.Leader, description, co
 	if reason, _, _ := strings.Cut(description, " ("); reason != r.reason && ctx.Err() == nil {
 		r.reason = reason
 		r.End()
-		cli.Printf(r.env.ErrOut, "After %v, no controller has picked up the request: %s; %s\n%s.\nStill waiting. If you stop this command, the request stays in place.\n",
+		cli.Printf(r.env.ErrOut, "After %v, no controller has picked up the request: %s. %s\n%s.\nStill waiting. If you stop this command, the request stays in place.\n",
 			overdueAfter, description, consequence, l.Hint())
 	}
 }

@@ -62,7 +62,7 @@ func keyLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.KeyRevocat
 		lines = append(lines, nudged(r.RemovedAt, r.NudgedAt, by, key.Spec.Distribution.PropagationDelay.Duration))
 	}
 	if Complete(r) && by != nil && r.Known {
-		lines = append(lines, everywhere("has dropped", by))
+		lines = append(lines, everywhere("should have removed", by))
 	}
 	return lines
 }
@@ -117,7 +117,7 @@ func explainUnrecorded(ctx context.Context, reporter *progress.Reporter, k clien
 	}
 	text := "The controller has seen the request, and has not recorded it yet."
 	if ready := meta.FindStatusCondition(key.Status.Conditions, keywrightv1alpha1.ConditionReady); ready != nil {
-		text += fmt.Sprintf(" Ready is %s, %s: %s", ready.Status, ready.Reason, ready.Message)
+		text += fmt.Sprintf(" Ready is %s (%s): %s", ready.Status, ready.Reason, ready.Message)
 	}
 	reporter.Waiting(text)
 }

@@ -23,7 +23,7 @@ func TestKeyLines(t *testing.T) {
 	const want = `14:24:26Z  Recorded: the revocation of key k1 is permanent
 14:24:26Z  Removed from the files of 12 of 12 namespaces
 14:24:28Z  All pods nudged
-           Every running pod has dropped it by 14:24:33Z (Kubernetes cannot confirm this)`
+           Every running pod should have removed it by 14:24:33Z (Kubernetes cannot confirm this)`
 	if text != want {
 		t.Errorf("%s", text)
 	}
@@ -47,14 +47,14 @@ func TestRevocationLines(t *testing.T) {
 	if text := strings.Join(revocationLines(&key, &r), "\n"); text != `14:24:26Z  Recorded: the revocation is permanent
 14:24:27Z  Removed from the files of 12 of 12 namespaces
 14:24:28Z  All pods nudged
-           Every running pod has dropped it by 14:24:33Z (Kubernetes cannot confirm this)` {
+           Every running pod should have removed it by 14:24:33Z (Kubernetes cannot confirm this)` {
 		t.Error(text)
 	}
 	r.Spec = keywrightv1alpha1.RevocationSpec{Subject: "a"}
 	r.Status.NudgedAt = nil
 	if text := strings.Join(revocationLines(&key, &r), "\n"); text != `14:24:26Z  Recorded: the revocation is permanent
-14:24:27Z  In the revocation lists of 12 of 12 namespaces
-           Every running pod rejects it by 14:24:33Z (Kubernetes cannot confirm this)` {
+14:24:27Z  Added to the revocation lists of 12 of 12 namespaces
+           Every running pod should reject it by 14:24:33Z (Kubernetes cannot confirm this)` {
 		t.Error(text)
 	}
 	r.Spec.Nudge = true

@@ -57,9 +57,9 @@ func revocationLines(key *keywrightv1alpha1.SigningKey, r *keywrightv1alpha1.Rev
 		}
 		lines = append(lines, recorded)
 	}
-	in, does := "In the revocation lists of %s namespaces", "rejects"
+	in, does := "Added to the revocation lists of %s namespaces", "should reject"
 	if r.Spec.KeyID != "" {
-		in, does = "Removed from the files of %s namespaces", "has dropped"
+		in, does = "Removed from the files of %s namespaces", "should have removed"
 	}
 	if s.RemovedAt != nil {
 		lines = append(lines, timeOfDay(s.RemovedAt)+"  "+fmt.Sprintf(in, allTargets(key)))

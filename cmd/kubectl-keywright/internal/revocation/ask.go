@@ -20,7 +20,7 @@ func (c *command) ask(ctx context.Context, question string) (string, error) {
 		return "", errors.New("interrupted: nothing was revoked")
 	case errors.Is(err, io.EOF):
 		cli.Printf(c.ErrOut, "\n")
-		return "", errors.New("no answer, nothing was revoked: use --yes to revoke without a question")
+		return "", errors.New("no answer, nothing was revoked: use --yes to revoke without confirmation")
 	case err != nil:
 		return "", fmt.Errorf("cannot read the answer, nothing was revoked: %w", err)
 	}

@@ -26,7 +26,7 @@ func (r *request) checkKey(key *keywrightv1alpha1.SigningKey) error {
 	if slices.ContainsFunc(key.Status.Revocations, func(v keywrightv1alpha1.KeyRevocationStatus) bool { return v.Known && v.KeyID == r.spec.KeyID }) {
 		return nil // it is already revoked: show its receipt again
 	}
-	return fmt.Errorf("SigningKey %s has no key %s, nothing was revoked. %s. Use --unknown to revoke it anyway", key.Name, r.spec.KeyID, keysOf(key))
+	return fmt.Errorf("SigningKey %s has no key %s: nothing was revoked. %s. Use --unknown to revoke it anyway", key.Name, r.spec.KeyID, keysOf(key))
 }
 
 // keysOf lists the keys in the status.
@@ -55,16 +55,16 @@ func explainKey(key *keywrightv1alpha1.SigningKey, kid string) string {
 	k := keyOf(key, kid)
 	switch {
 	case k == nil:
-		return fmt.Sprintf("SigningKey %s has no key %s. The ID is recorded as revoked, permanently.", key.Name, kid)
+		return fmt.Sprintf("SigningKey %s has no key %s. The key ID is permanently recorded as revoked.", key.Name, kid)
 	case kid == key.Status.ActiveKeyID:
-		return fmt.Sprintf("Key %s signs now. The Standby signs in its place at once, and pods reject all tokens of this key once it has left their files.", kid)
+		return fmt.Sprintf("Key %s signs now. The Standby key signs in its place at once. Pods reject all tokens of the revoked key once it is removed from their files.", kid)
 	case k.State == string(rotation.Standby):
-		return fmt.Sprintf("Key %s is Standby. It never signed, so no token is rejected; another Standby is prepared.", kid)
+		return fmt.Sprintf("Key %s is the Standby key. It never signed, so no token is rejected. Another Standby key is prepared.", kid)
 	case k.RemovalTime != nil:
-		return fmt.Sprintf("Key %s is %s. Pods reject its tokens once it has left their files; its last one would expire by %s.",
+		return fmt.Sprintf("Key %s is %s. Pods reject its tokens once it is removed from their files. Its last token would expire by %s.",
 			kid, k.State, k.RemovalTime.UTC().Format(time.RFC3339))
 	default:
-		return fmt.Sprintf("Key %s is %s. Pods reject its tokens once it has left their files.", kid, k.State)
+		return fmt.Sprintf("Key %s is %s. Pods reject its tokens once it is removed from their files.", kid, k.State)
 	}
 }
 

@@ -39,7 +39,7 @@ identifiers. They omit expired Revocations, and keys, which are in no key set an
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"", "json", "yaml", "cel", "istio", "envoy-gateway"}, output) {
-				return cli.Usagef("--output is json, yaml, cel, istio or envoy-gateway, not %q", output)
+				return cli.Usagef("--output must be json, yaml, cel, istio or envoy-gateway, not %q", output)
 			}
 			if len(args) == 0 && output != "" && output != "json" && output != "yaml" {
 				return cli.Usagef("-o %s needs the NAME of a SigningKey: the rules are for the tokens of one issuer", output)

@@ -57,7 +57,7 @@ func TestRevocations(t *testing.T) {
 			t.Errorf("%s: %v\n%s", format, err, out)
 		}
 	}
-	for args, says := range map[string]string{"revocations -o xml": "--output is", "revocations -o cel": "needs the NAME", "revocations missing": "there is no SigningKey"} {
+	for args, says := range map[string]string{"revocations -o xml": "--output must be", "revocations -o cel": "needs the NAME", "revocations missing": "there is no SigningKey"} {
 		if _, _, err := plugintest.Run(t, "", strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", args, err)
 		}
@@ -93,10 +93,10 @@ func TestRulesForOtherSoftware(t *testing.T) {
 	e := collect(someRevocations(now), time.Minute, now)
 	const issued = "int(has(claims.auth_time) ? claims.auth_time : claims.iat)"
 	if diff := cmp.Diff([]celRule{
-		{`!(has(claims.jti) && claims.jti in ["j\"1", "j2"])`, "the token is revoked, by its jti"},
-		{`!(has(claims.sid) && claims.sid in ["s1"])`, "the token is revoked, by its sid"},
-		{`!(has(claims.client_id) && claims.client_id in {"web*": 1795701660} && ` + issued + ` <= {"web*": 1795701660}[claims.client_id])`, "tokens of this client_id are revoked up to a time"},
-		{`!(has(claims.sub) && claims.sub in {"alice": 1795701660} && ` + issued + ` <= {"alice": 1795701660}[claims.sub])`, "tokens of this sub are revoked up to a time"},
+		{`!(has(claims.jti) && claims.jti in ["j\"1", "j2"])`, "the token is revoked by its jti"},
+		{`!(has(claims.sid) && claims.sid in ["s1"])`, "the token is revoked by its sid"},
+		{`!(has(claims.client_id) && claims.client_id in {"web*": 1795701660} && ` + issued + ` <= {"web*": 1795701660}[claims.client_id])`, "tokens of this client_id that were issued up to a certain time are revoked"},
+		{`!(has(claims.sub) && claims.sub in {"alice": 1795701660} && ` + issued + ` <= {"alice": 1795701660}[claims.sub])`, "tokens of this sub that were issued up to a certain time are revoked"},
 	}, e.cel()); diff != "" {
 		t.Error(diff)
 	}

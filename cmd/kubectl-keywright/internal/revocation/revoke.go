@@ -98,7 +98,7 @@ func (r *request) addFlags(cmd *cobra.Command) {
 	f.StringVar(&r.spec.Reason, "reason", "", "`TEXT` for people, at most 256 characters; it appears in no event, log or file")
 	f.DurationVar(&r.ttl, "ttl", 0, "delete the Revocation this long after it expires (default: never)")
 	f.BoolVar(&r.unknown, "unknown", false, "record the key ID even if the SigningKey has no such key")
-	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
+	f.BoolVarP(&r.yes, "yes", "y", false, "revoke without confirmation")
 	f.BoolVarP(&r.wait, "wait", "w", false, "wait for the receipt")
 	f.BoolVar(&r.noWait, "no-wait", false, "do not wait for the receipt of a key")
 }
@@ -122,7 +122,7 @@ func (r *request) check(args []string) error {
 	key := r.spec.KeyID != ""
 	switch {
 	case r.inSpec && (r.spec.KeepSessions || r.spec.Nudge || r.spec.Reason != ""):
-		return cli.Usagef("--keep-sessions, --nudge and --reason are for a Revocation: name the key with --key")
+		return cli.Usagef("--keep-sessions, --nudge and --reason require a Revocation: name the key with --key")
 	case !key && (r.spec.KeepSessions || r.unknown):
 		return cli.Usagef("--keep-sessions and --unknown are for keys only")
 	case key && r.ttl != 0:
@@ -130,7 +130,7 @@ func (r *request) check(args []string) error {
 	case r.issuedBefore != "" && !r.spec.Everything && r.spec.Subject == "" && r.spec.ClientID == "" && r.token == "":
 		return cli.Usagef("--issued-before is for --subject, --client and --everything only")
 	case r.wait && r.noWait:
-		return cli.Usagef("-w and --no-wait contradict each other")
+		return cli.Usagef("-w and --no-wait cannot be combined")
 	case r.ttl < 0:
 		return cli.Usagef("--ttl must not be negative")
 	}
@@ -188,7 +188,7 @@ func (r *request) fillIssuedBefore(now time.Time) error {
 		given, err := time.Parse(time.RFC3339, r.issuedBefore)
 		switch {
 		case err != nil:
-			return cli.Usagef("--issued-before is a time like %s, not %q", at.Format(time.RFC3339), r.issuedBefore)
+			return cli.Usagef("--issued-before must be a time like %s, not %q", at.Format(time.RFC3339), r.issuedBefore)
 		case given.After(now):
 			return cli.Usagef("--issued-before is in the future: it is %s at the API server", at.Format(time.RFC3339))
 		}

@@ -95,12 +95,12 @@ func (c *command) printRules(key *keywrightv1alpha1.SigningKey, list []keywright
 			cli.Printf(c.ErrOut, "Istio still accepts tokens with %s: no rule can match them, because Istio reads * as a wildcard.\n", quoteAll(excluded))
 		}
 	case "envoy-gateway":
-		comments = append(comments, "For the spec of the SecurityPolicy with the JWT provider of this issuer. Change the name keywright if the provider has another.")
+		comments = append(comments, "For the spec of the SecurityPolicy with the JWT provider of this issuer. Replace the name keywright if the provider has another name.")
 		comments = append(comments, e.limits()...)
 		rules = e.envoyGateway()
 	}
 	if output != "cel" && !e.all.IsZero() {
-		cli.Printf(c.ErrOut, "The rules do not reject all tokens that a Revocation with everything ends: -o %s cannot compare times. Revoke the key instead.\n", output)
+		cli.Printf(c.ErrOut, "Rules in the format -o %s cannot compare times: they do not reject the tokens that a Revocation with `everything: true` revokes. Revoke the key instead.\n", output)
 	}
 	b, err := yaml.Marshal(rules)
 	if err != nil {
@@ -136,7 +136,7 @@ func (e *revoked) cel() []celRule {
 	for _, claim := range slices.Sorted(maps.Keys(e.always)) {
 		for _, values := range chunks(e.values()[claim]) {
 			rules = append(rules, celRule{
-				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in [%[2]s])", claim, quoteAll(values)), "the token is revoked, by its " + claim,
+				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in [%[2]s])", claim, quoteAll(values)), "the token is revoked by its " + claim,
 			})
 		}
 	}
@@ -150,12 +150,12 @@ func (e *revoked) cel() []celRule {
 			times := "{" + strings.Join(entries, ", ") + "}"
 			rules = append(rules, celRule{
 				fmt.Sprintf("!(has(claims.%[1]s) && claims.%[1]s in %[2]s && %[3]s <= %[2]s[claims.%[1]s])", claim, times, issued),
-				"tokens of this " + claim + " are revoked up to a time",
+				"tokens of this " + claim + " that were issued up to a certain time are revoked",
 			})
 		}
 	}
 	if !e.all.IsZero() {
-		rules = append(rules, celRule{fmt.Sprintf("%s > %d", issued, e.all.Unix()), "all tokens are revoked up to a time"})
+		rules = append(rules, celRule{fmt.Sprintf("%s > %d", issued, e.all.Unix()), "all tokens that were issued up to a certain time are revoked"})
 	}
 	return rules
 }

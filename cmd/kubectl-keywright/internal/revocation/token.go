@@ -89,7 +89,7 @@ func (c *command) readRequest(ctx context.Context, k client.Client, key *keywrig
 	}
 	choices := claims.choices()
 	if len(choices) == 0 {
-		return errors.New("the token has no jti, sid, sub or client_id, so that only its key can be revoked: `kubectl keywright revoke " +
+		return errors.New("the token has no jti, sid, sub or client_id, so only its key can be revoked: `kubectl keywright revoke " +
 			key.Name + " --key " + cli.OrDash(claims.kid) + "`")
 	}
 	chosen, err := c.choose(ctx, choices, r.yes)
@@ -98,7 +98,7 @@ func (c *command) readRequest(ctx context.Context, k client.Client, key *keywrig
 	}
 	chosen.set(&r.spec)
 	if r.issuedBefore != "" && chosen.flag != "--subject" && chosen.flag != "--client" {
-		return cli.Usagef("--issued-before does not go with %s", chosen.flag)
+		return cli.Usagef("--issued-before cannot be used with %s", chosen.flag)
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (c *command) warnings(ctx context.Context, k client.Client, key *keywrightv
 		warnings = append(warnings, warning+fmt.Sprintf(". The iss of the token is %q", t.Issuer))
 	}
 	if expiry := time.Unix(int64(t.Expiry), 0); t.Expiry > 0 && expiry.Before(c.ServerNow()) {
-		warnings = append(warnings, "the token expired at "+expiry.UTC().Format(time.RFC3339)+", so that services reject it already")
+		warnings = append(warnings, "the token expired at "+expiry.UTC().Format(time.RFC3339)+", so services already reject it")
 	}
 	return warnings
 }

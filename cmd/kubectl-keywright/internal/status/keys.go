@@ -27,10 +27,10 @@ func KeysCommand(env *cli.Env) *cobra.Command {
 		Long: "Print the public keys in the ConfigMap keywright-jwks of the key namespace. With -o jwks, print a JWKS (RFC 7517), to upload for\n" +
 			"verifiers that cannot fetch it: it has the Standby key a whole interval before that key signs.",
 		Example: "  kubectl keywright keys main\n  kubectl keywright keys main -o jwks > jwks.json",
-		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.CompleteSigningKeys,
+		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.CompleteKeySets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "jwks" {
-				return cli.Usagef("--output is jwks, not %q", output)
+				return cli.Usagef("--output must be jwks, not %q", output)
 			}
 			k, err := c.Client()
 			if err != nil {

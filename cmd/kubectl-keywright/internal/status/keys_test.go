@@ -53,6 +53,9 @@ func TestKeys(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	if out, _, err := plugintest.Run(t, "", "__complete", "keys", ""); err != nil || !strings.Contains(out, "keys\n") || !strings.Contains(out, "keys-elsewhere\n") {
+		t.Errorf("completion: %v\n%s", err, out)
+	}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		out, _, err = plugintest.Run(t, "", "status")
 		if err == nil && strings.Contains(out, "TrustedIssuer keys-elsewhere") && strings.Contains(out, "is a key of the SigningKey keys") {

@@ -34,7 +34,7 @@ func Command(env *cli.Env) *cobra.Command {
 		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: c.CompleteSigningKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "" && output != "json" && output != "yaml" {
-				return cli.Usagef("--output is json or yaml, not %q", output)
+				return cli.Usagef("--output must be json or yaml, not %q", output)
 			}
 			k, err := c.Client()
 			if err != nil {
@@ -140,7 +140,7 @@ func (c *command) showKey(key *keywrightv1alpha1.SigningKey, stale bool) {
 	}
 	cli.Printf(c.Out, "\n")
 	table := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
-	cli.Printf(table, "  KEY\tSTATE\tPUBLISHED\tSIGNS SINCE\tLEAVES\tTIME\n")
+	cli.Printf(table, "  KEY\tSTATE\tPUBLISHED\tSIGNS SINCE\tREMOVED\tTIME\n")
 	line := c.timeLine(s)
 	for i := range s.Keys {
 		k := &s.Keys[i]
@@ -176,9 +176,9 @@ func (c *command) progress(key *keywrightv1alpha1.SigningKey, r *keywrightv1alph
 	case !receipt.Complete(r):
 		return r.KeyID + ". " + receipt.Awaited(key, r)
 	case r.ExpectedEverywhereBy != nil && r.ExpectedEverywhereBy.After(c.Now()):
-		return r.KeyID + ", removed from all files; expected in every pod " + c.RelativeTime(r.ExpectedEverywhereBy)
+		return r.KeyID + ", removed from all files; every pod should have removed it " + c.RelativeTime(r.ExpectedEverywhereBy)
 	default:
-		return r.KeyID + ", removed from all files, and by now expected in every pod"
+		return r.KeyID + ", removed from all files; by now every pod should have removed it"
 	}
 }
 

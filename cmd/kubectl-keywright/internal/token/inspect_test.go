@@ -57,15 +57,15 @@ func TestRefusals(t *testing.T) {
 	good := issuer.Token("alice")
 	header, rest, _ := strings.Cut(good, ".")
 	for says, token := range map[string]string{
-		`wrong audience: its aud is ["a","b"], not "` + audience + `"`:             issuer.Token("alice", verifiertest.ForAudience("a", "b")),
-		`wrong issuer: its iss is "https://x\u202e", not "` + name + `"`:           issuer.Token("alice", verifiertest.Claim("iss", "https://x\u202e")),
-		`wrong token type: its typ is "JWT", not at+jwt (set --type for another)`:  issuer.Token("alice", verifiertest.OfType("JWT")),
-		`expired token: its exp is 20`:                                             issuer.Token("alice", verifiertest.Expired()),
-		`token not yet valid: its nbf is 2100-01-01T00:00:00Z, in `:                issuer.Token("alice", verifiertest.Claim("nbf", 4102444800)),
-		`unknown key: its kid is "nobody", and the key set has "`:                  unsigned(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
-		`malformed token: this is not a JWT: it has 2 parts between dots, not 3`:   header + "." + strings.Split(rest, ".")[0],
-		`standard input is empty: pipe the token into the command`:                 "\n",
-		`wrong algorithm: none, symmetric, unknown or missing: its alg is "HS256"`: unsigned(`{"alg":"HS256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
+		`wrong audience: its aud is ["a","b"], not "` + audience + `"`:                                   issuer.Token("alice", verifiertest.ForAudience("a", "b")),
+		`wrong issuer: its iss is "https://x\u202e", not "` + name + `"`:                                 issuer.Token("alice", verifiertest.Claim("iss", "https://x\u202e")),
+		`wrong token type: its typ is "JWT", not at+jwt (set --type for another)`:                        issuer.Token("alice", verifiertest.OfType("JWT")),
+		`expired token: its exp is 20`:                                                                   issuer.Token("alice", verifiertest.Expired()),
+		`token not yet valid: its nbf is 2100-01-01T00:00:00Z, in `:                                      issuer.Token("alice", verifiertest.Claim("nbf", 4102444800)),
+		`unknown key: its kid is "nobody", and the key set has "`:                                        unsigned(`{"alg":"ES256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
+		`malformed token: this is not a JWT: it has 2 parts between dots, not 3`:                         header + "." + strings.Split(rest, ".")[0],
+		`standard input is empty: pipe the token into the command`:                                       "\n",
+		`wrong algorithm: its alg is none, symmetric, unknown or missing: the token has the alg "HS256"`: unsigned(`{"alg":"HS256","kid":"nobody","typ":"at+jwt"}`, "{}", "s"),
 	} {
 		_, _, err := plugintest.RunOffline(t, token, "verify", "-", "--jwks", file, "--issuer", name, "--audience", audience)
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), strings.Split(rest, ".")[1]) {

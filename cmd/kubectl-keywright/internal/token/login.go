@@ -26,7 +26,7 @@ func LoginCommand(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "token",
 		Short:   "Log in at an issuer and print the token",
-		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal or from\nstandard input, never from an argument. The exit code is 1 if the issuer refuses.",
+		Long:    "Log in at an issuer with a user name and a password, and print the token. The password is read from the terminal or from\nstandard input, never from an argument. The exit code is 1 if the issuer refuses the login.",
 		Example: "  kubectl keywright token --url https://issuer.example.com --client-id web --username alice",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +52,7 @@ func LoginCommand(env *cli.Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&issuer, "url", "", "`URL` of the issuer")
-	cmd.Flags().StringVar(&ca, "ca", "", "`FILE` with the CA certificates to trust (default: those of the system)")
+	cmd.Flags().StringVar(&ca, "ca", "", "`FILE` with the CA certificates to trust (default: the CA certificates of the system)")
 	cmd.Flags().StringVar(&clientID, "client-id", "", "OAuth client")
 	cmd.Flags().StringVar(&username, "username", "", "name of the user")
 	return cmd
@@ -68,7 +68,7 @@ func certPool(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s has no certificate", file)
+		return nil, fmt.Errorf("%s has no PEM certificate", file)
 	}
 	return pool, nil
 }

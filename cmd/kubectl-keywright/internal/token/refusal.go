@@ -27,7 +27,7 @@ func (c *command) explain(refusal error, token string, config verifier.Config, v
 	case errors.Is(refusal, verifier.ErrUnknownKey):
 		return refused(verifier.ErrUnknownKey, "its kid is %s, and the key set has %s", untrusted.Quote(t.Header["kid"]), keyIDs(v))
 	case errors.Is(refusal, verifier.ErrWrongAlgorithm):
-		return refused(refusal, "its alg is %s", untrusted.Quote(t.Header["alg"]))
+		return refused(refusal, "the token has the alg %s", untrusted.Quote(t.Header["alg"]))
 	case errors.Is(refusal, verifier.ErrBadSignature):
 		return refused(refusal, "its kid is %s", untrusted.Quote(t.Header["kid"]))
 	case errors.Is(refusal, verifier.ErrWrongType):
@@ -43,7 +43,7 @@ func (c *command) explain(refusal error, token string, config verifier.Config, v
 	case errors.Is(refusal, verifier.ErrExpired):
 		return refused(verifier.ErrExpired, "its exp is %s", c.formatTime(t.Claims["exp"]))
 	case errors.Is(refusal, verifier.ErrNotYetValid):
-		return refused(verifier.ErrNotYetValid, "its nbf is %s, its iat %s", c.formatTime(t.Claims["nbf"]), c.formatTime(t.Claims["iat"]))
+		return refused(verifier.ErrNotYetValid, "its nbf is %s, and its iat is %s", c.formatTime(t.Claims["nbf"]), c.formatTime(t.Claims["iat"]))
 	}
 	return cli.Negative(refusal)
 }

@@ -16,7 +16,7 @@ func (c *command) addCommand(at *location) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user, and ask for the password",
-		Long: `Add a user. The password is asked for twice on a terminal, or read from standard input.
+		Long: `Add a user. The command asks for the password twice on a terminal, or reads it from standard input.
 
 The subject is the sub of the user's tokens. It is random unless --subject sets it, and stays when the name changes. A name or
 subject that is already in the list is an error. --create creates a list that does not exist.`,
@@ -37,8 +37,8 @@ subject that is already in the list is an error. --create creates a list that do
 		},
 	}
 	cmd.Flags().StringVar(&user.Subject, "subject", "", "`SUB` of the user's tokens (default: a random one)")
-	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "restrict the user to this `SCOPE`; can be repeated (default: all that a client can request)")
-	cmd.Flags().StringArrayVar(&claims, "claim", nil, "`NAME=VALUE` of an attribute, as JSON or otherwise a text; can be repeated")
+	cmd.Flags().StringArrayVar(&user.Scopes, "scope", nil, "restrict the user to this `SCOPE`; can be repeated (default: all scopes that a client can request)")
+	cmd.Flags().StringArrayVar(&claims, "claim", nil, "`NAME=VALUE` of an attribute, as JSON, or else a string; can be repeated")
 	cmd.Flags().BoolVar(&user.Disabled, "disabled", false, "the user cannot log in until enabled")
 	cmd.Flags().BoolVar(&at.create, "create", false, "create the Secret or the file of the user list if it does not exist")
 	return cmd

@@ -77,7 +77,7 @@ func (f *fileList) replace(ctx context.Context, before, after []byte) (err error
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	if !bytes.Equal(now, before) {
-		return fmt.Errorf("%s was changed by another process in the meantime, nothing was changed here: run the command again", f.path)
+		return fmt.Errorf("another process changed %s in the meantime, and this command changed nothing: run the command again", f.path)
 	}
 	return os.Rename(temporary.Name(), path)
 }

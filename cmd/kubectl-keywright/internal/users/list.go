@@ -25,7 +25,7 @@ func (c *command) listCommand(at *location) *cobra.Command {
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && !slices.Contains(formats, output) {
-				return cli.Usagef("--output is json, yaml or name, not %q", output)
+				return cli.Usagef("--output must be json, yaml or name, not %q", output)
 			}
 			list, err := c.open(cmd.Context(), at)
 			if err != nil {
@@ -55,8 +55,11 @@ func (c *command) printUsers(users []login.Description, list userList, output st
 		if err == nil && output == "yaml" {
 			b, err = yaml.JSONToYAML(b)
 		}
+		if err != nil {
+			return err
+		}
 		cli.Printf(c.Out, "%s\n", strings.TrimRight(string(b), "\n"))
-		return err
+		return nil
 	}
 	if len(users) == 0 {
 		cli.Printf(c.ErrOut, "There are no users in %s.\n", list)

@@ -14,7 +14,7 @@ func (c *command) setPasswordCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set-password NAME",
 		Short: "Replace the password of a user",
-		Long: `Replace the password of a user. It is asked for twice on a terminal, or read from standard input.
+		Long: `Replace the password of a user. The command asks for it twice on a terminal, or reads it from standard input.
 
 Sessions that began with the old password end at their next refresh. Tokens stay valid until they expire.`,
 		Example: "  kubectl keywright users set-password alice\n  kubectl keywright users set-password alice -f users.yaml < password.txt",

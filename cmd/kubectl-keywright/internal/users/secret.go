@@ -92,7 +92,7 @@ func (s *secretList) change(ctx context.Context, change func(*login.Edit) error)
 	})
 	switch {
 	case conflict(err):
-		return fmt.Errorf("%s was changed by others at each attempt, nothing was changed here: %w", s, err)
+		return fmt.Errorf("another client changed %s during each attempt, and this command changed nothing: try again: %w", s, err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted: `kubectl keywright users list` shows whether %s was changed", s)
 	}

@@ -174,12 +174,12 @@ func TestUsersThatAreRefused(t *testing.T) {
 		args, in, says string
 	}{
 		{"add alice", "x\n", `user "alice" is already in the list`},
-		{"add bob --subject a1", "x\n", `the subject is that of the user "alice"`},
+		{"add bob --subject a1", "x\n", `the user "alice" already has this subject`},
 		{"add bob --subject client:x", "x\n", "users[1].subject: must have"},
 		{"add bob --claim iss=x", "x\n", "users[1].claims.iss: is reserved"},
 		{"add bob --claim apiKey=x", "x\n", "has the name of a secret"},
 		{"add bob --claim x", "x\n", "--claim is NAME=VALUE"},
-		{"add bob --scope \u00e9", "x\n", "not all are scopes"},
+		{"add bob --scope \u00e9", "x\n", "must be a list of scopes"},
 		{"add a\u202eb", "x\n", "must have 1 to 256 bytes"},
 		{"add bob", "", "the password must have 1 to 1024 bytes"},
 		{"add bob", "hunter2\nhunter2\n", "the password must have 1 to 1024 bytes"},
@@ -271,7 +271,7 @@ func TestConcurrentChanges(t *testing.T) {
 			}
 			return e.SetDisabled("a", c.others == 1)
 		})
-		if tries != c.tries || (err == nil) != (c.others == 1) || err != nil && !strings.Contains(err.Error(), "was changed by others at each attempt") {
+		if tries != c.tries || (err == nil) != (c.others == 1) || err != nil && !strings.Contains(err.Error(), "this command changed nothing") {
 			t.Errorf("%d changes by others: %d tries, %v", c.others, tries, err)
 		}
 	}
@@ -385,7 +385,7 @@ func TestUsersInAFile(t *testing.T) {
 	err := f.change(t.Context(), func(e *login.Edit) error {
 		return errors.Join(os.WriteFile(file, append(before, "# theirs\n"...), 0o600), e.SetDisabled("alice", true))
 	})
-	if err == nil || !strings.Contains(err.Error(), "was changed by another process in the meantime") || !bytes.HasSuffix(list(), []byte("# theirs\n")) {
+	if err == nil || !strings.Contains(err.Error(), "in the meantime, and this command changed nothing") || !bytes.HasSuffix(list(), []byte("# theirs\n")) {
 		t.Errorf("%v\n%s", err, list())
 	}
 	if left, err := os.ReadDir(directory); err != nil || len(left) != 2 {
