@@ -1,5 +1,5 @@
-# Four images of one static program each: `docker build --target controller .`, or issuer, or kubectl-keywright. `make images` builds
-# the same without a container engine, and a test compares the two.
+# Four images of one static program each: `docker build --target controller .`, or issuer, fetcher, kubectl-keywright. `make images`
+# builds the same without a container engine, and a test compares the two.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 ARG TARGETARCH
 WORKDIR /src

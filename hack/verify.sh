@@ -10,7 +10,7 @@ state >"$before"
 make --no-print-directory generate format tidy
 state >"$after"
 if ! cmp -s "$before" "$after"; then
-	echo "verify: these files were not as they should be, and now are:" >&2
+	echo "verify: these files were not generated, formatted or tidy. They are changed now: commit them:" >&2
 	diff "$before" "$after" | sed -n 's/^> [0-9]* [0-9]* /  /p' >&2
 	exit 1
 fi

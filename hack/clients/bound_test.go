@@ -6,7 +6,7 @@ import (
 )
 
 // Clients that others wrote get tokens that are bound to their key, and verifiers that others wrote accept them from that client alone.
-func TestBoundTokensOfOthers(t *testing.T) {
+func TestBoundTokensWithForeignSoftware(t *testing.T) {
 	needsPackage(t, "dpop")
 	a, k := newAuthority(t), newKeyring(t)
 	k.allowSessions(t)

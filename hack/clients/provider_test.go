@@ -94,7 +94,7 @@ func (p *provider) token() string {
 func (p *provider) issuer() string { return fmt.Sprintf("https://127.0.0.1:%d", p.port) }
 
 // What the fetcher reads of an OpenID provider of others verifies its tokens, through a rotation, and not those of a key that was withdrawn.
-func TestKeysOfAProviderOfOthers(t *testing.T) {
+func TestKeysOfAnOpenIDProvider(t *testing.T) {
 	needsPackage(t, "oidc-provider")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)

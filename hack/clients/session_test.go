@@ -71,7 +71,7 @@ func stories() map[string]story {
 		"service":    {},
 		"issuer":     {want: map[string]any{"token": "another"}},
 		"expiry":     {lifetime: "5s", want: map[string]any{"form": "hidden", "passwords": 1.0}},
-		"lag":        {want: map[string]any{"trouble": "the key of this session is not here yet: try again in 5 s", "wait": 5000.0, "sid": "the same"}},
+		"lag":        {want: map[string]any{"trouble": "the key of this session has not reached this issuer yet: try again in 5 s", "wait": 5000.0, "sid": "the same"}},
 		"rotation":   {want: map[string]any{"sid": "the same"}},
 		"revocation": {want: map[string]any{"copy": 401.0, "left": "nothing"}},
 		"logout":     {want: map[string]any{"requests": 0.0, "answers": "password 200," + onceMore, "left": "nothing"}},

@@ -45,7 +45,7 @@ func check() error {
 		return fmt.Errorf("kube-proxy needs nft, of the package nftables: %w", err)
 	}
 	if err := unshareable(); err != nil {
-		return fmt.Errorf("the kernel gives no namespaces here: %w", err)
+		return fmt.Errorf("the kernel refuses to create namespaces: %w", err)
 	}
 	return nil
 }

@@ -71,5 +71,5 @@ func run(ctx context.Context, args []string) error {
 		return c.inside()
 	}
 	flags.Usage()
-	return errors.New("say what to do")
+	return errors.New("no valid command: see the usage above")
 }

@@ -14,7 +14,7 @@ func plug(pid int) error {
 	attributes.Name = wire
 	veth := &netlink.Veth{LinkAttrs: attributes, PeerName: "eth0", PeerNamespace: netlink.NsPid(pid)}
 	if err := netlink.LinkAdd(veth); err != nil {
-		return fmt.Errorf("add a wire to the cluster: %w", err)
+		return fmt.Errorf("add a network link to the cluster: %w", err)
 	}
 	link, err := raise(wire, hostIP)
 	if err != nil {

@@ -16,7 +16,7 @@ const index = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tool
 // download lets setup-envtest fetch the binaries, unless there is no way out: that shows within seconds.
 func download(ctx context.Context, root string) (string, bool) {
 	if !reachable(ctx) {
-		say("no way to the envtest releases: building instead")
+		say("the envtest releases cannot be reached: building instead")
 		return "", false
 	}
 	say("downloading Kubernetes v%s with setup-envtest", version)

@@ -104,7 +104,7 @@ func lock(path string) (unlock func(), err error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		say("another run is at it, waiting for it")
+		say("another process is doing this: waiting for it")
 		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}

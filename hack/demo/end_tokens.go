@@ -47,7 +47,7 @@ func (s *story) endTokens(ctx context.Context) error {
 		return fmt.Errorf("bob's other token is refused, too: %s", said)
 	}
 	if second, err = s.bob.logIn(ctx); err != nil {
-		return fmt.Errorf("bob cannot log in beside a token that ended: %w", err)
+		return fmt.Errorf("bob cannot log in although only one of his tokens is revoked: %w", err)
 	}
 	before := metav1.NewTime(time.Now().Truncate(time.Second))
 	if err := s.end(ctx, "all tokens of bob", second, keywrightv1alpha1.RevocationSpec{Subject: claims.Sub, IssuedBefore: &before}); err != nil {
@@ -66,7 +66,7 @@ func (s *story) end(ctx context.Context, what string, token traffic.Token, spec 
 	}
 	for time.Now().Before(token.Expiry) {
 		if accepted, _ := s.bob.accepted(ctx, token); !accepted {
-			s.record("%s ended: refused everywhere after %.1f s", what, time.Since(began).Seconds())
+			s.record("%s revoked: refused everywhere after %.1f s", what, time.Since(began).Seconds())
 			return nil
 		}
 		if time.Since(began) > s.bob.lag+2*time.Second {

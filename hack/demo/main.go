@@ -30,10 +30,10 @@ type options struct {
 func main() {
 	var o options
 	flag.BoolVar(&o.once, "once", os.Getenv("ONCE") != "", "end after --rotations, with a summary (also: ONCE=1)")
-	flag.BoolVar(&o.plain, "plain", false, "print lines instead of drawing a screen; so it is where nobody watches")
+	flag.BoolVar(&o.plain, "plain", false, "print lines instead of drawing a screen; the default if the output is not a terminal")
 	flag.IntVar(&o.rotations, "rotations", 10, "with --once: end after this many rotations, at least 6")
-	flag.IntVar(&o.rate, "rate", 500, "verifications a second")
-	flag.DurationVar(&o.lag, "lag", 2*time.Second, "by how much mounted files lag at most; the propagation delay is "+propagationDelay.String())
+	flag.IntVar(&o.rate, "rate", 500, "verifications per second")
+	flag.DurationVar(&o.lag, "lag", 2*time.Second, "the longest delay of mounted files; the propagation delay is "+propagationDelay.String())
 	flag.Parse()
 	log.SetLogger(logr.Discard()) // what starts the API server logs through it, and complains if nobody sets one
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -64,7 +64,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if t, _ := s.ledger.Snapshot(); t.Broken() {
-		return errors.New("the promise was broken: see above")
+		return errors.New("a guarantee was violated: see above")
 	}
 	if _, rotations, _ := s.chronicle.state(); o.once && rotations < o.rotations {
 		return fmt.Errorf("only %d rotations", rotations)

@@ -181,13 +181,13 @@ func (s *story) throwOut(ctx context.Context, rotations int) error {
 	select {
 	case err = <-s.sessionEnds:
 	case <-time.After(s.bob.lag + 10*time.Second):
-		return errors.New("carol's session goes on after it was ended")
+		return errors.New("carol's session continues after it was revoked")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	if !errors.Is(err, errEnded) {
 		return fmt.Errorf("carol's session: %w", err)
 	}
-	s.record("carol stayed logged in over %d rotations, and is out %.1f s after one Revocation", rotations, time.Since(began).Seconds())
+	s.record("carol stayed logged in over %d rotations, and is logged out %.1f s after one Revocation", rotations, time.Since(began).Seconds())
 	return nil
 }

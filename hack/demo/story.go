@@ -79,7 +79,7 @@ func (s *story) nextRotation(ctx context.Context) error {
 }
 
 func (s *story) killController(ctx context.Context) error {
-	s.record("the controller is killed: issuing and verifying go on")
+	s.record("the controller is killed: tokens are still issued and verified")
 	s.controller.kill()
 	if err := pause(ctx, 3*time.Second); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (s *story) revoke(ctx context.Context) error {
 	key, _, _ := s.state()
 	kid := key.Status.ActiveKeyID
 	s.ledger.Revoke(kid)
-	s.record("key %.8s is revoked: its tokens are rejected, the next key signs at once, sessions go on", kid)
+	s.record("key %.8s is revoked: its tokens are rejected, the next key signs at once, sessions continue", kid)
 	return s.admin.Create(ctx, &keywrightv1alpha1.Revocation{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: keyName + "-"},
 		Spec:       keywrightv1alpha1.RevocationSpec{SigningKey: keyName, KeyID: kid, KeepSessions: true},
@@ -117,7 +117,7 @@ func (s *story) request(ctx context.Context) error {
 	if err := s.standbyIsKnown(ctx); err != nil {
 		return err
 	}
-	s.record("a rotation is asked for with the annotation %s", contract.RotateAnnotation)
+	s.record("a rotation is requested with the annotation %s", contract.RotateAnnotation)
 	return s.change(ctx, func(key *keywrightv1alpha1.SigningKey) {
 		if key.Annotations == nil {
 			key.Annotations = map[string]string{}

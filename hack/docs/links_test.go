@@ -38,7 +38,7 @@ func TestLinks(t *testing.T) {
 }
 
 // What is packed or shown elsewhere links to the repository's main branch: manifests, messages, the chart.
-func TestLinksFromElsewhere(t *testing.T) {
+func TestLinksToTheMainBranch(t *testing.T) {
 	all := read(t)
 	out, err := exec.CommandContext(t.Context(), "git", "-C", root, "grep", "-hoIE", `https://github\.com/keywright/keywright/(blob|tree)/main/[A-Za-z0-9_./#-]*[A-Za-z0-9_/#-]`).Output()
 	if err != nil {

@@ -20,7 +20,7 @@ func main() {
 	defer stop()
 	var o options
 	flag.StringVar(&o.source, "source", "../..", "the repository")
-	flag.StringVar(&o.out, "out", "../../bin/images", "where the archives go")
+	flag.StringVar(&o.out, "out", "../../bin/images", "directory for the archives")
 	flag.StringVar(&o.version, "version", "dev", "tag of the images")
 	platforms := flag.String("arch", "amd64,arm64", "architectures, with commas between them")
 	flag.Parse()

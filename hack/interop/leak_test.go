@@ -14,7 +14,7 @@ import (
 
 // After Close no goroutine of a Verifier is left, of a file or of an endpoint. goleak is here and not in verifier, whose
 // go.mod is a part of what its users take in.
-func TestCloseLeavesNoGoroutine(t *testing.T) {
+func TestCloseStopsAllGoroutines(t *testing.T) {
 	w := rotated.New(t, "ES256")
 	server := httptest.NewTLSServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) { _, _ = out.Write(w.JWKS()) }))
 	defer server.Close()

@@ -22,8 +22,8 @@ import (
 func main() {
 	directories := flag.String("dir", "../../verifier,../../verifier/dpop,../../verifier/internal/jws,../../verifier/internal/strictjson",
 		"packages to mutate, with commas between")
-	equivalent := flag.String("equivalent", "equivalent.txt", "survivors that are meant to be")
-	workers := flag.Int("workers", 2, "how many run at once")
+	equivalent := flag.String("equivalent", "equivalent.txt", "file that lists the mutants that may survive")
+	workers := flag.Int("workers", 2, "number of mutants to test at once")
 	flag.Parse()
 	if err := run(strings.Split(*directories, ","), *equivalent, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,7 +50,7 @@ func run(directories []string, equivalent string, workers int) error {
 	}
 	defer remove()
 	if !passes(programs, -1) {
-		return errors.New("the tests fail with every check in its place")
+		return errors.New("the tests fail without any mutant: fix them first")
 	}
 	survived := try(programs, mutants, workers)
 	unexpected := 0

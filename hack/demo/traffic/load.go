@@ -157,7 +157,7 @@ func (l *Load) call(ctx context.Context, n int) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		l.Ledger.update(func(t *Tally) { t.Unreachable++ }, "a service did not answer: "+err.Error())
+		l.Ledger.update(func(t *Tally) { t.Unreachable++ }, "a service did not respond: "+err.Error())
 	case forge:
 		l.Ledger.forged(status == http.StatusOK)
 	default:

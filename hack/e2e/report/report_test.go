@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestKeySetNotesWhatComesAndLeaves(t *testing.T) {
+func TestKeySetLogsAddedAndRemovedKeys(t *testing.T) {
 	at := func(second int64) time.Time { return time.Unix(second, 0) }
 	var k KeySet
 	k.Look([]byte(`{"keys":[{"kid":"a"}]}`), at(1))
