@@ -91,7 +91,7 @@ func kidOf(member []byte) string {
 func parseKey(member []byte) (*jose.JSONWebKey, LeftOut) {
 	var members map[string]*josejson.RawMessage
 	if josejson.Unmarshal(member, &members) != nil {
-		return nil, LeftOut{Reason: "it is not a JSON object, or is ambiguous: repeated names, invalid UTF-8, or trailing data"}
+		return nil, LeftOut{Reason: "it must be a single JSON object, without repeated names, invalid UTF-8, or data after its end"}
 	}
 	for _, name := range []string{"x5c", "x5u", "x5t", "x5t#S256"} { // certificates are not used, and many do not parse
 		delete(members, name)

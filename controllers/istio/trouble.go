@@ -30,7 +30,11 @@ func (o *Objects) note(ctx context.Context, err error) {
 	}
 	o.mu.Unlock()
 	if !same {
-		log.FromContext(ctx).Info("Access to Istio's RequestAuthentications changed", "state", kindOf(err))
+		if err == nil {
+			log.FromContext(ctx).Info("The controller can read Istio's RequestAuthentications")
+		} else {
+			log.FromContext(ctx).Info("The controller cannot read Istio's RequestAuthentications: check its permissions, and whether Istio is installed", "reason", kindOf(err))
+		}
 		o.notify()
 	}
 }

@@ -90,8 +90,8 @@ func (p *pass) caProblem() (reason, message string) {
 	case p.ca.problem != "":
 		return p.ca.reason, p.ca.from + ": " + p.ca.problem + ". The CA that was distributed before stays in use"
 	case p.decision.CAFull:
-		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("there is no room for the current certificates of %s, because removed certificates stay for a while. "+
-			"The first of them is removed at %s: then the current ones are added, and clients trust them", p.ca.from, report.Stamp(p.firstCARemoval()))
+		return keywrightv1alpha1.ReasonCAWaiting, fmt.Sprintf("the file has no room for the current certificates of %s, because certificates that are no longer there stay for a while. "+
+			"At %s, the first of these is removed, and current ones are added. Until then, clients do not trust them", p.ca.from, report.Stamp(p.firstCARemoval()))
 	case len(without) > 0:
 		return keywrightv1alpha1.ReasonTargetsBehind, fmt.Sprintf("%d namespaces do not hold the current CA: %s", len(without), report.Names(without))
 	}

@@ -125,8 +125,8 @@ func (p *pass) keepKeyType() {
 	}
 	if !p.policy.Ending() {
 		p.trouble = &trouble{reason: keywrightv1alpha1.ReasonKeyTypeDiffers, message: fmt.Sprintf(
-			"the retained keyring %s has %s keys but spec.algorithm is %s: its keys stay in use. Set an algorithm of the same "+
-				"key type, or use another name", p.name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
+			"the retained keyring %s has %s keys, but spec.algorithm is %s: the keys of the keyring stay in use. Set an algorithm of "+
+				"the same key type, or create a SigningKey with another name", p.name+contract.KeyringSuffix, spec.Algorithm, p.policy.Algorithm)}
 	}
 	p.policy.KeySpec = spec
 }

@@ -161,7 +161,7 @@ func (p *pass) tokenReceipt(v *keywrightv1alpha1.Revocation) metav1.Condition {
 // waiting returns the condition of a Revocation that is not in the keyring yet.
 func (p *pass) waiting() metav1.Condition {
 	if p.trouble != nil {
-		return p.notReady(p.trouble.reason, "the keyring does not record it yet; files that can be written already have it: "+p.trouble.message)
+		return p.notReady(p.trouble.reason, "the revocation is in all files that could be written, but not in the keyring yet: "+p.trouble.message)
 	}
 	return p.notReady(keywrightv1alpha1.ReasonRemoving, "it is not in effect yet: the controller adds it with the next batch of changes to the revocation list")
 }

@@ -170,7 +170,7 @@ func (p *pass) fetched() metav1.Condition {
 	const kind = keywrightv1alpha1.ConditionFetched
 	switch {
 	case p.inline():
-		return report.Condition(kind, true, keywrightv1alpha1.ReasonInline, "the keys are in the spec")
+		return report.Condition(kind, true, keywrightv1alpha1.ReasonInline, "nothing is fetched: spec.keys contains the keys")
 	case p.handedOver() && p.entry.Failure != "":
 		return report.Condition(kind, false, keywrightv1alpha1.ReasonFetchFailed,
 			fmt.Sprintf("fetches have failed since %s: %s", report.Stamp(p.entry.FailedSince), p.entry.Failure))

@@ -49,8 +49,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		postgresql + ",issuer.config.users.ldap.url=ldaps://x":                                                                                                                      "/issuer/config/users",
 		"issuer.config.tokenExchange[0].keys.url=https://x":                                                                                                                         "issuer.config.tokenExchange[0].keys.url needs connections",
 		"issuer.extraEnv[0].name=OTEL_EXPORTER_OTLP_ENDPOINT,issuer.extraEnv[0].value=x":                                                                                            "OTEL_EXPORTER_OTLP_ENDPOINT needs connections",
-		"issuer.config.tokenExchange[0].name=x":                                                                                                                                     "name either a file or a url",
-		"issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.file=/y":                                                                             "name either a file or a url",
+		"issuer.config.tokenExchange[0].name=x":                                                                                                                                     "issuer is not an https URL",
+		"issuer.config.tokenExchange[0].issuer=https://x":                                                                                                                           "whose keys are discovered, needs connections",
+		"issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.file=/y":                                                                             "and not both",
 		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].keys.url=https://kubernetes.default.svc/openid/v1/jwks":                                                  "set caFile to /var/run/keywright/cluster/ca.crt",
 		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.caFile=/x/ca.crt":                                 "issuer.config.tokenExchange[0].keys.caFile is /x/ca.crt, and no volume contains that file",
 		"issuer.networkPolicy.enabled=false,issuer.config.users.ldap.bindPasswordFile=/x/password":                                                                                  "issuer.config.users.ldap.bindPasswordFile is /x/password, and no volume",
@@ -103,6 +104,8 @@ func TestValidValuesAreAccepted(t *testing.T) {
 		"controller.podDisruptionBudget.maxUnavailable=50%", "issuer.config.token.lifetime=1m30s", "issuer.enabled=false",
 		"issuer.config.tokenExchange[0].name=x,issuer.config.tokenExchange[0].keys.file=/x/y,issuer.extraVolumeMounts[0].name=x,issuer.extraVolumeMounts[0].mountPath=/x",
 		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].keys.url=https://x,issuer.config.tokenExchange[0].keys.caFile=/etc/ssl/certs/ca-certificates.crt",
+		"issuer.networkPolicy.enabled=false,issuer.config.tokenExchange[0].name=x,issuer.config.tokenExchange[0].issuer=https://x", // whose keys are discovered
+		"issuer.config.clients[0].id=x,issuer.config.clients[0].grantTypes[0]=client_credentials,issuer.config.clients[0].assertionAudience=tokenEndpoint,issuer.config.clients[0].encryptionKey.kty=EC",
 		"issuer.autoscaling.enabled=true,issuer.autoscaling.minReplicas=10", "issuer.config.token.lifetime=60m", "signingKey.spec.rotation.interval=1h30m",
 		"signingKey.spec.distribution.caConfigMap=null", "signingKey.spec.distribution.caConfigMap.name=x,signingKey.spec.distribution.caConfigMap.key=y",
 		"signingKey.enabled=false,issuer.config.token.lifetime=2h", // of a SigningKey that the chart does not know

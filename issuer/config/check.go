@@ -120,7 +120,7 @@ func (c *Config) checkServer(f *strictyaml.Findings) {
 func (s *Server) checkURLs(f *strictyaml.Findings) {
 	for _, alias := range s.TokenEndpointAliases {
 		if !isHTTPS(alias) || strings.ContainsAny(alias, "?#") {
-			f.Add("server.tokenEndpointAliases", "%q is not an https URL without user, query and fragment", alias)
+			f.Add("server.tokenEndpointAliases", "must be https URLs without user, query or fragment, but has %q", alias)
 		}
 	}
 	for _, origin := range s.AllowedOrigins {

@@ -113,7 +113,7 @@ func (c *Client) checkRefresh(at string, f *strictyaml.Findings) {
 		f.Add(at+".lifetime", "must be between 1s and %s", issuerfiles.LongestRefreshLifetime)
 	}
 	if session := c.Refresh.SessionLifetime; session < c.Refresh.Lifetime || time.Duration(session) > issuerfiles.LongestSessionLifetime {
-		f.Add(at+".sessionLifetime", "must be at least lifetime, and at most %s", issuerfiles.LongestSessionLifetime)
+		f.Add(at+".sessionLifetime", "must not be shorter than refresh.lifetime, and not longer than %s", issuerfiles.LongestSessionLifetime)
 	}
 }
 
@@ -158,7 +158,7 @@ func checkClaims(f *strictyaml.Findings, field string, claims Claims) {
 		case token.Reserved(claim):
 			f.Add(field+"."+claim, "is reserved for the issuer")
 		case token.Forbidden(claim) || token.Forbidden(attribute):
-			f.Add(field+"."+claim, "has the name of a secret: leave it out, because anyone who has a token can read its claims")
+			f.Add(field+"."+claim, "looks like a secret, by its name: leave it out, because anyone who has a token can read its claims")
 		}
 	}
 }

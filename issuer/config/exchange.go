@@ -152,7 +152,7 @@ func (t *TrustedIssuer) compile(at string, f *strictyaml.Findings) {
 		case token.Reserved(claim):
 			f.Add(at+".claims."+claim, "is reserved for the issuer")
 		case token.Forbidden(claim):
-			f.Add(at+".claims."+claim, "has the name of a secret: leave it out, because anyone who has a token can read its claims")
+			f.Add(at+".claims."+claim, "looks like a secret, by its name: leave it out, because anyone who has a token can read its claims")
 		default:
 			t.claims[claim] = compile(".claims."+claim, text, "")
 		}

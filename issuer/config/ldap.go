@@ -131,7 +131,7 @@ func (l *LDAP) check(f *strictyaml.Findings) {
 		case token.Reserved(name):
 			f.Add(at, "is reserved for the issuer")
 		case token.Forbidden(name) || token.Forbidden(attribute.Name):
-			f.Add(at, "has the name of a secret: leave it out, because anyone who has a token can read its claims")
+			f.Add(at, "looks like a secret, by its name: leave it out, because anyone who has a token can read its claims")
 		}
 	}
 }

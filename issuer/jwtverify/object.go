@@ -17,7 +17,7 @@ import (
 // parseObject decodes a JSON object with json.Number. It rejects duplicate names at any depth, because parsers differ
 // on them. Names are case-sensitive.
 func parseObject(text []byte) (map[string]any, error) {
-	wrong := fmt.Errorf("not a JSON object, or is ambiguous: repeated names, invalid UTF-8, trailing data, or more than %d levels", token.MaxDepth)
+	wrong := fmt.Errorf("must be a single JSON object, without repeated names, invalid UTF-8, data after its end, or more than %d levels", token.MaxDepth)
 	if !utf8.Valid(text) || exceedsDepth(text) {
 		return nil, wrong
 	}

@@ -147,15 +147,15 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		{claims("iat", at(2*time.Second), "exp", at(time.Second)), "later than its exp"},
 		{claims("jti", "1"), "jti"},
 		{claims("sub", `"a\nb"`), "sub"},
-		{strings.Replace(claims(), "{", `{"sub":"admin",`, 1), "ambiguous"},
-		{claims("x", `{"a":1,"a":2}`), "ambiguous"},
-		{claims("x", `[{"a":"\ud800"}]`), "ambiguous"},
-		{claims("x", strings.Repeat("[", 32)+strings.Repeat("]", 32)), "ambiguous"},
+		{strings.Replace(claims(), "{", `{"sub":"admin",`, 1), "must be a single JSON object"},
+		{claims("x", `{"a":1,"a":2}`), "must be a single JSON object"},
+		{claims("x", `[{"a":"\ud800"}]`), "must be a single JSON object"},
+		{claims("x", strings.Repeat("[", 32)+strings.Repeat("]", 32)), "must be a single JSON object"},
 		{claims("aud", `["us",1]`), "aud"},
-		{"[]", "ambiguous"},
-		{"null", "ambiguous"},
-		{"{", "ambiguous"},
-		{"\xff", "ambiguous"},
+		{"[]", "must be a single JSON object"},
+		{"null", "must be a single JSON object"},
+		{"{", "must be a single JSON object"},
+		{"\xff", "must be a single JSON object"},
 	} {
 		if _, err := verify(sign(t, k, c.payload, nil), set(k), want, now); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: want %q, got %v", c.payload, c.says, err)

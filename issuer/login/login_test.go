@@ -169,7 +169,7 @@ func TestUserListsThatAreRefused(t *testing.T) {
 		"subject a line":   {"- {name: a, subject: \"a\\nb\", passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
 		"subject mirrored": {"- {name: a, subject: \"a\\u202eb\", passwordHash: '" + hash + "'}", "line 4: users[0].subject: must have"},
 		"no hash":          {"- {name: a, subject: s}", "passwordHash: is not an argon2id hash"},
-		"a secret":         {strings.Replace(ok, "}", ", claims: {a: {apiKey: x}}}", 1), "apiKey has the name of a secret"},
+		"a secret":         {strings.Replace(ok, "}", ", claims: {a: {apiKey: x}}}", 1), "apiKey looks like a secret, by its name"},
 		"name twice":       {ok + strings.Replace(ok, "subject: s", "subject: t", 1), `line 5: users[1].name: two users have the name "a"`},
 		"subject twice":    {ok + strings.Replace(ok, "name: a", "name: b", 1), "is also the subject of another user"},
 		"reserved claim":   {strings.Replace(ok, "}", ", claims: {iss: x}}", 1), "claims.iss: is reserved"},

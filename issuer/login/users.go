@@ -126,7 +126,7 @@ func (u *entry) check(at string, f *strictyaml.Findings) {
 		}
 	}
 	if name, ok := token.FindForbidden(map[string]any(u.Claims)); ok {
-		f.Add(at+".claims", "%s has the name of a secret: leave it out, because anyone who has a token can read its claims", name)
+		f.Add(at+".claims", "%s looks like a secret, by its name: leave it out, because anyone who has a token can read its claims", name)
 	}
 	if slices.ContainsFunc(u.Scopes, func(s string) bool { return !config.IsScope(s) }) {
 		f.Add(at+".scopes", "must be a list of scopes (RFC 6749 section 3.3)")

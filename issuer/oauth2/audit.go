@@ -82,6 +82,6 @@ func (a *audit) write(ctx context.Context, r *record) {
 	}
 	a.mu.Unlock()
 	if err != nil {
-		a.log.Error("Failed to write an audit record: the token request is answered without one", "error", err.Error())
+		a.log.Error("Failed to write an audit record: the audit log lacks it, but the response to the token request is sent", "error", err.Error())
 	}
 }

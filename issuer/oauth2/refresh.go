@@ -145,7 +145,7 @@ func (e *Endpoint) refreshToken(c *call) string {
 	}
 	sealed, err := session.Seal(key, next)
 	if err != nil {
-		e.log.Error("A token is issued without a refresh token", "client", c.client.ID, "subject", c.session.Subject, "error", err.Error())
+		e.log.Error("A refresh token cannot be created: the access token is issued without one", "client", c.client.ID, "subject", c.session.Subject, "error", err.Error())
 	}
 	return sealed
 }

@@ -47,7 +47,7 @@ func newMetrics() *metrics {
 			Name: "keywright_issuer_reloads_total", Help: "Loads of a source (configuration, users, signingKey, certificate, clientCAs, postgresql or \"keys of NAME\"), by result.",
 		}, []string{"source", "result"}),
 		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "keywright_issuer_source_failing", Help: "1 while the newest version of a source is invalid or only partly readable.",
+			Name: "keywright_issuer_source_failing", Help: "1 while the newest version of a source is invalid, completely or in part.",
 		}, []string{"source"}),
 		key: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keywright_issuer_signing_key_info", Help: "1 for the key that signs.",

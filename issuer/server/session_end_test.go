@@ -92,7 +92,7 @@ func TestShorterSessionsAreSaid(t *testing.T) {
 	}{
 		"allowed": {12 * time.Hour, 720 * time.Hour, ""},
 		"shorter": {30 * time.Minute, time.Hour, "spec.sessions of the SigningKey apply"},
-		"none":    {0, 0, "Set spec.sessions of the SigningKey"},
+		"none":    {0, 0, "Set spec.sessions, or remove refresh"},
 	} {
 		s := prepareSessions(t)
 		s.refresh, s.session = c.refresh, c.session

@@ -52,7 +52,7 @@ func (s *Server) report(source string, err error) {
 	case err == nil:
 		s.log.Info("Loaded", "source", source)
 	case errors.Is(err, reload.ErrDegraded):
-		s.log.Error("A source is only partly readable: its readable part takes effect", "source", source, "error", err.Error())
+		s.log.Error("A part of a source is invalid: only its valid part takes effect", "source", source, "error", err.Error())
 	default:
 		s.log.Error("A source is invalid: its last valid version, if there is one, stays in use", "source", source, "error", err.Error())
 	}
@@ -141,7 +141,7 @@ func (s *Server) logPolicyLimits(settings *config.Config, key *keys.Snapshot) {
 		switch {
 		case client.Refresh == nil:
 		case key.MaxRefreshLifetime == 0:
-			s.log.Warn("A client has refresh, but the SigningKey has no spec.sessions: no refresh tokens are issued. Set spec.sessions of the SigningKey", "client", client.ID)
+			s.log.Warn("A client sets refresh, but its SigningKey has no spec.sessions: no refresh tokens are issued. Set spec.sessions, or remove refresh", "client", client.ID)
 		case time.Duration(client.Refresh.Lifetime) > key.MaxRefreshLifetime || time.Duration(client.Refresh.SessionLifetime) > key.MaxSessionLifetime:
 			s.log.Warn("A client has longer sessions than the SigningKey allows: the limits in spec.sessions of the SigningKey apply", "client", client.ID,
 				"maxRefreshLifetime", key.MaxRefreshLifetime.String(), "maxSessionLifetime", key.MaxSessionLifetime.String())

@@ -102,7 +102,7 @@ func TestBrokenRevocationListIsReported(t *testing.T) {
 	w.keySets.write(map[string]string{"platform.revoked": `{"version":9}`})
 	w.until("a report", func() bool {
 		said := w.log.String()
-		return strings.Contains(said, "platform.revoked cannot be read: its revocations are unknown") && strings.Contains(said, "only partly readable")
+		return strings.Contains(said, "platform.revoked cannot be read: its revocations are unknown") && strings.Contains(said, "A part of a source is invalid")
 	})
 	first := w.keyIDOf(w.post(alice()).fields["access_token"].(string))
 	w.useKey("ES256", newKey(t))

@@ -92,7 +92,7 @@ func (c *Claims) Marshal() ([]byte, error) {
 		return nil, fmt.Errorf("the claims are nested deeper than %d levels: no verifier would accept the token", MaxDepth)
 	}
 	if name, ok := FindForbidden(c.Extra); ok {
-		return nil, fmt.Errorf("the claim %q has the name of a secret, which a token must not contain", name)
+		return nil, fmt.Errorf("the claim %q looks like a secret, by its name: a token must not contain it", name)
 	}
 	extra := maps.Clone(c.Extra)
 	maps.DeleteFunc(extra, func(claim string, _ any) bool { return Reserved(claim) })

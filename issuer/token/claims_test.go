@@ -57,7 +57,7 @@ func TestWhatMustNeverLeave(t *testing.T) {
 			t.Errorf("%s may leave", name)
 		}
 		for _, claims := range []map[string]any{{name: "x"}, {"a": map[string]any{name: 1}}, {"a": []any{map[string]any{name: 1}}}} {
-			if _, err := (&token.Claims{Extra: claims}).Marshal(); err == nil || !strings.Contains(err.Error(), "has the name of a secret") {
+			if _, err := (&token.Claims{Extra: claims}).Marshal(); err == nil || !strings.Contains(err.Error(), "looks like a secret, by its name") {
 				t.Errorf("%v: %v", claims, err)
 			}
 		}

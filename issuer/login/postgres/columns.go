@@ -81,7 +81,7 @@ func checkAttributeName(name string) error {
 	case token.Reserved(name):
 		return fmt.Errorf("the column %s has a name that is reserved for the issuer: rename it with AS", name)
 	case token.Forbidden(name):
-		return fmt.Errorf("the column %s has the name of a secret, which a token must not contain: leave it out", name)
+		return fmt.Errorf("the column %s looks like a secret, by its name: leave it out, because anyone who has a token can read its claims", name)
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ CREATE FUNCTION note(name text) RETURNS text AS $$ INSERT INTO log VALUES (name)
 		"SELECT " + own + ", id AS Subject FROM people WHERE name = $1":             "there are two columns subject",
 		"SELECT " + own + ", email AS e, name AS e FROM people WHERE name = $1":     "there are two columns e",
 		"SELECT " + own + ", email AS iss FROM people WHERE name = $1":              "the column iss has a name that is reserved",
-		"SELECT " + own + ", hash FROM people WHERE name = $1":                      "the column hash has the name of a secret",
+		"SELECT " + own + ", hash FROM people WHERE name = $1":                      "the column hash looks like a secret, by its name",
 		"SELECT " + own + ", email AS scopes FROM people WHERE name = $1":           "the column scopes must be an array, like scopes::text[]",
 		"SELECT " + own + ", 1 AS disabled FROM people WHERE name = $1":             "the column disabled must be a boolean",
 		"SELECT " + own + ", '{fine}'::mood[] AS moods FROM people WHERE name = $1": "the column moods is an array of a type that is not built in: cast it, like moods::text[]",
@@ -203,7 +203,7 @@ CREATE FUNCTION note(name text) RETURNS text AS $$ INSERT INTO log VALUES (name)
 		"WITH w AS (INSERT INTO log VALUES ($1) RETURNING name) SELECT " + own + " FROM w WHERE name=$1": "cannot execute SELECT in a read-only transaction",
 		"SELECT " + own + " FROM people WHERE note($1) = name":                                           "cannot execute INSERT in a read-only transaction",
 		"SELECT " + own + " FROM people WHERE name = $1 FOR UPDATE":                                      "cannot execute SELECT FOR UPDATE in a read-only transaction",
-		"SELECT " + own + " FROM generate_series(1, 9) AS n WHERE n = $1":                                "compares $1 with a value of type int4, but a name is text",
+		"SELECT " + own + " FROM generate_series(1, 9) AS n WHERE n = $1":                                "compares $1 with a value of type int4, but $1 is the user name, which is text",
 	} {
 		err := open(t, settings(s, query)).Check(t.Context())
 		var wrong *postgres.WrongQueryError

@@ -110,7 +110,7 @@ func (d *Directory) check(ctx context.Context, conn *pgx.Conn) error {
 		return &WrongQueryError{fmt.Errorf("must have exactly one parameter, $1, but has %d", n)}
 	}
 	if of, known := pgtype.NewMap().TypeForOID(statement.ParamOIDs[0]); known && !slices.Contains(nameTypes(), of.OID) {
-		return &WrongQueryError{fmt.Errorf("compares $1 with a value of type %s, but a name is text", of.Name)}
+		return &WrongQueryError{fmt.Errorf("compares $1 with a value of type %s, but $1 is the user name, which is text: compare it with text", of.Name)}
 	}
 	if _, err := columnsOf(statement.Fields); err != nil {
 		return &WrongQueryError{err}

@@ -24,7 +24,7 @@ type reader struct {
 // Errors must not quote a token, so they have no details.
 var (
 	errSyntax  = errors.New("not JSON")
-	errTwice   = errors.New("a member occurs twice")
+	errTwice   = errors.New("an object has the same name twice")
 	errTooDeep = fmt.Errorf("nested deeper than %d levels", maxDepth)
 )
 
@@ -245,7 +245,7 @@ func (r *reader) escape() error {
 	}
 	second, _ := escapedUnit(rest[length:]) // an invalid escape is not a low surrogate
 	if utf16.DecodeRune(first, second) == utf8.RuneError {
-		return errors.New("an escape of half a surrogate pair")
+		return errors.New("a \\u escape is only half a surrogate pair")
 	}
 	r.at += length
 	return nil

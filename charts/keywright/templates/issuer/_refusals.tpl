@@ -59,8 +59,11 @@ values.schema.json refuses values that are wrong on their own.
 {{- range $i, $from := .Values.issuer.config.tokenExchange }}
 {{- $at := printf "issuer.config.tokenExchange[%d].keys" $i }}
 {{- $keys := $from.keys | default dict }}
-{{- if eq (empty $keys.file) (empty $keys.url) }}
-{{- fail (printf "%s: name either a file or a url: the public keys of the issuer whose tokens are exchanged" $at) }}
+{{- if and $keys.file $keys.url }}
+{{- fail (printf "%s: name either a file or a url, and not both: the public keys of the issuer whose tokens are exchanged" $at) }}
+{{- end }}
+{{- if not (or $keys.file $keys.url (hasPrefix "https://" ($from.issuer | default ""))) }}
+{{- fail (printf "%s: name a file or a url with the public keys, because issuer is not an https URL from which they can be discovered" $at) }}
 {{- end }}
 {{- $host := (urlParse ($keys.url | default "https://none")).hostname }}
 {{- if and (regexMatch "^kubernetes[.]default([.]svc([.].*)?)?$" $host) (not $keys.caFile) }}
@@ -74,7 +77,9 @@ values.schema.json refuses values that are wrong on their own.
 {{- if and .Values.issuer.networkPolicy.enabled (not .Values.issuer.networkPolicy.egress) }}
 {{- $needs := list }}
 {{- range $i, $from := .Values.issuer.config.tokenExchange }}
-{{- if dig "keys" "url" "" $from }}{{ $needs = append $needs (printf "issuer.config.tokenExchange[%d].keys.url" $i) }}{{ end }}
+{{- $keys := $from.keys | default dict }}
+{{- if $keys.url }}{{ $needs = append $needs (printf "issuer.config.tokenExchange[%d].keys.url" $i) }}
+{{- else if not $keys.file }}{{ $needs = append $needs (printf "issuer.config.tokenExchange[%d], whose keys are discovered," $i) }}{{ end }}
 {{- end }}
 {{- range $directory, $_ := .Values.issuer.config.users }}
 {{- $needs = append $needs (print "issuer.config.users." $directory) }}

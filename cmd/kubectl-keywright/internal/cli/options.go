@@ -9,8 +9,8 @@ import (
 func optionsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "options",
-		Short:   "Print the options that all commands have",
-		Long:    "Print the options that all commands have: the cluster, the namespace and the kubeconfig user.",
+		Short:   "List the options that all commands accept",
+		Long:    "List the options that all commands accept, such as those that select the cluster, the namespace and the kubeconfig user.",
 		Example: "  kubectl keywright options",
 		Args:    ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

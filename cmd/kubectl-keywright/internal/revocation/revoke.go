@@ -100,7 +100,7 @@ func (r *request) addFlags(cmd *cobra.Command) {
 	f.BoolVar(&r.unknown, "unknown", false, "record the key ID even if the SigningKey has no such key")
 	f.BoolVarP(&r.yes, "yes", "y", false, "revoke without confirmation")
 	f.BoolVarP(&r.wait, "wait", "w", false, "wait for the receipt")
-	f.BoolVar(&r.noWait, "no-wait", false, "do not wait for the receipt of a key")
+	f.BoolVar(&r.noWait, "no-wait", false, "with a key: return at once, and do not wait until it is removed from all files and pods")
 }
 
 // check adds the arguments to the flags, and returns an error for flags that cannot be combined.

@@ -21,8 +21,8 @@ func InspectCommand(env *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect TOKEN|-",
 		Short: "Print the header and the claims of a token, without verifying it",
-		Long: `Print the header and the claims of a token as JSON, and its times on standard error. Nothing is verified: anyone can create such a
-token, and "kubectl keywright verify" reports whether it is valid. The signature is not printed.
+		Long: `Print the header and the claims of a token as JSON, and the times in its claims on standard error. Nothing is verified, and anyone
+can create a token that looks like this: to check it, use "kubectl keywright verify". The signature is not printed.
 
 With - the token is read from standard input, which keeps it out of the shell history. Only the header of an encrypted token can be
 read.`,

@@ -19,7 +19,7 @@ func (c *command) addCommand(at *location) *cobra.Command {
 		Long: `Add a user. The command asks for the password twice on a terminal, or reads it from standard input.
 
 The subject is the sub of the user's tokens. It is random unless --subject sets it, and stays when the name changes. A name or
-subject that is already in the list is an error. --create creates a list that does not exist.`,
+subject that is already in the list is an error. --create creates the list if it does not exist.`,
 		Example: `  kubectl keywright users add alice --claim email=alice@example.com --claim 'groups=["staff"]'
   kubectl keywright users add alice --create < password.txt
   kubectl keywright users add alice -f users.yaml --subject 6d1c9e2a --scope read --disabled`,

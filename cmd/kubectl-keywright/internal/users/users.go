@@ -49,7 +49,7 @@ func (c *command) disableCommand(at *location) *cobra.Command {
 		Short: "Disable a user, and keep the entry",
 		Long: `Disable a user, who can no longer log in. The entry stays, so that the name and the subject are not used for another user.
 
-Sessions end at their next refresh. Tokens stay valid until they expire: the command prints another one that revokes them.`,
+Sessions end at their next refresh. Tokens stay valid until they expire. To revoke them, run the command that this one prints.`,
 		Example: "  kubectl keywright users disable alice",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -96,10 +96,11 @@ func (c *command) removeCommand(at *location) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a user from the list",
-		Long: `Remove a user from the list, with the comment directly above the entry. This cannot be undone: the password is lost.
+		Long: `Remove a user from the list, and the comment directly above the entry. This cannot be undone: the password is lost.
 
-Do not use the subject for another user, because services identify users by it. A disabled user keeps the subject.
-Sessions end at their next refresh. Tokens stay valid until they expire: the command prints another one that revokes them.`,
+Do not give the subject to another user, because services identify users by it. To keep the subject reserved, disable the user
+instead.
+Sessions end at their next refresh. Tokens stay valid until they expire. To revoke them, run the command that this one prints.`,
 		Example: "  kubectl keywright users remove alice",
 		Args:    cli.ExactArgs("NAME"), ValidArgsFunction: c.completeUsers(at),
 		RunE: func(cmd *cobra.Command, args []string) error {

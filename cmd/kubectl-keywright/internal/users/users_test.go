@@ -177,7 +177,7 @@ func TestUsersThatAreRefused(t *testing.T) {
 		{"add bob --subject a1", "x\n", `the user "alice" already has this subject`},
 		{"add bob --subject client:x", "x\n", "users[1].subject: must have"},
 		{"add bob --claim iss=x", "x\n", "users[1].claims.iss: is reserved"},
-		{"add bob --claim apiKey=x", "x\n", "has the name of a secret"},
+		{"add bob --claim apiKey=x", "x\n", "looks like a secret, by its name"},
 		{"add bob --claim x", "x\n", "--claim is NAME=VALUE"},
 		{"add bob --scope \u00e9", "x\n", "must be a list of scopes"},
 		{"add a\u202eb", "x\n", "must have 1 to 256 bytes"},
