@@ -13,11 +13,12 @@ type Prompt struct {
 	toolscache.SharedIndexInformer
 }
 
-// longestHasSynced limits how long HasSynced waits. It is the poll interval of client-go.
-const longestHasSynced = 100 * time.Millisecond
+// longestHasSynced limits how long HasSynced waits, so that a wait that is canceled ends soon. Between two calls is one poll
+// interval, so it is longer than the first list usually takes.
+const longestHasSynced = time.Second
 
-// HasSynced reports whether the informer has received the first list. Unlike other implementations, it waits up to 100 ms
-// for that.
+// HasSynced reports whether the informer has received the first list. Unlike other implementations, it waits up to a
+// second for that.
 func (p Prompt) HasSynced() bool {
 	synced := p.HasSyncedChecker()
 	if toolscache.IsDone(synced) {
