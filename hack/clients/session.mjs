@@ -189,7 +189,7 @@ const stories = {
     await demand('use another sealing key');
     await refreshed('another sealing key', context, page, (session) => sealedWith(session) === '200');
     await demand('lag behind');
-    await refreshed('trouble', context, page, (session) => session.trouble.includes('not here yet'));
+    await refreshed('trouble', context, page, (session) => session.trouble.includes('has not reached this issuer'));
     seen.trouble = (await record(page)).trouble;
     const {failures} = await record(page);
     await context.clock.fastForward(refreshTime);
