@@ -126,7 +126,7 @@ func (s *story) withoutController(t *testing.T) {
 	s.run(t, "kubectl scale -n keywright-system deployment/keywright-controller --replicas=0")
 	s.eventually(t, "kubectl get pods -n keywright-system -l app.kubernetes.io/component=controller -o name", func(out string) bool { return out == "" })
 	out, _ := s.try("timeout 20 kubectl keywright revoke partners "+kid+" --yes", "")
-	if !strings.Contains(out, "o controller is running") || strings.Contains(out, "emoved from") {
+	if !strings.Contains(out, "o controller is running") || strings.Contains(out, "Removed from the files of") {
 		t.Errorf("revoke says, while no controller runs:\n%s", out)
 	}
 	if out, _ := s.try("kubectl keywright status partners", ""); !strings.Contains(out, "controller") {
