@@ -29,9 +29,6 @@ func (s *story) killIssuers(t *testing.T) {
 			}
 			return ready == 3
 		})
-		// kube-proxy follows the endpoints a moment later. Until then, it sends connections to the pod that is gone.
-		replaced := time.Now()
-		s.until(t, "kube-proxy has the new endpoints", func() bool { return time.Since(replaced) > 3*time.Second })
 	}
 }
 
