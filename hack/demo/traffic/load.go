@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -111,9 +112,10 @@ func LogIn(ctx context.Context, client *http.Client, issuer string, user User) (
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	asked := time.Now()
-	response, err := client.Do(req)
+	var last lastEvent
+	response, err := client.Do(req.WithContext(httptrace.WithClientTrace(ctx, last.trace())))
 	if err != nil {
-		return Token{}, err
+		return Token{}, fmt.Errorf("%w, after %s", err, last.String())
 	}
 	defer func() { _ = response.Body.Close() }()
 	var answer struct {
