@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	yamlv3 "go.yaml.in/yaml/v3"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -53,48 +54,33 @@ func plain(text string) string {
 	return regexp.MustCompile(`\[([^]]*)\]\(([^)]*)\)`).ReplaceAllString(text, "$1 ($2)")
 }
 
-// field is a part of the OpenAPI schema of a CRD.
-type field struct {
-	Description string           `json:"description"`
-	Properties  map[string]field `json:"properties"`
-	Items       *field           `json:"items"`
-}
-
 // ofCRD returns the descriptions of the spec of a custom resource, with a prefix of their paths.
 func ofCRD(file, prefix string) (map[string]string, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var crd struct {
-		Spec struct {
-			Versions []struct {
-				Schema struct {
-					OpenAPIV3Schema field `json:"openAPIV3Schema"`
-				} `json:"schema"`
-			} `json:"versions"`
-		} `json:"spec"`
-	}
+	var crd apiextensionsv1.CustomResourceDefinition
 	if err := yaml.Unmarshal(b, &crd); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	texts := map[string]string{}
-	root := crd.Spec.Versions[0].Schema.OpenAPIV3Schema
-	root.Properties = map[string]field{"spec": root.Properties["spec"]}
-	root.addTo(texts, prefix)
+	spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+	addProperty(texts, prefix, "spec", spec)
 	return texts, nil
 }
 
-func (f field) addTo(texts map[string]string, path string) {
-	if f.Items != nil {
-		f.Items.addTo(texts, path)
+// addProperty adds the descriptions of a property, and of the properties of it or of its items.
+func addProperty(texts map[string]string, path, name string, of apiextensionsv1.JSONSchemaProps) {
+	path += "." + name
+	if of.Description != "" {
+		texts[path] = withoutName(name, of.Description)
 	}
-	if f.Description != "" {
-		texts[path] = f.Description
+	if of.Items != nil && of.Items.Schema != nil {
+		of = *of.Items.Schema
 	}
-	for name, of := range f.Properties {
-		of.Description = withoutName(name, of.Description)
-		of.addTo(texts, path+"."+name)
+	for name, property := range of.Properties {
+		addProperty(texts, path, name, property)
 	}
 }
 
