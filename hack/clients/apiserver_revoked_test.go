@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"encoding/json"
 	"os"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ func TestAPIServerDropsARevokedKeyWhenItsConfigurationChanges(t *testing.T) {
 	a, k := newAuthority(t), newKeyring(t)
 	r := startIssuer(t, a, k, options{})
 	k.prepare(t)
-	time.Sleep(time.Second) // the issuer reads the files within a quarter of a second
+	until(t, "the Standby in /jwks", 10*time.Second, func() bool { return published(t, a, r.url) == 2 })
 	ca, err := os.ReadFile(a.crt())
 	must(t, err)
 	configuration := authenticationConfiguration(r.url, string(ca))
@@ -43,4 +44,15 @@ func TestAPIServerDropsARevokedKeyWhenItsConfigurationChanges(t *testing.T) {
 	must(t, os.WriteFile(s.authentication, []byte(configuration+"# main: a key was revoked\n"), 0o600))
 	until(t, "the revoked key refused", 3*time.Minute, func() bool { return !accepted(leaked) })
 	until(t, "the next key accepted", time.Minute, func() bool { return accepted(next) })
+}
+
+// published returns the number of keys that an issuer serves.
+func published(t *testing.T, a *authority, issuer string) int {
+	t.Helper()
+	response, err := a.client().Get(issuer + "/jwks")
+	must(t, err)
+	defer func() { _ = response.Body.Close() }()
+	var set struct{ Keys []json.RawMessage }
+	must(t, json.NewDecoder(response.Body).Decode(&set))
+	return len(set.Keys)
 }
